@@ -10,6 +10,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -87,10 +88,7 @@ def _find(searched: list[Path]) -> Path | None:
 
 def _folder_readers(root: Path) -> dict[str, Reader]:
     paths = sorted(root.glob("t*/*/*.jpg"))
-    return {
-        path.relative_to(root).as_posix(): lambda path=path: read_image(path)  # type: ignore[misc]
-        for path in paths
-    }
+    return {path.relative_to(root).as_posix(): partial(read_image, path) for path in paths}
 
 
 def _zip_readers(archive: zipfile.ZipFile) -> dict[str, Reader]:
