@@ -1,0 +1,384 @@
+"""DeepHasher: a network that turns images into codes, trained from labels."""
+
+from __future__ import annotations
+
+import copy
+import math
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from ..codes import Codes, check_bits, pack
+from ..errors import DTypeError, FormatError, HashretError, ParameterError, ShapeError
+from .losses import Loss, make_loss
+from .networks import HashModel, make_network
+from .progress import Report, reporter
+from .storage import digest, read_tensors, write_tensors
+from .training import Settings, train
+
+__all__ = ["DeepHasher"]
+
+_KIND = "deep encoder"
+
+
+class DeepHasher:
+    """A deep encoder: images to codes, learned from labelled images.
+
+    Parameters
+    ----------
+    network : str or torch.nn.Module
+        A name from :func:`~hashret.deep.network_names`, or a module from float images
+        (n, channels, height, width) to features (n, d), of which `fit` trains a copy.
+    loss : str or Loss
+        A name from :func:`~hashret.deep.loss_names`, or a loss with its options, such
+        as ``DSH(alpha=0.005)``.
+    bits : int
+        Length of a code, 1 to 4096.
+    epochs, batch_size : int
+        Passes over the images, and images a step.
+    learning_rate : float
+        Peak of the one-cycle rate of AdamW.
+    weight_decay : float
+    flip : bool
+        Mirror half of the training images left to right: right for clothes and
+        photographs, wrong for text.
+    shift : int
+        Move each training image by up to so many pixels.
+    ema : float, optional
+        Decay of a moving average of the weights, which is then what is kept.
+    device : str
+        "auto" is the GPU if torch finds one, else the CPU; or a device as torch names it.
+    precision : {"auto", "float32", "bfloat16"}
+        Of the network during training. "auto" is bfloat16 on a GPU that has it and
+        float32 on a CPU, where bfloat16 convolutions proved slower.
+    random_state : int, optional
+        With a seed, training on the same machine with the same number of threads gives
+        the same weights, bit for bit.
+    progress : "auto", None or callable
+        "auto" draws a bar if the standard error is a terminal and rich is installed; a
+        callable gets a :class:`~hashret.deep.Progress` after every step.
+
+    Attributes
+    ----------
+    classes_ : ndarray
+        The distinct labels, sorted.
+    image_shape_ : tuple of int
+        Height, width and channels of the images.
+
+    Examples
+    --------
+    >>> images = np.zeros((64, 8, 8), np.uint8)
+    >>> labels = np.arange(64) % 2
+    >>> images[labels == 1, :, 4:] = 255
+    >>> hasher = DeepHasher(bits=8, epochs=4, batch_size=16, random_state=0)
+    >>> codes = hasher.fit(images, labels).transform(images)
+    >>> codes.shape, len(np.unique(codes))
+    ((64, 1), 2)
+    """
+
+    def __init__(
+        self,
+        network: str | nn.Module = "small-cnn",
+        loss: str | Loss = "dsh",
+        bits: int = 16,
+        *,
+        epochs: int = 8,
+        batch_size: int = 256,
+        learning_rate: float = 3e-3,
+        weight_decay: float = 1e-2,
+        flip: bool = True,
+        shift: int = 2,
+        ema: float | None = None,
+        device: str = "auto",
+        precision: str = "auto",
+        random_state: int | None = None,
+        progress: Report | str | None = "auto",
+    ) -> None:
+        self.network = network
+        self.loss = loss
+        self.bits = bits
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.flip = flip
+        self.shift = shift
+        self.ema = ema
+        self.device = device
+        self.precision = precision
+        self.random_state = random_state
+        self.progress = progress
+
+    def fit(
+        self,
+        images: npt.ArrayLike,
+        labels: npt.ArrayLike,
+        *,
+        checkpoint: str | Path | None = None,
+    ) -> Self:
+        """Train on images and their labels.
+
+        Parameters
+        ----------
+        images : array_like of uint8, shape (n, height, width) or (n, height, width, 3)
+        labels : array_like, shape (n,)
+            Integers or strings; images of equal labels are similar.
+        checkpoint : path, optional
+            A file to write after every epoch. If it exists, training goes on from there
+            and gives the same weights, bit for bit; give a `random_state` with it.
+
+        Raises
+        ------
+        ShapeError, DTypeError, ParameterError
+            If images, labels or a parameter are unfit; what was fitted before stays.
+        TrainingError
+            If the loss becomes NaN or infinite; names epoch and step.
+        """
+        pixels = _as_images(images)
+        classes, numbers = _as_labels(labels, len(pixels))
+        device = _find_device(self.device)
+        settings = self._settings(device)
+        if checkpoint is not None and self.random_state is None:
+            raise ParameterError("random_state: a run with a checkpoint needs a seed, got None")
+        shape = (int(pixels.shape[1]), int(pixels.shape[2]), int(pixels.shape[3]))
+        devices = [device] if device.type == "cuda" else []
+        with (
+            torch.random.fork_rng(devices),
+            torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True),
+            reporter(self.progress) as report,
+        ):
+            torch.manual_seed(settings.seed)
+            model, loss = self._build(shape, len(classes))
+            model.standardise(pixels)
+            model = _place(model, device)
+            trained = train(
+                model,
+                loss.to(device),
+                pixels,
+                numbers,
+                settings,
+                report,
+                None if checkpoint is None else Path(checkpoint),
+            )
+        self.classes_, self.image_shape_ = classes, shape
+        self._model, self._loss = trained.eval(), loss.eval()
+        return self
+
+    def project(self, images: npt.ArrayLike, *, batch_size: int = 1024) -> npt.NDArray[np.float32]:
+        """Return the margins of the bits: a bit is 1 where its margin is > 0.
+
+        Parameters
+        ----------
+        images : array_like of uint8
+            Of the size and the number of channels that the encoder was fitted on.
+        batch_size : int
+            Images that go through the network at once.
+
+        Returns
+        -------
+        margins : ndarray of float32, shape (n, bits)
+        """
+        model, loss = self._fitted()
+        pixels = _as_images(images)
+        if tuple(pixels.shape[1:]) != self.image_shape_:
+            raise ShapeError(
+                "images: expected height, width, channels "
+                f"{self.image_shape_} as in fit, got {tuple(pixels.shape[1:])}"
+            )
+        batch_size = _whole("batch_size", batch_size, 1)
+        device = next(model.parameters()).device
+        margins = [torch.empty(0, self.bits)]
+        with torch.inference_mode():
+            for batch in torch.split(pixels, batch_size):
+                if len(batch):
+                    margins.append(loss.margins(model(batch.to(device))).float().cpu())
+        return torch.cat(margins).numpy()
+
+    def transform(self, images: npt.ArrayLike, *, batch_size: int = 1024) -> Codes:
+        """Return the packed codes of images, uint8 of shape (n, ceil(bits / 8))."""
+        return pack(self.project(images, batch_size=batch_size))
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of weights and configuration: equal fingerprints give equal codes."""
+        model, loss = self._fitted()
+        state = {**_prefixed("model", model), **_prefixed("loss", loss)}
+        return digest(self._header(), *(part for pair in sorted(state.items()) for part in pair))
+
+    def save(self, path: str | Path) -> None:
+        """Write the encoder to one safetensors file, atomically.
+
+        The configuration is JSON in the file's metadata. A network that was given as a
+        module is kept as weights only.
+        """
+        model, loss = self._fitted()
+        write_tensors(
+            path, {**_prefixed("model", model), **_prefixed("loss", loss)}, self._header()
+        )
+
+    @classmethod
+    def load(
+        cls, path: str | Path, *, network: nn.Module | None = None, device: str = "auto"
+    ) -> Self:
+        """Read an encoder that :meth:`save` wrote.
+
+        Parameters
+        ----------
+        network : Module, optional
+            Needed if the encoder was fitted with a module: one of the same form, whose
+            weights are replaced in a copy.
+
+        Raises
+        ------
+        FormatError
+            If the file is damaged or no deep encoder. Nothing in it is executed.
+        """
+        tensors, header = read_tensors(path, _KIND)
+        source = header.get("network") or network
+        if source is None:
+            raise ParameterError(
+                f"network: {path} was fitted with a module of the caller's; pass one of its form"
+            )
+        try:
+            hasher = cls(
+                network=source,
+                loss=make_loss(header["loss"], **header["loss_options"]),
+                bits=check_bits(header["bits"]),
+                device=device,
+            )
+            height, width, channels = (_whole("image_shape", n, 1) for n in header["image_shape"])
+            hasher.image_shape_ = (height, width, channels)
+            hasher.classes_ = np.asarray(header["classes"])
+            # On the meta device a hostile header allocates nothing.
+            with torch.device("meta"):
+                model, loss = hasher._build(hasher.image_shape_, len(hasher.classes_))
+            for name, module in (("model.", model), ("loss.", loss)):
+                state = {k.removeprefix(name): v for k, v in tensors.items() if k.startswith(name)}
+                module.load_state_dict(state, assign=True)
+        except (KeyError, TypeError, ValueError, RuntimeError, HashretError) as error:
+            raise FormatError(f"{path}: a damaged deep encoder: {error}") from error
+        target = _find_device(device)
+        hasher._model = _place(model, target).eval()
+        hasher._loss = loss.to(target).eval()
+        return hasher
+
+    def _build(self, shape: tuple[int, int, int], classes: int) -> tuple[HashModel, Loss]:
+        """Return a fresh model and loss; random draws from torch's global generator."""
+        loss = copy.deepcopy(self.loss) if isinstance(self.loss, Loss) else make_loss(self.loss)
+        loss.setup(check_bits(self.bits), classes)
+        if isinstance(self.network, nn.Module):
+            network = copy.deepcopy(self.network)
+        else:
+            network = make_network(self.network, shape[2])
+        return HashModel(network, shape, loss.outputs, loss.batch_norm), loss
+
+    def _settings(self, device: torch.device) -> Settings:
+        if self.ema is not None and not 0 < self.ema < 1:
+            raise ParameterError(f"ema: expected a number between 0 and 1, got {self.ema}")
+        if self.precision not in ("auto", "float32", "bfloat16"):
+            raise ParameterError(
+                f"precision: expected 'auto', 'float32' or 'bfloat16', got {self.precision!r}"
+            )
+        on_gpu = device.type == "cuda" and torch.cuda.is_bf16_supported()
+        seed = self.random_state
+        return Settings(
+            epochs=_whole("epochs", self.epochs, 1),
+            batch_size=_whole("batch_size", self.batch_size, 2),
+            learning_rate=_positive("learning_rate", self.learning_rate),
+            weight_decay=_positive("weight_decay", self.weight_decay, zero=True),
+            flip=bool(self.flip),
+            shift=_whole("shift", self.shift, 0),
+            ema=self.ema,
+            bfloat16=self.precision == "bfloat16" or (self.precision == "auto" and on_gpu),
+            seed=torch.seed() if seed is None else _whole("random_state", seed, 0),
+        )
+
+    def _fitted(self) -> tuple[nn.Module, Loss]:
+        if not hasattr(self, "_model"):
+            raise ParameterError("DeepHasher: not fitted yet, call fit or load first")
+        return self._model, self._loss
+
+    def _header(self) -> dict[str, Any]:
+        _, loss = self._fitted()
+        return {
+            "kind": _KIND,
+            "format": 1,
+            "network": self.network if isinstance(self.network, str) else None,
+            "loss": loss.name,
+            "loss_options": loss.options(),
+            "bits": self.bits,
+            "image_shape": list(self.image_shape_),
+            "classes": self.classes_.tolist(),
+        }
+
+
+def _as_images(images: npt.ArrayLike) -> Tensor:
+    """Return images as a tensor of uint8, shape (n, height, width, channels)."""
+    array = np.asarray(images)
+    if array.dtype != np.uint8:
+        raise DTypeError(f"images: expected uint8, got {array.dtype} {array.shape}")
+    if array.ndim == 3:
+        array = array[..., None]
+    if array.ndim != 4 or array.shape[3] not in (1, 3) or 0 in array.shape[1:]:
+        raise ShapeError(
+            "images: expected (n, height, width) or (n, height, width, 3), "
+            f"got {np.asarray(images).shape}"
+        )
+    # torch warns about memory that it may not write to.
+    return torch.from_numpy(np.require(array, requirements=["C", "W"]))
+
+
+def _as_labels(labels: npt.ArrayLike, count: int) -> tuple[npt.NDArray[Any], Tensor]:
+    """Return the distinct labels, and for each image the number of its own."""
+    array = np.asarray(labels)
+    if array.shape != (count,):
+        raise ShapeError(f"labels: expected ({count},), one an image, got {array.shape}")
+    if array.dtype.kind not in "iubU":
+        raise DTypeError(f"labels: expected integers or strings, got {array.dtype}")
+    classes, numbers, sizes = np.unique(array, return_inverse=True, return_counts=True)
+    if len(classes) < 2:
+        raise ParameterError(f"labels: expected at least two classes, got {len(classes)}")
+    if sizes.max() < 2:
+        raise ParameterError("labels: no two images share a class, so that nothing is similar")
+    return classes, torch.from_numpy(numbers.astype(np.int64))
+
+
+def _find_device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, TypeError) as error:
+        raise ParameterError(f"device: {name!r} is not at hand: {error}") from error
+    return device
+
+
+def _place(model: HashModel, device: torch.device) -> HashModel:
+    # Channels-last convolutions took two thirds of the time on a CPU.
+    placed: HashModel = model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return placed
+
+
+def _whole(name: str, value: Any, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise DTypeError(f"{name}: expected an int, got {type(value).__name__}")
+    if value < least:
+        raise ParameterError(f"{name}: expected at least {least}, got {value}")
+    return int(value)
+
+
+def _positive(name: str, value: Any, zero: bool = False) -> float:
+    if not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ParameterError(f"{name}: expected a finite number, got {value!r}")
+    if value < 0 or (value == 0 and not zero):
+        raise ParameterError(f"{name}: expected a number {'>=' if zero else '>'} 0, got {value}")
+    return float(value)
+
+
+def _prefixed(name: str, module: nn.Module) -> dict[str, Tensor]:
+    return {f"{name}.{key}": value for key, value in module.state_dict().items()}

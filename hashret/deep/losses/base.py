@@ -1,0 +1,141 @@
+"""What a loss is, and the registry that finds one by name."""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from ...errors import DTypeError, ParameterError, TrainingError
+
+__all__ = ["Loss", "loss_names", "make_loss", "register"]
+
+
+class Loss(nn.Module, ABC):
+    """Base class of the losses: a scalar from a batch of outputs and labels.
+
+    A loss is one class in one file. Its constructor takes hyper-parameters only
+    and keeps each in an attribute of the same name, so that it can be written
+    to a file; :meth:`setup` then makes what depends on the data. A loss may own
+    parameters (they are trained with the network) and buffers (both are kept
+    in checkpoints), and may say how bits are read from the outputs.
+
+    Attributes
+    ----------
+    name : str
+        Its name in the registry, given by :func:`register`.
+    batch_norm : bool
+        Whether the hash layer ends in batch normalisation.
+    bits, classes : int
+        Set by :meth:`setup`.
+    """
+
+    name: ClassVar[str]
+    batch_norm: ClassVar[bool] = False
+    bits: int
+    classes: int
+
+    def setup(self, bits: int, classes: int) -> None:
+        """Prepare for codes of `bits` bits and `classes` classes, before training.
+
+        Random draws here come from torch's global generator, which the
+        training seeds.
+        """
+        self.bits = bits
+        self.classes = classes
+
+    @property
+    def outputs(self) -> int:
+        """Width of the hash layer; one output a bit unless a loss says otherwise."""
+        return self.bits
+
+    def epoch_order(self, labels: Tensor) -> Tensor:
+        """Return the row numbers of one epoch in the order in which batches take them.
+
+        Parameters
+        ----------
+        labels : Tensor of int64, shape (n,)
+            On the CPU; classes are numbered from 0.
+        """
+        return torch.randperm(len(labels))
+
+    @abstractmethod
+    def forward(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """Return the loss of a batch, a scalar.
+
+        Parameters
+        ----------
+        outputs : Tensor of float32, shape (n, self.outputs)
+        labels : Tensor of int64, shape (n,)
+        """
+
+    def margins(self, outputs: Tensor) -> Tensor:
+        """Return what the bits are thresholds of, shape (n, bits): 1 where > 0."""
+        return outputs
+
+    def options(self) -> dict[str, Any]:
+        """Return the hyper-parameters, as the constructor takes them."""
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+
+
+_REGISTRY: dict[str, type[Loss]] = {}
+LossType = TypeVar("LossType", bound=Loss)
+
+
+def register(name: str) -> Callable[[type[LossType]], type[LossType]]:
+    """Class decorator: make a loss known by `name`."""
+
+    def enter(cls: type[LossType]) -> type[LossType]:
+        if name in _REGISTRY:
+            raise ParameterError(f"name: a loss called {name!r} is registered already")
+        cls.name = name
+        _REGISTRY[name] = cls
+        return cls
+
+    return enter
+
+
+def loss_names() -> list[str]:
+    """Return the names of all registered losses, sorted."""
+    return sorted(_REGISTRY)
+
+
+def make_loss(name: str, **options: Any) -> Loss:
+    """Return a new loss by name.
+
+    Raises
+    ------
+    ParameterError
+        If no loss has this name, or it does not take one of the options.
+
+    Examples
+    --------
+    >>> make_loss("dsh", alpha=0.005).options()
+    {'alpha': 0.005, 'margin': None, 'pairs': 'all', 'weights': 'uniform'}
+    """
+    if not isinstance(name, str):
+        raise DTypeError(f"loss: expected a name or a Loss, got {type(name).__name__}")
+    if name not in _REGISTRY:
+        raise ParameterError(f"loss: expected one of {', '.join(loss_names())}, got {name!r}")
+    known = inspect.signature(_REGISTRY[name]).parameters
+    for option in options:
+        if option not in known:
+            raise ParameterError(
+                f"{option}: the loss {name!r} takes {', '.join(known) or 'no options'}"
+            )
+    return _REGISTRY[name](**options)
+
+
+def check_pairs(outputs: Tensor, labels: Tensor) -> None:
+    """Raise unless there is a label for each of at least two outputs."""
+    if outputs.ndim != 2 or labels.shape != outputs.shape[:1]:
+        raise TrainingError(
+            "labels: expected one for each row of the outputs, "
+            f"got {tuple(labels.shape)} for {tuple(outputs.shape)}"
+        )
+    if len(outputs) < 2:
+        raise TrainingError(f"outputs: a loss of pairs needs 2 rows, got {len(outputs)}")
