@@ -1,0 +1,205 @@
+"""Who may call whom: the doors between the parts, read from imports and includes."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import hashret
+
+PACKAGE = Path(hashret.__file__).parent
+CSRC = Path(__file__).parent.parent / "csrc"
+
+# What each part of the package may import from the package. Optional packages follow below.
+DOORS: dict[str, set[str]] = {
+    "errors": set(),
+    "_native": {"errors"},
+    "codes": {"_native", "errors"},
+    "index": {"_native", "errors", "codes"},
+    "__init__": {"_native", "errors", "codes", "index"},
+    "datasets": {"errors"},
+    "features": {"codes", "errors"},
+    "encoders": {"codes", "errors", "features"},
+    "evaluation": {"codes", "errors", "datasets"},
+    "deep": {"codes", "errors", "evaluation"},
+    "experiments": {
+        "",
+        "codes",
+        "index",
+        "errors",
+        "datasets",
+        "features",
+        "encoders",
+        "evaluation",
+        "deep",
+    },
+    "cli": {"", "errors", "experiments"},
+    "__main__": {"errors", "cli"},
+}
+
+# Third-party packages each part may import at all, at the top or inside a function.
+PACKAGES: dict[str, set[str]] = {
+    "datasets": {"numpy", "PIL"},
+    "features": {"numpy", "skimage", "PIL", "sklearn", "scipy"},
+    "encoders": {"numpy", "sklearn", "scipy", "safetensors"},
+    "evaluation": {"numpy", "sklearn", "scipy", "matplotlib"},
+    "deep": {"numpy", "torch", "safetensors", "rich"},
+    "experiments": {"numpy", "PIL", "matplotlib", "rich", "torch", "sklearn"},
+    "cli": {"typer", "rich"},
+}
+
+# What each C file may include from the engine.
+INCLUDES: list[tuple[str, set[str]]] = [
+    (r"kernels/hamming_\w+\.c", {"kernels.h", "cpu.h"}),
+    (r"kernels/kernels\.h", set()),
+    (r"hashret\.h", set()),
+    (
+        r"(scan|mih|lsh|rows|select)\.[ch]",
+        {"hashret.h", "kernels.h", "dispatch.h", "select.h", "memory.h"}
+        | {"rows.h", "scan.h", "mih.h", "lsh.h"},
+    ),
+]
+
+
+def part_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def absolute(node: ast.ImportFrom, path: Path) -> str:
+    """Return the dotted name that a from-import names, relative ones resolved."""
+    if not node.level:
+        return node.module or ""
+    folder = ("hashret", *path.relative_to(PACKAGE).parent.parts)
+    base = folder[: len(folder) - node.level + 1]
+    return ".".join([*base, *([node.module] if node.module else [])])
+
+
+def imports(path: Path) -> set[str]:
+    """Return every module a file imports, also by ``import_extra("module", ...)``."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            module = absolute(node, path)
+            # "from .. import codes" names parts; "from ..codes import pack" names one.
+            names |= {f"{module}.{a.name}" for a in node.names} if module == "hashret" else {module}
+        elif (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, (ast.Name, ast.Attribute))
+            and getattr(node.func, "id", getattr(node.func, "attr", "")) == "import_extra"
+            and isinstance(node.args[0], ast.Constant)
+        ):
+            names.add(node.args[0].value)
+    return names
+
+
+def sources() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def ours(names: set[str]) -> set[str]:
+    """Return the parts of hashret among modules; the package itself is ""."""
+    parts = {name.split(".")[1] if "." in name else "" for name in names if is_ours(name)}
+    public = {name for name in hashret.__all__ if name not in DOORS}
+    return {"" if part in public | {"__version__"} else part for part in parts}
+
+
+def is_ours(name: str) -> bool:
+    return name.split(".")[0] == "hashret"
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_python_doors(path):
+    part = part_of(path)
+    assert part in DOORS, f"{part}: a new part needs its doors named here"
+    names = imports(path)
+    assert ours(names) <= DOORS[part] | {part}, "imports a part it may not know"
+    foreign = {name.split(".")[0] for name in names if not is_ours(name)}
+    foreign -= set(sys.stdlib_module_names)
+    assert foreign <= PACKAGES.get(part, {"numpy"}), "imports a package it may not know"
+
+
+def test_reader_sees_every_form_of_import(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "PACKAGE", tmp_path)
+    (tmp_path / "deep").mkdir()
+    file = tmp_path / "deep" / "x.py"
+    file.write_text(
+        "import os.path\nfrom .. import codes\nfrom ..index import Index\nfrom .y import z\n"
+        "from torch import nn\n"
+        "def f():\n    import sklearn\n    import_extra('PIL.Image', 'images')\n"
+    )
+    assert imports(file) == {
+        "os.path",
+        "hashret.codes",
+        "hashret.index",
+        "hashret.deep.y",
+        "torch",
+        "sklearn",
+        "PIL.Image",
+    }
+
+
+LAZY = ["torch", "skimage", "PIL", "sklearn", "scipy", "matplotlib", "typer", "rich", "ray"]
+
+
+def test_import_loads_numpy_and_the_extension_only():
+    code = f"import sys, hashret; print(*[m for m in {LAZY} if m in sys.modules])"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert loaded.stdout.split() == []
+
+
+def test_import_costs_little_more_than_numpy():
+    """Under 0.15 s on top of numpy: the least of five runs, as the machine may be busy."""
+    code = (
+        "import time, numpy; start = time.perf_counter(); import hashret;"
+        "print(time.perf_counter() - start)"
+    )
+    seconds = [
+        float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
+        for _ in range(5)
+    ]
+    assert min(seconds) < 0.15
+
+
+def c_files() -> list[Path]:
+    return sorted(CSRC.rglob("*.[ch]"))
+
+
+needs_csrc = pytest.mark.skipif(not c_files(), reason="csrc/ is not beside the tests")
+
+
+@needs_csrc
+def test_c_doors():
+    for path in c_files():
+        text = path.read_text(encoding="utf-8")
+        own = {Path(name).name for name in re.findall(r'#include "([^"]+)"', text)}
+        system = set(re.findall(r"#include <([^>]+)>", text))
+        name = path.relative_to(CSRC).as_posix()
+        assert not {h for h in system if h.lower().startswith(("python", "numpy"))}, name
+        for pattern, allowed in INCLUDES:
+            if re.fullmatch(pattern, name):
+                assert own <= allowed, f"{name} includes {own - allowed}"
+
+
+@needs_csrc
+def test_kernels_are_reached_through_dispatch_only():
+    for path in c_files():
+        if path.parent.name != "kernels" and path.name not in {"dispatch.c", "dispatch.h"}:
+            names = re.findall(r"hr_\w+_(?:scalar|avx2|avx512|neon)\b", path.read_text())
+            assert not set(names) - {"hr_cpu_has_avx2", "hr_cpu_has_avx512"}, path.name
+
+
+@needs_csrc
+def test_binding_includes_the_public_header_only():
+    for path in [*PACKAGE.glob("*.pxd"), *PACKAGE.glob("*.pyx")]:
+        headers = re.findall(r'cdef extern from ["<]([^">]+)[">]', path.read_text())
+        engine = {h for h in headers if (CSRC / h).exists() or (CSRC / "kernels" / h).exists()}
+        assert engine <= {"hashret.h"}, path.name
