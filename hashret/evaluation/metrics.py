@@ -1,0 +1,395 @@
+"""Retrieval quality of codes, honest about ties.
+
+Few distances and many items make ties decide a ranking's score. The measures
+of code sets here take the expectation over a random order within each distance
+(McSherry and Najork, ECIR 2008; He, Cakir, Bargal and Sclaroff, CVPR 2018,
+arXiv 1705.08562), and give the worst and best order's score beside it. The
+measures of ranked lists (:func:`ranked_average_precision`) take the order as an
+index returned it.
+
+Denominators of AP at depth k, with R relevant items in the database:
+
+``"relevant"``
+    R. The definition of AP where k is the whole database.
+``"min"``
+    min(k, R), the most hits a list of k can have.
+``"hits"``
+    The hits among the k. Most public code; [+, -, -] scores 1 and [+, -, +] 0.83.
+
+A query without relevant items scores 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import DTypeError, ParameterError, ShapeError
+from .histograms import Counts, DistanceHistograms, as_labels
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+Denominator: TypeAlias = Literal["relevant", "min", "hits"]
+
+# Histogram cells in work at once: a dozen float64 arrays of this size, 100 MB.
+_CELLS = 2**20
+
+
+@dataclass(frozen=True)
+class TiedScores:
+    """Scores of each query: expected over random order of ties, and their bounds.
+
+    Attributes
+    ----------
+    expected, low, high : ndarray of float64, shape (n_queries,)
+        Mean, smallest and largest score over the orders of items at equal distance.
+    """
+
+    expected: Floats
+    low: Floats
+    high: Floats
+
+    def means(self) -> tuple[float, float, float]:
+        """Return the means over queries of (expected, low, high)."""
+        if not len(self.expected):
+            raise ParameterError("scores: no queries, no mean")
+        return float(self.expected.mean()), float(self.low.mean()), float(self.high.mean())
+
+
+def average_precision(
+    histograms: DistanceHistograms, k: int | None = None, denominator: Denominator = "relevant"
+) -> TiedScores:
+    """Average precision of each query, tie-aware.
+
+    With `n` items at a distance, `p` of them relevant, and `N0` and `P0` at smaller distances, the
+    expected contribution of the distance is
+
+    .. math:: \\frac{p}{n} \\sum_{j=1}^{n} \\frac{P_0 + 1 + (j-1)(p-1)/(n-1)}{N_0 + j}
+
+    summed here in closed form with harmonic numbers. Where depth k cuts through a distance, the
+    number of relevant items above the cut is hypergeometric and the expectation runs over it, so
+    that ``"hits"`` is exact too, not a mean over sampled orders.
+
+    Parameters
+    ----------
+    histograms : DistanceHistograms
+        From :func:`hashret.evaluation.distance_histograms`.
+    k : int, optional
+        Depth; None for the whole database.
+    denominator : {"relevant", "min", "hits"}
+        See the module's description.
+
+    Returns
+    -------
+    scores : TiedScores
+
+    Raises
+    ------
+    ParameterError
+        If k < 1 or the denominator is unknown.
+
+    Examples
+    --------
+    Two items tie at distance 0, one of them relevant:
+
+    >>> tied = DistanceHistograms(np.array([[2, 0]]), np.array([[1, 0]]))
+    >>> average_precision(tied).means()
+    (0.75, 0.5, 1.0)
+    """
+    _check_denominator(denominator)
+    size = int(histograms.items.sum(axis=1).max(initial=0))
+    depth = size if k is None else min(_check_depth(k), size)
+    harmonic = _cumulative(np.reciprocal, size)
+    step = max(1, _CELLS // max(1, histograms.items.shape[1]))
+    parts = [
+        _average_precision(histograms[start : start + step], depth, denominator, harmonic)
+        for start in range(0, len(histograms), step)
+    ]
+    stacked = np.concatenate([np.empty((3, 0)), *parts], axis=1)
+    return TiedScores(expected=stacked[0], low=stacked[1], high=stacked[2])
+
+
+def _average_precision(
+    histograms: DistanceHistograms, depth: int, denominator: Denominator, harmonic: Floats
+) -> Floats:
+    n, p = histograms.items, histograms.relevant
+    n0, p0 = np.cumsum(n, axis=1) - n, np.cumsum(p, axis=1) - p
+    total = p.sum(axis=1)
+    whole = n0 + n <= depth
+    sums = np.where(whole, _group_sums(n0, p0, n, p, harmonic), 0.0).sum(axis=2)
+    hits = np.where(whole, p, 0).sum(axis=1)
+    # The distance that depth cuts through; where it cuts through none, the slots left are 0.
+    rows = np.arange(len(n))
+    cut = np.argmax(~whole, axis=1)
+    n0, p0, n, p = n0[rows, cut], p0[rows, cut], n[rows, cut], p[rows, cut]
+    slots = np.where(whole.all(axis=1), 0, depth - n0)
+    expected, low, high = np.zeros(len(n)), np.full(len(n), np.inf), np.full(len(n), -np.inf)
+    log_factorial = _cumulative(np.log, int(n.max(initial=0)))
+    least, most = np.maximum(0, slots - (n - p)), np.minimum(slots, p)
+    for more in range(int(most.max(initial=0)) + 1):
+        possible = (least <= more) & (more <= most)
+        # Impossible counts are computed with a harmless value and masked.
+        x = np.where(possible, more, least)
+        found = _denominator(denominator, hits + x, total, depth)
+        scores = (sums + _group_sums(n0, p0, slots, x, harmonic)) / found
+        expected += np.where(
+            possible, _hypergeometric(n, p, slots, x, log_factorial) * scores[0], 0.0
+        )
+        low = np.where(possible, np.minimum(low, scores[1]), low)
+        high = np.where(possible, np.maximum(high, scores[2]), high)
+    return np.stack([expected, low, high])
+
+
+def _group_sums(n0: Counts, p0: Counts, n: Counts, p: Counts, harmonic: Floats) -> Floats:
+    """Sum of precisions at the p relevant of n tied items: expected, last in order, first."""
+    slope: Floats = (p - 1) / np.maximum(n - 1, 1)
+    inner = slope * n + (p0 + 1 - slope * (n0 + 1)) * (harmonic[n0 + n] - harmonic[n0])
+    expected = p / np.maximum(n, 1) * inner
+    misses = n - p
+    last = p + (p0 - n0 - misses) * (harmonic[n0 + n] - harmonic[n0 + misses])
+    first = p + (p0 - n0) * (harmonic[n0 + p] - harmonic[n0])
+    return np.stack([expected, last, first])
+
+
+def _hypergeometric(
+    n: Counts, p: Counts, slots: Counts, x: Counts, log_factorial: Floats
+) -> Floats:
+    """Probability that `slots` of n items, p of them relevant, hold x relevant ones."""
+
+    def log_choose(of: Counts, take: Counts) -> Floats:
+        chosen: Floats = log_factorial[of] - log_factorial[take] - log_factorial[of - take]
+        return chosen
+
+    return np.exp(log_choose(p, x) + log_choose(n - p, slots - x) - log_choose(n, slots))
+
+
+def _cumulative(function: Callable[[Floats], Floats], size: int) -> Floats:
+    """Sums of function(1) to function(i) for i = 0 to size."""
+    return np.concatenate([[0.0], np.cumsum(function(np.arange(1.0, size + 1.0)))])
+
+
+def _denominator(name: Denominator, hits: Counts, total: Counts, depth: int) -> Counts:
+    choices: dict[str, Counts] = {
+        "hits": hits,
+        "min": np.minimum(total, depth),
+        "relevant": total,
+    }
+    return np.maximum(choices[name], 1)
+
+
+def precision_at(histograms: DistanceHistograms, k: int) -> TiedScores:
+    """Share of relevant items among the first k of each query, tie-aware.
+
+    If the database has fewer than k items, the missing ones count as not relevant.
+    """
+    hits = _hits_at(histograms, _check_depth(k))
+    return TiedScores(*(hits / k))
+
+
+def recall_at(histograms: DistanceHistograms, k: int) -> TiedScores:
+    """Share of each query's relevant items that are among the first k, tie-aware."""
+    hits = _hits_at(histograms, _check_depth(k))
+    return TiedScores(*(hits / np.maximum(histograms.relevant.sum(axis=1), 1)))
+
+
+def _hits_at(histograms: DistanceHistograms, k: int) -> Floats:
+    n, p = histograms.items, histograms.relevant
+    slots = np.clip(k - (np.cumsum(n, axis=1) - n), 0, n)
+    expected = slots * p / np.maximum(n, 1)
+    bounds = [expected, np.maximum(0, slots - (n - p)), np.minimum(slots, p)]
+    return np.stack([bound.sum(axis=1) for bound in bounds]).astype(np.float64)
+
+
+def precision_within(histograms: DistanceHistograms, radius: int = 2) -> Floats:
+    """Share of relevant items within a Hamming radius, shape (n_queries,).
+
+    A query with nothing within the radius scores 0, so that codes which spread too far are not
+    rewarded for the queries they leave without an answer.
+    """
+    if radius < 0:
+        raise ParameterError(f"radius: expected 0 or more, got {radius}")
+    found = histograms.items[:, : radius + 1].sum(axis=1)
+    hits = histograms.relevant[:, : radius + 1].sum(axis=1)
+    precision: Floats = hits / np.maximum(found, 1)
+    return precision
+
+
+def precision_recall_by_radius(histograms: DistanceHistograms) -> tuple[Floats, Floats]:
+    """Precision and recall at every Hamming radius, means over queries.
+
+    Returns
+    -------
+    precision, recall : ndarray of float64, shape (bits + 1,)
+        Entry r is for all items at distance <= r; an empty ball has precision 0.
+    """
+    if not len(histograms):
+        raise ParameterError("histograms: no queries, no curve")
+    found, hits = np.cumsum(histograms.items, axis=1), np.cumsum(histograms.relevant, axis=1)
+    precision = (hits / np.maximum(found, 1)).mean(axis=0)
+    recall = (hits / np.maximum(hits[:, -1:], 1)).mean(axis=0)
+    return precision, recall
+
+
+def relevance(
+    ids: npt.ArrayLike, query_labels: npt.ArrayLike, labels: npt.ArrayLike, missing: bool = False
+) -> Bools:
+    """Tell which results of an index are relevant.
+
+    Parameters
+    ----------
+    ids : array_like of int64, shape (n_queries, k)
+        Row numbers of the database in rank order; -1 where a list is shorter than k.
+    query_labels : array_like of int, shape (n_queries,)
+    labels : array_like of int, shape (n,)
+    missing : bool, default False
+        What a missing result counts as. True is the padding of the LSH-against-DSH study, whose
+        empty answers score 1; only for comparison with its figures.
+
+    Returns
+    -------
+    relevant : ndarray of bool, shape (n_queries, k)
+
+    Examples
+    --------
+    >>> relevance([[2, 0, -1]], [5], [5, 6, 5])
+    array([[ True,  True, False]])
+    """
+    array = np.asarray(ids)
+    if array.ndim != 2:
+        raise ShapeError(f"ids: expected (n_queries, k), got shape {array.shape}")
+    if array.dtype.kind not in "iu":
+        raise DTypeError(f"ids: expected integers, got {array.dtype}")
+    query_labels = as_labels(query_labels, len(array), "query_labels")
+    labels = as_labels(labels, len(np.asarray(labels)), "labels")
+    if array.size and not -1 <= array.min() <= array.max() < len(labels):
+        raise ParameterError(
+            f"ids: expected -1 to {len(labels) - 1}, got {array.min()} to {array.max()}"
+        )
+    padded = np.append(labels, 0)  # so that id -1 reads something, also without a database
+    return np.where(array < 0, missing, padded[array] == query_labels[:, None])
+
+
+def ranked_average_precision(
+    relevant: npt.ArrayLike, denominator: Denominator = "hits", totals: npt.ArrayLike | None = None
+) -> Floats:
+    """Average precision of ranked lists, in the order given.
+
+    Parameters
+    ----------
+    relevant : array_like of bool, shape (n_queries, k)
+        Relevance in rank order, see :func:`relevance`.
+    denominator : {"hits", "min", "relevant"}
+    totals : array_like of int, shape (n_queries,), optional
+        Relevant items in the database, R; needed unless the denominator is ``"hits"``.
+
+    Returns
+    -------
+    scores : ndarray of float64, shape (n_queries,)
+
+    Examples
+    --------
+    >>> ranked_average_precision([[True, False, False]])
+    array([1.])
+    >>> ranked_average_precision([[True, False, False]], "min", totals=[2])
+    array([0.5])
+    """
+    _check_denominator(denominator)
+    found = _as_relevance(relevant)
+    hits = np.cumsum(found, axis=1)
+    sums = np.where(found, hits / np.arange(1, found.shape[1] + 1), 0.0).sum(axis=1)
+    if denominator == "hits":
+        total = found.sum(axis=1)
+    elif totals is None:
+        raise ParameterError(f'totals: needed for the denominator "{denominator}"')
+    else:
+        total = as_labels(totals, len(found), "totals")
+    return sums / _denominator(denominator, found.sum(axis=1), total, found.shape[1])  # type: ignore[no-any-return]
+
+
+def ranked_precision(relevant: npt.ArrayLike) -> Floats:
+    """Share of relevant results in lists of k, shape (n_queries,)."""
+    return _as_relevance(relevant).mean(axis=1)  # type: ignore[no-any-return]
+
+
+def ranked_recall(relevant: npt.ArrayLike, totals: npt.ArrayLike) -> Floats:
+    """Share of each query's `totals` relevant items that its list holds, shape (n_queries,)."""
+    found = _as_relevance(relevant)
+    return found.sum(axis=1) / np.maximum(as_labels(totals, len(found), "totals"), 1)  # type: ignore[no-any-return]
+
+
+def relevant_totals(query_labels: npt.ArrayLike, labels: npt.ArrayLike) -> Counts:
+    """Count the relevant items in the database of each query, R, shape (n_queries,)."""
+    query_labels = as_labels(query_labels, len(np.asarray(query_labels)), "query_labels")
+    labels = as_labels(labels, len(np.asarray(labels)), "labels")
+    ordered = np.sort(labels)
+    return np.searchsorted(ordered, query_labels, "right") - np.searchsorted(ordered, query_labels)
+
+
+def distinct_codes(codes: npt.ArrayLike) -> int:
+    """Count the different codes."""
+    return len(_multiplicities(codes))
+
+
+def collision_entropy(codes: npt.ArrayLike) -> float:
+    """Rényi entropy of order 2 of the codes' distribution, in bits.
+
+    ``-log2 sum(p ** 2)``: two random draws from the database have equal codes with probability
+    ``2 ** -entropy``. Uniform codes of K bits reach K in the limit of a large database.
+    """
+    counts = _multiplicities(codes)
+    if not len(counts):
+        raise ParameterError("codes: no codes, no entropy")
+    return abs(-float(np.log2(np.square(counts / counts.sum()).sum())))
+
+
+def expected_bucket_length(codes: npt.ArrayLike) -> float:
+    """Mean number of items with the same code as a random item of the database, itself included.
+
+    ``n * 2 ** -collision_entropy``: what one bucket lookup costs.
+
+    Examples
+    --------
+    >>> expected_bucket_length([[1], [1], [2], [1]])
+    2.5
+    """
+    counts = _multiplicities(codes)
+    if not len(counts):
+        raise ParameterError("codes: no codes, no bucket")
+    return float(np.square(counts.astype(np.float64)).sum() / counts.sum())
+
+
+def _multiplicities(codes: npt.ArrayLike) -> Counts:
+    array = np.ascontiguousarray(codes)
+    if array.ndim != 2:
+        raise ShapeError(f"codes: expected (n, bytes), got shape {array.shape}")
+    # Rows as single values: sorting these is many times faster than numpy.unique(axis=0).
+    rows = array.view(np.dtype((np.void, array.dtype.itemsize * array.shape[1]))).ravel()
+    return np.unique(rows, return_counts=True)[1].astype(np.int64)
+
+
+def _as_relevance(relevant: npt.ArrayLike) -> Bools:
+    array = np.asarray(relevant)
+    if array.ndim != 2 or not array.shape[1]:
+        raise ShapeError(f"relevant: expected (n_queries, k) with k >= 1, got {array.shape}")
+    if array.dtype != np.bool_ and array.size:
+        raise DTypeError(f"relevant: expected bool, got {array.dtype}")
+    return array.astype(np.bool_)
+
+
+def _check_denominator(denominator: str) -> None:
+    if denominator not in get_args(Denominator):
+        raise ParameterError(
+            f"denominator: expected one of {get_args(Denominator)}, got {denominator!r}"
+        )
+
+
+def _check_depth(k: int) -> int:
+    if isinstance(k, bool) or not isinstance(k, (int, np.integer)):
+        raise DTypeError(f"k: expected an int, got {type(k).__name__}")
+    if k < 1:
+        raise ParameterError(f"k: expected at least 1, got {k}")
+    return int(k)
