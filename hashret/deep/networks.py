@@ -14,10 +14,14 @@ from ..errors import ParameterError, ShapeError
 __all__ = ["HashModel", "make_network", "network_names", "small_cnn"]
 
 
-def conv_block(inputs: int, outputs: int) -> nn.Sequential:
-    """Return 3x3 convolution, batch normalisation and ReLU."""
+def conv_block(inputs: int, outputs: int, pool: bool = False) -> nn.Sequential:
+    """Return 3x3 convolution, batch normalisation and ReLU.
+
+    Pooling comes before the normalisation, which then runs over a quarter of the values.
+    """
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
+        *([nn.MaxPool2d(2)] if pool else []),
         nn.BatchNorm2d(outputs),
         nn.ReLU(inplace=True),
     )
@@ -43,10 +47,8 @@ def small_cnn(channels: int) -> nn.Module:
         1 for grey images, 3 for colour.
     """
     return nn.Sequential(
-        conv_block(channels, 32),
-        nn.MaxPool2d(2),
-        conv_block(32, 64),
-        nn.MaxPool2d(2),
+        conv_block(channels, 32, pool=True),
+        conv_block(32, 64, pool=True),
         conv_block(64, 128),
         conv_block(128, 128),
         GlobalMaxPool(),

@@ -211,18 +211,27 @@ class _Run:
         try:
             for name, module in self.modules().items():
                 module.load_state_dict(_under(tensors, name))
-            states: dict[int, dict[str, Tensor]] = {}
-            for key, value in _under(tensors, "optimizer").items():
-                number, name = key.split(".")
-                states.setdefault(int(number), {})[name] = value
-            groups = self.optimizer.state_dict()["param_groups"]
-            self.optimizer.load_state_dict({"state": states, "param_groups": groups})
+            self._restore_optimizer(_under(tensors, "optimizer"))
             torch.set_rng_state(tensors["rng.cpu"])
             if "rng.cuda" in tensors and torch.cuda.is_available():
                 torch.cuda.set_rng_state(tensors["rng.cuda"])
             return int(header["epoch"])
-        except (KeyError, ValueError, RuntimeError) as error:
+        except (LookupError, ValueError, RuntimeError) as error:
             raise FormatError(f"{path}: an incomplete checkpoint: {error}") from error
+
+    def _restore_optimizer(self, tensors: dict[str, Tensor]) -> None:
+        groups = self.optimizer.param_groups
+        parameters = [parameter for group in groups for parameter in group["params"]]
+        states: dict[int, dict[str, Tensor]] = {}
+        for key, value in tensors.items():
+            number, name = key.split(".")
+            like = parameters[int(number)]
+            # The fused step walks raw memory: moments must be laid out as their weights.
+            if value.shape == like.shape:
+                value = torch.empty_like(like, requires_grad=False).copy_(value)
+            states.setdefault(int(number), {})[name] = value
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": states, "param_groups": groups})
 
 
 def _under(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:

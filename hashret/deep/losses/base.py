@@ -39,6 +39,10 @@ class Loss(nn.Module, ABC):
     bits: int
     classes: int
 
+    def __init__(self) -> None:
+        # nn.Module takes any arguments; a loss without options has none.
+        super().__init__()
+
     def setup(self, bits: int, classes: int) -> None:
         """Prepare for codes of `bits` bits and `classes` classes, before training.
 
