@@ -61,9 +61,9 @@ def cifar10(
     DatasetNotFoundError
         If the images are in none of these places.
     FormatError
-        If the archive is damaged or a class has no images.
+        If the archive is damaged or encrypted, a class has no images, or an image is not 32x32.
     ImageError
-        If an image is damaged or not 32x32.
+        If an image is damaged.
     """
     searched = search_folders(path)
     source = _find(searched)
@@ -74,7 +74,7 @@ def cifar10(
     try:
         with zipfile.ZipFile(source) as archive:
             return _load(source, _zip_readers(archive), progress)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         raise FormatError(f"{source}: damaged zip archive: {error}") from error
 
 
@@ -88,7 +88,7 @@ def _find(searched: list[Path]) -> Path | None:
 
 def _folder_readers(root: Path) -> dict[str, Reader]:
     paths = sorted(root.glob("t*/*/*.jpg"))
-    return {path.relative_to(root).as_posix(): partial(read_image, path) for path in paths}
+    return {path.relative_to(root).as_posix(): partial(_read_32, path, str(path)) for path in paths}
 
 
 def _zip_readers(archive: zipfile.ZipFile) -> dict[str, Reader]:
@@ -99,7 +99,7 @@ def _zip_readers(archive: zipfile.ZipFile) -> dict[str, Reader]:
             member = members[path]
             if member.file_size > _MAX_FILE_BYTES:
                 raise FormatError(f"{path}: claims {member.file_size} bytes, no 32x32 JPEG")
-            return read_image(archive.read(member), name=str(path))
+            return _read_32(archive.read(member), str(path))
 
         return read
 
@@ -110,6 +110,14 @@ def _zip_readers(archive: zipfile.ZipFile) -> dict[str, Reader]:
     }
 
 
+def _read_32(source: Path | bytes, name: str) -> Images:
+    image = read_image(source, name=name)
+    if image.shape != (32, 32, 3):
+        # Before room is made for 60,000 of its size.
+        raise FormatError(f"{name}: expected an image (32, 32, 3), got {image.shape}")
+    return image
+
+
 def _load(source: Path, readers: dict[str, Reader], progress: Progress | None) -> Dataset:
     order = [
         (name, split, label)
@@ -118,8 +126,6 @@ def _load(source: Path, readers: dict[str, Reader], progress: Progress | None) -
         for name in _of_class(readers, f"{split}/{class_name}/", source)
     ]
     images, _, _ = read_images([(name, readers[name]) for name, _, _ in order], "raise", progress)
-    if images.shape[1:] != (32, 32, 3):
-        raise FormatError(f"{source}: expected images (32, 32, 3), got {images.shape[1:]}")
     in_train = np.array([split == "train" for _, split, _ in order])
     labels: Labels = np.array([label for _, _, label in order], np.int64)
     return Dataset(
