@@ -33,10 +33,12 @@ class Classifier(Loss):
 
     Examples
     --------
+    Class 2 of 3 is 10 in binary:
+
     >>> loss = Classifier()
     >>> loss.setup(bits=4, classes=3)
     >>> loss.margins(torch.tensor([[0.0, 0.0, 9.0]])) > 0
-    tensor([[False, False,  True, False]])
+    tensor([[ True, False, False, False]])
     """
 
     codewords: Tensor
