@@ -9,6 +9,8 @@ import importlib
 import io
 import lzma
 import struct
+import subprocess
+import sys
 import threading
 import tracemalloc
 import zipfile
@@ -26,7 +28,13 @@ from hashret import datasets
 from hashret.datasets import download
 from hashret.datasets.download import RemoteFile, fetch
 from hashret.datasets.idx import read_idx
-from hashret.errors import DatasetNotFoundError, FormatError, ImageError, ParameterError
+from hashret.errors import (
+    DatasetNotFoundError,
+    FormatError,
+    ImageError,
+    MissingExtraError,
+    ParameterError,
+)
 
 # The module; the package has a function of its name.
 fashion = importlib.import_module("hashret.datasets.fashion_mnist")
@@ -463,6 +471,22 @@ def test_bad_arguments_are_named(tmp_path: Path) -> None:
         datasets.image_folder(tmp_path, mode="hsv")
     with pytest.raises(ParameterError, match="size"):
         datasets.image_folder(tmp_path, size=(0, 4))
+
+
+def test_optional_packages_load_when_first_used() -> None:
+    code = (
+        "import sys, hashret.datasets, hashret.features, hashret.evaluation;"
+        "print({'PIL', 'skimage', 'sklearn', 'torch', 'matplotlib'} & set(sys.modules) or 'none')"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "none"
+
+
+def test_a_missing_pillow_names_its_extra(tmp_path: Path, monkeypatch) -> None:
+    save(tmp_path / "a.png", (1, 2, 3))
+    monkeypatch.setitem(sys.modules, "PIL.Image", None)
+    with pytest.raises(MissingExtraError, match=r"hashret\[images\]"):
+        datasets.image_folder(tmp_path)
 
 
 def test_an_image_is_read_from_bytes() -> None:
