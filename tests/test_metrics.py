@@ -12,7 +12,6 @@ from sklearn.metrics import average_precision_score
 
 from hashret import evaluation as ev
 from hashret.errors import DTypeError, ParameterError, ShapeError
-from hashret.evaluation import histograms as counting
 
 DENOMINATORS = ("relevant", "min", "hits")
 
@@ -114,11 +113,7 @@ def brute_force_histograms(queries, codes, bits, query_labels, labels):
 
 @pytest.mark.parametrize("bits", [1, 7, 8, 12, 64, 100])
 @pytest.mark.parametrize(("n_queries", "n"), [(0, 5), (5, 0), (1, 1), (13, 57)])
-@pytest.mark.parametrize("block", [2, 1000, counting._BLOCK])
-def test_histograms_equal_counting(
-    bits: int, n_queries: int, n: int, block: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(counting, "_BLOCK", block)
+def test_histograms_equal_counting(bits: int, n_queries: int, n: int) -> None:
     queries, codes = random_codes(n_queries, bits, 1), random_codes(n, bits, 2)
     query_labels, labels = np.arange(n_queries) % 4, np.arange(n) % 3
     found = ev.distance_histograms(queries, codes, bits, query_labels, labels)

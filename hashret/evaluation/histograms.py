@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from ..codes import Codes, as_codes, unpack
+from ..codes import as_codes, distance_histogram
 from ..errors import DTypeError, ShapeError
 
 Counts = npt.NDArray[np.int64]
-
-# Keys of one block: 2^22 float32 and as many int64, 50 MB; also what float32 counts exactly.
-_BLOCK = 2**22
 
 
 @dataclass(frozen=True)
@@ -87,29 +83,8 @@ def distance_histograms(
     relevant = np.zeros((len(queries), bits + 1), np.int64)
     for label in np.unique(query_labels):
         rows = query_labels == label
-        relevant[rows] = count_distances(queries[rows], codes[labels == label], bits)
-    return DistanceHistograms(count_distances(queries, codes, bits), relevant)
-
-
-def count_distances(queries: Codes, codes: Codes, bits: int) -> Counts:
-    """Count codes by Hamming distance from each query, shape (n_queries, bits + 1).
-
-    One matrix product a block gives ``row * (bits + 1) + distance``, since the distance of codes
-    in {-1, +1} is ``(bits - <q, c>) / 2``; counting these keys is the histogram. Memory is bounded
-    by the block.
-    """
-    width = bits + 1
-    counts = np.zeros((len(queries), width), np.int64)
-    for columns in _blocks(len(codes), max(1, _BLOCK // width)):
-        signs = _with_constant(codes[columns], bits, 1.0)
-        height = max(1, min(_BLOCK // len(signs), _BLOCK // width))
-        for rows in _blocks(len(queries), height):
-            halves = -0.5 * _with_constant(queries[rows], bits, 0.0)
-            halves[:, bits] = np.arange(len(halves)) * width + bits / 2
-            keys = (halves @ signs.T).astype(np.intp).ravel()
-            block = np.bincount(keys, minlength=len(halves) * width)
-            counts[rows] += block.reshape(-1, width)
-    return counts
+        relevant[rows] = distance_histogram(queries[rows], codes[labels == label], bits)
+    return DistanceHistograms(distance_histogram(queries, codes, bits), relevant)
 
 
 def as_labels(labels: npt.ArrayLike, count: int, name: str) -> npt.NDArray[np.int64]:
@@ -120,13 +95,3 @@ def as_labels(labels: npt.ArrayLike, count: int, name: str) -> npt.NDArray[np.in
     if array.dtype.kind not in "iu" and array.size:
         raise DTypeError(f"{name}: expected integers, got {array.dtype}")
     return array.astype(np.int64)
-
-
-def _with_constant(codes: Codes, bits: int, constant: float) -> npt.NDArray[np.float32]:
-    signs = np.full((len(codes), bits + 1), constant, np.float32)
-    signs[:, :bits] = 2.0 * unpack(codes, bits) - 1.0
-    return signs
-
-
-def _blocks(count: int, size: int) -> Iterator[slice]:
-    return (slice(start, start + size) for start in range(0, count, size))
