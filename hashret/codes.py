@@ -16,13 +16,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from . import _native
 from .errors import CodeError, DTypeError, ParameterError, ShapeError
 
 __all__ = [
     "MAX_BITS",
     "as_codes",
+    "distance_histogram",
     "from_lsb_first",
     "from_words",
+    "hamming_distances",
     "pack",
     "to_int8",
     "to_lsb_first",
@@ -182,6 +185,38 @@ def from_lsb_first(codes: npt.ArrayLike, bits: int) -> Codes:
 def to_int8(codes: npt.ArrayLike, bits: int) -> npt.NDArray[np.int8]:
     """View packed codes as int8, as Vespa stores them."""
     return as_codes(codes, bits).view(np.int8)
+
+
+def hamming_distances(
+    queries: npt.ArrayLike, codes: npt.ArrayLike, bits: int
+) -> npt.NDArray[np.uint16]:
+    """Compute all Hamming distances, uint16 (n_queries, n_codes).
+
+    Examples
+    --------
+    >>> hamming_distances([[0b1100]], [[0b1100], [0b0011]], bits=8)
+    array([[0, 4]], dtype=uint16)
+    """
+    left, right = as_codes(queries, bits, "queries"), as_codes(codes, bits)
+    out = np.empty((len(left), len(right)), np.uint16)
+    _native.distances(left, len(left), right, len(right), bits, out)
+    return out
+
+
+def distance_histogram(
+    queries: npt.ArrayLike, codes: npt.ArrayLike, bits: int
+) -> npt.NDArray[np.int64]:
+    """Count, for each query, the codes at each distance: int64 (n_queries, bits + 1).
+
+    Examples
+    --------
+    >>> distance_histogram([[0b1000]], [[0b1000], [0b0000], [0b0001]], bits=4 + 4)
+    array([[1, 1, 1, 0, 0, 0, 0, 0, 0]])
+    """
+    left, right = as_codes(queries, bits, "queries"), as_codes(codes, bits)
+    out = np.empty((len(left), bits + 1), np.int64)
+    _native.histogram(left, len(left), right, len(right), bits, out)
+    return out
 
 
 def _small_ints(array: npt.NDArray[Any], name: str) -> Codes:

@@ -1,0 +1,177 @@
+/* hashret: Hamming search over packed binary codes. The only public header.
+ *
+ * Codes come in packed: ceil(bits / 8) bytes each, bit j in byte j / 8 at
+ * 0x80 >> (j % 8), unused bits zero. Callers check that; nothing here reads
+ * past a code's bytes. Results are ordered by (distance, id).
+ *
+ * Ownership: what a *_create or *_open function returns is freed by the
+ * matching *_free. Every other pointer stays the caller's and is not kept,
+ * except where a comment says "borrows".
+ *
+ * Threads: any number of searches may run at once, between hr_read_lock and
+ * hr_read_unlock. Functions that change an index take its lock themselves.
+ */
+#ifndef HASHRET_H
+#define HASHRET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum {
+  HR_OK = 0,
+  HR_NO_MEMORY,
+  HR_BAD_ISA,
+  HR_REPEATED_ID,
+  HR_UNKNOWN_ID,
+  HR_TOO_MANY_ROWS,
+  HR_BAD_FORMAT,
+  HR_BAD_MASK,
+  HR_CANCELLED,
+  HR_STATUS_COUNT
+} hr_status;
+
+/* A sentence fragment for people, never NULL. */
+const char *hr_status_text(hr_status status);
+
+/* --- instruction sets ---------------------------------------------------- */
+
+/* Chooses the kernels: by name, or the fastest that runs here when NULL.
+ * Not safe while searches run; meant for start-up. */
+hr_status hr_isa_select(const char *name);
+const char *hr_isa_name(void);
+/* The i-th instruction set that runs here, fastest first; NULL past the last. */
+const char *hr_isa_supported(size_t i);
+
+/* --- distances without an index ------------------------------------------ */
+
+/* out[q * n + i]: the distance of query q to code i. */
+hr_status hr_distances(const uint8_t *queries, size_t query_count, const uint8_t *codes, size_t n,
+                       uint32_t bits, uint16_t *out);
+/* out[q * (bits + 1) + d]: how many codes lie at distance d of query q. */
+hr_status hr_histogram(const uint8_t *queries, size_t query_count, const uint8_t *codes, size_t n,
+                       uint32_t bits, int64_t *out);
+
+/* --- the index ------------------------------------------------------------ */
+
+typedef enum { HR_SCAN = 0, HR_LSH = 1, HR_KIND_COUNT } hr_kind;
+
+#define HR_MAX_BITS 4096
+#define HR_MAX_ROWS ((size_t)UINT32_MAX)
+#define HR_MISSING_ID (-1)
+#define HR_MISSING_DISTANCE INT32_MAX
+#define HR_FINGERPRINT_BYTES 64
+
+typedef struct hr_index hr_index;
+
+/* tables: how many equal parts of the code have a bucket table (HR_LSH), else 0. */
+hr_status hr_index_create(uint32_t bits, hr_kind kind, uint32_t tables, hr_index **out);
+void hr_index_free(hr_index *index);
+
+uint32_t hr_index_bits(const hr_index *index);
+hr_kind hr_index_kind(const hr_index *index);
+uint32_t hr_index_tables(const hr_index *index);
+size_t hr_index_count(const hr_index *index);
+/* One past the largest id ever added; 0 for a new index. */
+int64_t hr_index_next_id(const hr_index *index);
+/* Bytes held for codes, ids and tables. */
+size_t hr_index_bytes(const hr_index *index);
+/* How many different codes the index holds. */
+hr_status hr_index_distinct(hr_index *index, size_t *out);
+
+/* Adds n codes, all or none. HR_REPEATED_ID leaves the id in *culprit. */
+hr_status hr_index_add(hr_index *index, const uint8_t *codes, const int64_t *ids, size_t n,
+                       int64_t *culprit);
+/* Removes n ids, all or none. */
+hr_status hr_index_remove(hr_index *index, const int64_t *ids, size_t n, int64_t *culprit);
+/* Replaces the codes of n present ids, all or none. */
+hr_status hr_index_update(hr_index *index, const uint8_t *codes, const int64_t *ids, size_t n,
+                          int64_t *culprit);
+/* Copies the packed codes of n ids. */
+hr_status hr_index_get(hr_index *index, const int64_t *ids, size_t n, uint8_t *codes,
+                       int64_t *culprit);
+bool hr_index_contains(hr_index *index, int64_t id);
+/* Copies all ids, ascending, if there is room, and returns how many there are. */
+size_t hr_index_ids(hr_index *index, int64_t *out, size_t room);
+
+/* --- searching ------------------------------------------------------------ */
+
+/* Builds what a search needs (merging, tables) and takes the read lock. On
+ * failure the lock is not held. */
+hr_status hr_read_lock(hr_index *index);
+void hr_read_unlock(hr_index *index);
+
+/* One bit per row: which rows a search may return. Valid under the read lock
+ * it was opened in. */
+typedef struct hr_filter hr_filter;
+hr_status hr_filter_open_ids(const hr_index *index, const int64_t *ids, size_t n, hr_filter **out,
+                             int64_t *culprit);
+/* mask[i] belongs to the i-th smallest id; HR_BAD_MASK unless it has one entry an id. */
+hr_status hr_filter_open_mask(const hr_index *index, const uint8_t *mask, size_t n,
+                              hr_filter **out);
+void hr_filter_free(hr_filter *filter);
+
+typedef struct {
+  const uint8_t *queries; /* packed */
+  size_t count;
+  const hr_filter *filter; /* or NULL */
+  const float *margins;    /* (count, bits) for the order of LSH probes, or NULL */
+  uint32_t probes;         /* LSH: buckets looked at in each table */
+  size_t part, parts;      /* this call searches part of parts of the rows */
+  const int *cancel;       /* polled: a non-zero value ends the search; or NULL */
+} hr_request;
+
+/* How many rows a call went through, summed over its queries. */
+typedef struct {
+  uint64_t checked;
+  uint64_t probed;
+} hr_work;
+
+/* The k nearest of each query: distances and ids of shape (count, k), filled
+ * up with HR_MISSING_*. Needs the read lock. */
+hr_status hr_search(const hr_index *index, const hr_request *request, size_t k, int32_t *distances,
+                    int64_t *ids, hr_work *work);
+
+/* All codes within a radius; lims has count + 1 entries. */
+typedef struct {
+  int32_t *distances;
+  int64_t *ids;
+  size_t size, capacity;
+} hr_hits;
+hr_status hr_range_search(const hr_index *index, const hr_request *request, uint32_t radius,
+                          int64_t *lims, hr_hits *hits, hr_work *work);
+void hr_hits_free(hr_hits *hits);
+
+/* Merges the results of `parts` calls, arrays of shape (parts, count, k), into
+ * the first of them. */
+hr_status hr_merge(int32_t *distances, int64_t *ids, size_t parts, size_t count, size_t k);
+
+/* --- files ----------------------------------------------------------------- */
+
+typedef struct {
+  const void *data;
+  size_t size;
+} hr_chunk;
+
+#define HR_MAX_CHUNKS 8
+#define HR_HEADER_BYTES 256
+
+/* The index as a list of byte ranges to be written one after the other. The
+ * ranges point into the index, which stays read-locked until hr_image_close. */
+typedef struct {
+  uint8_t header[HR_HEADER_BYTES];
+  hr_chunk chunks[HR_MAX_CHUNKS];
+  size_t count;
+} hr_image;
+hr_status hr_image_open(hr_index *index, const char fingerprint[HR_FINGERPRINT_BYTES],
+                        hr_image *image);
+void hr_image_close(hr_index *index);
+
+/* Reads an index from the bytes of a file. `verify` checks every section's
+ * CRC; without it only the header is read. The index borrows the bytes: they
+ * must live, unchanged and 64-byte aligned, as long as it does. `reason`
+ * receives a static text on HR_BAD_FORMAT. */
+hr_status hr_index_open(const uint8_t *bytes, size_t size, bool verify, hr_index **out,
+                        char fingerprint[HR_FINGERPRINT_BYTES], const char **reason);
+
+#endif

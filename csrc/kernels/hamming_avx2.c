@@ -1,0 +1,137 @@
+/* AVX2: nibble counts by table look-up (Mula, Kurz and Lemire 2018), eight
+ * bytes of a row summed by VPSADBW. Two registers are one word of eight rows. */
+#include "kernels.h"
+
+#ifdef HR_X86
+#include <immintrin.h>
+
+#define AVX2 HR_TARGET("avx2,popcnt")
+#define HALF 4 /* rows a register */
+
+AVX2 HR_INLINE __m256i byte_counts(__m256i x) {
+  const __m256i table = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4, 0, 1, 1, 2,
+                                         1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
+  const __m256i nibble = _mm256_set1_epi8(15);
+  __m256i low = _mm256_shuffle_epi8(table, _mm256_and_si256(x, nibble));
+  __m256i high = _mm256_shuffle_epi8(table, _mm256_and_si256(_mm256_srli_epi16(x, 4), nibble));
+  return _mm256_add_epi8(low, high);
+}
+
+/* Distances of four rows to one query. A byte holds counts of up to 8 bits a
+ * word, so 31 words may be summed before it overflows. */
+AVX2 HR_INLINE __m256i half_distance(const uint64_t *half, size_t words, const uint64_t *query) {
+  const __m256i zero = _mm256_setzero_si256();
+  __m256i sum = zero;
+  for (size_t w = 0; w < words;) {
+    __m256i bytes = zero;
+    size_t stop = words - w > 31 ? w + 31 : words;
+    for (; w < stop; w++) {
+      __m256i x = _mm256_xor_si256(_mm256_load_si256((const __m256i *)(half + w * HR_LANES)),
+                                   _mm256_set1_epi64x((long long)query[w]));
+      bytes = _mm256_add_epi8(bytes, byte_counts(x));
+    }
+    sum = _mm256_add_epi64(sum, _mm256_sad_epu8(bytes, zero));
+  }
+  return sum;
+}
+
+AVX2 HR_INLINE unsigned half_below(__m256i distance, __m256i limit) {
+  __m256i less = _mm256_cmpgt_epi64(limit, distance);
+  return (unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(less));
+}
+
+AVX2 static size_t take_hits(const hr_pass *pass, size_t b, uint32_t q, hr_hit *hits) {
+  uint64_t distance[HR_LANES];
+  const uint64_t *block = pass->blocks + b * pass->words * HR_LANES;
+  for (size_t lane = 0; lane < HR_LANES; lane += HALF)
+    _mm256_storeu_si256((__m256i *)(distance + lane),
+                        half_distance(block + lane, pass->words, pass->query[q]));
+  unsigned allowed = pass->allow ? pass->allow[b] : 0xFFu;
+  size_t count = 0;
+  for (size_t lane = 0; lane < HR_LANES; lane++)
+    if ((allowed >> lane & 1) && distance[lane] < pass->limit[q])
+      hits[count++] =
+          (hr_hit){(uint32_t)(b * HR_LANES + lane), (uint16_t)distance[lane], (uint16_t)q};
+  return count;
+}
+
+AVX2 HR_INLINE size_t pass_blocks(hr_pass *pass, hr_hit *hits, size_t words, uint32_t queries,
+                                  size_t blocks) {
+  size_t b = pass->block, count = 0;
+  uint64_t query[HR_GROUP][4];
+  const uint64_t *code[HR_GROUP];
+  __m256i limit[HR_GROUP];
+  for (uint32_t q = 0; q < queries; q++) {
+    code[q] = pass->query[q];
+    if (words <= 4) {
+      for (size_t w = 0; w < words; w++) query[q][w] = pass->query[q][w];
+      code[q] = query[q];
+    }
+    limit[q] = _mm256_set1_epi64x(pass->limit[q]);
+  }
+  for (; b + blocks <= pass->end; b += blocks) {
+    if (pass->allow) {
+      unsigned any = 0;
+      for (size_t i = 0; i < blocks; i++) any |= pass->allow[b + i];
+      if (!any) continue;
+    }
+    const uint64_t *block = pass->blocks + b * words * HR_LANES;
+    for (uint32_t q = 0; q < queries; q++) {
+      /* Distances are below 2^32: the 32-bit minimum is the 64-bit one. */
+      __m256i least = _mm256_set1_epi64x(INT32_MAX);
+      for (size_t i = 0; i < blocks; i++)
+        for (size_t lane = 0; lane < HR_LANES; lane += HALF)
+          least = _mm256_min_epu32(
+              least, half_distance(block + i * words * HR_LANES + lane, words, code[q]));
+      if (HR_UNLIKELY(half_below(least, limit[q])))
+        for (size_t i = 0; i < blocks; i++) count += take_hits(pass, b + i, q, hits + count);
+    }
+    if (HR_UNLIKELY(count > HR_HITS - HR_STEP_HITS)) {
+      b += blocks;
+      break;
+    }
+  }
+  pass->block = b;
+  return count;
+}
+
+AVX2 HR_INLINE size_t pass_width(hr_pass *pass, hr_hit *hits, size_t words, size_t blocks) {
+  if (pass->end - pass->block < blocks) blocks = 1;
+  if (pass->queries == 1) return pass_blocks(pass, hits, words, 1, blocks);
+  return pass_blocks(pass, hits, words, HR_GROUP, blocks);
+}
+
+AVX2 static size_t below_avx2(hr_pass *pass, hr_hit *hits) {
+  switch (pass->words) {
+    case 1: return pass_width(pass, hits, 1, 2);
+    case 2: return pass_width(pass, hits, 2, 1);
+    case 4: return pass_width(pass, hits, 4, 1);
+    default: return pass_width(pass, hits, pass->words, 1);
+  }
+}
+
+AVX2 static void distances_avx2(const uint64_t *blocks, size_t words, size_t count,
+                                const uint64_t *query, uint16_t *out) {
+  for (size_t b = 0; b < count; b++) {
+    const uint64_t *block = blocks + b * words * HR_LANES;
+    uint64_t distance[HR_LANES];
+    for (size_t lane = 0; lane < HR_LANES; lane += HALF)
+      _mm256_storeu_si256((__m256i *)(distance + lane), half_distance(block + lane, words, query));
+    for (size_t lane = 0; lane < HR_LANES; lane++)
+      out[b * HR_LANES + lane] = (uint16_t)distance[lane];
+  }
+}
+
+AVX2 static void pick_avx2(const uint64_t *blocks, size_t words, const uint32_t *rows, size_t count,
+                           const uint64_t *query, uint16_t *out) {
+  for (size_t i = 0; i < count; i++) {
+    const uint64_t *word = blocks + rows[i] / HR_LANES * words * HR_LANES + rows[i] % HR_LANES;
+    uint64_t distance = 0;
+    for (size_t w = 0; w < words; w++)
+      distance += (uint64_t)_mm_popcnt_u64(word[w * HR_LANES] ^ query[w]);
+    out[i] = (uint16_t)distance;
+  }
+}
+
+const hr_kernels hr_kernels_avx2 = {"avx2", below_avx2, distances_avx2, pick_avx2};
+#endif

@@ -1,0 +1,128 @@
+/* AVX-512 with VPOPCNTDQ: one register is the same word of eight rows. */
+#include "kernels.h"
+
+#ifdef HR_X86
+#include <immintrin.h>
+
+#define AVX512 HR_TARGET("avx512f,avx512vl,avx512bw,avx512vpopcntdq,popcnt")
+
+/* Distances of one block to one query, a row a lane. */
+AVX512 HR_INLINE __m512i block_distance(const uint64_t *block, size_t words,
+                                        const uint64_t *query) {
+  __m512i sum = _mm512_setzero_si512();
+  for (size_t w = 0; w < words; w++) {
+    __m512i x = _mm512_xor_si512(_mm512_load_si512(block + w * HR_LANES),
+                                 _mm512_set1_epi64((long long)query[w]));
+    sum = _mm512_add_epi64(sum, _mm512_popcnt_epi64(x));
+  }
+  return sum;
+}
+
+/* The rare path: some row of this block may be below the limit of query q. */
+AVX512 static size_t take_hits(const hr_pass *pass, size_t b, uint32_t q, hr_hit *hits) {
+  const uint64_t *block = pass->blocks + b * pass->words * HR_LANES;
+  __m512i distance = block_distance(block, pass->words, pass->query[q]);
+  unsigned mask = _mm512_cmplt_epu64_mask(distance, _mm512_set1_epi64(pass->limit[q]));
+  if (pass->allow) mask &= pass->allow[b];
+  /* Row, distance and query are the three fields of a hit, low to high. */
+  __m512i row = _mm512_add_epi64(_mm512_set1_epi64((long long)(b * HR_LANES)),
+                                 _mm512_set_epi64(7, 6, 5, 4, 3, 2, 1, 0));
+  __m512i hit = _mm512_or_si512(_mm512_or_si512(row, _mm512_slli_epi64(distance, 32)),
+                                _mm512_set1_epi64((long long)q << 48));
+  _mm512_mask_compressstoreu_epi64(hits, (__mmask8)mask, hit);
+  return (size_t)_mm_popcnt_u32(mask);
+}
+
+/* The smallest distance in each lane over `blocks` blocks: one comparison
+ * then serves them all. VPMINUD and VPXORQ go to the port that VPOPCNTQ
+ * leaves free, comparisons do not. */
+AVX512 HR_INLINE __m512i least_distance(const uint64_t *block, size_t words, size_t blocks,
+                                        const uint64_t *query) {
+  __m512i least = block_distance(block, words, query);
+  for (size_t i = 1; i < blocks; i++)
+    least = _mm512_min_epu32(least, block_distance(block + i * words * HR_LANES, words, query));
+  return least;
+}
+
+AVX512 HR_INLINE size_t pass_blocks(hr_pass *pass, hr_hit *hits, size_t words, uint32_t queries,
+                                    size_t blocks) {
+  const uint64_t *base = pass->blocks;
+  size_t b = pass->block, end = pass->end, count = 0;
+  uint64_t query[HR_GROUP][4];
+  const uint64_t *code[HR_GROUP];
+  __m512i limit[HR_GROUP];
+  for (uint32_t q = 0; q < queries; q++) {
+    code[q] = pass->query[q];
+    if (words <= 4) {
+      for (size_t w = 0; w < words; w++) query[q][w] = pass->query[q][w];
+      code[q] = query[q];
+    }
+    limit[q] = _mm512_set1_epi64(pass->limit[q]);
+  }
+  for (; b + blocks <= end; b += blocks) {
+    if (pass->allow) {
+      unsigned any = 0;
+      for (size_t i = 0; i < blocks; i++) any |= pass->allow[b + i];
+      if (!any) continue;
+    }
+    const uint64_t *block = base + b * words * HR_LANES;
+    unsigned found[HR_GROUP], any = 0;
+    for (uint32_t q = 0; q < queries; q++) {
+      found[q] = _mm512_cmplt_epu64_mask(least_distance(block, words, blocks, code[q]), limit[q]);
+      any |= found[q];
+    }
+    if (HR_UNLIKELY(any)) {
+      for (uint32_t q = 0; q < queries; q++)
+        for (size_t i = 0; found[q] && i < blocks; i++)
+          count += take_hits(pass, b + i, q, hits + count);
+      if (count > HR_HITS - HR_STEP_HITS) {
+        b += blocks;
+        break;
+      }
+    }
+  }
+  pass->block = b;
+  return count;
+}
+
+/* Constant widths and query counts keep queries and limits in registers; the
+ * last blocks of a range go one by one. */
+AVX512 HR_INLINE size_t pass_width(hr_pass *pass, hr_hit *hits, size_t words, size_t blocks) {
+  if (pass->end - pass->block < blocks) blocks = 1;
+  if (pass->queries == 1)
+    return blocks == 1 ? pass_blocks(pass, hits, words, 1, 1)
+                       : pass_blocks(pass, hits, words, 1, blocks);
+  return blocks == 1 ? pass_blocks(pass, hits, words, HR_GROUP, 1)
+                     : pass_blocks(pass, hits, words, HR_GROUP, blocks);
+}
+
+AVX512 static size_t below_avx512(hr_pass *pass, hr_hit *hits) {
+  switch (pass->words) {
+    case 1: return pass_width(pass, hits, 1, 4);
+    case 2: return pass_width(pass, hits, 2, 2);
+    case 4: return pass_width(pass, hits, 4, 1);
+    default: return pass_width(pass, hits, pass->words, 1);
+  }
+}
+
+AVX512 static void distances_avx512(const uint64_t *blocks, size_t words, size_t count,
+                                    const uint64_t *query, uint16_t *out) {
+  for (size_t b = 0; b < count; b++) {
+    __m512i distance = block_distance(blocks + b * words * HR_LANES, words, query);
+    _mm_storeu_si128((__m128i *)(out + b * HR_LANES), _mm512_cvtepi64_epi16(distance));
+  }
+}
+
+AVX512 static void pick_avx512(const uint64_t *blocks, size_t words, const uint32_t *rows,
+                               size_t count, const uint64_t *query, uint16_t *out) {
+  for (size_t i = 0; i < count; i++) {
+    const uint64_t *word = blocks + rows[i] / HR_LANES * words * HR_LANES + rows[i] % HR_LANES;
+    uint64_t distance = 0;
+    for (size_t w = 0; w < words; w++)
+      distance += (uint64_t)_mm_popcnt_u64(word[w * HR_LANES] ^ query[w]);
+    out[i] = (uint16_t)distance;
+  }
+}
+
+const hr_kernels hr_kernels_avx512 = {"avx512", below_avx512, distances_avx512, pick_avx512};
+#endif

@@ -1,0 +1,91 @@
+/* NEON: CNT counts bits in bytes, UADALP sums them into lanes of two rows. */
+#include "kernels.h"
+
+#ifdef HR_ARM64
+#include <arm_neon.h>
+
+#define PAIR 2 /* rows a register */
+
+/* Distances of two rows to one query; 31 words fit a byte's count. */
+HR_INLINE uint64x2_t pair_distance(const uint64_t *pair, size_t words, const uint64_t *query) {
+  uint64x2_t sum = vdupq_n_u64(0);
+  for (size_t w = 0; w < words;) {
+    uint8x16_t bytes = vdupq_n_u8(0);
+    size_t stop = words - w > 31 ? w + 31 : words;
+    for (; w < stop; w++) {
+      uint64x2_t x = veorq_u64(vld1q_u64(pair + w * HR_LANES), vdupq_n_u64(query[w]));
+      bytes = vaddq_u8(bytes, vcntq_u8(vreinterpretq_u8_u64(x)));
+    }
+    sum = vpadalq_u32(sum, vpaddlq_u16(vpaddlq_u8(bytes)));
+  }
+  return sum;
+}
+
+HR_INLINE void block_distance(const uint64_t *block, size_t words, const uint64_t *query,
+                              uint64_t *out) {
+  for (size_t lane = 0; lane < HR_LANES; lane += PAIR)
+    vst1q_u64(out + lane, pair_distance(block + lane, words, query));
+}
+
+static size_t take_hits(const hr_pass *pass, size_t b, uint32_t q, hr_hit *hits) {
+  uint64_t distance[HR_LANES];
+  block_distance(pass->blocks + b * pass->words * HR_LANES, pass->words, pass->query[q], distance);
+  unsigned allowed = pass->allow ? pass->allow[b] : 0xFFu;
+  size_t count = 0;
+  for (size_t lane = 0; lane < HR_LANES; lane++)
+    if ((allowed >> lane & 1) && distance[lane] < pass->limit[q])
+      hits[count++] =
+          (hr_hit){(uint32_t)(b * HR_LANES + lane), (uint16_t)distance[lane], (uint16_t)q};
+  return count;
+}
+
+HR_INLINE size_t pass_blocks(hr_pass *pass, hr_hit *hits, size_t words) {
+  size_t b = pass->block, count = 0;
+  for (; b < pass->end && count <= HR_HITS - HR_LANES * HR_GROUP; b++) {
+    if (pass->allow && !pass->allow[b]) continue;
+    const uint64_t *block = pass->blocks + b * words * HR_LANES;
+    for (uint32_t q = 0; q < pass->queries; q++) {
+      uint32x4_t least = vdupq_n_u32(UINT32_MAX);
+      for (size_t lane = 0; lane < HR_LANES; lane += PAIR)
+        /* The high halves are zero; the low ones are the distances. */
+        least = vminq_u32(
+            least, vreinterpretq_u32_u64(pair_distance(block + lane, words, pass->query[q])));
+      uint32_t first = vgetq_lane_u32(least, 0), second = vgetq_lane_u32(least, 2);
+      if (HR_UNLIKELY((first < second ? first : second) < pass->limit[q]))
+        count += take_hits(pass, b, q, hits + count);
+    }
+  }
+  pass->block = b;
+  return count;
+}
+
+static size_t below_neon(hr_pass *pass, hr_hit *hits) {
+  if (pass->words == 1) return pass_blocks(pass, hits, 1);
+  if (pass->words == 2) return pass_blocks(pass, hits, 2);
+  if (pass->words == 4) return pass_blocks(pass, hits, 4);
+  return pass_blocks(pass, hits, pass->words);
+}
+
+static void distances_neon(const uint64_t *blocks, size_t words, size_t count,
+                           const uint64_t *query, uint16_t *out) {
+  for (size_t b = 0; b < count; b++) {
+    uint64_t distance[HR_LANES];
+    block_distance(blocks + b * words * HR_LANES, words, query, distance);
+    for (size_t lane = 0; lane < HR_LANES; lane++)
+      out[b * HR_LANES + lane] = (uint16_t)distance[lane];
+  }
+}
+
+static void pick_neon(const uint64_t *blocks, size_t words, const uint32_t *rows, size_t count,
+                      const uint64_t *query, uint16_t *out) {
+  for (size_t i = 0; i < count; i++) {
+    const uint64_t *word = blocks + rows[i] / HR_LANES * words * HR_LANES + rows[i] % HR_LANES;
+    unsigned distance = 0;
+    for (size_t w = 0; w < words; w++)
+      distance += vaddv_u8(vcnt_u8(vcreate_u8(word[w * HR_LANES] ^ query[w])));
+    out[i] = (uint16_t)distance;
+  }
+}
+
+const hr_kernels hr_kernels_neon = {"neon", below_neon, distances_neon, pick_neon};
+#endif

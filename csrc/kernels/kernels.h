@@ -1,0 +1,73 @@
+/* The one signature of all kernels.
+ *
+ * Codes lie in blocks of 8: block b holds, for each word w, the w-th words of
+ * rows 8b .. 8b+7 side by side (64 bytes). One 64-bit lane is one row, so a
+ * distance is summed inside a lane and never across lanes.
+ */
+#ifndef HR_KERNELS_H
+#define HR_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define HR_LANES 8
+/* Queries that one pass over the blocks answers together. */
+#define HR_GROUP 4
+
+typedef struct {
+  uint32_t row;
+  uint16_t distance;
+  uint16_t query;
+} hr_hit;
+
+/* A pass over blocks [block, end). */
+typedef struct {
+  const uint64_t *blocks;
+  size_t words; /* 64-bit words a code */
+  size_t block, end;
+  const uint64_t *query[HR_GROUP];
+  uint32_t limit[HR_GROUP]; /* rows at a distance < limit are hits */
+  uint32_t queries;         /* 1 or HR_GROUP; a limit of 0 makes a query idle */
+  const uint8_t *allow;     /* bit l of byte b: row 8b + l may be a hit; NULL: all may */
+} hr_pass;
+
+/* Room for hits: a pass stops early once fewer than one step's worst case is left. */
+#define HR_STEP_BLOCKS 4
+#define HR_STEP_HITS (HR_STEP_BLOCKS * HR_LANES * HR_GROUP)
+#define HR_HITS (2 * HR_STEP_HITS)
+
+typedef struct {
+  const char *name;
+  /* Writes hits to `hits` (room for HR_HITS), rows ascending for each query,
+   * advances pass->block to where to go on, returns the number of hits. */
+  size_t (*below)(hr_pass *pass, hr_hit *hits);
+  /* out[8 * block + lane] for all rows of blocks [0, count). */
+  void (*distances)(const uint64_t *blocks, size_t words, size_t count, const uint64_t *query,
+                    uint16_t *out);
+  /* out[i]: the distance of row rows[i]. */
+  void (*pick)(const uint64_t *blocks, size_t words, const uint32_t *rows, size_t count,
+               const uint64_t *query, uint16_t *out);
+} hr_kernels;
+
+extern const hr_kernels hr_kernels_scalar;
+#if defined(__x86_64__) || defined(_M_X64)
+#define HR_X86 1
+extern const hr_kernels hr_kernels_avx2;
+extern const hr_kernels hr_kernels_avx512;
+#endif
+#if defined(__aarch64__) || defined(_M_ARM64)
+#define HR_ARM64 1
+extern const hr_kernels hr_kernels_neon;
+#endif
+
+#if defined(_MSC_VER) && !defined(__clang__)
+#define HR_TARGET(features)
+#define HR_INLINE static __forceinline
+#define HR_UNLIKELY(condition) (condition)
+#else
+#define HR_TARGET(features) __attribute__((target(features)))
+#define HR_INLINE static inline __attribute__((always_inline))
+#define HR_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+#endif
+
+#endif

@@ -1,0 +1,386 @@
+/* Bucket tables and probing. */
+#include "lsh.h"
+
+#include "memory.h"
+
+/* Rows grouped by slot, ascending within a group. A slot is the key itself
+ * where that can be addressed directly; else the top bits of its hash, and
+ * the group is sorted by key. */
+typedef struct {
+  uint32_t *starts; /* 2^slot_bits + 1 */
+  uint32_t *rows;
+  uint64_t *keys; /* NULL when addressed directly */
+} table;
+
+struct hr_lsh {
+  uint32_t tables, width, slot_bits;
+  size_t count;
+  bool direct;
+  table *table;
+};
+
+#define MIN_SLOT_BITS 8
+#define MAX_SLOT_BITS 28
+/* Direct addressing may spend this many more bits than one slot a row needs. */
+#define DIRECT_SLACK 2
+
+static uint64_t swap_bytes(uint64_t x) {
+  x = (x & 0x00FF00FF00FF00FFu) << 8 | (x >> 8 & 0x00FF00FF00FF00FFu);
+  x = (x & 0x0000FFFF0000FFFFu) << 16 | (x >> 16 & 0x0000FFFF0000FFFFu);
+  return x << 32 | x >> 32;
+}
+
+/* Bits [start, start + width) of a code as a number, first bit highest. Words
+ * are `stride` apart. Byte order turns bit order: bit 0 is the first byte's
+ * highest. */
+static uint64_t substring(const uint64_t *words, size_t stride, uint32_t start, uint32_t width) {
+  uint32_t word = start / 64, offset = start % 64;
+  uint64_t bits = swap_bytes(words[word * stride]) << offset;
+  if (offset + width > 64) bits |= swap_bytes(words[(word + 1) * stride]) >> (64 - offset);
+  return bits >> (64 - width);
+}
+
+static uint64_t row_key(const hr_rows *rows, size_t row, uint32_t start, uint32_t width) {
+  const uint64_t *word = rows->blocks + row / HR_LANES * rows->words * HR_LANES + row % HR_LANES;
+  return substring(word, HR_LANES, start, width);
+}
+
+static size_t slot_of(const hr_lsh *lsh, uint64_t key) {
+  /* Fibonacci hashing: a bijection, so that equal hashes of equal widths are equal keys. */
+  return lsh->direct ? (size_t)key : (size_t)(key * 0x9E3779B97F4A7C15u >> (64 - lsh->slot_bits));
+}
+
+/* --- building --------------------------------------------------------------- */
+
+typedef struct {
+  uint64_t key;
+  uint32_t row;
+} entry;
+
+static int by_key_then_row(const void *left, const void *right) {
+  const entry *a = left, *b = right;
+  if (a->key != b->key) return a->key < b->key ? -1 : 1;
+  return a->row < b->row ? -1 : a->row > b->row;
+}
+
+static hr_status sort_group(table *t, size_t from, size_t to) {
+  bool mixed = false;
+  for (size_t i = from + 1; i < to && !mixed; i++) mixed = t->keys[i] != t->keys[from];
+  if (!mixed) return HR_OK;
+  entry *entries = hr_alloc(to - from, sizeof *entries);
+  if (!entries) return HR_NO_MEMORY;
+  for (size_t i = from; i < to; i++) entries[i - from] = (entry){t->keys[i], t->rows[i]};
+  qsort(entries, to - from, sizeof *entries, by_key_then_row);
+  for (size_t i = from; i < to; i++) {
+    t->keys[i] = entries[i - from].key;
+    t->rows[i] = entries[i - from].row;
+  }
+  free(entries);
+  return HR_OK;
+}
+
+static hr_status build_table(hr_lsh *lsh, const hr_rows *rows, uint32_t number) {
+  table *t = &lsh->table[number];
+  size_t slots = (size_t)1 << lsh->slot_bits;
+  uint32_t start = number * lsh->width;
+  t->starts = hr_alloc_zero(slots + 1, sizeof *t->starts);
+  t->rows = hr_alloc(lsh->count, sizeof *t->rows);
+  t->keys = lsh->direct ? NULL : hr_alloc(lsh->count, sizeof *t->keys);
+  if (!t->starts || !t->rows || (!t->keys && !lsh->direct)) return HR_NO_MEMORY;
+  for (size_t row = 0; row < lsh->count; row++)
+    t->starts[slot_of(lsh, row_key(rows, row, start, lsh->width)) + 1]++;
+  for (size_t s = 0; s < slots; s++) t->starts[s + 1] += t->starts[s];
+  for (size_t row = 0; row < lsh->count; row++) {
+    uint64_t key = row_key(rows, row, start, lsh->width);
+    uint32_t at = t->starts[slot_of(lsh, key)]++;
+    t->rows[at] = (uint32_t)row;
+    if (t->keys) t->keys[at] = key;
+  }
+  memmove(t->starts + 1, t->starts, slots * sizeof *t->starts);
+  t->starts[0] = 0;
+  hr_status status = HR_OK;
+  for (size_t s = 0; !lsh->direct && !status && s < slots; s++)
+    if (t->starts[s + 1] - t->starts[s] > 1) status = sort_group(t, t->starts[s], t->starts[s + 1]);
+  return status;
+}
+
+static uint32_t slot_bits_for(size_t count) {
+  uint32_t bits = MIN_SLOT_BITS;
+  while (bits < MAX_SLOT_BITS && (size_t)1 << bits < count) bits++;
+  return bits;
+}
+
+hr_status hr_lsh_build(const hr_rows *rows, uint32_t tables, hr_lsh **out) {
+  hr_lsh *lsh = hr_alloc_zero(1, sizeof *lsh);
+  if (!lsh) return HR_NO_MEMORY;
+  lsh->tables = tables;
+  lsh->width = rows->bits / tables;
+  lsh->count = rows->count;
+  lsh->slot_bits = slot_bits_for(rows->count);
+  lsh->direct = lsh->width <= lsh->slot_bits + DIRECT_SLACK;
+  if (lsh->direct) lsh->slot_bits = lsh->width;
+  lsh->table = hr_alloc_zero(tables, sizeof *lsh->table);
+  hr_status status = lsh->table ? HR_OK : HR_NO_MEMORY;
+  for (uint32_t t = 0; !status && t < tables; t++) status = build_table(lsh, rows, t);
+  if (status) {
+    hr_lsh_free(lsh);
+    return status;
+  }
+  *out = lsh;
+  return HR_OK;
+}
+
+void hr_lsh_free(hr_lsh *lsh) {
+  if (!lsh) return;
+  for (uint32_t t = 0; lsh->table && t < lsh->tables; t++) {
+    free(lsh->table[t].starts);
+    free(lsh->table[t].rows);
+    free(lsh->table[t].keys);
+  }
+  free(lsh->table);
+  free(lsh);
+}
+
+size_t hr_lsh_count(const hr_lsh *lsh) { return lsh->count; }
+
+size_t hr_lsh_bytes(const hr_lsh *lsh) {
+  size_t row = sizeof(uint32_t) + (lsh->direct ? 0 : sizeof(uint64_t));
+  return lsh->tables * (lsh->count * row + (((size_t)1 << lsh->slot_bits) + 1) * sizeof(uint32_t));
+}
+
+/* --- probing ---------------------------------------------------------------- */
+
+/* A set of bits to flip, as ranks in the order of rising cost. */
+typedef struct {
+  double cost;
+  uint64_t ranks;
+} flips;
+
+static uint32_t popcount(uint64_t x) {
+  uint32_t count = 0;
+  for (; x; x &= x - 1) count++;
+  return count;
+}
+
+/* Cheaper first; among equals fewer flips, then lower ranks: a total order. */
+static bool before(const flips *a, const flips *b) {
+  if (a->cost != b->cost) return a->cost < b->cost;
+  uint32_t flips_a = popcount(a->ranks), flips_b = popcount(b->ranks);
+  return flips_a != flips_b ? flips_a < flips_b : a->ranks < b->ranks;
+}
+
+static void heap_push(flips *heap, size_t *size, flips item) {
+  size_t i = (*size)++;
+  for (; i && before(&item, &heap[(i - 1) / 2]); i = (i - 1) / 2) heap[i] = heap[(i - 1) / 2];
+  heap[i] = item;
+}
+
+static flips heap_pop(flips *heap, size_t *size) {
+  flips top = heap[0], last = heap[--*size];
+  size_t i = 0;
+  for (size_t child; (child = 2 * i + 1) < *size; i = child) {
+    if (child + 1 < *size && before(&heap[child + 1], &heap[child])) child++;
+    if (!before(&heap[child], &last)) break;
+    heap[i] = heap[child];
+  }
+  heap[i] = last;
+  return top;
+}
+
+typedef struct {
+  double cost;
+  uint32_t bit;
+} priced;
+
+static int by_cost(const void *left, const void *right) {
+  const priced *a = left, *b = right;
+  if (a->cost != b->cost) return a->cost < b->cost ? -1 : 1;
+  return a->bit < b->bit ? -1 : a->bit > b->bit;
+}
+
+/* Fills `masks` with the `count` cheapest sets of flips, the empty one first.
+ * Each set has two children, its last rank moved on by one and the next rank
+ * added, so that a heap of at most count + 1 sets yields all in order. */
+static void cheapest_flips(const priced *bits, uint32_t width, uint32_t count, flips *heap,
+                           uint64_t *masks) {
+  size_t size = 0;
+  masks[0] = 0;
+  heap_push(heap, &size, (flips){bits[0].cost, 1});
+  for (uint32_t i = 1; i < count; i++) {
+    flips next = heap_pop(heap, &size);
+    uint64_t mask = 0;
+    uint32_t last = 0;
+    for (uint32_t r = 0; r < width; r++)
+      if (next.ranks >> r & 1) {
+        mask |= (uint64_t)1 << (width - 1 - bits[r].bit);
+        last = r;
+      }
+    masks[i] = mask;
+    if (last + 1 == width) continue;
+    uint64_t added = (uint64_t)1 << (last + 1), moved = next.ranks ^ ((uint64_t)1 << last);
+    heap_push(heap, &size, (flips){next.cost + bits[last + 1].cost, next.ranks | added});
+    heap_push(heap, &size,
+              (flips){next.cost - bits[last].cost + bits[last + 1].cost, moved | added});
+  }
+}
+
+static int by_value(const void *left, const void *right) {
+  uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+  return a < b ? -1 : a > b;
+}
+
+hr_status hr_probes_open(uint32_t bits, uint32_t tables, uint32_t count, const uint64_t *query,
+                         const float *margins, hr_probes *probes) {
+  uint32_t width = bits / tables;
+  if (width < 32 && count > (uint32_t)1 << width) count = (uint32_t)1 << width;
+  *probes = (hr_probes){.tables = tables, .width = width, .count = count};
+  probes->keys = hr_alloc((size_t)tables * count, sizeof *probes->keys);
+  flips *heap = hr_alloc((size_t)count + 2, sizeof *heap);
+  hr_status status = probes->keys && heap ? HR_OK : HR_NO_MEMORY;
+  for (uint32_t t = 0; !status && t < tables; t++) {
+    uint64_t *keys = probes->keys + (size_t)t * count;
+    priced order[64];
+    for (uint32_t b = 0; b < width; b++) {
+      double margin = margins ? margins[t * width + b] : 1.0;
+      order[b] = (priced){margin * margin, b};
+    }
+    qsort(order, width, sizeof *order, by_cost);
+    cheapest_flips(order, width, count, heap, keys);
+    uint64_t own = substring(query, 1, t * width, width);
+    for (uint32_t i = 0; i < count; i++) keys[i] ^= own;
+    qsort(keys, count, sizeof *keys, by_value);
+  }
+  free(heap);
+  if (status) hr_probes_close(probes);
+  return status;
+}
+
+void hr_probes_close(hr_probes *probes) {
+  free(probes->keys);
+  probes->keys = NULL;
+}
+
+/* --- candidates -------------------------------------------------------------- */
+
+typedef struct {
+  uint32_t *rows;
+  size_t size, capacity;
+} list;
+
+static bool reserve(list *found, size_t more) {
+  if (more <= found->capacity - found->size) return true;
+  size_t capacity = found->size + more + found->capacity;
+  uint32_t *rows = realloc(found->rows, capacity * sizeof *rows);
+  if (!rows) return false;
+  found->rows = rows;
+  found->capacity = capacity;
+  return true;
+}
+
+/* The part [*from, *to) of a slot's group that has this key. */
+static void narrow(const table *t, uint64_t key, size_t *from, size_t *to) {
+  for (int upper = 0; upper < 2; upper++) {
+    size_t low = *from, high = *to;
+    while (low < high) {
+      size_t middle = low + (high - low) / 2;
+      if (t->keys[middle] < key || (upper && t->keys[middle] == key))
+        low = middle + 1;
+      else
+        high = middle;
+    }
+    *(upper ? to : from) = low;
+  }
+}
+
+static hr_status collect(const hr_lsh *lsh, const hr_probes *probes, list *found) {
+  for (uint32_t t = 0; t < probes->tables; t++) {
+    const table *buckets = &lsh->table[t];
+    for (uint32_t i = 0; i < probes->count; i++) {
+      uint64_t key = probes->keys[(size_t)t * probes->count + i];
+      size_t slot = slot_of(lsh, key);
+      size_t from = buckets->starts[slot], to = buckets->starts[slot + 1];
+      if (buckets->keys) narrow(buckets, key, &from, &to);
+      if (!reserve(found, to - from)) return HR_NO_MEMORY;
+      memcpy(found->rows + found->size, buckets->rows + from, (to - from) * sizeof(uint32_t));
+      found->size += to - from;
+    }
+  }
+  return HR_OK;
+}
+
+#define RADIX_BITS 11
+#define RADIX ((size_t)1 << RADIX_BITS)
+
+/* Least significant digit first; digits that all rows share are skipped. */
+static hr_status sort_rows(list *found) {
+  uint32_t *spare = hr_alloc(found->size, sizeof *spare);
+  if (!spare) return HR_NO_MEMORY;
+  uint32_t *from = found->rows, *to = spare;
+  for (uint32_t shift = 0; shift < 32; shift += RADIX_BITS) {
+    size_t starts[RADIX + 1] = {0};
+    for (size_t i = 0; i < found->size; i++) starts[(from[i] >> shift & (RADIX - 1)) + 1]++;
+    if (starts[(from[0] >> shift & (RADIX - 1)) + 1] == found->size) continue;
+    for (size_t d = 0; d < RADIX; d++) starts[d + 1] += starts[d];
+    for (size_t i = 0; i < found->size; i++) to[starts[from[i] >> shift & (RADIX - 1)]++] = from[i];
+    uint32_t *swap = from;
+    from = to;
+    to = swap;
+  }
+  if (from != found->rows) memcpy(found->rows, from, found->size * sizeof *from);
+  free(spare);
+  return HR_OK;
+}
+
+static int by_row(const void *left, const void *right) {
+  uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
+  return a < b ? -1 : a > b;
+}
+
+/* Below this many rows clearing the radix counters costs more than qsort. */
+#define SMALL 512
+
+static hr_status sort_unique(list *found) {
+  if (!found->size) return HR_OK;
+  if (found->size < SMALL) {
+    qsort(found->rows, found->size, sizeof *found->rows, by_row);
+  } else {
+    hr_status status = sort_rows(found);
+    if (status) return status;
+  }
+  size_t kept = 1;
+  for (size_t i = 1; i < found->size; i++)
+    if (found->rows[i] != found->rows[kept - 1]) found->rows[kept++] = found->rows[i];
+  found->size = kept;
+  return HR_OK;
+}
+
+static bool in_bucket(const hr_probes *probes, const hr_rows *rows, size_t row) {
+  for (uint32_t t = 0; t < probes->tables; t++) {
+    uint64_t key = row_key(rows, row, t * probes->width, probes->width);
+    if (bsearch(&key, probes->keys + (size_t)t * probes->count, probes->count, sizeof key,
+                by_value))
+      return true;
+  }
+  return false;
+}
+
+hr_status hr_lsh_candidates(const hr_lsh *lsh, const hr_rows *rows, const hr_probes *probes,
+                            uint32_t **out, size_t *count) {
+  list found = {0};
+  hr_status status = lsh ? collect(lsh, probes, &found) : HR_OK;
+  if (!status) status = sort_unique(&found);
+  for (size_t row = lsh ? lsh->count : 0; !status && row < rows->count; row++) {
+    if (!in_bucket(probes, rows, row)) continue;
+    if (!reserve(&found, 1))
+      status = HR_NO_MEMORY;
+    else
+      found.rows[found.size++] = (uint32_t)row;
+  }
+  if (status) {
+    free(found.rows);
+    return status;
+  }
+  *out = found.rows;
+  *count = found.size;
+  return HR_OK;
+}

@@ -1,0 +1,44 @@
+/* Allocation that checks sizes, and 64-byte alignment for code blocks. */
+#ifndef HR_MEMORY_H
+#define HR_MEMORY_H
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef _WIN32
+#include <malloc.h>
+#endif
+
+#define HR_ALIGNMENT 64
+
+/* malloc of count * size bytes; NULL on overflow. Never asks for 0 bytes. */
+static inline void *hr_alloc(size_t count, size_t size) {
+  if (size && count > SIZE_MAX / size) return NULL;
+  size_t bytes = count * size;
+  return malloc(bytes ? bytes : 1);
+}
+
+static inline void *hr_alloc_zero(size_t count, size_t size) {
+  return calloc(count ? count : 1, size ? size : 1);
+}
+
+static inline void *hr_alloc_aligned(size_t bytes) {
+  if (bytes > SIZE_MAX - HR_ALIGNMENT) return NULL;
+  size_t rounded = (bytes + HR_ALIGNMENT) / HR_ALIGNMENT * HR_ALIGNMENT;
+#ifdef _WIN32
+  return _aligned_malloc(rounded, HR_ALIGNMENT);
+#else
+  return aligned_alloc(HR_ALIGNMENT, rounded);
+#endif
+}
+
+static inline void hr_free_aligned(void *memory) {
+#ifdef _WIN32
+  _aligned_free(memory);
+#else
+  free(memory);
+#endif
+}
+
+#endif

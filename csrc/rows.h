@@ -1,0 +1,63 @@
+/* Codes in blocks with their ids, sorted by id: a row's position breaks ties. */
+#ifndef HR_ROWS_H
+#define HR_ROWS_H
+
+#include <stdbool.h>
+
+#include "hashret.h"
+#include "kernels/kernels.h"
+
+typedef struct {
+  uint64_t *blocks; /* kernels.h says how; rows past count are zero */
+  int64_t *ids;     /* ascending; NULL: row i has id first_id + i */
+  int64_t first_id;
+  uint8_t *live; /* a bit a row, for all blocks; NULL: all rows are live */
+  size_t count, dead, capacity;
+  uint32_t bits;
+  size_t words;
+  bool borrowed; /* blocks and ids belong to a file's bytes */
+} hr_rows;
+
+#define HR_NO_ROW SIZE_MAX
+
+void hr_rows_init(hr_rows *rows, uint32_t bits);
+void hr_rows_free(hr_rows *rows);
+size_t hr_rows_bytes(const hr_rows *rows);
+
+static inline size_t hr_rows_blocks(const hr_rows *rows) {
+  return (rows->count + HR_LANES - 1) / HR_LANES;
+}
+static inline int64_t hr_rows_id(const hr_rows *rows, size_t row) {
+  return rows->ids ? rows->ids[row] : rows->first_id + (int64_t)row;
+}
+static inline bool hr_rows_alive(const hr_rows *rows, size_t row) {
+  return !rows->live || (rows->live[row / 8] >> row % 8 & 1);
+}
+static inline uint64_t hr_rows_word(const hr_rows *rows, size_t row, size_t word) {
+  return rows->blocks[(row / HR_LANES * rows->words + word) * HR_LANES + row % HR_LANES];
+}
+
+/* The row of a live id, or HR_NO_ROW. */
+size_t hr_rows_find(const hr_rows *rows, int64_t id);
+/* The first row whose id is at least `id`. */
+size_t hr_rows_lower_bound(const hr_rows *rows, int64_t id);
+
+/* Appends live codes with ids above all present. Unchanged on failure. */
+hr_status hr_rows_append(hr_rows *rows, const uint8_t *codes, const int64_t *ids, size_t n);
+/* Marks a live row dead. The bitmap must exist: hr_rows_make_live. */
+void hr_rows_kill(hr_rows *rows, size_t row);
+hr_status hr_rows_make_live(hr_rows *rows);
+/* Replaces `rows` by the live rows of `rows` and `more`, merged by id.
+ * `more` becomes empty. Both unchanged on failure. */
+hr_status hr_rows_merge(hr_rows *rows, hr_rows *more);
+/* Writes row's packed code. */
+void hr_rows_code(const hr_rows *rows, size_t row, uint8_t *code);
+/* Overwrites the code of a row that is not borrowed. */
+void hr_rows_set_code(hr_rows *rows, size_t row, const uint8_t *code);
+/* Makes the memory the index's own. */
+hr_status hr_rows_own(hr_rows *rows);
+
+/* Little-endian words of a packed code. */
+void hr_words_load(const uint8_t *code, uint32_t bits, uint64_t *words);
+
+#endif

@@ -1,0 +1,103 @@
+/* Tiles of codes against groups of queries. */
+#include "scan.h"
+
+#include "dispatch.h"
+
+/* A tile stays in L2 while all queries of a batch pass over it. */
+#define TILE_BYTES ((size_t)256 << 10)
+
+bool hr_cancelled(const int *cancel) {
+#if defined(_MSC_VER) && !defined(__clang__)
+  return cancel && *(const volatile int *)cancel;
+#else
+  return cancel && __atomic_load_n(cancel, __ATOMIC_RELAXED);
+#endif
+}
+
+bool hr_reach_push(hr_reach *reach, uint32_t distance, uint32_t row) {
+  if (reach->size == reach->capacity) {
+    size_t capacity = reach->capacity ? reach->capacity * 2 : 64;
+    hr_near *near = realloc(reach->near, capacity * sizeof *near);
+    if (!near) return false;
+    reach->near = near;
+    reach->capacity = capacity;
+  }
+  reach->near[reach->size++] = (hr_near){distance, row};
+  return true;
+}
+
+/* Lone queries take the one-query kernel, two to four the grouped one. */
+static uint32_t open_pass(hr_pass *pass, const hr_rows *rows, size_t first, size_t end,
+                          const uint64_t *queries, size_t count, const uint8_t *allow) {
+  uint32_t used = count < HR_GROUP ? (uint32_t)count : HR_GROUP;
+  *pass = (hr_pass){.blocks = rows->blocks,
+                    .words = rows->words,
+                    .block = first,
+                    .end = end,
+                    .queries = used == 1 ? 1 : HR_GROUP,
+                    .allow = allow};
+  for (uint32_t q = 0; q < HR_GROUP; q++)
+    pass->query[q] = queries + (q < used ? q : 0) * rows->words;
+  return used;
+}
+
+static void group_topk(const hr_rows *rows, size_t first, size_t end, const uint64_t *queries,
+                       size_t count, const uint8_t *allow, hr_topk *tops) {
+  const hr_kernels *kernels = hr_active_kernels();
+  hr_hit hits[HR_HITS];
+  hr_pass pass;
+  uint32_t used = open_pass(&pass, rows, first, end, queries, count, allow);
+  while (pass.block < pass.end) {
+    for (uint32_t q = 0; q < used; q++) pass.limit[q] = tops[q].limit;
+    size_t found = kernels->below(&pass, hits);
+    for (size_t i = 0; i < found; i++)
+      if (hits[i].row < rows->count) /* the last block is padded */
+        hr_topk_push(&tops[hits[i].query], hits[i].distance, hits[i].row);
+  }
+}
+
+hr_status hr_scan_topk(const hr_rows *rows, size_t first, size_t end, const uint64_t *queries,
+                       size_t count, const uint8_t *allow, const int *cancel, hr_topk *tops) {
+  size_t tile = TILE_BYTES / (rows->words * HR_LANES * sizeof(uint64_t));
+  for (size_t start = first; start < end; start += tile) {
+    if (hr_cancelled(cancel)) return HR_CANCELLED;
+    size_t stop = end - start > tile ? start + tile : end;
+    for (size_t q = 0; q < count; q += HR_GROUP)
+      group_topk(rows, start, stop, queries + q * rows->words, count - q, allow, tops + q);
+  }
+  return HR_OK;
+}
+
+static hr_status group_radius(const hr_rows *rows, size_t first, size_t end,
+                              const uint64_t *queries, size_t count, const uint8_t *allow,
+                              uint32_t radius, hr_reach *reach) {
+  const hr_kernels *kernels = hr_active_kernels();
+  hr_hit hits[HR_HITS];
+  hr_pass pass;
+  uint32_t used = open_pass(&pass, rows, first, end, queries, count, allow);
+  for (uint32_t q = 0; q < used; q++) pass.limit[q] = radius + 1;
+  while (pass.block < pass.end) {
+    size_t found = kernels->below(&pass, hits);
+    for (size_t i = 0; i < found; i++)
+      if (hits[i].row < rows->count &&
+          !hr_reach_push(&reach[hits[i].query], hits[i].distance, hits[i].row))
+        return HR_NO_MEMORY;
+  }
+  return HR_OK;
+}
+
+hr_status hr_scan_radius(const hr_rows *rows, size_t first, size_t end, const uint64_t *queries,
+                         size_t count, const uint8_t *allow, const int *cancel, uint32_t radius,
+                         hr_reach *reach) {
+  size_t tile = TILE_BYTES / (rows->words * HR_LANES * sizeof(uint64_t));
+  for (size_t start = first; start < end; start += tile) {
+    if (hr_cancelled(cancel)) return HR_CANCELLED;
+    size_t stop = end - start > tile ? start + tile : end;
+    for (size_t q = 0; q < count; q += HR_GROUP) {
+      hr_status status = group_radius(rows, start, stop, queries + q * rows->words, count - q,
+                                      allow, radius, reach + q);
+      if (status) return status;
+    }
+  }
+  return HR_OK;
+}

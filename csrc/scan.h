@@ -1,0 +1,29 @@
+/* Exhaustive search over a set of rows. */
+#ifndef HR_SCAN_H
+#define HR_SCAN_H
+
+#include "rows.h"
+#include "select.h"
+
+/* A growing list of rows in reach. */
+typedef struct {
+  hr_near *near;
+  size_t size, capacity;
+} hr_reach;
+
+/* Appends; false when out of memory. */
+bool hr_reach_push(hr_reach *reach, uint32_t distance, uint32_t row);
+
+bool hr_cancelled(const int *cancel);
+
+/* Offers the rows of blocks [first, end) to one selection per query. `queries`
+ * holds rows->words words each; `allow` a bit a row, or NULL. */
+hr_status hr_scan_topk(const hr_rows *rows, size_t first, size_t end, const uint64_t *queries,
+                       size_t count, const uint8_t *allow, const int *cancel, hr_topk *tops);
+
+/* Appends the rows at a distance <= radius, ascending, to one list per query. */
+hr_status hr_scan_radius(const hr_rows *rows, size_t first, size_t end, const uint64_t *queries,
+                         size_t count, const uint8_t *allow, const int *cancel, uint32_t radius,
+                         hr_reach *reach);
+
+#endif

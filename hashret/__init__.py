@@ -1,0 +1,85 @@
+"""Find similar images by binary hash.
+
+An encoder turns an image into a short binary code; an index keeps the codes
+packed in 64-bit words and answers nearest-neighbour queries by Hamming
+distance, natively and exactly.
+
+Map of the package, from the bottom up:
+
+- ``errors``, ``codes``: the exceptions; packing, unpacking, other systems' bit orders
+- ``index``: :class:`Index`, over the native engine
+- ``datasets``, ``features``, ``encoders``: real data; images to vectors; vectors to codes
+- ``deep``: images to codes, learned in torch
+- ``evaluation``: metrics, named protocols, plots
+- ``experiments``, ``cli``: what the ``hashret`` command runs
+
+Importing this package loads numpy and the engine only.
+"""
+
+from __future__ import annotations
+
+import os as _os
+
+from . import _native, codes, errors
+from .errors import (
+    CodeError,
+    DatasetNotFoundError,
+    DTypeError,
+    EncoderMismatchError,
+    FormatError,
+    HashretError,
+    IdError,
+    ImageError,
+    MissingExtraError,
+    ParameterError,
+    ShapeError,
+    TrainingError,
+)
+
+__version__ = "0.1.0"
+
+try:
+    _native.select_isa(_os.environ.get("HASHRET_ISA") or None)
+except ParameterError as _error:
+    raise ImportError(str(_error)) from None
+
+from .index import Index
+
+__all__ = [
+    "CodeError",
+    "DTypeError",
+    "DatasetNotFoundError",
+    "EncoderMismatchError",
+    "FormatError",
+    "HashretError",
+    "IdError",
+    "ImageError",
+    "Index",
+    "MissingExtraError",
+    "ParameterError",
+    "ShapeError",
+    "TrainingError",
+    "__version__",
+    "codes",
+    "cpu",
+    "errors",
+]
+
+
+def cpu() -> dict[str, str | list[str]]:
+    """Tell which instruction set runs, and which ones this machine supports.
+
+    Returns
+    -------
+    dict
+        ``isa``: name of the kernels in use; ``supported``: all that run here,
+        fastest first. The environment variable ``HASHRET_ISA`` forces one
+        before the first import.
+
+    Examples
+    --------
+    >>> import hashret
+    >>> hashret.cpu()["isa"] in hashret.cpu()["supported"]
+    True
+    """
+    return {"isa": _native.isa(), "supported": _native.supported_isas()}

@@ -1,0 +1,113 @@
+# cython: language_level=3
+# Mirror of csrc/hashret.h.
+
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+cdef extern from "hashret.h" nogil:
+    ctypedef enum hr_status:
+        HR_OK
+        HR_NO_MEMORY
+        HR_BAD_ISA
+        HR_REPEATED_ID
+        HR_UNKNOWN_ID
+        HR_TOO_MANY_ROWS
+        HR_BAD_FORMAT
+        HR_BAD_MASK
+        HR_CANCELLED
+        HR_STATUS_COUNT
+
+    const char *hr_status_text(hr_status status)
+
+    hr_status hr_isa_select(const char *name)
+    const char *hr_isa_name()
+    const char *hr_isa_supported(size_t i)
+
+    hr_status hr_distances(const uint8_t *queries, size_t query_count, const uint8_t *codes,
+                           size_t n, uint32_t bits, uint16_t *out)
+    hr_status hr_histogram(const uint8_t *queries, size_t query_count, const uint8_t *codes,
+                           size_t n, uint32_t bits, int64_t *out)
+
+    ctypedef enum hr_kind:
+        HR_SCAN
+        HR_LSH
+
+    enum:
+        HR_FINGERPRINT_BYTES
+
+    ctypedef struct hr_index:
+        pass
+
+    hr_status hr_index_create(uint32_t bits, hr_kind kind, uint32_t tables, hr_index **out)
+    void hr_index_free(hr_index *index)
+    uint32_t hr_index_bits(const hr_index *index)
+    hr_kind hr_index_kind(const hr_index *index)
+    uint32_t hr_index_tables(const hr_index *index)
+    size_t hr_index_count(const hr_index *index)
+    int64_t hr_index_next_id(const hr_index *index)
+    size_t hr_index_bytes(const hr_index *index)
+    hr_status hr_index_distinct(hr_index *index, size_t *out)
+    hr_status hr_index_add(hr_index *index, const uint8_t *codes, const int64_t *ids, size_t n,
+                           int64_t *culprit)
+    hr_status hr_index_remove(hr_index *index, const int64_t *ids, size_t n, int64_t *culprit)
+    hr_status hr_index_update(hr_index *index, const uint8_t *codes, const int64_t *ids,
+                              size_t n, int64_t *culprit)
+    hr_status hr_index_get(hr_index *index, const int64_t *ids, size_t n, uint8_t *codes,
+                           int64_t *culprit)
+    bint hr_index_contains(hr_index *index, int64_t id)
+    size_t hr_index_ids(hr_index *index, int64_t *out, size_t room)
+
+    hr_status hr_read_lock(hr_index *index)
+    void hr_read_unlock(hr_index *index)
+
+    ctypedef struct hr_filter:
+        pass
+
+    hr_status hr_filter_open_ids(const hr_index *index, const int64_t *ids, size_t n,
+                                 hr_filter **out, int64_t *culprit)
+    hr_status hr_filter_open_mask(const hr_index *index, const uint8_t *mask, size_t n,
+                                  hr_filter **out)
+    void hr_filter_free(hr_filter *filter)
+
+    ctypedef struct hr_request:
+        const uint8_t *queries
+        size_t count
+        const hr_filter *filter
+        const float *margins
+        uint32_t probes
+        size_t part
+        size_t parts
+        const int *cancel
+
+    ctypedef struct hr_work:
+        uint64_t checked
+        uint64_t probed
+
+    hr_status hr_search(const hr_index *index, const hr_request *request, size_t k,
+                        int32_t *distances, int64_t *ids, hr_work *work)
+
+    ctypedef struct hr_hits:
+        int32_t *distances
+        int64_t *ids
+        size_t size
+        size_t capacity
+
+    hr_status hr_range_search(const hr_index *index, const hr_request *request, uint32_t radius,
+                              int64_t *lims, hr_hits *hits, hr_work *work)
+    void hr_hits_free(hr_hits *hits)
+    hr_status hr_merge(int32_t *distances, int64_t *ids, size_t parts, size_t count, size_t k)
+
+    ctypedef struct hr_chunk:
+        const void *data
+        size_t size
+
+    enum:
+        HR_MAX_CHUNKS
+
+    ctypedef struct hr_image:
+        hr_chunk chunks[HR_MAX_CHUNKS]
+        size_t count
+
+    hr_status hr_image_open(hr_index *index, const char *fingerprint, hr_image *image)
+    void hr_image_close(hr_index *index)
+    hr_status hr_index_open(const uint8_t *bytes, size_t size, bint verify, hr_index **out,
+                            char *fingerprint, const char **reason)

@@ -1,0 +1,415 @@
+# cython: language_level=3, boundscheck=False, freethreading_compatible=True
+"""The engine: csrc/ behind checked arguments, without the GIL, raising errors.
+
+Arrays cross this border as contiguous buffers whose length is checked here;
+dtypes, shapes and defaults are the business of the modules above.
+"""
+
+from cpython.buffer cimport (PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer)
+from libc.string cimport memcpy, memset
+
+from . import errors
+
+KINDS = {"scan": HR_SCAN, "lsh": HR_LSH}
+STATUS_COUNT = <int>HR_STATUS_COUNT
+
+
+cdef object _exception(hr_status status, str what, int64_t culprit=0):
+    text = (<bytes>hr_status_text(status)).decode()
+    if status == HR_NO_MEMORY:
+        return MemoryError(f"{what}: {text}")
+    if status == HR_REPEATED_ID or status == HR_UNKNOWN_ID:
+        return errors.IdError(f"{what}: {text} {culprit}")
+    if status == HR_BAD_FORMAT:
+        return errors.FormatError(f"{what}: {text}")
+    if status == HR_BAD_MASK:
+        return errors.ShapeError(f"{what}: {text}")
+    if status == HR_CANCELLED:
+        return KeyboardInterrupt()
+    return errors.ParameterError(f"{what}: {text}")
+
+
+def raise_for_status(int status, str what, int64_t culprit=0):
+    """Raise the exception that stands for a status of the engine, if any does."""
+    if status != HR_OK:
+        raise _exception(<hr_status>status, what, culprit)
+
+
+cdef int _check(hr_status status, str what, int64_t culprit=0) except -1:
+    if status != HR_OK:
+        raise _exception(status, what, culprit)
+    return 0
+
+
+cdef class _Buffer:
+    """A contiguous buffer of an object for the length of a call."""
+
+    cdef Py_buffer view
+    cdef bint held
+
+    def __cinit__(self, source, size_t size, bint writable=False):
+        PyObject_GetBuffer(source, &self.view, PyBUF_WRITABLE if writable else PyBUF_SIMPLE)
+        self.held = True
+        if <size_t>self.view.len < size:
+            raise errors.ShapeError(f"buffer: expected {size} bytes, got {self.view.len}")
+
+    def __dealloc__(self):
+        if self.held:
+            PyBuffer_Release(&self.view)
+
+
+def select_isa(str name):
+    """Choose the kernels, by name or the fastest when `name` is None."""
+    cdef bytes encoded
+    if name is None:
+        _check(hr_isa_select(NULL), "HASHRET_ISA")
+        return
+    encoded = name.encode()
+    if hr_isa_select(encoded) != HR_OK:
+        raise errors.ParameterError(
+            f"HASHRET_ISA: expected one of {', '.join(supported_isas())} on this machine, "
+            f"got {name!r}"
+        )
+
+
+def isa():
+    """Name of the kernels in use."""
+    return (<bytes>hr_isa_name()).decode()
+
+
+def supported_isas():
+    """Names of the kernels that run on this machine, fastest first."""
+    names = []
+    while hr_isa_supported(len(names)) != NULL:
+        names.append((<bytes>hr_isa_supported(len(names))).decode())
+    return names
+
+
+def distances(queries, size_t query_count, codes, size_t n, uint32_t bits, out):
+    """Fill `out`, uint16 (query_count, n), with Hamming distances."""
+    cdef size_t width = (bits + 7) // 8
+    cdef _Buffer q = _Buffer(queries, query_count * width)
+    cdef _Buffer c = _Buffer(codes, n * width)
+    cdef _Buffer o = _Buffer(out, query_count * n * sizeof(uint16_t), True)
+    cdef hr_status status
+    with nogil:
+        status = hr_distances(<const uint8_t *>q.view.buf, query_count,
+                              <const uint8_t *>c.view.buf, n, bits, <uint16_t *>o.view.buf)
+    _check(status, "distances")
+
+
+def histogram(queries, size_t query_count, codes, size_t n, uint32_t bits, out):
+    """Fill `out`, int64 (query_count, bits + 1), with counts of codes by distance."""
+    cdef size_t width = (bits + 7) // 8
+    cdef _Buffer q = _Buffer(queries, query_count * width)
+    cdef _Buffer c = _Buffer(codes, n * width)
+    cdef _Buffer o = _Buffer(out, query_count * (bits + 1) * sizeof(int64_t), True)
+    cdef hr_status status
+    with nogil:
+        status = hr_histogram(<const uint8_t *>q.view.buf, query_count,
+                              <const uint8_t *>c.view.buf, n, bits, <int64_t *>o.view.buf)
+    _check(status, "histogram")
+
+
+def merge(distances, ids, size_t parts, size_t count, size_t k):
+    """Merge results of shape (parts, count, k) into those of part 0."""
+    cdef _Buffer d = _Buffer(distances, parts * count * k * sizeof(int32_t), True)
+    cdef _Buffer i = _Buffer(ids, parts * count * k * sizeof(int64_t), True)
+    cdef hr_status status
+    with nogil:
+        status = hr_merge(<int32_t *>d.view.buf, <int64_t *>i.view.buf, parts, count, k)
+    _check(status, "merge")
+
+
+cdef class Cancel:
+    """A flag that ends the searches that watch it."""
+
+    cdef int flag
+
+    def set(self):
+        self.flag = 1
+
+
+cdef class Hits:
+    """What a range search found, as two buffers to copy from."""
+
+    cdef hr_hits hits
+
+    def __dealloc__(self):
+        hr_hits_free(&self.hits)
+
+    def __len__(self):
+        return self.hits.size
+
+    def copy_to(self, distances, ids):
+        """Copy into int32 and int64 arrays of this length."""
+        cdef _Buffer d = _Buffer(distances, self.hits.size * sizeof(int32_t), True)
+        cdef _Buffer i = _Buffer(ids, self.hits.size * sizeof(int64_t), True)
+        if self.hits.size:
+            memcpy(d.view.buf, self.hits.distances, self.hits.size * sizeof(int32_t))
+            memcpy(i.view.buf, self.hits.ids, self.hits.size * sizeof(int64_t))
+
+
+cdef class Request:
+    """Queries with their options; `part` of `parts` is set per call."""
+
+    cdef _Buffer queries, margins
+    cdef size_t count
+    cdef uint32_t probes
+    cdef Cancel cancel
+
+    def __init__(self, queries, size_t count, uint32_t bits, margins=None, uint32_t probes=1,
+                 Cancel cancel=None):
+        self.queries = _Buffer(queries, count * ((bits + 7) // 8))
+        if margins is not None:
+            self.margins = _Buffer(margins, count * bits * sizeof(float))
+        self.count = count
+        self.probes = probes
+        self.cancel = cancel
+
+    cdef hr_request part(self, size_t part, size_t parts, const hr_filter *filter):
+        cdef hr_request request
+        request.queries = <const uint8_t *>self.queries.view.buf
+        request.count = self.count
+        request.filter = filter
+        request.margins = NULL
+        if self.margins is not None:
+            request.margins = <const float *>self.margins.view.buf
+        request.probes = self.probes
+        request.part = part
+        request.parts = parts
+        request.cancel = NULL
+        if self.cancel is not None:
+            request.cancel = &self.cancel.flag
+        return request
+
+
+cdef class Reader:
+    """The read lock of an index, with a filter, for the length of a `with` block.
+
+    Any thread may search through it; the thread that opened it closes it.
+    """
+
+    cdef NativeIndex index
+    cdef hr_filter *filter
+    cdef bint locked
+
+    def __cinit__(self, NativeIndex index, filter_ids=None, filter_mask=None):
+        cdef hr_status status
+        cdef int64_t culprit = 0
+        cdef _Buffer buffer
+        self.index = index
+        with nogil:
+            status = hr_read_lock(index.handle)
+        _check(status, "search")
+        self.locked = True
+        try:
+            if filter_ids is not None:
+                buffer = _Buffer(filter_ids, filter_ids.size * sizeof(int64_t))
+                with nogil:
+                    status = hr_filter_open_ids(
+                        index.handle, <const int64_t *>buffer.view.buf,
+                        <size_t>buffer.view.len // sizeof(int64_t), &self.filter, &culprit)
+            elif filter_mask is not None:
+                buffer = _Buffer(filter_mask, filter_mask.size)
+                with nogil:
+                    status = hr_filter_open_mask(
+                        index.handle, <const uint8_t *>buffer.view.buf,
+                        <size_t>buffer.view.len, &self.filter)
+            _check(status, "filter", culprit)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def close(self):
+        if self.locked:
+            self.locked = False
+            hr_read_unlock(self.index.handle)
+            hr_filter_free(self.filter)
+            self.filter = NULL
+
+    def __dealloc__(self):
+        # Only an error between lock and `with` gets here with the lock held.
+        if self.locked:
+            hr_read_unlock(self.index.handle)
+            hr_filter_free(self.filter)
+
+    def search(self, Request request, size_t k, distances, ids, size_t part=0, size_t parts=1):
+        """Fill int32 and int64 (count, k); return rows checked and buckets probed."""
+        cdef _Buffer d = _Buffer(distances, request.count * k * sizeof(int32_t), True)
+        cdef _Buffer i = _Buffer(ids, request.count * k * sizeof(int64_t), True)
+        cdef hr_request part_of = request.part(part, parts, self.filter)
+        cdef hr_work work
+        cdef hr_status status
+        memset(&work, 0, sizeof(work))
+        with nogil:
+            status = hr_search(self.index.handle, &part_of, k, <int32_t *>d.view.buf,
+                               <int64_t *>i.view.buf, &work)
+        _check(status, "search")
+        return work.checked, work.probed
+
+    def range_search(self, Request request, uint32_t radius, lims):
+        """Fill `lims`, int64 (count + 1,); return the hits."""
+        cdef _Buffer limits = _Buffer(lims, (request.count + 1) * sizeof(int64_t), True)
+        cdef hr_request part_of = request.part(0, 1, self.filter)
+        cdef Hits hits = Hits()
+        cdef hr_work work
+        cdef hr_status status
+        memset(&work, 0, sizeof(work))
+        with nogil:
+            status = hr_range_search(self.index.handle, &part_of, radius,
+                                     <int64_t *>limits.view.buf, &hits.hits, &work)
+        _check(status, "range_search")
+        return hits
+
+
+cdef class NativeIndex:
+    """Owner of one hr_index."""
+
+    cdef hr_index *handle
+    cdef object backing  # what a mapped index borrows
+
+    def __cinit__(self, uint32_t bits=1, int kind=HR_SCAN, uint32_t tables=0):
+        _check(hr_index_create(bits, <hr_kind>kind, tables, &self.handle), "Index")
+
+    def __dealloc__(self):
+        hr_index_free(self.handle)
+
+    @staticmethod
+    def open(bytes_like, bint verify):
+        """Read an index from the bytes of a file, which it keeps; with its fingerprint."""
+        cdef NativeIndex self = NativeIndex()
+        cdef _Buffer source = _Buffer(bytes_like, 0)
+        cdef const char *reason = NULL
+        cdef char fingerprint[HR_FINGERPRINT_BYTES]
+        cdef hr_index *opened = NULL
+        cdef hr_status status
+        with nogil:
+            status = hr_index_open(<const uint8_t *>source.view.buf, <size_t>source.view.len,
+                                   verify, &opened, fingerprint, &reason)
+        if status == HR_BAD_FORMAT:
+            raise errors.FormatError((<bytes>reason).decode())
+        _check(status, "load")
+        hr_index_free(self.handle)
+        self.handle = opened
+        self.backing = source
+        return self, (<bytes>fingerprint[:HR_FINGERPRINT_BYTES]).rstrip(b"\0")
+
+    @property
+    def bits(self):
+        return hr_index_bits(self.handle)
+
+    @property
+    def kind(self):
+        return next(name for name, kind in KINDS.items() if kind == hr_index_kind(self.handle))
+
+    @property
+    def tables(self):
+        return hr_index_tables(self.handle)
+
+    def __len__(self):
+        cdef size_t count
+        with nogil:
+            count = hr_index_count(self.handle)
+        return count
+
+    def __contains__(self, int64_t id):
+        cdef bint found
+        with nogil:
+            found = hr_index_contains(self.handle, id)
+        return found
+
+    def next_id(self):
+        cdef int64_t next
+        with nogil:
+            next = hr_index_next_id(self.handle)
+        return next
+
+    def nbytes(self):
+        cdef size_t size
+        with nogil:
+            size = hr_index_bytes(self.handle)
+        return size
+
+    def distinct(self):
+        cdef size_t count = 0
+        cdef hr_status status
+        with nogil:
+            status = hr_index_distinct(self.handle, &count)
+        _check(status, "stats")
+        return count
+
+    def add(self, codes, ids, size_t n):
+        cdef _Buffer c = _Buffer(codes, n * ((self.bits + 7) // 8))
+        cdef _Buffer i = _Buffer(ids, n * sizeof(int64_t))
+        cdef int64_t culprit = 0
+        cdef hr_status status
+        with nogil:
+            status = hr_index_add(self.handle, <const uint8_t *>c.view.buf,
+                                  <const int64_t *>i.view.buf, n, &culprit)
+        _check(status, "ids", culprit)
+
+    def update(self, codes, ids, size_t n):
+        cdef _Buffer c = _Buffer(codes, n * ((self.bits + 7) // 8))
+        cdef _Buffer i = _Buffer(ids, n * sizeof(int64_t))
+        cdef int64_t culprit = 0
+        cdef hr_status status
+        with nogil:
+            status = hr_index_update(self.handle, <const uint8_t *>c.view.buf,
+                                     <const int64_t *>i.view.buf, n, &culprit)
+        _check(status, "ids", culprit)
+
+    def remove(self, ids, size_t n):
+        cdef _Buffer i = _Buffer(ids, n * sizeof(int64_t))
+        cdef int64_t culprit = 0
+        cdef hr_status status
+        with nogil:
+            status = hr_index_remove(self.handle, <const int64_t *>i.view.buf, n, &culprit)
+        _check(status, "ids", culprit)
+
+    def get(self, ids, size_t n, codes):
+        cdef _Buffer i = _Buffer(ids, n * sizeof(int64_t))
+        cdef _Buffer c = _Buffer(codes, n * ((self.bits + 7) // 8), True)
+        cdef int64_t culprit = 0
+        cdef hr_status status
+        with nogil:
+            status = hr_index_get(self.handle, <const int64_t *>i.view.buf, n,
+                                  <uint8_t *>c.view.buf, &culprit)
+        _check(status, "ids", culprit)
+
+    def ids(self, out):
+        """Fill `out` if it has room; return how many ids there are."""
+        cdef _Buffer o = _Buffer(out, 0, True)
+        cdef size_t count
+        with nogil:
+            count = hr_index_ids(self.handle, <int64_t *>o.view.buf,
+                                 <size_t>o.view.len // sizeof(int64_t))
+        return count
+
+    def write(self, bytes fingerprint, write):
+        """Call `write` with each piece of the index file, under the read lock."""
+        cdef char padded[HR_FINGERPRINT_BYTES]
+        cdef hr_image image
+        cdef hr_status status
+        cdef size_t i
+        if len(fingerprint) > HR_FINGERPRINT_BYTES:
+            raise errors.ParameterError(
+                f"fingerprint: expected at most {HR_FINGERPRINT_BYTES} bytes, "
+                f"got {len(fingerprint)}")
+        memset(padded, 0, HR_FINGERPRINT_BYTES)
+        memcpy(padded, <const char *>fingerprint, len(fingerprint))
+        with nogil:
+            status = hr_image_open(self.handle, padded, &image)
+        _check(status, "save")
+        try:
+            for i in range(image.count):
+                if image.chunks[i].size:
+                    write(memoryview(<const uint8_t[:image.chunks[i].size]>image.chunks[i].data))
+        finally:
+            hr_image_close(self.handle)

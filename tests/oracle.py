@@ -1,0 +1,107 @@
+"""Slow and obvious answers to compare with. Imports nothing of hashret."""
+
+from __future__ import annotations
+
+import numpy as np
+
+MISSING_DISTANCE = 2147483647
+
+
+def random_codes(rng, n, bits):
+    """Uniform packed codes with zero trailing bits."""
+    return np.packbits(rng.integers(0, 2, (n, bits), dtype=np.uint8), axis=1)
+
+
+def skewed_codes(rng, n, bits, distinct):
+    """Codes that repeat: n draws from few values."""
+    values = random_codes(rng, distinct, bits)
+    return values[rng.integers(0, distinct, n)]
+
+
+def distances(queries, codes):
+    """All Hamming distances, int (n_queries, n_codes), one query at a time."""
+    table = np.array([bin(value).count("1") for value in range(256)], dtype=np.int64)
+    out = np.zeros((len(queries), len(codes)), np.int64)
+    for i, query in enumerate(queries):
+        out[i] = table[codes ^ query].sum(axis=1) if len(codes) else 0
+    return out
+
+
+def search(queries, codes, ids, k):
+    """The k nearest by (distance, id), filled up with the missing values."""
+    found = np.full((len(queries), k), MISSING_DISTANCE, np.int32)
+    named = np.full((len(queries), k), -1, np.int64)
+    for i, row in enumerate(distances(queries, codes)):
+        order = np.lexsort((ids, row))[:k]
+        found[i, : len(order)] = row[order]
+        named[i, : len(order)] = ids[order]
+    return found, named
+
+
+def range_search(queries, codes, ids, radius):
+    """Everything within `radius`, by (distance, id), in CSR form."""
+    lims, found, named = [0], [], []
+    for row in distances(queries, codes):
+        inside = np.flatnonzero(row <= radius)
+        order = inside[np.lexsort((ids[inside], row[inside]))]
+        found.append(row[order])
+        named.append(ids[order])
+        lims.append(lims[-1] + len(order))
+    empty = np.zeros(0, np.int64)
+    return (
+        np.array(lims, np.int64),
+        np.concatenate([empty, *found]).astype(np.int32),
+        np.concatenate([empty, *named]).astype(np.int64),
+    )
+
+
+def table_keys(codes, bits, tables):
+    """The substring of each table as a tuple of bits, by code."""
+    width = bits // tables
+    plain = np.unpackbits(codes, axis=1, count=bits)
+    return [[tuple(row[t * width : (t + 1) * width]) for t in range(tables)] for row in plain]
+
+
+def probed_keys(key, margins, probes):
+    """The `probes` keys nearest to `key` by the squared margins of flipped bits.
+
+    Ties go to fewer flips, then to the flips that come first in the order of
+    rising margin; all 2^width keys are enumerated.
+    """
+    if probes == 1:
+        return {key}
+    width = len(key)
+    order = sorted(range(width), key=lambda j: (float(margins[j]) ** 2, j))
+    ranked = []
+    for flips in range(2**width):
+        flipped = [order[r] for r in range(width) if flips >> r & 1]
+        cost = sum(float(margins[j]) ** 2 for j in flipped)
+        ranked.append((cost, len(flipped), flips, flipped))
+    ranked.sort(key=lambda item: item[:3])
+    keys = set()
+    for _, _, _, flipped in ranked[:probes]:
+        changed = list(key)
+        for j in flipped:
+            changed[j] = 1 - changed[j]
+        keys.add(tuple(changed))
+    return keys
+
+
+def lsh_search(queries, codes, ids, k, bits, tables, probes=1, margins=None):
+    """Search among the codes that share a probed bucket with the query."""
+    width = bits // tables
+    margins = np.ones((len(queries), bits)) if margins is None else margins
+    code_keys = table_keys(codes, bits, tables)
+    found, named = [], []
+    for i, keys in enumerate(table_keys(queries, bits, tables)):
+        probed = [
+            probed_keys(key, margins[i][t * width : (t + 1) * width], probes)
+            for t, key in enumerate(keys)
+        ]
+        member = np.array(
+            [any(row[t] in probed[t] for t in range(tables)) for row in code_keys], dtype=bool
+        )
+        one = search(queries[i : i + 1], codes[member], ids[member], k)
+        found.append(one[0])
+        named.append(one[1])
+    return np.concatenate(found), np.concatenate(named)
