@@ -1,0 +1,147 @@
+"""The ``hashret`` command: parses, calls :mod:`hashret.experiments`, prints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from .errors import HashretError, import_extra
+
+# Before anything that imports them, so that a missing one is named with its extra.
+import_extra("typer", "cli")
+import_extra("rich", "cli")
+
+import typer  # noqa: E402
+from rich.console import Console  # noqa: E402
+from rich.table import Table  # noqa: E402
+from typer.core import TyperGroup  # noqa: E402
+
+
+class Commands(TyperGroup):
+    """A group of commands that tells an error in one line."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run; exit with 2 on an error that has a cause outside, with 130 on Ctrl-C."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            _complain("interrupted")
+            raise typer.Exit(130) from None
+        except (HashretError, OSError) as error:
+            _complain(str(error))
+            raise typer.Exit(2) from None
+
+
+app = typer.Typer(
+    cls=Commands,
+    help="Find similar images by binary hash.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+reproduce = typer.Typer(help="Measure published tables again.", no_args_is_help=True)
+app.add_typer(reproduce, name="reproduce")
+
+
+def _complain(message: str) -> None:
+    typer.echo(f"hashret: {' '.join(message.split())}", err=True)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from . import __version__
+
+        typer.echo(f"hashret {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Find similar images by binary hash."""
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("hashret-demo"),
+    seed: Annotated[int, typer.Option(help="Seed of training and of the queries shown.")] = 0,
+    queries: Annotated[int, typer.Option(help="How many queries to show.")] = 10,
+) -> None:
+    """Train DSH, fit LSH, index, search and show, on real images in the package."""
+    from .experiments.demo import COLUMNS, run_demo
+    from .experiments.steps import Steps
+
+    made = run_demo(out, seed, queries, Steps(Console(stderr=True)))
+    _print_table("Similar clothes by binary hash", COLUMNS, made.rows)
+    typer.echo(f"contact sheet: {made.sheet}\ngallery:       {made.page}")
+
+
+@reproduce.command("fashion-mnist")
+def fashion_mnist(
+    out: Annotated[Path, typer.Option(help="Folder for results; an interrupted run goes on.")] = (
+        Path("hashret-reproduce")
+    ),
+    quick: Annotated[
+        bool, typer.Option("--quick", help="One epoch, and the packaged sample: a smoke run.")
+    ] = False,
+    only: Annotated[
+        list[str] | None, typer.Option(help="LSH, DSH, kNN or classifier; may be repeated.")
+    ] = None,
+    protocol: Annotated[
+        list[str] | None, typer.Option(help="fmnist-seed or fmnist-full; may be repeated.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of every random draw.")] = 0,
+    data: Annotated[Path | None, typer.Option(help="Folder of Fashion-MNIST.")] = None,
+    download: Annotated[
+        bool, typer.Option("--download", help="Fetch Fashion-MNIST if it is nowhere.")
+    ] = False,
+) -> None:
+    """Measure the LSH-against-DSH study's tables again, every cell."""
+    from .experiments.fashion_mnist import run_study
+    from .experiments.steps import Steps
+
+    study = run_study(
+        out,
+        only=only,
+        protocols=protocol,
+        seed=seed,
+        quick=quick,
+        data=data,
+        download=download,
+        steps=Steps(Console(stderr=True)),
+    )
+    for table in study.tables:
+        _print_table(table.title, table.columns, table.rows)
+        typer.echo(table.note + "\n")
+    for path in study.files:
+        typer.echo(str(path))
+
+
+@app.command()
+def info() -> None:
+    """Print versions, the instruction set in use, and what is installed."""
+    from .experiments.info import describe
+
+    facts = describe()
+    width = max(len(name) for name, _ in facts)
+    for name, fact in facts:
+        typer.echo(f"{name:<{width}}  {fact}")
+
+
+def _print_table(title: str, columns: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> None:
+    console = Console()
+    table = Table(title=title, title_justify="left")
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number == 0 else "right")
+    for row in rows:
+        table.add_row(*row)
+    # In a file or a pipe the table keeps its full width: a wrapped row is hard to read by machine.
+    if not console.is_terminal:
+        console = Console(width=max(console.width, 200))
+    console.print(table)

@@ -1,0 +1,211 @@
+"""From an index with an answer to every query to scores and times."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..codes import Codes
+from ..evaluation.histograms import DistanceHistograms, distance_histograms
+from ..evaluation.metrics import (
+    average_precision,
+    distinct_codes,
+    precision_recall_by_radius,
+    ranked_average_precision,
+    recall_at,
+    relevance,
+    relevant_totals,
+)
+from ..index import Index
+
+__all__ = ["Labels", "Scores", "exact_scores", "found_histograms", "score_index", "time_queries"]
+
+Labels = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+DEPTH = 10
+# Candidates of so many queries at once: some 100 MB for a database of 60,000.
+_BATCH = 128
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How well queries were answered.
+
+    Attributes
+    ----------
+    map10_hits, map_all : tuple of three floats
+        Expected over random order of ties, and the bounds: (expected, low, high).
+    map10_mink : float
+        Expected, with denominator min(10, R).
+    map10_padded : float
+        With lists shorter than ten filled up with relevant items, as the study did.
+    recall : float
+        Share of the R relevant items among the first R answers.
+    distinct_codes : int or None
+    precision, recall_curve : ndarray of float64, shape (bits + 1,)
+        By Hamming radius; empty where there are no codes.
+    """
+
+    map10_hits: tuple[float, float, float]
+    map10_mink: float
+    map10_padded: float
+    map_all: tuple[float, float, float]
+    recall: float
+    distinct_codes: int | None
+    precision: Floats
+    recall_curve: Floats
+
+
+def score_index(
+    index: Index,
+    queries: Codes,
+    codes: Codes,
+    query_labels: Labels,
+    labels: Labels,
+    probes: int = 1,
+) -> Scores:
+    """Score the answers of an index whose ids are the rows of `codes`.
+
+    mAP@10 and recall are of what the index answers: for ``kind="lsh"`` of the candidates in the
+    `probes` buckets of each table that it looks into. mAP@all and the curve rank the whole
+    database by Hamming distance.
+    """
+    whole = distance_histograms(queries, codes, index.bits, query_labels, labels)
+    found = whole
+    if index.kind == "lsh":
+        found = found_histograms(index, queries, query_labels, labels, probes)
+    totals = relevant_totals(query_labels, labels)
+    _, ids = index.search(queries, DEPTH, probes=probes)
+    padded = ranked_average_precision(relevance(ids, query_labels, labels, missing=True))
+    precision, recall_curve = precision_recall_by_radius(whole)
+    return Scores(
+        map10_hits=average_precision(found, DEPTH, "hits").means(),
+        map10_mink=_mean_with_denominator(found, np.minimum(totals, DEPTH)),
+        map10_padded=float(padded.mean()),
+        map_all=average_precision(whole).means(),
+        recall=_recall(found, totals),
+        distinct_codes=distinct_codes(codes),
+        precision=precision,
+        recall_curve=recall_curve,
+    )
+
+
+def found_histograms(
+    index: Index, queries: Codes, query_labels: Labels, labels: Labels, probes: int = 1
+) -> DistanceHistograms:
+    """Count an index's answers of each query by distance: all, and the relevant ones.
+
+    What the index does not reach is not counted.
+    """
+    width = index.bits + 1
+    items, relevant = np.zeros((2, len(queries), width), np.int64)
+    for start in range(0, len(queries), _BATCH):
+        batch = slice(start, start + _BATCH)
+        lims, distances, ids = index.range_search(queries[batch], index.bits, probes=probes)
+        rows = np.repeat(np.arange(len(lims) - 1), np.diff(lims))
+        right = labels[ids] == query_labels[batch][rows]
+        keys, size = rows * width + distances, (len(lims) - 1) * width
+        items[batch] = np.bincount(keys, minlength=size).reshape(-1, width)
+        relevant[batch] = np.bincount(keys[right], minlength=size).reshape(-1, width)
+    return DistanceHistograms(items, relevant)
+
+
+def _mean_with_denominator(found: DistanceHistograms, denominator: Labels) -> float:
+    """Mean AP@10 with a denominator that counts what was not found as well."""
+    scores = average_precision(found, DEPTH, "relevant").expected
+    sums = scores * np.maximum(found.relevant.sum(axis=1), 1)
+    return float((sums / np.maximum(denominator, 1)).mean())
+
+
+def _recall(found: DistanceHistograms, totals: Labels) -> float:
+    scores = np.zeros(len(found))
+    for total in np.unique(totals[totals > 0]):
+        rows = np.flatnonzero(totals == total)
+        part = DistanceHistograms(found.items[rows], found.relevant[rows])
+        hits = recall_at(part, int(total)).expected * part.relevant.sum(axis=1)
+        scores[rows] = hits / total
+    return float(scores.mean())
+
+
+def time_queries(index: Index, queries: Codes, probes: int = 1, limit: int = 1000) -> Floats:
+    """Return the microseconds that each query took, asked alone on one thread.
+
+    The queries are codes already: the time to encode an image is not in it.
+    """
+    for query in queries[:10]:  # the first search builds what later ones need
+        index.search(query[None], DEPTH, threads=1, probes=probes)
+    times = []
+    for query in queries[:limit]:
+        start = time.perf_counter_ns()
+        index.search(query[None], DEPTH, threads=1, probes=probes)
+        times.append((time.perf_counter_ns() - start) / 1000)
+    return np.array(times)
+
+
+def exact_scores(
+    features: npt.NDArray[Any],
+    query_features: npt.NDArray[Any],
+    labels: Labels,
+    query_labels: Labels,
+    advance: Any = None,
+) -> tuple[Scores, float]:
+    """Score exact k-NN by Euclidean distance between features: what hashing them can reach.
+
+    Returns the scores and the median microseconds of a query asked alone. Ties between real
+    numbers do not matter here, so the bounds equal the score.
+    """
+    features = np.ascontiguousarray(features, np.float32)
+    norms = np.square(features).sum(axis=1)
+    totals = relevant_totals(query_labels, labels)
+    parts: list[Floats] = []
+    for start in range(0, len(query_features), _BATCH):
+        batch = slice(start, start + _BATCH)
+        distances = norms - 2 * query_features[batch].astype(np.float32) @ features.T
+        order = np.argsort(distances, axis=1)
+        found = relevance(order, query_labels[batch], labels)
+        parts.append(_ranked(found, totals[batch]))
+        if advance:
+            advance(min(start + _BATCH, len(query_features)), len(query_features), "")
+    hits, mink, whole, recall = np.concatenate(parts, axis=1).mean(axis=1)
+    scores = Scores(
+        map10_hits=(hits,) * 3,
+        map10_mink=mink,
+        map10_padded=hits,
+        map_all=(whole,) * 3,
+        recall=recall,
+        distinct_codes=None,
+        precision=np.empty(0),
+        recall_curve=np.empty(0),
+    )
+    return scores, _time_exact(features, norms, query_features)
+
+
+def _ranked(found: npt.NDArray[np.bool_], totals: Labels) -> Floats:
+    first = found[:, :DEPTH]
+    hits = np.cumsum(found, axis=1)[np.arange(len(found)), np.maximum(totals, 1) - 1]
+    return np.stack(
+        [
+            ranked_average_precision(first, "hits"),
+            ranked_average_precision(first, "min", totals),
+            ranked_average_precision(found, "relevant", totals),
+            hits / np.maximum(totals, 1),
+        ]
+    )
+
+
+def _time_exact(
+    features: npt.NDArray[np.float32], norms: npt.NDArray[Any], queries: npt.NDArray[Any]
+) -> float:
+    times = []
+    for query in queries[:100].astype(np.float32):
+        start = time.perf_counter_ns()
+        distances = norms - 2 * features @ query
+        nearest = np.argpartition(distances, DEPTH)[:DEPTH]
+        nearest[np.argsort(distances[nearest])]
+        times.append((time.perf_counter_ns() - start) / 1000)
+    return float(np.median(times))

@@ -1,0 +1,260 @@
+"""Scores of an index's answers, against plain Python; results in files; what the commands make."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import re
+
+import numpy as np
+import pytest
+
+pytest.importorskip("skimage")
+pytest.importorskip("sklearn")
+pytest.importorskip("matplotlib")
+pytest.importorskip("torch")
+
+import hashret
+from hashret.experiments import demo, fashion_mnist, results, retrieval
+from hashret.experiments.results import KEYS, STUDY, Cell, Result
+
+
+def ap(relevant: list[bool], denominator: int) -> float:
+    hits = list(itertools.accumulate(relevant))
+    precisions = [h / (i + 1) for i, h in enumerate(hits) if relevant[i]]
+    return sum(precisions) / denominator if denominator else 0.0
+
+
+def setting(kind: str, n: int = 300, seed: int = 0):
+    rng = np.random.default_rng(seed)
+    codes = rng.integers(0, 256, (n, 4), dtype=np.uint8)
+    queries = rng.integers(0, 256, (20, 4), dtype=np.uint8)
+    labels, query_labels = rng.integers(0, 5, n), rng.integers(0, 5, 20)
+    tables = {"tables": 8} if kind == "lsh" else {}
+    index = hashret.Index(32, kind, **tables)
+    index.add(codes)
+    return index, queries, codes, query_labels, labels
+
+
+def hamming(a: np.ndarray, b: np.ndarray) -> int:
+    return sum(int(x ^ y).bit_count() for x, y in zip(a.tolist(), b.tolist(), strict=True))
+
+
+def reached(index: hashret.Index, query: np.ndarray, code: np.ndarray, probes: int = 1) -> bool:
+    """Tell whether the index may answer with a code.
+
+    In 8 tables of 4 bits: a nibble is equal, or, with 5 probes, differs in one bit at most.
+    """
+    if index.kind == "scan":
+        return True
+    differences = [int(x ^ y) for x, y in zip(query, code, strict=True)]
+    nibbles = [(byte >> shift) & 15 for byte in differences for shift in (0, 4)]
+    return min(nibble.bit_count() for nibble in nibbles) <= {1: 0, 5: 1}[probes]
+
+
+@pytest.mark.parametrize(("kind", "probes"), [("scan", 1), ("lsh", 1), ("lsh", 5)])
+def test_scores_lie_between_and_meet_the_bounds_of_plain_rankings(kind, probes):
+    index, queries, codes, query_labels, labels = setting(kind)
+    scores = retrieval.score_index(index, queries, codes, query_labels, labels, probes)
+    lows, highs, whole_lows, whole_highs, recalls = [], [], [], [], []
+    for query, wanted in zip(queries, query_labels, strict=True):
+        items = [(hamming(query, c), bool(y == wanted)) for c, y in zip(codes, labels, strict=True)]
+        found = [i for i, c in zip(items, codes, strict=True) if reached(index, query, c, probes)]
+        total = sum(right for _, right in items)
+        worst = [right for _, right in sorted(items)]
+        best = [right for _, right in sorted(items, key=lambda item: (item[0], not item[1]))]
+        whole_lows.append(ap(worst, total))
+        whole_highs.append(ap(best, total))
+        worst = [right for _, right in sorted(found)]
+        best = [right for _, right in sorted(found, key=lambda item: (item[0], not item[1]))]
+        lows.append(ap(worst[:10], sum(worst[:10])))
+        highs.append(ap(best[:10], sum(best[:10])))
+        recalls.append((sum(worst[:total]) / total, sum(best[:total]) / total))
+    expected, low, high = scores.map_all
+    np.testing.assert_allclose((low, high), (np.mean(whole_lows), np.mean(whole_highs)))
+    assert low < expected < high
+    expected, low, high = scores.map10_hits
+    # The fewest hits can score more with denominator "hits": [+, -] beats [-, +, +].
+    assert low <= np.mean(lows) + 1e-12
+    assert high >= np.mean(highs) - 1e-12
+    assert low < expected < high
+    worst_recall, best_recall = np.mean(recalls, axis=0)
+    assert worst_recall <= scores.recall <= best_recall
+    assert scores.distinct_codes == len({c.tobytes() for c in codes})
+
+
+@pytest.mark.parametrize("probes", [1, 5])
+def test_found_histograms_count_what_the_buckets_hold(probes):
+    index, queries, codes, query_labels, labels = setting("lsh")
+    found = retrieval.found_histograms(index, queries, query_labels, labels, probes)
+    for row, (query, wanted) in enumerate(zip(queries, query_labels, strict=True)):
+        items, relevant = np.zeros(33, int), np.zeros(33, int)
+        for code, label in zip(codes, labels, strict=True):
+            if reached(index, query, code, probes):
+                items[hamming(query, code)] += 1
+                relevant[hamming(query, code)] += label == wanted
+        np.testing.assert_array_equal(found.items[row], items)
+        np.testing.assert_array_equal(found.relevant[row], relevant)
+
+
+def test_short_lists_count_against_min_and_for_the_padding():
+    codes, queries = np.array([[0], [255]], np.uint8), np.array([[1], [15]], np.uint8)
+    index = hashret.Index(8, "lsh", tables=2)
+    index.add(codes)
+    labels = np.array([3, 3])
+    # 0b00000001 shares its upper half with code 0 alone; 0b00001111 its halves with one code each.
+    scores = retrieval.score_index(index, queries, codes, np.array([3, 3]), labels)
+    assert scores.map10_hits[0] == 1.0
+    np.testing.assert_allclose(scores.map10_mink, (1 / 2 + 2 / 2) / 2)
+    assert scores.map10_padded == 1.0
+    nothing = retrieval.score_index(
+        index, np.array([[0b00010001]], np.uint8), codes, labels[:1], labels
+    )
+    assert (nothing.map10_hits[0], nothing.map10_mink, nothing.map10_padded) == (0.0, 0.0, 1.0)
+
+
+def test_exact_scores_rank_by_euclidean_distance():
+    rng = np.random.default_rng(1)
+    x, q = rng.normal(size=(200, 6)).astype("f4"), rng.normal(size=(15, 6)).astype("f4")
+    labels, query_labels = rng.integers(0, 4, 200), rng.integers(0, 4, 15)
+    scores, microseconds = retrieval.exact_scores(x, q, labels, query_labels)
+    hits, whole = [], []
+    for query, wanted in zip(q, query_labels, strict=True):
+        order = np.argsort(np.linalg.norm(x.astype("f8") - query, axis=1))
+        right = (labels[order] == wanted).tolist()
+        hits.append(ap(right[:10], sum(right[:10])))
+        whole.append(ap(right, sum(right)))
+    np.testing.assert_allclose(scores.map10_hits, np.mean(hits))
+    np.testing.assert_allclose(scores.map_all, np.mean(whole))
+    assert microseconds > 0
+
+
+def test_plan_has_every_cell_of_the_studys_tables_once():
+    cells = fashion_mnist.plan("fmnist-seed", seed=0)
+    keys = [
+        (cell.method, cell.tables if cell.method == "LSH" else cell.alpha, cell.bits)
+        for cell in cells
+    ]
+    assert [key for key in keys if key in STUDY] == keys[:12]
+    assert set(keys[:12]) == set(STUDY)
+    assert [cell.method for cell in cells[12:]] == ["kNN", "classifier"]
+    assert len({cell.file for cell in cells}) == len(cells)
+
+
+def result(cell: Cell, score: float = 0.5) -> Result:
+    scores = retrieval.Scores(
+        map10_hits=(score,) * 3,
+        map10_mink=np.float64(score),
+        map10_padded=score,
+        map_all=(score,) * 3,
+        recall=score,
+        distinct_codes=7,
+        precision=np.array([1.0, 0.5]),
+        recall_curve=np.array([0.1, 1.0]),
+    )
+    return Result.of(cell, scores, 1.5, 20.0)
+
+
+def test_rows_have_exactly_the_keys_and_survive_the_file(tmp_path):
+    cells = fashion_mnist.plan("fmnist-seed", seed=3)[:2]
+    for number, cell in enumerate(cells):
+        results.write_result(tmp_path, result(cell, number / 2))
+    results.publish(tmp_path, cells)
+    rows = json.loads((tmp_path / "results.json").read_text())
+    assert [tuple(row) for row in rows] == [KEYS, KEYS]
+    assert [row["map10_hits"] for row in rows] == [0.0, 0.5]
+    assert rows[0]["method"] == "LSH"
+    assert (rows[0]["bits"], rows[0]["tables"], rows[0]["alpha"], rows[0]["seed"]) == (
+        8,
+        8,
+        None,
+        3,
+    )
+    with open(tmp_path / "results.csv", newline="") as file:
+        (header, first, _) = csv.reader(file)
+    assert tuple(header) == KEYS
+    assert first[KEYS.index("alpha")] == ""
+    assert first[KEYS.index("query_microseconds")] == "20.0"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: "",
+        lambda text: text[: len(text) // 2],
+        lambda text: "[]",
+        lambda text: "null",
+        lambda text: text.replace(f'"{hashret.__version__}"', '"0.0.0"'),
+        lambda text: text.replace('"seed": 0', '"seed": 1'),
+        lambda text: text.replace('"map_all"', '"map"'),
+    ],
+)
+def test_a_damaged_or_foreign_cell_counts_as_not_measured(tmp_path, damage):
+    cell = fashion_mnist.plan("fmnist-seed", seed=0)[0]
+    results.write_result(tmp_path, result(cell))
+    assert results.read_results(tmp_path, [cell]) == [result(cell)]
+    path = tmp_path / "cells" / cell.file
+    path.write_text(damage(path.read_text()))
+    assert results.read_results(tmp_path, [cell]) == []
+
+
+def test_study_runs_in_part_and_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    first = fashion_mnist.run_study(tmp_path, only=["lsh"], protocols=["fmnist-sample"], quick=True)
+    rows = json.loads((tmp_path / "results.json").read_text())
+    assert [(row["tables"], row["bits"]) for row in rows] == list(
+        itertools.product((8, 16), (8, 12, 16))
+    )
+    assert {row["protocol"] for row in rows} == {"fmnist-sample"}
+    # More bits of the same directions and more tables find more: the study's order.
+    assert rows[5]["map10_hits"] > rows[0]["map10_hits"] > 0.5
+    for row in rows:
+        assert row["map_all_low"] <= row["map_all"] <= row["map_all_high"]
+    assert all(path.stat().st_size for path in first.files)
+
+    def fail(*arguments):
+        raise AssertionError("measured again")
+
+    (tmp_path / "cells" / fashion_mnist.plan("fmnist-sample", 0, quick=True)[2].file).unlink()
+    measure, again = fashion_mnist._measure, []
+    monkeypatch.setattr(
+        fashion_mnist, "_measure", lambda *given: again.append(given[0]) or measure(*given)
+    )
+    fashion_mnist.run_study(tmp_path, only=["LSH"], protocols=["fmnist-sample"], quick=True)
+    assert [(cell.tables, cell.bits) for cell in again] == [(8, 16)]
+    repeated = json.loads((tmp_path / "results.json").read_text())
+    timings = ("train_seconds", "query_microseconds")
+    for row in rows + repeated:
+        for key in timings:
+            row.pop(key)
+    assert repeated == rows
+    monkeypatch.setattr(fashion_mnist, "_measure", fail)
+    fashion_mnist.run_study(tmp_path, only=["LSH"], protocols=["fmnist-sample"], quick=True)
+
+
+def test_demo_makes_table_sheet_and_page(tmp_path, monkeypatch):
+    monkeypatch.setattr(demo, "EPOCHS", 1)  # the whole training is for the command, not for a test
+    made = demo.run_demo(tmp_path, queries=3)
+    dsh, lsh = (dict(zip(demo.COLUMNS, row, strict=True)) for row in made.rows)
+    assert (dsh["method"], dsh["bits"], dsh["tables"], dsh["bytes an image"]) == (
+        "DSH",
+        "16",
+        "-",
+        "2",
+    )
+    assert (lsh["method"], lsh["bits"], lsh["tables"], lsh["bytes an image"]) == (
+        "LSH",
+        "16",
+        "8",
+        "16",
+    )
+    for row in (dsh, lsh):
+        low, high = map(float, re.findall(r"[\d.]+", row["bounds"]))
+        assert low <= float(row["mAP@10 (hits)"]) <= high
+        assert float(row["p50 µs"]) <= float(row["p99 µs"])
+        assert row["protocol"] == "fmnist-sample"
+    assert float(lsh["mAP@10 (hits)"]) > 0.6
+    page = made.page.read_text(encoding="utf-8")
+    assert page.count("<article") == 3
+    assert page.count("<li class=") == 3 * 2 * 10
+    assert made.sheet.read_bytes().startswith(b"\x89PNG")

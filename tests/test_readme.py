@@ -1,0 +1,92 @@
+"""README's example runs, and its commands are those that CI runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import hashret
+
+ROOT = Path(__file__).parent.parent
+pytestmark = pytest.mark.skipif(
+    not (ROOT / "README.md").exists(), reason="README.md is not beside the tests"
+)
+
+
+def blocks(language: str) -> list[str]:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def test_the_example_runs_as_it_stands(tmp_path):
+    pytest.importorskip("skimage")
+    (code,) = blocks("python")
+    assert len([line for line in code.splitlines() if line]) <= 11
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(hashret.__file__).parent.parent)},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    labels = [int(digit) for digit in re.findall(r"\d+", done.stdout)]
+    assert len(labels) == 3 * 5
+    # The first test image of the sample and its neighbours: most are of its class.
+    from hashret.datasets import fashion_mnist_sample
+
+    wanted = fashion_mnist_sample().test_labels[:3].repeat(5)
+    assert sum(a == b for a, b in zip(labels, wanted, strict=True)) >= 8
+
+
+def test_two_commands_of_one_line_each():
+    commands = blocks("sh")
+    assert [command.count("\n") for command in commands] == [1, 1]
+    assert [command.split()[-1] for command in commands] == ["demo", "pytest"]
+    for command in commands:
+        assert command.startswith("python3 -m venv .venv && ")
+        assert "-c constraints.txt" in command
+
+
+def test_ci_takes_its_commands_from_readme():
+    script = ROOT / ".ci" / "run"
+    if not script.exists():
+        pytest.skip(".ci/run is not beside the tests")
+    text = script.read_text(encoding="utf-8")
+    (pattern,) = re.findall(r'grep -E "(.*)\\\$"', text)
+    ends = re.findall(r"readme_command '?([\w ]+?)'?\)", text)
+    assert ends == ["hashret demo", "pytest"]
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    for end, command in zip(ends, blocks("sh"), strict=True):
+        found = [line for line in lines if re.search(pattern.replace("$1", end) + "$", line)]
+        assert found == [command.strip()]
+        assert f'bash -euo pipefail -c "${end.split()[-1].replace("pytest", "tests")}"' in text
+
+
+def test_constraints_pin_every_dependency():
+    pinned = {
+        re.split("==", line)[0].lower().replace("_", "-")
+        for line in (ROOT / "constraints.txt").read_text().splitlines()
+        if "==" in line
+    }
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    required = {
+        re.split(r"[^\w.-]", requirement)[0].lower()
+        for group in (project["dependencies"], *project["optional-dependencies"].values())
+        for requirement in group
+    }
+    assert required - {"hashret"} <= pinned
+
+
+@pytest.mark.parametrize("file", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_links_and_pictures_exist(file):
+    text = (ROOT / file).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        assert target.startswith("https://") or (ROOT / target).exists(), target
