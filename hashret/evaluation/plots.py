@@ -6,6 +6,7 @@ library must not touch its user's.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,7 @@ def write_precision_recall(curves: Sequence[Curve], title: str, path: str | Path
             linestyle=LINES[number // len(COLORS) % len(LINES)],
             marker=MARKERS[number % len(MARKERS)],
             markersize=3.5,
+            markevery=max(1, int(seen.sum()) // 16),
             linewidth=1.4,
         )
     axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="Recall", ylabel="Precision")
@@ -97,7 +99,9 @@ def write_table(
         raise ShapeError(f"rows: expected {len(columns)} cells in each")
     ends, width = _column_ends(columns, rows)
     line = 0.27
-    height = line * (len(rows) + 1) + 1.1
+    # A letter of 7.5 points is about 0.062 inch wide.
+    notes = textwrap.wrap(note, int((width - 0.4) / 0.062))
+    height = line * (len(rows) + 1) + 0.9 + 0.17 * len(notes)
     figure = _new_figure(width, height)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, width), ylim=(height, 0))
@@ -111,7 +115,9 @@ def write_table(
         for column, cell in enumerate(cells):
             x, side = (0.25, "left") if column == 0 else (ends[column], "right")
             _text(axes, x, y, cell, 8.5, ha=side, weight="bold" if number == 0 else "normal")
-    _text(axes, 0.2, height - 0.18, note, 7.5, color=SOFT)
+    for number, words in enumerate(notes):
+        y = top + line * (len(rows) + 1) + 0.26 + 0.17 * number
+        _text(axes, 0.2, y, words, 7.5, color=SOFT)
     return _save(figure, path)
 
 

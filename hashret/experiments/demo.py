@@ -47,7 +47,8 @@ NOTES = (
     "recall@R: share of the R images of the query's class that are among the first R answers.",
     "p50, p99: microseconds in which the native index answers half and 99% of single queries, on "
     "one thread; the time to compute a query's code is not in it.",
-    "DSH learns from the labels of the database images; LSH does not use labels.",
+    "DSH learns from the labels of the database images; its index compares every code. LSH uses "
+    "no labels, and looks into the query's bucket of each table and the buckets one bit away.",
 )
 CREDITS = (
     "Images: a sample of Fashion-MNIST, copyright 2017 Zalando SE, MIT licence; Han Xiao, Kashif "
@@ -156,7 +157,7 @@ def _fit_lsh(split: Split, seed: int, steps: Steps) -> _Contender:
         features = hog(
             split.database_images, progress=lambda done, total: advance(done, total, "HOG")
         )
-        encoder = RandomProjectionLSH(bits=BITS, tables=TABLES, random_state=seed).fit(features)
+        encoder = RandomProjectionLSH(BITS, TABLES, "orthogonal", random_state=seed).fit(features)
         codes, queries = encoder.transform(features), encoder.transform(hog(split.query_images))
     index = Index(BITS * TABLES, kind="lsh", tables=TABLES)
     index.add(codes)

@@ -195,7 +195,10 @@ def _measure_codes(cell: Cell, bench: _Bench, advance: Advance) -> Result:
 
 def _lsh(cell: Cell, bench: _Bench) -> Any:
     encoders: Any = import_extra("hashret.encoders", "images")
-    return encoders.RandomProjectionLSH(bits=cell.bits, tables=cell.tables, random_state=cell.seed)
+    # Orthogonal directions scored 0.01 higher than Gaussian ones in most cells of fmnist-seed.
+    return encoders.RandomProjectionLSH(
+        bits=cell.bits, tables=cell.tables, distribution="orthogonal", random_state=cell.seed
+    )
 
 
 def _deep(cell: Cell, advance: Advance) -> Any:
