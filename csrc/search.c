@@ -78,6 +78,7 @@ hr_status hr_filter_open_ids(const hr_index *index, const int64_t *ids, size_t n
     } else {
       *culprit = ids[i];
       hr_filter_free(*out);
+      *out = NULL;
       status = HR_UNKNOWN_ID;
     }
   }

@@ -1,0 +1,35 @@
+"""Fixtures shared by the suites."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hashret import _native
+
+
+def pytest_addoption(parser):
+    parser.addoption("--slow", action="store_true", help="also run the tests that take minutes")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--slow"):
+        return
+    skip = pytest.mark.skip(reason="takes minutes: give --slow")
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(skip)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(20260101)
+
+
+@pytest.fixture(params=_native.supported_isas())
+def isa(request):
+    """Run the test once with each instruction set of this machine."""
+    before = _native.isa()
+    _native.select_isa(request.param)
+    yield request.param
+    _native.select_isa(before)

@@ -1,0 +1,122 @@
+"""A state machine runs an index and an oracle side by side."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+import numpy as np
+import oracle
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+import hashret
+
+SHAPES = [
+    (5, "scan", None),
+    (64, "scan", None),
+    (100, "scan", None),
+    (24, "lsh", 3),
+    (160, "lsh", 4),
+]
+
+
+class IndexMachine(RuleBasedStateMachine):
+    """Codes come from a pool of few values, so that ties are the rule."""
+
+    @initialize(shape=st.sampled_from(SHAPES), seed=st.integers(0, 2**32 - 1))
+    def start(self, shape, seed):
+        self.bits, self.kind, self.tables = shape
+        self.rng = np.random.default_rng(seed)
+        self.pool = oracle.random_codes(self.rng, 12, self.bits)
+        self.index = hashret.Index(self.bits, self.kind, tables=self.tables)
+        self.model = {}
+        self.next_id = 0
+
+    def draw(self, n):
+        return self.pool[self.rng.integers(0, len(self.pool), n)]
+
+    def known(self, n):
+        ids = np.array(sorted(self.model), np.int64)
+        return self.rng.permutation(ids)[:n]
+
+    @rule(n=st.integers(0, 40))
+    def add(self, n):
+        codes = self.draw(n)
+        ids = self.index.add(codes)
+        np.testing.assert_array_equal(ids, self.next_id + np.arange(n))
+        self.remember(ids, codes)
+
+    @rule(n=st.integers(1, 40))
+    def add_with_ids(self, n):
+        ids = np.setdiff1d(self.rng.integers(0, 500, n), list(self.model)).astype(np.int64)
+        self.rng.shuffle(ids)
+        codes = self.draw(len(ids))
+        self.index.add(codes, ids)
+        self.remember(ids, codes)
+
+    def remember(self, ids, codes):
+        self.model.update(zip(ids.tolist(), codes, strict=True))
+        if len(ids):
+            self.next_id = max(self.next_id, int(ids.max()) + 1)
+
+    @rule(n=st.integers(0, 60))
+    def remove(self, n):
+        ids = self.known(n)
+        self.index.remove(ids)
+        for id in ids.tolist():
+            del self.model[id]
+
+    @rule(n=st.integers(0, 20))
+    def update(self, n):
+        ids = self.known(n)
+        codes = self.draw(len(ids))
+        self.index.update(codes, ids)
+        self.remember(ids, codes)
+
+    @rule(mmap=st.booleans())
+    def save_and_load(self, mmap):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "index.hri")
+            self.index.save(path)
+            self.index = hashret.Index.load(path, mmap=mmap)
+
+    @rule(k=st.integers(1, 60), filtered=st.booleans())
+    def search(self, k, filtered):
+        ids = np.array(sorted(self.model), np.int64)
+        allowed = None
+        if filtered:
+            ids = ids[self.rng.random(len(ids)) < 0.4]
+            allowed = ids
+        codes = np.array([self.model[id] for id in ids.tolist()], np.uint8)
+        codes = codes.reshape(len(ids), (self.bits + 7) // 8)
+        queries = self.draw(3)
+        found = self.index.search(queries, k, filter=allowed)
+        if self.kind == "lsh":
+            expected = oracle.lsh_search(queries, codes, ids, k, self.bits, self.tables)
+        else:
+            expected = oracle.search(queries, codes, ids, k)
+            radius = int(self.rng.integers(0, self.bits))
+            within = self.index.range_search(queries, radius, filter=allowed)
+            wanted = oracle.range_search(queries, codes, ids, radius)
+            for got, want in zip(within, wanted, strict=True):
+                np.testing.assert_array_equal(got, want)
+        np.testing.assert_array_equal(found[0], expected[0])
+        np.testing.assert_array_equal(found[1], expected[1])
+
+    @invariant()
+    def the_same_ids_and_codes(self):
+        if not hasattr(self, "model"):
+            return
+        ids = sorted(self.model)
+        assert len(self.index) == len(ids)
+        np.testing.assert_array_equal(self.index.ids, ids)
+        if ids:
+            np.testing.assert_array_equal(
+                self.index.get(ids), np.array([self.model[id] for id in ids])
+            )
+
+
+TestIndexMachine = IndexMachine.TestCase
+TestIndexMachine.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)

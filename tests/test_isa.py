@@ -1,0 +1,134 @@
+"""The instruction set is chosen once, can be forced, and changes no answer."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import oracle
+import pytest
+
+import hashret
+from hashret import _native
+
+BITS = [1, 7, 8, 16, 48, 63, 64, 65, 96, 128, 256, 512, 1000]
+
+
+def run_python(code, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("name", _native.supported_isas())
+def test_forced_instruction_set_runs(name):
+    done = run_python("import hashret; print(hashret.cpu()['isa'])", HASHRET_ISA=name)
+    assert done.stdout.strip() == name, done.stderr
+
+
+@pytest.mark.parametrize(
+    "name", ["sse9", "AVX2", "neon" if "avx2" in _native.supported_isas() else "avx2"]
+)
+def test_unsupported_instruction_set_is_an_error_at_import(name):
+    done = run_python("import hashret", HASHRET_ISA=name)
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("ImportError: HASHRET_ISA: expected one of")
+    assert repr(name) in last
+
+
+def test_fastest_is_the_default():
+    done = run_python("import hashret; print(hashret.cpu()['isa'])", HASHRET_ISA="")
+    assert done.stdout.strip() == _native.supported_isas()[0]
+
+
+def test_scalar_runs_everywhere():
+    assert _native.supported_isas()[-1] == "scalar"
+
+
+@pytest.mark.parametrize("bits", BITS)
+@pytest.mark.parametrize("n", [0, 1, 7, 8, 9, 31, 32, 33, 1000])
+def test_search_equals_the_oracle(isa, rng, bits, n):
+    codes, queries = oracle.random_codes(rng, n, bits), oracle.random_codes(rng, 6, bits)
+    ids = rng.permutation(3 * n + 5)[:n].astype(np.int64)
+    index = hashret.Index(bits)
+    index.add(codes, ids)
+    for k in (1, 10, n + 3):
+        for count in (1, 6):  # the kernels for one query and for groups
+            found = index.search(queries[:count], k)
+            expected = oracle.search(queries[:count], codes, ids, k)
+            np.testing.assert_array_equal(found[0], expected[0])
+            np.testing.assert_array_equal(found[1], expected[1])
+            assert found[0].dtype == np.int32
+            assert found[1].dtype == np.int64
+    for radius in (0, bits // 3, bits, bits + 5):
+        found = index.range_search(queries, radius)
+        for got, wanted in zip(
+            found, oracle.range_search(queries, codes, ids, radius), strict=True
+        ):
+            np.testing.assert_array_equal(got, wanted)
+
+
+@pytest.mark.parametrize("bits", BITS)
+def test_large_search_equals_the_oracle(isa, rng, bits):
+    n = 100_003
+    codes, queries = oracle.random_codes(rng, n, bits), oracle.random_codes(rng, 5, bits)
+    index = hashret.Index(bits)
+    index.add(codes)
+    ids = np.arange(n)
+    for k in (1, 100):
+        found = index.search(queries, k)
+        expected = oracle.search(queries, codes, ids, k)
+        np.testing.assert_array_equal(found[0], expected[0])
+        np.testing.assert_array_equal(found[1], expected[1])
+    found = index.search(queries[:1], n + 2)
+    expected = oracle.search(queries[:1], codes, ids, n + 2)
+    np.testing.assert_array_equal(found[0], expected[0])
+    np.testing.assert_array_equal(found[1], expected[1])
+
+
+@pytest.mark.parametrize("bits", BITS)
+def test_distances_and_histograms_equal_the_oracle(isa, rng, bits):
+    codes, queries = oracle.random_codes(rng, 5000, bits), oracle.random_codes(rng, 3, bits)
+    expected = oracle.distances(queries, codes)
+    np.testing.assert_array_equal(hashret.codes.hamming_distances(queries, codes, bits), expected)
+    counts = np.array([np.bincount(row, minlength=bits + 1) for row in expected])
+    np.testing.assert_array_equal(hashret.codes.distance_histogram(queries, codes, bits), counts)
+
+
+@pytest.mark.parametrize("bits", [16, 64, 128])
+@pytest.mark.parametrize("distinct", [1, 3, 50])
+def test_collapsed_codes_are_ordered_by_id(isa, rng, bits, distinct):
+    codes = oracle.skewed_codes(rng, 3000, bits, distinct)
+    ids = rng.permutation(10_000)[:3000].astype(np.int64)
+    index = hashret.Index(bits)
+    index.add(codes, ids)
+    for k in (1, 7, 500):
+        found, expected = index.search(codes[:9], k), oracle.search(codes[:9], codes, ids, k)
+        np.testing.assert_array_equal(found[0], expected[0])
+        np.testing.assert_array_equal(found[1], expected[1])
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+@pytest.mark.parametrize("count", [1, 2, 50])
+def test_thread_count_changes_nothing(rng, threads, count, monkeypatch):
+    monkeypatch.setattr(hashret.index, "PARALLEL_WORDS", 0)
+    codes = oracle.skewed_codes(rng, 2000, 64, 40)
+    queries = oracle.random_codes(rng, count, 64)
+    ids = rng.permutation(9000)[:2000].astype(np.int64)
+    index = hashret.Index(64)
+    index.add(codes[:1500], ids[:1500])
+    index.add(codes[1500:], ids[1500:])
+    found = index.search(queries, 30, threads=threads)
+    expected = oracle.search(queries, codes, ids, 30)
+    np.testing.assert_array_equal(found[0], expected[0])
+    np.testing.assert_array_equal(found[1], expected[1])
+    within = index.range_search(queries, 25, threads=threads)
+    for got, wanted in zip(within, oracle.range_search(queries, codes, ids, 25), strict=True):
+        np.testing.assert_array_equal(got, wanted)
