@@ -174,7 +174,7 @@ def sealed(data):
     max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_hostile_files_give_an_index_or_a_format_error(saved, changes, mmap):
-    path, codes, _ = saved
+    path, *_ = saved
     data = bytearray(path.read_bytes())
     for position, value in changes:
         data[position] = value
@@ -201,7 +201,7 @@ def test_a_hostile_count_asks_for_no_memory(saved):
 
 
 def test_a_failed_save_leaves_the_old_file(saved, monkeypatch):
-    path, codes, ids = saved
+    path, codes, _ = saved
     before = path.read_bytes()
     index = hashret.Index.load(path)
 
