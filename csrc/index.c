@@ -220,7 +220,7 @@ static hr_status batch_sort(batch *b, const uint8_t *codes, const int64_t *ids, 
   qsort(order, n, sizeof *order, by_id);
   for (size_t i = 0; i < n; i++) {
     b->own_ids[i] = order[i].id;
-    memcpy(b->own_codes + i * bytes, codes + order[i].position * bytes, bytes);
+    if (bytes) memcpy(b->own_codes + i * bytes, codes + order[i].position * bytes, bytes);
   }
   free(order);
   b->codes = b->own_codes;
