@@ -121,6 +121,9 @@ typedef struct {
   const int *cancel;       /* polled: a non-zero value ends the search; or NULL */
 } hr_request;
 
+/* Ends, soon, the searches that poll this flag. Any thread may call it. */
+void hr_cancel(int *flag);
+
 /* How many rows a call went through, summed over its queries. */
 typedef struct {
   uint64_t checked;

@@ -6,6 +6,14 @@
 /* A tile stays in L2 while all queries of a batch pass over it. */
 #define TILE_BYTES ((size_t)256 << 10)
 
+void hr_cancel(int *flag) {
+#if defined(_MSC_VER) && !defined(__clang__)
+  *(volatile int *)flag = 1;
+#else
+  __atomic_store_n(flag, 1, __ATOMIC_RELAXED);
+#endif
+}
+
 bool hr_cancelled(const int *cancel) {
 #if defined(_MSC_VER) && !defined(__clang__)
   return cancel && *(const volatile int *)cancel;

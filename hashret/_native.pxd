@@ -78,6 +78,8 @@ cdef extern from "hashret.h" nogil:
         size_t parts
         const int *cancel
 
+    void hr_cancel(int *flag)
+
     ctypedef struct hr_work:
         uint64_t checked
         uint64_t probed

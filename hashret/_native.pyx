@@ -127,7 +127,7 @@ cdef class Cancel:
     cdef int flag
 
     def set(self):
-        self.flag = 1
+        hr_cancel(&self.flag)
 
 
 cdef class Hits:
