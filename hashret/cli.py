@@ -26,6 +26,9 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             _complain("interrupted")
+            # If Ctrl-C fell into some package's exec of a string, CPython would still end by the
+            # signal instead of the exit code; an exec that finishes clears that.
+            exec("")
             raise typer.Exit(130) from None
         except (HashretError, OSError) as error:
             _complain(str(error))

@@ -162,7 +162,7 @@ def test_ctrl_c_ends_with_130_and_one_line(tmp_path):
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 130, errors
     assert "Traceback" not in errors
     assert ANSI.sub("", errors).rstrip().splitlines()[-1] == "hashret: interrupted"
     assert list((tmp_path / "x").iterdir()) == []
