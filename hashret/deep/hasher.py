@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ..codes import Codes, check_bits, pack
 from ..errors import DTypeError, FormatError, HashretError, ParameterError, ShapeError
+from .inputs import as_images, as_targets
 from .losses import Loss, make_loss
 from .networks import HashModel, make_network
 from .progress import Report, reporter
@@ -26,7 +27,7 @@ _KIND = "deep encoder"
 
 
 class DeepHasher:
-    """A deep encoder: images to codes, learned from labelled images.
+    """A deep encoder: images to codes, learned from labels, from features, or from images alone.
 
     Parameters
     ----------
@@ -42,6 +43,9 @@ class DeepHasher:
         Passes over the images, and images a step.
     learning_rate : float
         Peak of the one-cycle rate of AdamW.
+    head_rate : float
+        Rate of the hash layer, and of what the loss itself trains, as a multiple of the
+        network's. 10 is usual where the network was trained before.
     weight_decay : float
     flip : bool
         Mirror half of the training images left to right: right for clothes and
@@ -65,7 +69,7 @@ class DeepHasher:
     Attributes
     ----------
     classes_ : ndarray
-        The distinct labels, sorted.
+        The distinct labels, sorted; empty if the loss learns without labels.
     image_shape_ : tuple of int
         Height, width and channels of the images.
 
@@ -89,6 +93,7 @@ class DeepHasher:
         epochs: int = 8,
         batch_size: int = 128,
         learning_rate: float = 1e-2,
+        head_rate: float = 1.0,
         weight_decay: float = 1e-2,
         flip: bool = True,
         shift: int = 2,
@@ -104,6 +109,7 @@ class DeepHasher:
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
+        self.head_rate = head_rate
         self.weight_decay = weight_decay
         self.flip = flip
         self.shift = shift
@@ -116,17 +122,22 @@ class DeepHasher:
     def fit(
         self,
         images: npt.ArrayLike,
-        labels: npt.ArrayLike,
+        labels: npt.ArrayLike | None = None,
         *,
+        features: npt.ArrayLike | None = None,
         checkpoint: str | Path | None = None,
     ) -> Self:
-        """Train on images and their labels.
+        """Train on images and what the loss learns from.
 
         Parameters
         ----------
         images : array_like of uint8, shape (n, height, width) or (n, height, width, 3)
-        labels : array_like, shape (n,)
-            Integers or strings; images of equal labels are similar.
+        labels : array_like, shape (n,), optional
+            Integers or strings; images of equal labels are similar. A loss that learns
+            without labels ignores them.
+        features : array_like of real, shape (n, d), optional
+            Vectors of the images, such as a trained network's, for a loss that learns
+            from them; other losses ignore them.
         checkpoint : path, optional
             A file to write after every epoch. If it exists, training goes on from there
             and gives the same weights, bit for bit; give a `random_state` with it.
@@ -134,12 +145,16 @@ class DeepHasher:
         Raises
         ------
         ShapeError, DTypeError, ParameterError
-            If images, labels or a parameter are unfit; what was fitted before stays.
+            If images, labels, features or a parameter are unfit, or what the loss learns
+            from is missing; what was fitted before stays.
+        CodeError
+            If a feature is NaN or infinite.
         TrainingError
             If the loss becomes NaN or infinite; names epoch and step.
         """
-        pixels = _as_images(images)
-        classes, numbers = _as_labels(labels, len(pixels))
+        pixels = as_images(images)
+        loss = copy.deepcopy(self.loss) if isinstance(self.loss, Loss) else make_loss(self.loss)
+        classes, targets = as_targets(loss, labels, features, len(pixels))
         device = _find_device(self.device)
         settings = self._settings(device)
         if checkpoint is not None and self.random_state is None:
@@ -152,14 +167,14 @@ class DeepHasher:
             reporter(self.progress) as report,
         ):
             torch.manual_seed(settings.seed)
-            model, loss = self._build(shape, len(classes))
+            model = self._build(loss, shape, len(classes))
             model.standardise(pixels)
             model = _place(model, device)
             trained = train(
                 model,
                 loss.to(device),
                 pixels,
-                numbers,
+                targets,
                 settings,
                 report,
                 None if checkpoint is None else Path(checkpoint),
@@ -183,7 +198,7 @@ class DeepHasher:
         margins : ndarray of float32, shape (n, bits)
         """
         model, loss = self._fitted()
-        pixels = _as_images(images)
+        pixels = as_images(images)
         if tuple(pixels.shape[1:]) != self.image_shape_:
             raise ShapeError(
                 "images: expected height, width, channels "
@@ -244,9 +259,10 @@ class DeepHasher:
                 f"network: {path} was fitted with a module of the caller's; pass one of its form"
             )
         try:
+            loss = make_loss(header["loss"], **header["loss_options"])
             hasher = cls(
                 network=source,
-                loss=make_loss(header["loss"], **header["loss_options"]),
+                loss=copy.deepcopy(loss),
                 bits=check_bits(header["bits"]),
                 device=device,
             )
@@ -255,7 +271,7 @@ class DeepHasher:
             hasher.classes_ = np.asarray(header["classes"])
             # On the meta device a hostile header allocates nothing.
             with torch.device("meta"):
-                model, loss = hasher._build(hasher.image_shape_, len(hasher.classes_))
+                model = hasher._build(loss, hasher.image_shape_, len(hasher.classes_))
             for name, module in (("model.", model), ("loss.", loss)):
                 state = {k.removeprefix(name): v for k, v in tensors.items() if k.startswith(name)}
                 module.load_state_dict(state, assign=True)
@@ -266,15 +282,14 @@ class DeepHasher:
         hasher._loss = loss.to(target).eval()
         return hasher
 
-    def _build(self, shape: tuple[int, int, int], classes: int) -> tuple[HashModel, Loss]:
-        """Return a fresh model and loss; random draws from torch's global generator."""
-        loss = copy.deepcopy(self.loss) if isinstance(self.loss, Loss) else make_loss(self.loss)
+    def _build(self, loss: Loss, shape: tuple[int, int, int], classes: int) -> HashModel:
+        """Set up the loss and return a fresh model; random draws from torch's global generator."""
         loss.setup(check_bits(self.bits), classes)
         if isinstance(self.network, nn.Module):
             network = copy.deepcopy(self.network)
         else:
             network = make_network(self.network, shape[2])
-        return HashModel(network, shape, loss.outputs, loss.batch_norm), loss
+        return HashModel(network, shape, loss.outputs, loss.batch_norm)
 
     def _settings(self, device: torch.device) -> Settings:
         if self.ema is not None and not 0 < self.ema < 1:
@@ -289,6 +304,7 @@ class DeepHasher:
             epochs=_whole("epochs", self.epochs, 1),
             batch_size=_whole("batch_size", self.batch_size, 2),
             learning_rate=_positive("learning_rate", self.learning_rate),
+            head_rate=_positive("head_rate", self.head_rate),
             weight_decay=_positive("weight_decay", self.weight_decay, zero=True),
             flip=bool(self.flip),
             shift=_whole("shift", self.shift, 0),
@@ -314,37 +330,6 @@ class DeepHasher:
             "image_shape": list(self.image_shape_),
             "classes": self.classes_.tolist(),
         }
-
-
-def _as_images(images: npt.ArrayLike) -> Tensor:
-    """Return images as a tensor of uint8, shape (n, height, width, channels)."""
-    array = np.asarray(images)
-    if array.dtype != np.uint8:
-        raise DTypeError(f"images: expected uint8, got {array.dtype} {array.shape}")
-    if array.ndim == 3:
-        array = array[..., None]
-    if array.ndim != 4 or array.shape[3] not in (1, 3) or 0 in array.shape[1:]:
-        raise ShapeError(
-            "images: expected (n, height, width) or (n, height, width, 3), "
-            f"got {np.asarray(images).shape}"
-        )
-    # torch warns about memory that it may not write to.
-    return torch.from_numpy(np.require(array, requirements=["C", "W"]))
-
-
-def _as_labels(labels: npt.ArrayLike, count: int) -> tuple[npt.NDArray[Any], Tensor]:
-    """Return the distinct labels, and for each image the number of its own."""
-    array = np.asarray(labels)
-    if array.shape != (count,):
-        raise ShapeError(f"labels: expected ({count},), one an image, got {array.shape}")
-    if array.dtype.kind not in "iubU":
-        raise DTypeError(f"labels: expected integers or strings, got {array.dtype}")
-    classes, numbers, sizes = np.unique(array, return_inverse=True, return_counts=True)
-    if len(classes) < 2:
-        raise ParameterError(f"labels: expected at least two classes, got {len(classes)}")
-    if sizes.max() < 2:
-        raise ParameterError("labels: no two images share a class, so that nothing is similar")
-    return classes, torch.from_numpy(numbers.astype(np.int64))
 
 
 def _find_device(name: str) -> torch.device:

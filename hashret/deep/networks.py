@@ -86,7 +86,7 @@ class HashModel(nn.Module):
     outputs : int
         Width of the hash layer.
     batch_norm : bool
-        Whether batch normalisation follows the hash layer.
+        Whether batch normalisation follows the hash layer, which then has no bias.
     """
 
     mean: Tensor
@@ -104,7 +104,8 @@ class HashModel(nn.Module):
         self.register_buffer("mean", torch.zeros(channels, 1, 1))
         self.register_buffer("std", torch.ones(channels, 1, 1))
         self.network = network
-        layer = nn.Linear(_feature_count(network, (channels, height, width)), outputs)
+        features = _feature_count(network, (channels, height, width))
+        layer = nn.Linear(features, outputs, bias=not batch_norm)
         self.head = nn.Sequential(layer, nn.BatchNorm1d(outputs)) if batch_norm else layer
 
     def standardise(self, images: Tensor) -> None:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ..errors import FormatError, ParameterError, TrainingError
 from .augment import augment
 from .losses import Loss
+from .networks import HashModel
 from .progress import Progress, Report
 from .storage import digest, read_tensors, write_tensors
 
@@ -29,6 +30,7 @@ class Settings:
     epochs: int
     batch_size: int
     learning_rate: float
+    head_rate: float
     weight_decay: float
     flip: bool
     shift: int
@@ -38,30 +40,29 @@ class Settings:
 
 
 def train(
-    model: nn.Module,
+    model: HashModel,
     loss: Loss,
     images: Tensor,
-    labels: Tensor,
+    targets: Tensor,
     settings: Settings,
     report: Report,
     checkpoint: Path | None = None,
-) -> nn.Module:
+) -> HashModel:
     """Train `model` and `loss` in place, on the device where they are.
 
     Parameters
     ----------
-    model : Module
-        uint8 images (n, height, width, channels) to outputs.
+    model : HashModel
     images : Tensor of uint8, shape (n, height, width, channels)
-    labels : Tensor of int64, shape (n,)
-        Both on the CPU.
+    targets : Tensor, shape (n, ...)
+        What the loss learns from; see :class:`~hashret.deep.losses.Loss`. Both on the CPU.
     checkpoint : Path, optional
         A file written after every epoch. If it exists, training goes on from it and
         ends with the very weights that an uninterrupted run has.
 
     Returns
     -------
-    model : Module
+    model : HashModel
         `model`, or the moving average of its weights if the settings ask for one.
 
     Raises
@@ -72,12 +73,20 @@ def train(
         If the checkpoint was made with other data, settings or networks.
     """
     device = next(model.parameters()).device
-    parameters = [*model.parameters(), *loss.parameters()]
     optimizer = torch.optim.AdamW(
-        parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+        [
+            {"params": [*model.network.parameters()], "share": 1.0},
+            {
+                "params": [*model.head.parameters(), *loss.parameters()],
+                "share": settings.head_rate,
+            },
+        ],
+        lr=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        fused=True,
     )
     average = copy.deepcopy(model) if settings.ema else None
-    run = _Run(model, loss, optimizer, average, _identity(images, labels, settings, loss, model))
+    run = _Run(model, loss, optimizer, average, _identity(images, targets, settings, loss, model))
     first = run.restore(checkpoint) if checkpoint and checkpoint.exists() else 0
 
     # A last, smaller batch would weigh its images more, and batch normalisation fails on one.
@@ -86,20 +95,21 @@ def train(
     loss.train()
     began = time.monotonic()
     for epoch in range(first, settings.epochs):
-        order = loss.epoch_order(labels)
+        order = loss.epoch_order(targets)
         for step in range(steps):
             done = epoch * steps + step
             rate = settings.learning_rate * one_cycle(done / (settings.epochs * steps))
             for group in optimizer.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * group["share"]
+            loss.start_step(done)
 
-            rows = order[step * settings.batch_size :][: settings.batch_size]
+            rows = order[step * settings.batch_size :][: settings.batch_size].repeat(loss.views)
             views = augment(images[rows].to(device), settings.flip, settings.shift)
             with _precision(device, settings.bfloat16):
                 outputs = model(views)
             # Distances of pairs cancel: the loss is always computed in float32.
             outputs = outputs.float()
-            value = loss(outputs, labels[rows].to(device))
+            value = loss(outputs, targets[rows].to(device))
             if not math.isfinite(value.item()):
                 raise TrainingError(
                     f"loss: {value.item()} in epoch {epoch + 1}, step {step + 1} of {steps}; "
@@ -167,11 +177,11 @@ def _bit_balance(margins: Tensor) -> float:
 
 
 def _identity(
-    images: Tensor, labels: Tensor, settings: Settings, loss: Loss, model: nn.Module
+    images: Tensor, targets: Tensor, settings: Settings, loss: Loss, model: nn.Module
 ) -> str:
     """Return a digest of all that decides the result, taken before the first step."""
     weights = list(model.state_dict().values())
-    return digest(images, labels, asdict(settings), loss.name, loss.options(), *weights)
+    return digest(images, targets, asdict(settings), loss.name, loss.options(), *weights)
 
 
 @dataclass
@@ -205,7 +215,7 @@ class _Run:
         tensors, header = read_tensors(path, "checkpoint")
         if header.get("identity") != self.identity:
             raise ParameterError(
-                f"checkpoint: {path} was made with other images, labels, settings or network; "
+                f"checkpoint: {path} was made with other images, targets, settings or network; "
                 "remove it, or name another file"
             )
         try:

@@ -29,13 +29,20 @@ class Loss(nn.Module, ABC):
     name : str
         Its name in the registry, given by :func:`register`.
     batch_norm : bool
-        Whether the hash layer ends in batch normalisation.
+        Whether the hash layer is linear without bias, then batch normalisation.
+    target : {"labels", "features", "nothing"}
+        What it learns from: the classes of the images, a feature vector of each, or
+        the images alone.
+    views : int
+        Random views of each image in a batch.
     bits, classes : int
         Set by :meth:`setup`.
     """
 
     name: ClassVar[str]
     batch_norm: ClassVar[bool] = False
+    target: ClassVar[str] = "labels"
+    views: ClassVar[int] = 1
     bits: int
     classes: int
 
@@ -45,6 +52,8 @@ class Loss(nn.Module, ABC):
 
     def setup(self, bits: int, classes: int) -> None:
         """Prepare for codes of `bits` bits and `classes` classes, before training.
+
+        Without labels `classes` is 0.
 
         Random draws here come from torch's global generator, which the
         training seeds.
@@ -57,24 +66,34 @@ class Loss(nn.Module, ABC):
         """Width of the hash layer; one output a bit unless a loss says otherwise."""
         return self.bits
 
-    def epoch_order(self, labels: Tensor) -> Tensor:
+    def epoch_order(self, targets: Tensor) -> Tensor:
         """Return the row numbers of one epoch in the order in which batches take them.
 
         Parameters
         ----------
-        labels : Tensor of int64, shape (n,)
-            On the CPU; classes are numbered from 0.
+        targets : Tensor
+            As in `forward`, of all images, on the CPU.
         """
-        return torch.randperm(len(labels))
+        return torch.randperm(len(targets))
+
+    def start_step(self, step: int) -> None:
+        """Prepare for the step before which `step` steps were taken, counted over all epochs.
+
+        What is set here follows from `step` alone, so that a resumed training needs
+        no more than the number.
+        """
 
     @abstractmethod
-    def forward(self, outputs: Tensor, labels: Tensor) -> Tensor:
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the loss of a batch, a scalar.
 
         Parameters
         ----------
-        outputs : Tensor of float32, shape (n, self.outputs)
-        labels : Tensor of int64, shape (n,)
+        outputs : Tensor of float32, shape (views * n, self.outputs)
+            The first view of every image, then the second of every image, and so on.
+        targets : Tensor, shape (views * n, ...)
+            By `target`: class numbers from 0, int64 (views * n,); feature vectors,
+            float32 (views * n, d); or empty rows, float32 (views * n, 0).
         """
 
     def margins(self, outputs: Tensor) -> Tensor:

@@ -70,9 +70,9 @@ class Classifier(Loss):
         """One logit a class."""
         return self.classes
 
-    def forward(self, outputs: Tensor, labels: Tensor) -> Tensor:
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the mean cross-entropy."""
-        return functional.cross_entropy(outputs, labels)
+        return functional.cross_entropy(outputs, targets)
 
     def margins(self, outputs: Tensor) -> Tensor:
         """Return the predicted class's code in -1 and +1, times its probability."""

@@ -75,25 +75,25 @@ class DSH(Loss):
             raise ParameterError(f"weights: expected 'uniform' or 'balanced', got {weights!r}")
         self.alpha, self.margin, self.pairs, self.weights = alpha, margin, pairs, weights
 
-    def epoch_order(self, labels: Tensor) -> Tensor:
+    def epoch_order(self, targets: Tensor) -> Tensor:
         """Return a random order; for "siamese", rows 2i and 2i + 1 are a pair."""
-        return pair_order(labels) if self.pairs == "siamese" else super().epoch_order(labels)
+        return pair_order(targets) if self.pairs == "siamese" else super().epoch_order(targets)
 
-    def forward(self, outputs: Tensor, labels: Tensor) -> Tensor:
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the mean loss of the batch's pairs."""
-        check_pairs(outputs, labels)
+        check_pairs(outputs, targets)
         margin = 2.0 * self.bits if self.margin is None else self.margin
         if self.pairs == "siamese":
             outputs = outputs[: len(outputs) // 2 * 2]
             first, second = outputs[0::2], outputs[1::2]
             distance = (first - second).square().sum(1)
-            similar = labels[0 : len(outputs) : 2] == labels[1 : len(outputs) : 2]
+            similar = targets[0 : len(outputs) : 2] == targets[1 : len(outputs) : 2]
         else:
             i, j = torch.triu_indices(len(outputs), len(outputs), 1, device=outputs.device)
             norms = outputs.square().sum(1)
             squares = norms[:, None] + norms[None, :] - 2 * outputs @ outputs.T
             distance = squares[i, j]
-            similar = labels[i] == labels[j]
+            similar = targets[i] == targets[j]
         cost = 0.5 * torch.where(similar, distance, functional.relu(margin - distance))
         # Each image is in equally many pairs, so that the mean over pairs of the two
         # regularisers is twice their mean over images.
