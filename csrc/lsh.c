@@ -229,27 +229,34 @@ static int by_value(const void *left, const void *right) {
   return a < b ? -1 : a > b;
 }
 
+static void price_flips(uint32_t width, const float *margins, uint32_t count, flips *heap,
+                        uint64_t *masks) {
+  priced order[64];
+  for (uint32_t b = 0; b < width; b++) {
+    double margin = margins ? margins[b] : 1.0;
+    order[b] = (priced){margin * margin, b};
+  }
+  qsort(order, width, sizeof *order, by_cost);
+  cheapest_flips(order, width, count, heap, masks);
+}
+
 hr_status hr_probes_open(uint32_t bits, uint32_t tables, uint32_t count, const uint64_t *query,
                          const float *margins, hr_probes *probes) {
   uint32_t width = bits / tables;
   if (width < 32 && count > (uint32_t)1 << width) count = (uint32_t)1 << width;
   *probes = (hr_probes){.tables = tables, .width = width, .count = count};
   probes->keys = hr_alloc((size_t)tables * count, sizeof *probes->keys);
+  uint64_t *masks = hr_alloc(count, sizeof *masks);
   flips *heap = hr_alloc((size_t)count + 2, sizeof *heap);
-  hr_status status = probes->keys && heap ? HR_OK : HR_NO_MEMORY;
+  hr_status status = probes->keys && masks && heap ? HR_OK : HR_NO_MEMORY;
   for (uint32_t t = 0; !status && t < tables; t++) {
-    uint64_t *keys = probes->keys + (size_t)t * count;
-    priced order[64];
-    for (uint32_t b = 0; b < width; b++) {
-      double margin = margins ? margins[t * width + b] : 1.0;
-      order[b] = (priced){margin * margin, b};
-    }
-    qsort(order, width, sizeof *order, by_cost);
-    cheapest_flips(order, width, count, heap, keys);
-    uint64_t own = substring(query, 1, t * width, width);
-    for (uint32_t i = 0; i < count; i++) keys[i] ^= own;
+    /* Without margins every table flips the same bits. */
+    if (!t || margins) price_flips(width, margins ? margins + t * width : NULL, count, heap, masks);
+    uint64_t *keys = probes->keys + (size_t)t * count, own = substring(query, 1, t * width, width);
+    for (uint32_t i = 0; i < count; i++) keys[i] = own ^ masks[i];
     qsort(keys, count, sizeof *keys, by_value);
   }
+  free(masks);
   free(heap);
   if (status) hr_probes_close(probes);
   return status;

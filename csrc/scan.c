@@ -49,13 +49,21 @@ static uint32_t open_pass(hr_pass *pass, const hr_rows *rows, size_t first, size
   return used;
 }
 
+/* Blocks to look at before limits are renewed. Until k rows are found every
+ * row is a hit; looking at k rows first, then at twice as many each time, makes
+ * about k log2(n / k) hits in all for codes in random order. */
+static size_t first_window(const hr_topk *top, size_t blocks) {
+  return top->size < top->k ? top->k / HR_LANES + 1 : blocks;
+}
+
 static void group_topk(const hr_rows *rows, size_t first, size_t end, const uint64_t *queries,
                        size_t count, const uint8_t *allow, hr_topk *tops) {
   const hr_kernels *kernels = hr_active_kernels();
   hr_hit hits[HR_HITS];
   hr_pass pass;
   uint32_t used = open_pass(&pass, rows, first, end, queries, count, allow);
-  while (pass.block < pass.end) {
+  for (size_t window = first_window(tops, end - first); pass.block < end; window *= 2) {
+    pass.end = end - pass.block > window ? pass.block + window : end;
     for (uint32_t q = 0; q < used; q++) pass.limit[q] = tops[q].limit;
     size_t found = kernels->below(&pass, hits);
     for (size_t i = 0; i < found; i++)

@@ -120,6 +120,15 @@ def as_codes(codes: npt.ArrayLike, bits: int, name: str = "codes") -> Codes:
     CodeError
         If a bit past the last one is set.
     """
+    if (
+        isinstance(codes, np.ndarray)
+        and codes.dtype == np.uint8
+        and codes.ndim == 2
+        and codes.shape[1] * 8 == bits
+        and codes.flags.c_contiguous
+        and 0 < bits <= MAX_BITS
+    ):
+        return codes  # the common case, for the sake of single queries
     bits = check_bits(bits)
     array = np.asarray(codes)
     width, words = (bits + 7) // 8, (bits + 63) // 64

@@ -87,23 +87,24 @@ class Index:
 
     def _open(self, native: _native.NativeIndex, encoder: str | None) -> None:
         self._native = native
+        self._bits, self._kind, self._tables = native.bits, native.kind, native.tables
         self._encoder = encoder
         self._writing = threading.Lock()
 
     @property
     def bits(self) -> int:
         """Length of a code."""
-        return self._native.bits
+        return self._bits
 
     @property
     def kind(self) -> str:
         """How the index searches."""
-        return self._native.kind
+        return self._kind
 
     @property
     def tables(self) -> int | None:
         """Number of bucket tables, for kind ``"lsh"``."""
-        return self._native.tables or None
+        return self._tables or None
 
     @property
     def encoder(self) -> str | None:
@@ -254,35 +255,21 @@ class Index:
         IdError
             If `filter` names an unknown id.
         """
-        packed = as_codes(queries, self.bits, "queries")
+        packed = as_codes(queries, self._bits, "queries")
         k = _check_positive("k", k)
         count = len(packed)
-        cancel = _native.Cancel()
         probes = self._check_probes(probes)
-        request = (self._check_margins(margins, count), probes, cancel)
+        scores = self._check_margins(margins, count)
         parts, here = self._parts(count, probes, threads)
         with _reader(self._native, filter) as reader:
-            if parts == 1 or parts <= count:
+            if here:
                 distances, ids = _empty_results((count, k))
-
-                def search_queries(part: int) -> None:
-                    rows = slice(part * count // parts, (part + 1) * count // parts)
-                    mine = _request(packed[rows], self.bits, *_cut(request, rows))
-                    reader.search(mine, k, distances[rows], ids[rows])
-
-                _parallel.run_parts(search_queries, parts, cancel, here=here)
+                reader.search(
+                    _native.Request(packed, count, self._bits, scores, probes), k, distances, ids
+                )
                 return distances, ids
-
-            # Fewer queries than cores: each core takes a share of the codes.
-            distances, ids = _empty_results((parts, count, k))
-            whole = _request(packed, self.bits, *request)
-            _parallel.run_parts(
-                lambda part: reader.search(whole, k, distances[part], ids[part], part, parts),
-                parts,
-                cancel,
-            )
-        _native.merge(distances, ids, parts, count, k)
-        return distances[0], ids[0]
+            divide = _search_rows if count < parts else _search_queries
+            return divide(reader, packed, self._bits, scores, probes, k, parts)
 
     def range_search(
         self,
@@ -306,23 +293,23 @@ class Index:
         ids : ndarray of int64, shape (lims[-1],)
             Sorted by (distance, id) within a query.
         """
-        packed = as_codes(queries, self.bits, "queries")
-        radius = min(_check_positive("radius", radius, least=0), self.bits)
+        packed = as_codes(queries, self._bits, "queries")
+        radius = min(_check_positive("radius", radius, least=0), self._bits)
         count = len(packed)
-        cancel = _native.Cancel()
         probes = self._check_probes(probes)
-        request = (self._check_margins(margins, count), probes, cancel)
+        scores = self._check_margins(margins, count)
         parts, here = self._parts(count, probes, threads)
         parts = min(parts, max(count, 1))
+        cancel = _native.Cancel()
         with _reader(self._native, filter) as reader:
 
-            def search_queries(part: int) -> tuple[Ids, _native.Hits]:
-                rows = slice(part * count // parts, (part + 1) * count // parts)
-                mine = _request(packed[rows], self.bits, *_cut(request, rows))
+            def search_part(part: int) -> tuple[Ids, _native.Hits]:
+                rows = _share(count, part, parts)
                 lims = np.empty(rows.stop - rows.start + 1, np.int64)
-                return lims, reader.range_search(mine, radius, lims)
+                request = _request(packed, self._bits, scores, probes, cancel, rows)
+                return lims, reader.range_search(request, radius, lims)
 
-            found = _parallel.run_parts(search_queries, parts, cancel, here=here)
+            found = _parallel.run_parts(search_part, parts, cancel, here=here)
         return _join_hits(found)
 
     def stats(self) -> dict[str, int | float]:
@@ -339,19 +326,19 @@ class Index:
         """How many parts to divide the work into, and whether it is too short for threads."""
         limit = None if threads is None else _check_positive("threads", threads)
         words = count * (
-            (self.tables or 1) * probes * WORDS_PER_PROBE
-            if self.kind == "lsh"
-            else len(self) * ((self.bits + 63) // 64)
+            self._tables * probes * WORDS_PER_PROBE
+            if self._kind == "lsh"
+            else len(self._native) * ((self._bits + 63) // 64)
         )
         if words < PARALLEL_WORDS:
             return 1, True
         parts = _parallel.available_cores() if limit is None else limit
         # Parts of the rows would each probe all buckets of an LSH index.
-        return (min(parts, count) if self.kind == "lsh" else parts), False
+        return (min(parts, count) if self._kind == "lsh" else parts), False
 
     def _check_probes(self, probes: int) -> int:
         probes = _check_positive("probes", probes)
-        if probes > 1 and self.kind != "lsh":
+        if probes > 1 and self._kind != "lsh":
             raise ParameterError(
                 f"probes: only kind 'lsh' has buckets, this index is {self.kind!r}"
             )
@@ -447,21 +434,64 @@ def _aligned_copy(source: Any) -> npt.NDArray[np.uint8]:
     return copy
 
 
+def _share(count: int, part: int, parts: int) -> slice:
+    return slice(part * count // parts, (part + 1) * count // parts)
+
+
 def _request(
     queries: npt.NDArray[np.uint8],
     bits: int,
     margins: npt.NDArray[np.float32] | None,
     probes: int,
     cancel: _native.Cancel,
+    rows: slice,
 ) -> _native.Request:
-    return _native.Request(queries, len(queries), bits, margins, probes, cancel)
+    mine = None if margins is None else margins[rows]
+    return _native.Request(queries[rows], rows.stop - rows.start, bits, mine, probes, cancel)
 
 
-def _cut(
-    request: tuple[npt.NDArray[np.float32] | None, int, _native.Cancel], rows: slice
-) -> tuple[npt.NDArray[np.float32] | None, int, _native.Cancel]:
-    margins, probes, cancel = request
-    return (None if margins is None else margins[rows], probes, cancel)
+def _search_queries(
+    reader: _native.Reader,
+    queries: npt.NDArray[np.uint8],
+    bits: int,
+    margins: npt.NDArray[np.float32] | None,
+    probes: int,
+    k: int,
+    parts: int,
+) -> tuple[Distances, Ids]:
+    """Give each thread a share of the queries."""
+    count, cancel = len(queries), _native.Cancel()
+    distances, ids = _empty_results((count, k))
+
+    def search_part(part: int) -> None:
+        rows = _share(count, part, parts)
+        request = _request(queries, bits, margins, probes, cancel, rows)
+        reader.search(request, k, distances[rows], ids[rows])
+
+    _parallel.run_parts(search_part, parts, cancel)
+    return distances, ids
+
+
+def _search_rows(
+    reader: _native.Reader,
+    queries: npt.NDArray[np.uint8],
+    bits: int,
+    margins: npt.NDArray[np.float32] | None,
+    probes: int,
+    k: int,
+    parts: int,
+) -> tuple[Distances, Ids]:
+    """Give each thread a share of the codes, and merge what they found."""
+    count, cancel = len(queries), _native.Cancel()
+    distances, ids = _empty_results((parts, count, k))
+    request = _request(queries, bits, margins, probes, cancel, slice(0, count))
+    _parallel.run_parts(
+        lambda part: reader.search(request, k, distances[part], ids[part], part, parts),
+        parts,
+        cancel,
+    )
+    _native.merge(distances, ids, parts, count, k)
+    return distances[0], ids[0]
 
 
 def _empty_results(shape: tuple[int, ...]) -> tuple[Distances, Ids]:

@@ -195,7 +195,7 @@ def _measure_codes(cell: Cell, bench: _Bench, advance: Advance) -> Result:
 
 def _lsh(cell: Cell, bench: _Bench) -> Any:
     encoders: Any = import_extra("hashret.encoders", "images")
-    # Orthogonal directions estimate angles with less variance (Ji et al., Super-Bit LSH, NIPS 2012).
+    # Orthogonal directions estimate angles with less variance (Ji et al., NIPS 2012).
     return encoders.RandomProjectionLSH(
         bits=cell.bits, tables=cell.tables, distribution="orthogonal", random_state=cell.seed
     )
