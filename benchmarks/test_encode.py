@@ -1,15 +1,22 @@
-"""Encoding: images and vectors a second, beside the bare computation."""
+"""Encoding on one thread: images and vectors a second, beside the bare computation."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from hashret.features import hog
 
 from . import data, peers
 
 IMAGES = 500
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +41,7 @@ def test_random_projection(duel, pixels, bits, tables):
     encoders = pytest.importorskip("hashret.encoders")
     features = np.tile(hog(pixels), (20, 1))
     encoder = encoders.RandomProjectionLSH(bits, tables, random_state=0).fit(features)
+    # faiss's rotation is another random one, in float32: the same work, not the same codes.
     peer = peers.faiss.IndexLSH(features.shape[1], bits * tables)
 
     def bare():
@@ -49,19 +57,20 @@ def test_random_projection(duel, pixels, bits, tables):
 
 
 def test_deep(duel, pixels):
-    torch = pytest.importorskip("torch")
     deep = pytest.importorskip("hashret.deep")
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    labels = np.arange(IMAGES) % 2
+    torch = pytest.importorskip("torch")
+    network = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 16, 5, stride=2), torch.nn.ReLU(), torch.nn.Flatten()
+    )
     hasher = deep.DeepHasher(
-        loss="dsh", bits=16, epochs=1, device="cpu", random_state=0, progress=None
-    ).fit(pixels, labels)
+        network, "dsh", bits=16, epochs=1, device="cpu", random_state=0, progress=None
+    ).fit(pixels, np.arange(IMAGES) % 2)
     margins = hasher.project(pixels)
     assert np.array_equal(hasher.transform(pixels), np.packbits(margins > 0, axis=1))
-    duel(
-        {"hashret": lambda: hasher.transform(pixels), "margins": lambda: hasher.project(pixels)},
-        5,
-        units=IMAGES,
-    )
-    torch.set_num_threads(threads)
+    images = torch.tensor(pixels[:, None], dtype=torch.float32) / 255
+
+    def bare():
+        with torch.inference_mode():
+            return network(images)
+
+    duel({"hashret": lambda: hasher.transform(pixels), "network": bare}, 9, units=IMAGES)
