@@ -6,7 +6,7 @@
 #include "select.h"
 
 /* Rows past the LSH tables are compared with every probe, up to this share. */
-#define UNTABLED_ROWS ((size_t)4096)
+#define UNTABLED_ROWS ((size_t)256)
 #define UNTABLED_SHARE 8
 
 /* --- reading ---------------------------------------------------------------- */

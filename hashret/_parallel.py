@@ -30,10 +30,12 @@ def run_parts(
     """
     if here:
         return [task(part) for part in range(parts)]
-    with ThreadPoolExecutor(parts, thread_name_prefix="hashret") as pool:
+    pool = ThreadPoolExecutor(parts, thread_name_prefix="hashret")
+    try:
         futures = [pool.submit(task, part) for part in range(parts)]
-        try:
-            return [future.result() for future in futures]
-        except BaseException:
-            cancel.set()
-            raise
+        return [future.result() for future in futures]
+    except BaseException:
+        cancel.set()
+        raise
+    finally:
+        pool.shutdown()
