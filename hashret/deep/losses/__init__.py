@@ -8,6 +8,25 @@ from __future__ import annotations
 
 from .base import Loss, loss_names, make_loss, register
 from .classifier import Classifier
+from .csq import CSQ
+from .dpn import DPN
+from .dpsh import DPSH
 from .dsh import DSH
+from .greedyhash import GreedyHash
+from .hashnet import HashNet
+from .orthohash import OrthoHash
 
-__all__ = ["DSH", "Classifier", "Loss", "loss_names", "make_loss", "register"]
+__all__ = [
+    "CSQ",
+    "DPN",
+    "DPSH",
+    "DSH",
+    "Classifier",
+    "GreedyHash",
+    "HashNet",
+    "Loss",
+    "OrthoHash",
+    "loss_names",
+    "make_loss",
+    "register",
+]

@@ -1,0 +1,61 @@
+"""Deep polarized network: every output past a margin, on its centre's side."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from ...errors import ParameterError
+from .base import Loss, register
+from .centres import check_kind, make_centres
+
+__all__ = ["DPN"]
+
+
+@register("dpn")
+class DPN(Loss):
+    r"""A hinge in each bit against the class's centre.
+
+    With outputs :math:`u` and a centre :math:`t` of -1 and +1, the loss of an image is
+
+    .. math:: \sum_k \max(m - u_k t_k, 0)
+
+    and of a batch the mean over its images.
+
+    Parameters
+    ----------
+    margin : float
+        :math:`m`; published: 1.
+    centres : {"spread", "random"}
+        See :func:`~hashret.deep.losses.centres.make_centres`; published: random.
+
+    References
+    ----------
+    Fan, Ng, Ju, Zhang, Chan: Deep polarized network for supervised learning of accurate
+    binary hashing codes, IJCAI 2020.
+
+    Examples
+    --------
+    >>> import torch
+    >>> loss = DPN()
+    >>> loss.setup(bits=8, classes=2)
+    >>> loss(torch.zeros(2, 8), torch.tensor([0, 1]))
+    tensor(8.)
+    """
+
+    targets: Tensor
+
+    def __init__(self, margin: float = 1.0, centres: str = "spread") -> None:
+        super().__init__()
+        if not 0 < margin < float("inf"):
+            raise ParameterError(f"margin: expected a number > 0, got {margin}")
+        self.margin, self.centres = margin, check_kind(centres)
+
+    def setup(self, bits: int, classes: int) -> None:
+        """Choose the centres."""
+        super().setup(bits, classes)
+        self.register_buffer("targets", make_centres(classes, bits, self.centres))
+
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean over images of the sum over bits."""
+        agreement = outputs * self.targets[targets].to(outputs.dtype)
+        return (self.margin - agreement).clamp(min=0).sum(1).mean()

@@ -1,0 +1,69 @@
+"""GreedyHash: a classifier of hard codes, with the identity as the sign's gradient."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ...errors import ParameterError
+from .base import Loss, register
+
+__all__ = ["GreedyHash", "hard_code", "towards_bits"]
+
+
+@register("greedyhash")
+class GreedyHash(Loss):
+    r"""Cross-entropy of a linear classifier of the codes, trained with the network.
+
+    .. math::
+        \mathrm{CE}(W \operatorname{sgn} h, y) + \alpha \, \mathrm{mean} \, ||h| - 1|^3
+
+    The sign is passed forward as it is and has the identity as its gradient; the second
+    term, a mean over images and bits, keeps the outputs where that is not far from true.
+
+    Parameters
+    ----------
+    alpha : float
+        Published: 0.1 for CIFAR-10.
+
+    References
+    ----------
+    Su, Zhang, Han, Tian: Greedy hash: towards fast optimization for accurate hash coding in
+    CNN, NeurIPS 2018. Unstable: average several runs.
+
+    Examples
+    --------
+    >>> loss = GreedyHash()
+    >>> loss.setup(bits=4, classes=3)
+    >>> loss.classifier.weight.shape
+    torch.Size([3, 4])
+    """
+
+    def __init__(self, alpha: float = 0.1) -> None:
+        super().__init__()
+        if not 0 <= alpha < float("inf"):
+            raise ParameterError(f"alpha: expected a number >= 0, got {alpha}")
+        self.alpha = alpha
+
+    def setup(self, bits: int, classes: int) -> None:
+        """Make the classifier."""
+        super().setup(bits, classes)
+        self.classifier = nn.Linear(bits, classes, bias=False)
+
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean over the batch."""
+        logits = self.classifier(hard_code(outputs))
+        return functional.cross_entropy(logits, targets) + self.alpha * towards_bits(outputs)
+
+
+def hard_code(outputs: Tensor) -> Tensor:
+    """Return +1 where an output is > 0 and -1 elsewhere, with the identity as gradient."""
+    code = torch.where(outputs > 0, 1.0, -1.0).to(outputs.dtype)
+    # In this order the value is exactly the code: outputs - outputs is 0.
+    return code + (outputs - outputs.detach())
+
+
+def towards_bits(outputs: Tensor) -> Tensor:
+    """Return the mean of ``||h| - 1|^3``."""
+    return (outputs.abs() - 1).abs().pow(3).mean()
