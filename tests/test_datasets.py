@@ -22,6 +22,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+pytest.importorskip("PIL")
+
 from PIL import Image
 
 from hashret import datasets

@@ -7,6 +7,8 @@ import math
 import numpy as np
 import pytest
 
+pytest.importorskip("skimage")
+
 from hashret.datasets import fashion_mnist_sample
 from hashret.errors import CodeError, DTypeError, ParameterError, ShapeError
 from hashret.features import hog
