@@ -2,6 +2,11 @@
 
 Each has ``fit(X, y=None)``, ``transform(X)`` (packed codes), ``project(X)`` (margins whose sign
 the bits are), ``code_bits``, ``fingerprint()``, ``save`` and ``load``.
+
+Map: :mod:`~hashret.encoders.base` is what all share and their files,
+:mod:`~hashret.encoders.linear` the form of three of them;
+:mod:`~hashret.encoders.random_projection`, :mod:`~hashret.encoders.pca`,
+:mod:`~hashret.encoders.itq` and :mod:`~hashret.encoders.spectral` hold one encoder each.
 """
 
 from __future__ import annotations
@@ -12,6 +17,16 @@ from ..errors import import_extra
 import_extra("sklearn", "images")
 
 from .base import Encoder, load_encoder  # noqa: E402
+from .itq import ITQ  # noqa: E402
+from .pca import PCAHashing  # noqa: E402
 from .random_projection import RandomProjectionLSH  # noqa: E402
+from .spectral import SpectralHashing  # noqa: E402
 
-__all__ = ["Encoder", "RandomProjectionLSH", "load_encoder"]
+__all__ = [
+    "ITQ",
+    "Encoder",
+    "PCAHashing",
+    "RandomProjectionLSH",
+    "SpectralHashing",
+    "load_encoder",
+]

@@ -123,7 +123,7 @@ class Encoder(TransformerMixin, BaseEstimator, ABC):  # type: ignore[misc]
         card = {
             "format": FORMAT,
             "class": type(self).__name__,
-            "parameters": self.get_params() | {"random_state": _seed(self)},
+            "parameters": _with_seed(self.get_params()),
             "features": self.n_features_in_,
             "fingerprint": self.fingerprint(),
         }
@@ -223,9 +223,12 @@ def check_count(value: Any, name: str) -> None:
         raise ParameterError(f"{name}: expected a positive int, got {value!r}")
 
 
-def _seed(encoder: BaseEstimator) -> int | None:
-    seed = encoder.get_params().get("random_state")
-    return int(seed) if isinstance(seed, (int, np.integer)) else None
+def _with_seed(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return parameters as JSON can hold them: a generator as random state becomes None."""
+    seed = parameters.get("random_state")
+    if seed is None or isinstance(seed, (int, np.integer)):
+        return parameters
+    return parameters | {"random_state": None}
 
 
 def _json(value: Any) -> str:

@@ -8,12 +8,13 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from ..errors import ParameterError
-from .base import Encoder, Floats, check_total_bits
+from .base import Floats, check_total_bits
+from .linear import LinearEncoder
 
 Distribution = Literal["gaussian", "orthogonal"]
 
 
-class RandomProjectionLSH(Encoder):
+class RandomProjectionLSH(LinearEncoder):
     """Bits tell on which side of random hyperplanes through the mean a vector lies.
 
     ``bit = R (x - mean) > 0``. Two vectors at angle t (seen from the mean) differ in a bit with
@@ -45,10 +46,6 @@ class RandomProjectionLSH(Encoder):
     (24, (100, 3))
     """
 
-    _fitted = ("mean_", "projection_")
-    mean_: Floats
-    projection_: Floats
-
     def __init__(
         self,
         bits: int = 16,
@@ -78,13 +75,6 @@ class RandomProjectionLSH(Encoder):
         rng = check_random_state(self.random_state)
         normal = rng.standard_normal((self.n_features_in_, self.code_bits))
         self.projection_ = normal if self.distribution == "gaussian" else _orthogonal(normal)
-
-    def _fitted_shapes(self) -> dict[str, tuple[int, ...]]:
-        features = self.n_features_in_
-        return {"mean_": (features,), "projection_": (features, self.code_bits)}
-
-    def _margins(self, features: Floats) -> Floats:
-        return (features - self.mean_) @ self.projection_
 
 
 def _orthogonal(normal: Floats) -> Floats:
