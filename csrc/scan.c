@@ -62,13 +62,15 @@ static void group_topk(const hr_rows *rows, size_t first, size_t end, const uint
   hr_hit hits[HR_HITS];
   hr_pass pass;
   uint32_t used = open_pass(&pass, rows, first, end, queries, count, allow);
-  for (size_t window = first_window(tops, end - first); pass.block < end; window *= 2) {
+  size_t window = first_window(tops, end - first);
+  while (pass.block < end) {
     pass.end = end - pass.block > window ? pass.block + window : end;
     for (uint32_t q = 0; q < used; q++) pass.limit[q] = tops[q].limit;
     size_t found = kernels->below(&pass, hits);
     for (size_t i = 0; i < found; i++)
       if (hits[i].row < rows->count) /* the last block is padded */
         hr_topk_push(&tops[hits[i].query], hits[i].distance, hits[i].row);
+    if (window < end - first) window *= 2;
   }
 }
 

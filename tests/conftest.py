@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 
 from hashret import _native
+
+ALL = _native.supported_isas()
 
 
 def pytest_addoption(parser):
@@ -26,9 +30,9 @@ def rng():
     return np.random.default_rng(20260101)
 
 
-@pytest.fixture(params=_native.supported_isas())
+@pytest.fixture(params=[os.environ["HASHRET_ISA"]] if os.environ.get("HASHRET_ISA") else ALL)
 def isa(request):
-    """Run the test once with each instruction set of this machine."""
+    """Run the test once with each instruction set of this machine, or with the forced one."""
     before = _native.isa()
     _native.select_isa(request.param)
     yield request.param

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 import hashret
 from hashret import _native
 
+LARGE = 100_003
 BITS = [1, 7, 8, 16, 48, 63, 64, 65, 96, 128, 256, 512, 1000]
 
 
@@ -75,22 +77,25 @@ def test_search_equals_the_oracle(isa, rng, bits, n):
             np.testing.assert_array_equal(got, wanted)
 
 
+@functools.cache
+def large(bits):
+    """Codes, queries and the oracle's whole answer: worked out once for all instruction sets."""
+    rng = np.random.default_rng(bits)
+    codes, queries = oracle.random_codes(rng, LARGE, bits), oracle.random_codes(rng, 5, bits)
+    return codes, queries, oracle.search(queries, codes, np.arange(LARGE), LARGE + 2)
+
+
 @pytest.mark.parametrize("bits", BITS)
-def test_large_search_equals_the_oracle(isa, rng, bits):
-    n = 100_003
-    codes, queries = oracle.random_codes(rng, n, bits), oracle.random_codes(rng, 5, bits)
+def test_large_search_equals_the_oracle(isa, bits):
+    codes, queries, expected = large(bits)
     index = hashret.Index(bits)
     index.add(codes)
-    ids = np.arange(n)
-    for k in (1, 100):
+    for k in (1, 100, LARGE + 2):
         found = index.search(queries, k)
-        expected = oracle.search(queries, codes, ids, k)
-        np.testing.assert_array_equal(found[0], expected[0])
-        np.testing.assert_array_equal(found[1], expected[1])
-    found = index.search(queries[:1], n + 2)
-    expected = oracle.search(queries[:1], codes, ids, n + 2)
-    np.testing.assert_array_equal(found[0], expected[0])
-    np.testing.assert_array_equal(found[1], expected[1])
+        np.testing.assert_array_equal(found[0], expected[0][:, :k])
+        np.testing.assert_array_equal(found[1], expected[1][:, :k])
+        single = index.search(queries[:1], k)
+        np.testing.assert_array_equal(single[1], expected[1][:1, :k])
 
 
 @pytest.mark.parametrize("bits", BITS)
@@ -132,3 +137,14 @@ def test_thread_count_changes_nothing(rng, threads, count, monkeypatch):
     within = index.range_search(queries, 25, threads=threads)
     for got, wanted in zip(within, oracle.range_search(queries, codes, ids, 25), strict=True):
         np.testing.assert_array_equal(got, wanted)
+
+
+@pytest.mark.parametrize("count", [1, 10])
+def test_a_k_that_fills_the_hit_buffer_many_times(isa, rng, count):
+    codes, queries = oracle.random_codes(rng, 40_000, 64), oracle.random_codes(rng, count, 64)
+    index = hashret.Index(64)
+    index.add(codes)
+    found = index.search(queries, 3000)
+    expected = oracle.search(queries, codes, np.arange(40_000), 3000)
+    np.testing.assert_array_equal(found[0], expected[0])
+    np.testing.assert_array_equal(found[1], expected[1])

@@ -1,0 +1,80 @@
+/* Compares the kernels that run on this processor with the scalar ones; prints
+ * the name of each set compared. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dispatch.h"
+#include "hashret.h"
+
+enum { BLOCKS = 37, ROWS = BLOCKS * HR_LANES };
+
+static uint64_t state = 88172645463325252u;
+
+static uint64_t random64(void) { /* xorshift64, Marsaglia 2003 */
+  state ^= state << 13;
+  state ^= state >> 7;
+  return state ^= state << 17;
+}
+
+static void fail(const char *what, const char *name, size_t words) {
+  printf("%s differs: %s, %zu words\n", what, name, words);
+  exit(1);
+}
+
+/* All hits of a pass, in one matrix of distances: UINT32_MAX where none. */
+static void run_below(const hr_kernels *kernels, hr_pass pass, uint32_t (*found)[ROWS]) {
+  hr_hit hits[HR_HITS];
+  memset(found, 0xFF, sizeof(uint32_t) * HR_GROUP * ROWS);
+  while (pass.block < pass.end) {
+    size_t count = kernels->below(&pass, hits);
+    if (count > HR_HITS) fail("room", kernels->name, pass.words);
+    for (size_t i = 0; i < count; i++) found[hits[i].query][hits[i].row] = hits[i].distance;
+  }
+}
+
+static void compare(const hr_kernels *kernels, const uint64_t *blocks, size_t words) {
+  const hr_kernels *scalar = &hr_kernels_scalar;
+  static uint32_t expected[HR_GROUP][ROWS], found[HR_GROUP][ROWS];
+  static uint16_t all[2][ROWS];
+  uint64_t query[HR_GROUP][HR_MAX_BITS / 64];
+  uint8_t allow[BLOCKS];
+  uint32_t rows[ROWS];
+  for (size_t i = 0; i < BLOCKS; i++) allow[i] = i % 5 ? (uint8_t)random64() : 0;
+  for (uint32_t i = 0; i < ROWS; i++) rows[i] = (uint32_t)(random64() % ROWS);
+  for (int turn = 0; turn < 200; turn++) {
+    hr_pass pass = {.blocks = blocks, .words = words, .queries = turn % 2 ? 1 : HR_GROUP};
+    pass.allow = turn % 3 ? NULL : allow;
+    pass.block = random64() % BLOCKS;
+    pass.end = pass.block + random64() % (BLOCKS - pass.block + 1);
+    for (size_t q = 0; q < HR_GROUP; q++) {
+      for (size_t w = 0; w < words; w++) query[q][w] = random64();
+      pass.query[q] = query[q];
+      pass.limit[q] = (uint32_t)(random64() % (64 * words + 2));
+    }
+    run_below(scalar, pass, expected);
+    run_below(kernels, pass, found);
+    if (memcmp(expected, found, sizeof found)) fail("below", kernels->name, words);
+    scalar->distances(blocks, words, BLOCKS, query[0], all[0]);
+    kernels->distances(blocks, words, BLOCKS, query[0], all[1]);
+    if (memcmp(all[0], all[1], sizeof all[0])) fail("distances", kernels->name, words);
+    scalar->pick(blocks, words, rows, ROWS, query[0], all[0]);
+    kernels->pick(blocks, words, rows, ROWS, query[0], all[1]);
+    if (memcmp(all[0], all[1], sizeof all[0])) fail("pick", kernels->name, words);
+  }
+}
+
+int main(void) {
+  for (size_t i = 0; hr_isa_supported(i); i++) {
+    hr_isa_select(hr_isa_supported(i));
+    for (size_t words = 1; words <= HR_MAX_BITS / 64; words++) {
+      size_t size = words * HR_LANES * BLOCKS;
+      uint64_t *blocks = aligned_alloc(64, size * sizeof *blocks);
+      for (size_t w = 0; w < size; w++) blocks[w] = random64();
+      compare(hr_active_kernels(), blocks, words);
+      free(blocks);
+    }
+    printf("%s\n", hr_isa_name());
+  }
+  return 0;
+}
