@@ -12,22 +12,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import _native, _parallel
-from .codes import as_codes, check_bits
-from .errors import (
-    CodeError,
-    DTypeError,
-    EncoderMismatchError,
-    FormatError,
-    IdError,
-    ParameterError,
-    ShapeError,
+from . import _native
+from ._batch import Batch, Distances, Ids, available_cores
+from ._checks import (
+    check_at_least,
+    check_fingerprint,
+    check_ids,
+    check_margins,
+    check_probes,
+    check_tables,
+    is_int,
+    open_reader,
 )
+from .codes import as_codes, check_bits
+from .errors import EncoderMismatchError, FormatError, IdError, ParameterError
 
 __all__ = ["Index"]
-
-Ids = npt.NDArray[np.int64]
-Distances = npt.NDArray[np.int32]
 
 # Below this many 64-bit words compared, starting threads costs more than it gains.
 PARALLEL_WORDS = 1 << 23
@@ -81,8 +81,8 @@ class Index:
         if kind not in _native.KINDS:
             raise ParameterError(f"kind: expected one of {sorted(_native.KINDS)}, got {kind!r}")
         self._open(
-            _native.NativeIndex(bits, _native.KINDS[kind], _check_tables(kind, bits, tables)),
-            _check_fingerprint(encoder),
+            _native.NativeIndex(bits, _native.KINDS[kind], check_tables(kind, bits, tables)),
+            check_fingerprint(encoder),
         )
 
     def _open(self, native: _native.NativeIndex, encoder: str | None) -> None:
@@ -124,7 +124,7 @@ class Index:
         return len(self._native)
 
     def __contains__(self, id: object) -> bool:
-        return _is_int(id) and -(2**63) <= int(id) < 2**63 and int(id) in self._native  # type: ignore[call-overload]
+        return is_int(id) and -(2**63) <= int(id) < 2**63 and int(id) in self._native  # type: ignore[call-overload]
 
     def __repr__(self) -> str:
         tables = f", tables={self.tables}" if self.tables else ""
@@ -167,7 +167,7 @@ class Index:
                     raise IdError(f"ids: none are left after {first - 1}; give them yourself")
                 new = np.arange(first, first + len(packed), dtype=np.int64)
             else:
-                new = _check_ids(ids, len(packed))
+                new = check_ids(ids, len(packed))
             self._native.add(packed, new, len(packed))
         return new
 
@@ -179,7 +179,7 @@ class Index:
         IdError
             If an id is unknown or repeated.
         """
-        gone = _check_ids(ids)
+        gone = check_ids(ids)
         with self._writing:
             self._native.remove(gone, len(gone))
 
@@ -192,7 +192,7 @@ class Index:
             If an id is unknown or repeated.
         """
         packed = as_codes(codes, self.bits)
-        changed = _check_ids(ids, len(packed))
+        changed = check_ids(ids, len(packed))
         with self._writing:
             self._native.update(packed, changed, len(packed))
 
@@ -204,7 +204,7 @@ class Index:
         IdError
             If an id is unknown.
         """
-        wanted = _check_ids(ids)
+        wanted = check_ids(ids)
         codes = np.empty((len(wanted), (self.bits + 7) // 8), np.uint8)
         self._native.get(wanted, len(wanted), codes)
         return codes
@@ -255,21 +255,11 @@ class Index:
         IdError
             If `filter` names an unknown id.
         """
-        packed = as_codes(queries, self._bits, "queries")
-        k = _check_positive("k", k)
-        count = len(packed)
-        probes = self._check_probes(probes)
-        scores = self._check_margins(margins, count)
-        parts, here = self._parts(count, probes, threads)
-        with _reader(self._native, filter) as reader:
-            if here:
-                distances, ids = _empty_results((count, k))
-                reader.search(
-                    _native.Request(packed, count, self._bits, scores, probes), k, distances, ids
-                )
-                return distances, ids
-            divide = _search_rows if count < parts else _search_queries
-            return divide(reader, packed, self._bits, scores, probes, k, parts)
+        k = check_at_least("k", k)
+        batch = self._batch(queries, margins, probes)
+        parts, here = self._parts(batch.count, probes, threads)
+        with open_reader(self._native, filter) as reader:
+            return batch.search_here(reader, k) if here else batch.search(reader, k, parts)
 
     def range_search(
         self,
@@ -293,24 +283,11 @@ class Index:
         ids : ndarray of int64, shape (lims[-1],)
             Sorted by (distance, id) within a query.
         """
-        packed = as_codes(queries, self._bits, "queries")
-        radius = min(_check_positive("radius", radius, least=0), self._bits)
-        count = len(packed)
-        probes = self._check_probes(probes)
-        scores = self._check_margins(margins, count)
-        parts, here = self._parts(count, probes, threads)
-        parts = min(parts, max(count, 1))
-        cancel = _native.Cancel()
-        with _reader(self._native, filter) as reader:
-
-            def search_part(part: int) -> tuple[Ids, _native.Hits]:
-                rows = _share(count, part, parts)
-                lims = np.empty(rows.stop - rows.start + 1, np.int64)
-                request = _request(packed, self._bits, scores, probes, cancel, rows)
-                return lims, reader.range_search(request, radius, lims)
-
-            found = _parallel.run_parts(search_part, parts, cancel, here=here)
-        return _join_hits(found)
+        radius = min(check_at_least("radius", radius, least=0), self._bits)
+        batch = self._batch(queries, margins, probes)
+        parts, here = self._parts(batch.count, probes, threads)
+        with open_reader(self._native, filter) as reader:
+            return batch.range_search(reader, radius, parts, here)
 
     def stats(self) -> dict[str, int | float]:
         """Count codes, distinct codes, bytes held, and bytes a code."""
@@ -322,9 +299,14 @@ class Index:
             "bytes_per_code": size / count if count else 0.0,
         }
 
+    def _batch(self, queries: npt.ArrayLike, margins: npt.ArrayLike | None, probes: int) -> Batch:
+        packed = as_codes(queries, self._bits, "queries")
+        scores = check_margins(margins, len(packed), self._bits)
+        return Batch(packed, self._bits, scores, check_probes(probes, self._kind))
+
     def _parts(self, count: int, probes: int, threads: int | None) -> tuple[int, bool]:
         """How many parts to divide the work into, and whether it is too short for threads."""
-        limit = None if threads is None else _check_positive("threads", threads)
+        limit = None if threads is None else check_at_least("threads", threads)
         words = count * (
             self._tables * probes * WORDS_PER_PROBE
             if self._kind == "lsh"
@@ -332,31 +314,9 @@ class Index:
         )
         if words < PARALLEL_WORDS:
             return 1, True
-        parts = _parallel.available_cores() if limit is None else limit
+        parts = available_cores() if limit is None else limit
         # Parts of the rows would each probe all buckets of an LSH index.
         return (min(parts, count) if self._kind == "lsh" else parts), False
-
-    def _check_probes(self, probes: int) -> int:
-        probes = _check_positive("probes", probes)
-        if probes > 1 and self._kind != "lsh":
-            raise ParameterError(
-                f"probes: only kind 'lsh' has buckets, this index is {self.kind!r}"
-            )
-        if probes > 2**20:
-            raise ParameterError(f"probes: expected at most {2**20}, got {probes}")
-        return probes
-
-    def _check_margins(
-        self, margins: npt.ArrayLike | None, count: int
-    ) -> npt.NDArray[np.float32] | None:
-        if margins is None:
-            return None
-        array = np.ascontiguousarray(margins, dtype=np.float32)
-        if array.shape != (count, self.bits):
-            raise ShapeError(f"margins: expected ({count}, {self.bits}), got {array.shape}")
-        if not np.isfinite(array).all():
-            raise CodeError("margins: expected finite values, got NaN or infinity")
-        return array
 
     # -- files ----------------------------------------------------------------
 
@@ -432,149 +392,3 @@ def _aligned_copy(source: Any) -> npt.NDArray[np.uint8]:
     copy = raw[start : start + len(source)]
     copy[:] = np.frombuffer(source, np.uint8)
     return copy
-
-
-def _share(count: int, part: int, parts: int) -> slice:
-    return slice(part * count // parts, (part + 1) * count // parts)
-
-
-def _request(
-    queries: npt.NDArray[np.uint8],
-    bits: int,
-    margins: npt.NDArray[np.float32] | None,
-    probes: int,
-    cancel: _native.Cancel,
-    rows: slice,
-) -> _native.Request:
-    mine = None if margins is None else margins[rows]
-    return _native.Request(queries[rows], rows.stop - rows.start, bits, mine, probes, cancel)
-
-
-def _search_queries(
-    reader: _native.Reader,
-    queries: npt.NDArray[np.uint8],
-    bits: int,
-    margins: npt.NDArray[np.float32] | None,
-    probes: int,
-    k: int,
-    parts: int,
-) -> tuple[Distances, Ids]:
-    """Give each thread a share of the queries."""
-    count, cancel = len(queries), _native.Cancel()
-    distances, ids = _empty_results((count, k))
-
-    def search_part(part: int) -> None:
-        rows = _share(count, part, parts)
-        request = _request(queries, bits, margins, probes, cancel, rows)
-        reader.search(request, k, distances[rows], ids[rows])
-
-    _parallel.run_parts(search_part, parts, cancel)
-    return distances, ids
-
-
-def _search_rows(
-    reader: _native.Reader,
-    queries: npt.NDArray[np.uint8],
-    bits: int,
-    margins: npt.NDArray[np.float32] | None,
-    probes: int,
-    k: int,
-    parts: int,
-) -> tuple[Distances, Ids]:
-    """Give each thread a share of the codes, and merge what they found."""
-    count, cancel = len(queries), _native.Cancel()
-    distances, ids = _empty_results((parts, count, k))
-    request = _request(queries, bits, margins, probes, cancel, slice(0, count))
-    _parallel.run_parts(
-        lambda part: reader.search(request, k, distances[part], ids[part], part, parts),
-        parts,
-        cancel,
-    )
-    _native.merge(distances, ids, parts, count, k)
-    return distances[0], ids[0]
-
-
-def _empty_results(shape: tuple[int, ...]) -> tuple[Distances, Ids]:
-    return np.empty(shape, np.int32), np.empty(shape, np.int64)
-
-
-def _join_hits(found: list[tuple[Ids, _native.Hits]]) -> tuple[Ids, Distances, Ids]:
-    total = sum(len(hits) for _, hits in found)
-    distances, ids = _empty_results((total,))
-    lims, start = [np.zeros(1, np.int64)], 0
-    for part, hits in found:
-        stop = start + len(hits)
-        hits.copy_to(distances[start:stop], ids[start:stop])
-        lims.append(part[1:] + start)
-        start = stop
-    return np.concatenate(lims), distances, ids
-
-
-def _reader(native: _native.NativeIndex, filter: npt.ArrayLike | None) -> _native.Reader:
-    if filter is None:
-        return _native.Reader(native)
-    array = np.asarray(filter)
-    if array.ndim != 1:
-        raise ShapeError(f"filter: expected one dimension, got shape {array.shape}")
-    if array.dtype == np.bool_:
-        return _native.Reader(native, filter_mask=np.ascontiguousarray(array))
-    return _native.Reader(native, filter_ids=_as_int64("filter", array))
-
-
-def _is_int(value: object) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-
-
-def _check_positive(name: str, value: int, least: int = 1) -> int:
-    if not _is_int(value):
-        raise DTypeError(f"{name}: expected an int, got {type(value).__name__}")
-    if value < least:
-        raise ParameterError(f"{name}: expected at least {least}, got {value}")
-    return int(value)
-
-
-def _check_tables(kind: str, bits: int, tables: int | None) -> int:
-    if kind != "lsh":
-        if tables is not None:
-            raise ParameterError(f"tables: only kind 'lsh' has tables, got kind {kind!r}")
-        return 0
-    if tables is None:
-        raise ParameterError("tables: expected for kind 'lsh', got None")
-    tables = _check_positive("tables", tables)
-    if bits % tables or bits // tables > 64:
-        raise ParameterError(
-            f"tables: expected a divisor of {bits} that leaves at most 64 bits a table, "
-            f"got {tables}"
-        )
-    return tables
-
-
-def _check_fingerprint(encoder: str | None) -> str | None:
-    if encoder is None:
-        return None
-    if not isinstance(encoder, str):
-        raise DTypeError(f"encoder: expected a str, got {type(encoder).__name__}")
-    if not 1 <= len(encoder) <= 64 or not encoder.isascii() or "\0" in encoder:
-        raise ParameterError(f"encoder: expected 1 to 64 ASCII characters, got {encoder!r}")
-    return encoder
-
-
-def _as_int64(name: str, array: npt.NDArray[Any]) -> Ids:
-    if array.size == 0 and array.dtype.kind == "f":
-        array = array.astype(np.int64)  # numpy makes [] a float array
-    if array.dtype.kind not in "iu":
-        raise DTypeError(f"{name}: expected integers, got {array.dtype}")
-    if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
-        raise IdError(f"{name}: {array.max()} does not fit int64")
-    return np.ascontiguousarray(array, dtype=np.int64)
-
-
-def _check_ids(ids: npt.ArrayLike, count: int | None = None) -> Ids:
-    array = np.atleast_1d(np.asarray(ids))
-    if array.ndim != 1 or (count is not None and len(array) != count):
-        expected = "(n,)" if count is None else f"({count},)"
-        raise ShapeError(f"ids: expected shape {expected}, got {array.shape}")
-    array = _as_int64("ids", array)
-    if (array == -1).any():
-        raise IdError("ids: -1 stands for a missing neighbour and cannot be an id")
-    return array

@@ -1,0 +1,133 @@
+"""A batch of queries, and its division among threads that Ctrl-C can stop."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _native
+
+__all__ = ["Batch", "Distances", "Ids", "available_cores", "run_parts"]
+
+Ids = npt.NDArray[np.int64]
+Distances = npt.NDArray[np.int32]
+T = TypeVar("T")
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def run_parts(task: Callable[[int], T], parts: int, cancel: _native.Cancel) -> list[T]:
+    """Call ``task(0) .. task(parts - 1)`` at once on as many threads.
+
+    The calling thread only waits, so that Ctrl-C reaches it; then, and if a
+    part fails, `cancel` stops the others, and all are over on return.
+    """
+    pool = ThreadPoolExecutor(parts, thread_name_prefix="hashret")
+    try:
+        futures = [pool.submit(task, part) for part in range(parts)]
+        return [future.result() for future in futures]
+    except BaseException:
+        cancel.set()
+        raise
+    finally:
+        pool.shutdown()
+
+
+class Batch:
+    """Checked queries with their options."""
+
+    def __init__(
+        self,
+        queries: npt.NDArray[np.uint8],
+        bits: int,
+        margins: npt.NDArray[np.float32] | None,
+        probes: int,
+    ) -> None:
+        self.queries, self.bits, self.margins, self.probes = queries, bits, margins, probes
+        self.count = len(queries)
+
+    def search_here(self, reader: _native.Reader, k: int) -> tuple[Distances, Ids]:
+        """Search on the calling thread: for work too short for others."""
+        distances, ids = _empty_results((self.count, k))
+        request = _native.Request(self.queries, self.count, self.bits, self.margins, self.probes)
+        reader.search(request, k, distances, ids)
+        return distances, ids
+
+    def search(self, reader: _native.Reader, k: int, parts: int) -> tuple[Distances, Ids]:
+        """Search on `parts` threads."""
+        if self.count < parts:
+            return self._search_rows(reader, k, parts)
+        return self._search_queries(reader, k, parts)
+
+    def _search_queries(self, reader: _native.Reader, k: int, parts: int) -> tuple[Distances, Ids]:
+        """Give each thread a share of the queries."""
+        cancel = _native.Cancel()
+        distances, ids = _empty_results((self.count, k))
+
+        def search_part(part: int) -> None:
+            rows = self._share(part, parts)
+            reader.search(self._request(rows, cancel), k, distances[rows], ids[rows])
+
+        run_parts(search_part, parts, cancel)
+        return distances, ids
+
+    def _search_rows(self, reader: _native.Reader, k: int, parts: int) -> tuple[Distances, Ids]:
+        """Give each thread a share of the codes, and merge what they found."""
+        cancel = _native.Cancel()
+        distances, ids = _empty_results((parts, self.count, k))
+        request = self._request(slice(0, self.count), cancel)
+
+        def search_part(part: int) -> None:
+            reader.search(request, k, distances[part], ids[part], part, parts)
+
+        run_parts(search_part, parts, cancel)
+        _native.merge(distances, ids, parts, self.count, k)
+        return distances[0], ids[0]
+
+    def range_search(
+        self, reader: _native.Reader, radius: int, parts: int, here: bool
+    ) -> tuple[Ids, Distances, Ids]:
+        """Search a radius, on the calling thread or on at most `parts` others."""
+        cancel = _native.Cancel()
+        parts = min(parts, max(self.count, 1))
+
+        def search_part(part: int) -> tuple[Ids, _native.Hits]:
+            rows = self._share(part, parts)
+            lims = np.empty(rows.stop - rows.start + 1, np.int64)
+            return lims, reader.range_search(self._request(rows, cancel), radius, lims)
+
+        return _join([search_part(0)] if here else run_parts(search_part, parts, cancel))
+
+    def _share(self, part: int, parts: int) -> slice:
+        return slice(part * self.count // parts, (part + 1) * self.count // parts)
+
+    def _request(self, rows: slice, cancel: _native.Cancel) -> _native.Request:
+        margins = None if self.margins is None else self.margins[rows]
+        count = rows.stop - rows.start
+        return _native.Request(self.queries[rows], count, self.bits, margins, self.probes, cancel)
+
+
+def _empty_results(shape: tuple[int, ...]) -> tuple[Distances, Ids]:
+    return np.empty(shape, np.int32), np.empty(shape, np.int64)
+
+
+def _join(found: list[tuple[Ids, _native.Hits]]) -> tuple[Ids, Distances, Ids]:
+    """Put the hits of consecutive queries one after the other."""
+    distances, ids = _empty_results((sum(len(hits) for _, hits in found),))
+    lims, start = [np.zeros(1, np.int64)], 0
+    for part, hits in found:
+        stop = start + len(hits)
+        hits.copy_to(distances[start:stop], ids[start:stop])
+        lims.append(part[1:] + start)
+        start = stop
+    return np.concatenate(lims), distances, ids
