@@ -85,12 +85,29 @@ hr_status hr_filter_open_ids(const hr_index *index, const int64_t *ids, size_t n
   return status;
 }
 
+/* Row i has mask[i]: eight 0/1 bytes become eight bits by one multiplication,
+ * which moves byte i to bit 56 + i and nothing else there. */
+static void pack_mask(const uint8_t *mask, size_t n, uint8_t *bits) {
+  size_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    uint64_t bytes = 0;
+    for (size_t b = 0; b < 8; b++) bytes |= (uint64_t)(mask[i + b] != 0) << 8 * b;
+    bits[i / 8] = (uint8_t)(bytes * 0x0102040810204080u >> 56);
+  }
+  for (; i < n; i++)
+    if (mask[i]) set_bit(bits, i);
+}
+
 hr_status hr_filter_open_mask(const hr_index *index, const uint8_t *mask, size_t n,
                               hr_filter **out) {
   if (n != hr_index_live(index)) return HR_BAD_MASK;
   hr_status status = filter_open(index, out);
   if (status) return status;
   const hr_rows *base = &index->base, *tail = &index->tail;
+  if (!base->dead && !tail->count) {
+    pack_mask(mask, n, (*out)->base);
+    return HR_OK;
+  }
   for (size_t a = 0, b = 0; a < base->count || b < tail->count;) {
     bool first = b == tail->count || (a < base->count && hr_rows_id(base, a) < hr_rows_id(tail, b));
     size_t row = first ? a++ : b++;

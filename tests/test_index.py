@@ -238,3 +238,14 @@ def test_stats_and_repr(rng):
     assert stats["bytes"] == 8000
     assert stats["bytes_per_code"] == 8
     assert repr(index) == "<hashret.Index scan, 64 bits, 1000 codes>"
+
+
+@pytest.mark.parametrize("n", [1, 7, 8, 9, 64, 1003])
+def test_masks_over_an_index_as_it_was_built(rng, n):
+    codes, ids, index = make(rng, n)
+    for share in (0.0, 0.3, 1.0):
+        mask = rng.random(n) < share
+        found = index.search(codes[:3], 10, filter=mask)
+        expected = oracle.search(codes[:3], codes[mask], ids[mask], 10)
+        np.testing.assert_array_equal(found[0], expected[0])
+        np.testing.assert_array_equal(found[1], expected[1])
