@@ -182,8 +182,8 @@ hr_status hr_index_distinct(hr_index *index, size_t *out) {
 
 /* --- adding -------------------------------------------------------------------- */
 
-/* What is to be added, sorted by id. Borrows the caller's arrays when they are
- * sorted already. */
+/* Ids and their codes, if any, sorted by id. Borrows the caller's arrays when they
+ * are sorted already. */
 typedef struct {
   const uint8_t *codes;
   const int64_t *ids;
@@ -302,51 +302,55 @@ static hr_status check_new(hr_index *index, const batch *b, size_t n, int64_t *c
   return HR_OK;
 }
 
-hr_status hr_index_add(hr_index *index, const uint8_t *codes, const int64_t *ids, size_t n,
-                       int64_t *culprit) {
+/* A change under the exclusive lock; it fails before it has changed anything. */
+typedef hr_status change(hr_index *index, const batch *b, size_t n, int64_t *culprit);
+
+static hr_status apply(hr_index *index, change *make, const uint8_t *codes, const int64_t *ids,
+                       size_t n, int64_t *culprit) {
   if (!n) return HR_OK;
   batch b;
-  hr_status status = batch_open(&b, codes, ids, n, (index->bits + 7) / 8, culprit);
+  size_t bytes = codes ? (index->bits + 7) / 8 : 0;
+  hr_status status = batch_open(&b, codes, ids, n, bytes, culprit);
   if (status) return status;
   hr_lock_exclusive(&index->lock);
-  status = check_new(index, &b, n, culprit);
-  if (!status) status = insert(index, &b, n);
+  status = make(index, &b, n, culprit);
   if (!status) tidy(index);
   hr_unlock_exclusive(&index->lock);
   batch_close(&b);
   return status;
 }
 
+static hr_status add(hr_index *index, const batch *b, size_t n, int64_t *culprit) {
+  hr_status status = check_new(index, b, n, culprit);
+  return status ? status : insert(index, b, n);
+}
+
+hr_status hr_index_add(hr_index *index, const uint8_t *codes, const int64_t *ids, size_t n,
+                       int64_t *culprit) {
+  return apply(index, add, codes, ids, n, culprit);
+}
+
 /* --- removing ------------------------------------------------------------------- */
 
-static hr_status kill_all(hr_index *index, const int64_t *ids, size_t n, int64_t *culprit) {
+static hr_status kill_all(hr_index *index, const batch *b, size_t n, int64_t *culprit) {
   for (size_t i = 0; i < n; i++) {
     size_t row;
-    if (locate(index, ids[i], &row)) continue;
-    *culprit = ids[i];
+    if (locate(index, b->ids[i], &row)) continue;
+    *culprit = b->ids[i];
     return HR_UNKNOWN_ID;
   }
   hr_status status = hr_rows_make_live(&index->base);
   if (!status) status = hr_rows_make_live(&index->tail);
   for (size_t i = 0; !status && i < n; i++) {
     size_t row;
-    hr_rows *rows = locate(index, ids[i], &row);
+    hr_rows *rows = locate(index, b->ids[i], &row);
     hr_rows_kill(rows, row);
   }
   return status;
 }
 
 hr_status hr_index_remove(hr_index *index, const int64_t *ids, size_t n, int64_t *culprit) {
-  if (!n) return HR_OK;
-  batch b; /* sorting finds repeated ids; there are no codes to carry */
-  hr_status status = batch_open(&b, NULL, ids, n, 0, culprit);
-  if (status) return status;
-  hr_lock_exclusive(&index->lock);
-  status = kill_all(index, b.ids, n, culprit);
-  if (!status) tidy(index);
-  hr_unlock_exclusive(&index->lock);
-  batch_close(&b);
-  return status;
+  return apply(index, kill_all, NULL, ids, n, culprit);
 }
 
 /* A row that the tables list under its present code cannot change in place. */
@@ -394,14 +398,5 @@ static hr_status overwrite(hr_index *index, const batch *b, size_t n, int64_t *c
 
 hr_status hr_index_update(hr_index *index, const uint8_t *codes, const int64_t *ids, size_t n,
                           int64_t *culprit) {
-  if (!n) return HR_OK;
-  batch b;
-  hr_status status = batch_open(&b, codes, ids, n, (index->bits + 7) / 8, culprit);
-  if (status) return status;
-  hr_lock_exclusive(&index->lock);
-  status = overwrite(index, &b, n, culprit);
-  if (!status) tidy(index);
-  hr_unlock_exclusive(&index->lock);
-  batch_close(&b);
-  return status;
+  return apply(index, overwrite, codes, ids, n, culprit);
 }

@@ -242,9 +242,7 @@ static void merge_two(results into, results from, size_t k, results spare) {
   size_t a = 0, b = 0;
   for (size_t i = 0; i < k; i++) {
     /* Missing entries of either list lose against every real one. */
-    bool first = into.distances[a] != from.distances[b] || into.ids[a] != from.ids[b]
-                     ? nearer(into.distances[a], into.ids[a], from.distances[b], from.ids[b])
-                     : true;
+    bool first = !nearer(from.distances[b], from.ids[b], into.distances[a], into.ids[a]);
     spare.distances[i] = first ? into.distances[a] : from.distances[b];
     spare.ids[i] = first ? into.ids[a++] : from.ids[b++];
   }
