@@ -307,6 +307,7 @@ static hr_status collect(const hr_lsh *lsh, const hr_probes *probes, list *found
       size_t slot = slot_of(lsh, key);
       size_t from = buckets->starts[slot], to = buckets->starts[slot + 1];
       if (buckets->keys) narrow(buckets, key, &from, &to);
+      if (from == to) continue;
       if (!reserve(found, to - from)) return HR_NO_MEMORY;
       memcpy(found->rows + found->size, buckets->rows + from, (to - from) * sizeof(uint32_t));
       found->size += to - from;
