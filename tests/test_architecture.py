@@ -61,7 +61,7 @@ INCLUDES: list[tuple[str, set[str]]] = [
     (r"kernels/kernels\.h", set()),
     (r"hashret\.h", set()),
     (
-        r"(scan|mih|lsh|rows|select)\.[ch]",
+        r"(scan|mih|lsh|rows|select|distances)\.[ch]",
         {"hashret.h", "kernels.h", "dispatch.h", "select.h", "memory.h"}
         | {"rows.h", "scan.h", "mih.h", "lsh.h"},
     ),
