@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ..codes import Codes, check_bits, pack
 from ..errors import DTypeError, FormatError, HashretError, ParameterError, ShapeError
-from .inputs import as_images, as_targets
+from .inputs import as_images, as_targets, without_unlabelled
 from .losses import Loss, make_loss
 from .networks import HashModel, make_network
 from .progress import Report, reporter
@@ -132,9 +132,12 @@ class DeepHasher:
         Parameters
         ----------
         images : array_like of uint8, shape (n, height, width) or (n, height, width, 3)
-        labels : array_like, shape (n,), optional
-            Integers or strings; images of equal labels are similar. A loss that learns
-            without labels ignores them.
+        labels : array_like, shape (n,) or (n, classes), optional
+            Integers or strings; images of equal labels are similar. -1, or None among
+            strings, says that an image's label is missing. Or a table of 0 and 1, whose
+            column numbers are the classes, where images that share one are similar; -1 in
+            a whole row says that its labels are missing. Most losses leave such images
+            out. A loss that learns without labels ignores all of them.
         features : array_like of real, shape (n, d), optional
             Vectors of the images, such as a trained network's, for a loss that learns
             from them; other losses ignore them.
@@ -155,6 +158,7 @@ class DeepHasher:
         pixels = as_images(images)
         loss = copy.deepcopy(self.loss) if isinstance(self.loss, Loss) else make_loss(self.loss)
         classes, targets = as_targets(loss, labels, features, len(pixels))
+        pixels, targets = without_unlabelled(loss, pixels, targets)
         device = _find_device(self.device)
         settings = self._settings(device)
         if checkpoint is not None and self.random_state is None:

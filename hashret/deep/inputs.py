@@ -11,8 +11,9 @@ from torch import Tensor
 
 from ..errors import CodeError, DTypeError, ParameterError, ShapeError
 from .losses import Loss
+from .losses.labels import has_label
 
-__all__ = ["as_images", "as_targets"]
+__all__ = ["as_images", "as_targets", "without_unlabelled"]
 
 
 def as_images(images: npt.ArrayLike) -> Tensor:
@@ -32,18 +33,58 @@ def as_images(images: npt.ArrayLike) -> Tensor:
 
 
 def _as_labels(labels: npt.ArrayLike, count: int) -> tuple[npt.NDArray[Any], Tensor]:
-    """Return the distinct labels, and for each image the number of its own."""
+    """Return the distinct labels, and for each image the number of its own, or -1."""
     array = np.asarray(labels)
+    if array.ndim == 2 and array.shape[1] > 1:
+        return _as_table(array, count)
     if array.shape != (count,):
-        raise ShapeError(f"labels: expected ({count},), one an image, got {array.shape}")
+        raise ShapeError(
+            f"labels: expected ({count},), one an image, or ({count}, classes) of 0 and 1, "
+            f"got {array.shape}"
+        )
+    missing = array == -1 if array.dtype.kind == "i" else np.zeros(count, bool)
+    if array.dtype.kind == "O":
+        missing = np.array([label is None for label in array], bool)
+        if not all(isinstance(label, str) for label in array[~missing]):
+            raise DTypeError("labels: expected integers, or strings and None, got other objects")
+        array = np.where(missing, "", array).astype(np.str_)
     if array.dtype.kind not in "iubU":
         raise DTypeError(f"labels: expected integers or strings, got {array.dtype}")
-    classes, numbers, sizes = np.unique(array, return_inverse=True, return_counts=True)
+    classes, own, sizes = np.unique(array[~missing], return_inverse=True, return_counts=True)
     if len(classes) < 2:
         raise ParameterError(f"labels: expected at least two classes, got {len(classes)}")
     if sizes.max() < 2:
         raise ParameterError("labels: no two images share a class, so that nothing is similar")
-    return classes, torch.from_numpy(numbers.astype(np.int64))
+    numbers = np.full(count, -1, np.int64)
+    numbers[~missing] = own
+    return classes, torch.from_numpy(numbers)
+
+
+def _as_table(table: npt.NDArray[Any], count: int) -> tuple[npt.NDArray[Any], Tensor]:
+    """Return the column numbers, and the table of 0 and 1, or rows of -1, as float32."""
+    if len(table) != count:
+        raise ShapeError(
+            f"labels: expected ({count}, classes), one row an image, got {table.shape}"
+        )
+    if table.dtype.kind not in "iubf":
+        raise DTypeError(f"labels: expected a table of 0 and 1, got {table.dtype}")
+    missing = (table == -1).all(axis=1)
+    known = table[~missing]
+    if not np.isin(known, (0, 1)).all():
+        raise ParameterError(
+            "labels: expected 0 and 1 in a table, or -1 in a whole row where labels are missing"
+        )
+    bare = ~missing & (table == 0).all(axis=1)
+    if bare.any():
+        raise ParameterError(
+            f"labels: row {np.argmax(bare)} names no class; -1 says that its labels are missing"
+        )
+    sizes = known.sum(axis=0)
+    if (sizes > 0).sum() < 2:
+        raise ParameterError("labels: expected at least two classes, got fewer")
+    if sizes.max() < 2:
+        raise ParameterError("labels: no two images share a class, so that nothing is similar")
+    return np.arange(table.shape[1]), torch.from_numpy(table.astype(np.float32))
 
 
 def _as_features(features: npt.ArrayLike, count: int) -> Tensor:
@@ -77,3 +118,11 @@ def as_targets(
     if features is None:
         raise ParameterError("features: the loss learns from a vector of each image, got None")
     return np.empty(0, np.int64), _as_features(features, count)
+
+
+def without_unlabelled(loss: Loss, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Leave out the images whose labels are missing, unless `loss` takes them."""
+    if loss.target != "labels" or loss.unlabelled:
+        return inputs, targets
+    known = has_label(targets)
+    return (inputs, targets) if known.all() else (inputs[known], targets[known])

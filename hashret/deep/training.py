@@ -73,6 +73,8 @@ def train(
         If the checkpoint was made with other data, settings or networks.
     """
     device = next(model.parameters()).device
+    identity = _identity(images, targets, settings, loss, model)
+    targets = loss.prepare(targets)
     optimizer = torch.optim.AdamW(
         [
             {"params": [*model.network.parameters()], "share": 1.0},
@@ -86,7 +88,7 @@ def train(
         fused=True,
     )
     average = copy.deepcopy(model) if settings.ema else None
-    run = _Run(model, loss, optimizer, average, _identity(images, targets, settings, loss, model))
+    run = _Run(model, loss, optimizer, average, identity)
     first = run.restore(checkpoint) if checkpoint and checkpoint.exists() else 0
 
     # A last, smaller batch would weigh its images more, and batch normalisation fails on one.
@@ -104,7 +106,8 @@ def train(
             loss.start_step(done)
 
             rows = order[step * settings.batch_size :][: settings.batch_size].repeat(loss.views)
-            views = augment(images[rows].to(device), settings.flip, settings.shift)
+            strong = len(rows) // loss.views * loss.strong_views
+            views = augment(images[rows].to(device), settings.flip, settings.shift, strong)
             with _precision(device, settings.bfloat16):
                 outputs = model(views)
             # Distances of pairs cancel: the loss is always computed in float32.

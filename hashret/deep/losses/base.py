@@ -35,14 +35,21 @@ class Loss(nn.Module, ABC):
         the images alone.
     views : int
         Random views of each image in a batch.
+    strong_views : int
+        How many of them, the last ones, are distorted strongly.
+    unlabelled : bool
+        Whether it takes images without labels too; one that does not never sees them.
     bits, classes : int
         Set by :meth:`setup`.
     """
 
     name: ClassVar[str]
-    batch_norm: ClassVar[bool] = False
-    target: ClassVar[str] = "labels"
-    views: ClassVar[int] = 1
+    # A loss that wraps another sets these in each instance.
+    batch_norm: bool = False
+    target: str = "labels"
+    views: int = 1
+    strong_views: int = 0
+    unlabelled: bool = False
     bits: int
     classes: int
 
@@ -65,6 +72,20 @@ class Loss(nn.Module, ABC):
     def outputs(self) -> int:
         """Width of the hash layer; one output a bit unless a loss says otherwise."""
         return self.bits
+
+    def prepare(self, targets: Tensor) -> Tensor:
+        """Return what batches take their rows from, once before the first step.
+
+        Here a loss may look at the targets of all images, refuse them, or put something
+        computed from them in their place. It runs again when a training is resumed, with
+        torch's global generator as it was.
+
+        Parameters
+        ----------
+        targets : Tensor
+            As in `forward`, of all images, on the CPU.
+        """
+        return targets
 
     def epoch_order(self, targets: Tensor) -> Tensor:
         """Return the row numbers of one epoch in the order in which batches take them.
@@ -92,8 +113,10 @@ class Loss(nn.Module, ABC):
         outputs : Tensor of float32, shape (views * n, self.outputs)
             The first view of every image, then the second of every image, and so on.
         targets : Tensor, shape (views * n, ...)
-            By `target`: class numbers from 0, int64 (views * n,); feature vectors,
-            float32 (views * n, d); or empty rows, float32 (views * n, 0).
+            By `target`: class numbers from 0, int64 (views * n,), or -1 for an image
+            without label; where images may have several labels, 1 for each class that one
+            has and 0 elsewhere, float32 (views * n, classes), or a row of -1; feature
+            vectors, float32 (views * n, d); or empty rows, float32 (views * n, 0).
         """
 
     def margins(self, outputs: Tensor) -> Tensor:
