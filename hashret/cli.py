@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-from .errors import HashretError, import_extra
+from .errors import HashretError, TrainingError, import_extra
 
 # Before anything that imports them, so that a missing one is named with its extra.
 import_extra("typer", "cli")
@@ -124,6 +124,58 @@ def fashion_mnist(
         typer.echo(table.note + "\n")
     for path in study.files:
         typer.echo(str(path))
+
+
+@app.command()
+def benchmark(
+    suite: Annotated[str, typer.Option(help="fashion-mnist or cifar10.")],
+    methods: Annotated[
+        list[str] | None, typer.Option(help="A method; may be repeated. All by default.")
+    ] = None,
+    bits: Annotated[
+        list[int] | None, typer.Option(help="Length of a code; may be repeated.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="How many seeds: 0, 1, ...")] = 1,
+    protocol: Annotated[list[str] | None, typer.Option(help="May be repeated.")] = None,
+    budget: Annotated[str, typer.Option(help="Training of a run: smoke, zoo or long.")] = "zoo",
+    network: Annotated[str | None, typer.Option(help="For deep methods.")] = None,
+    features: Annotated[
+        str | None,
+        typer.Option(help="In place of images: hog, lite0, or an .npz with train and test."),
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="Where the data set is.")] = None,
+    out: Annotated[Path, typer.Option(help="File of results; only runs it lacks are measured.")] = (
+        Path("hashret-benchmark/results.jsonl")
+    ),
+    cache: Annotated[
+        Path | None, typer.Option(help="Folder for features, checkpoints and codes.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Compare methods on real data: a row a run in a file that an interrupt does not hurt."""
+    from .experiments.benchmark import run_benchmark
+    from .experiments.scoreboard import COLUMNS, table_rows
+    from .experiments.steps import Steps
+
+    report = run_benchmark(
+        suite,
+        out,
+        methods=methods,
+        bits=bits,
+        seeds=seeds,
+        protocols=protocol,
+        budget=budget,
+        network=network,
+        features=features,
+        data=data,
+        cache=cache,
+        device=device,
+        steps=Steps(Console(stderr=True)),
+    )
+    _print_table(f"Retrieval by binary hash, {suite}", COLUMNS, table_rows(report.rows))
+    typer.echo(str(out))
+    if report.failures:
+        raise TrainingError(f"{len(report.failures)} runs failed; {'; '.join(report.failures)}")
 
 
 @app.command()

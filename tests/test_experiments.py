@@ -82,6 +82,17 @@ def test_scores_lie_between_and_meet_the_bounds_of_plain_rankings(kind, probes):
     worst_recall, best_recall = np.mean(recalls, axis=0)
     assert worst_recall <= scores.recall <= best_recall
     assert scores.distinct_codes == len({c.tobytes() for c in codes})
+    same = [sum(c.tobytes() == d.tobytes() for d in codes) for c in codes]
+    np.testing.assert_allclose(scores.bucket_length, np.mean(same))
+    hits = [
+        [bool(y == wanted) for c, y in zip(codes, labels, strict=True) if hamming(q, c) <= 2]
+        for q, wanted in zip(queries, query_labels, strict=True)
+    ]
+    np.testing.assert_allclose(
+        scores.precision_radius2, np.mean([np.mean(found) if found else 0.0 for found in hits])
+    )
+    counts = [sum(reached(index, q, c, probes) for c in codes) for q in queries]
+    np.testing.assert_allclose(scores.candidates, np.mean(counts))
 
 
 @pytest.mark.parametrize("probes", [1, 5])
@@ -148,10 +159,17 @@ def result(cell: Cell, score: float = 0.5) -> Result:
         map10_mink=np.float64(score),
         map10_padded=score,
         map_all=(score,) * 3,
+        map1000_hits=score,
+        precision10=score,
         recall=score,
+        precision_radius2=score,
         distinct_codes=7,
+        bucket_length=2.0,
+        candidates=9.0,
         precision=np.array([1.0, 0.5]),
         recall_curve=np.array([0.1, 1.0]),
+        within=np.array([1.0, 0.0]),
+        between=np.array([0.5, 0.5]),
     )
     return Result.of(cell, scores, 1.5, 20.0)
 

@@ -234,6 +234,25 @@ def precision_recall_by_radius(histograms: DistanceHistograms) -> tuple[Floats, 
     return precision, recall
 
 
+def distances_within_and_between(histograms: DistanceHistograms) -> tuple[Floats, Floats]:
+    """Share of each Hamming distance among relevant pairs and among the others.
+
+    Returns
+    -------
+    within, between : ndarray of float64, shape (bits + 1,)
+        Over all pairs of a query and an item. Each sums to 1, or to 0 if there is no such pair.
+
+    Examples
+    --------
+    >>> pairs = DistanceHistograms(np.array([[3, 1]]), np.array([[2, 0]]))
+    >>> distances_within_and_between(pairs)
+    (array([1., 0.]), array([0.5, 0.5]))
+    """
+    within = histograms.relevant.sum(axis=0)
+    between = histograms.items.sum(axis=0) - within
+    return within / max(1, within.sum()), between / max(1, between.sum())
+
+
 def relevance(
     ids: npt.ArrayLike, query_labels: npt.ArrayLike, labels: npt.ArrayLike, missing: bool = False
 ) -> Bools:

@@ -85,6 +85,8 @@ class Protocol:
         What happens to items at equal distance.
     labels_in_training : bool
         Whether training may use labels.
+    drawn : bool
+        Whether the images are drawn at random, by a seed.
     note : str
     """
 
@@ -98,6 +100,7 @@ class Protocol:
     note: str
     select: Callable[[Dataset, int], _Rows]
     labels_in_training: bool = True
+    drawn: bool = False
     tie_rule: str = "expectation over random order, with bounds"
 
     def split(self, dataset: Dataset, seed: int = 0) -> Split:
@@ -277,6 +280,7 @@ PROTOCOLS = {
             measures=_ALL,
             note=f"the field's usual, poor in labels; {_LEAK}; JPEG edition",
             select=_label_poor(train_in_database=True),
+            drawn=True,
         ),
         Protocol(
             name="cifar10-54k",
@@ -288,6 +292,7 @@ PROTOCOLS = {
             measures=_ALL,
             note="cifar10-59k without its leak; JPEG edition",
             select=_label_poor(train_in_database=False),
+            drawn=True,
         ),
         Protocol(
             name="cifar10-unsup",
@@ -311,6 +316,7 @@ PROTOCOLS = {
             measures=_AT_10 + _ALL,
             note="generalisation to classes never seen; name the data set and the seed beside it",
             select=_unseen,
+            drawn=True,
         ),
     )
 }

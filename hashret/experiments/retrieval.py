@@ -13,9 +13,14 @@ from ..codes import Codes
 from ..evaluation.histograms import DistanceHistograms, distance_histograms
 from ..evaluation.metrics import (
     average_precision,
+    distances_within_and_between,
     distinct_codes,
+    expected_bucket_length,
+    precision_at,
     precision_recall_by_radius,
+    precision_within,
     ranked_average_precision,
+    ranked_precision,
     recall_at,
     relevance,
     relevant_totals,
@@ -44,21 +49,42 @@ class Scores:
         Expected, with denominator min(10, R).
     map10_padded : float
         With lists shorter than ten filled up with relevant items, as the study did.
+    map1000_hits : float
+        Expected, of the first thousand.
+    precision10 : float
+        Share of relevant items among the first ten answers.
     recall : float
         Share of the R relevant items among the first R answers.
+    precision_radius2 : float or None
+        Share of relevant items within Hamming distance 2; an empty ball counts 0.
     distinct_codes : int or None
+        None here and below: there are no codes.
+    bucket_length : float or None
+        Items that share the code of a random item of the database.
+    candidates : float
+        Items that the index compares with a query, mean.
     precision, recall_curve : ndarray of float64, shape (bits + 1,)
         By Hamming radius; empty where there are no codes.
+    within, between : ndarray of float64, shape (bits + 1,)
+        Share of each Hamming distance among the pairs of a query and an item of its class, and
+        of another class; empty where there are no codes.
     """
 
     map10_hits: tuple[float, float, float]
     map10_mink: float
     map10_padded: float
     map_all: tuple[float, float, float]
+    map1000_hits: float
+    precision10: float
     recall: float
+    precision_radius2: float | None
     distinct_codes: int | None
+    bucket_length: float | None
+    candidates: float
     precision: Floats
     recall_curve: Floats
+    within: Floats
+    between: Floats
 
 
 def score_index(
@@ -83,15 +109,23 @@ def score_index(
     _, ids = index.search(queries, DEPTH, probes=probes)
     padded = ranked_average_precision(relevance(ids, query_labels, labels, missing=True))
     precision, recall_curve = precision_recall_by_radius(whole)
+    within, between = distances_within_and_between(whole)
     return Scores(
         map10_hits=average_precision(found, DEPTH, "hits").means(),
         map10_mink=_mean_with_denominator(found, np.minimum(totals, DEPTH)),
         map10_padded=float(padded.mean()),
         map_all=average_precision(whole).means(),
+        map1000_hits=average_precision(found, 1000, "hits").means()[0],
+        precision10=precision_at(found, DEPTH).means()[0],
         recall=_recall(found, totals),
+        precision_radius2=float(precision_within(whole, 2).mean()),
         distinct_codes=distinct_codes(codes),
+        bucket_length=expected_bucket_length(codes),
+        candidates=float(found.items.sum(axis=1).mean()),
         precision=precision,
         recall_curve=recall_curve,
+        within=within,
+        between=between,
     )
 
 
@@ -171,16 +205,26 @@ def exact_scores(
         parts.append(_ranked(found, totals[batch]))
         if advance:
             advance(min(start + _BATCH, len(query_features)), len(query_features), "")
-    hits, mink, whole, recall = np.concatenate(parts, axis=1).mean(axis=1)
+    hits, mink, whole, recall, thousand, precision = map(
+        float, np.concatenate(parts, axis=1).mean(axis=1)
+    )
+    nothing = np.empty(0)
     scores = Scores(
         map10_hits=(hits,) * 3,
         map10_mink=mink,
         map10_padded=hits,
         map_all=(whole,) * 3,
+        map1000_hits=thousand,
+        precision10=precision,
         recall=recall,
+        precision_radius2=None,
         distinct_codes=None,
-        precision=np.empty(0),
-        recall_curve=np.empty(0),
+        bucket_length=None,
+        candidates=float(len(features)),
+        precision=nothing,
+        recall_curve=nothing,
+        within=nothing,
+        between=nothing,
     )
     return scores, _time_exact(features, norms, query_features)
 
@@ -194,6 +238,8 @@ def _ranked(found: npt.NDArray[np.bool_], totals: Labels) -> Floats:
             ranked_average_precision(first, "min", totals),
             ranked_average_precision(found, "relevant", totals),
             hits / np.maximum(totals, 1),
+            ranked_average_precision(found[:, :1000], "hits"),
+            ranked_precision(first),
         ]
     )
 

@@ -1,0 +1,224 @@
+"""What a benchmark compares: methods by name, and how each learns.
+
+To add a method, add an entry to :data:`METHODS`; a loss that is registered and has none is run with
+its published options. Networks, training budget and augmentation are the same for all methods
+unless an entry of :data:`TUNED` says otherwise.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from ..errors import ParameterError, import_extra
+
+__all__ = [
+    "BUDGETS",
+    "METHODS",
+    "Classic",
+    "Deep",
+    "Exact",
+    "Method",
+    "budget",
+    "learning",
+    "method",
+    "method_names",
+]
+
+
+@dataclass(frozen=True)
+class Exact:
+    """Exact nearest neighbours of the feature vectors: what hashing them can at best reach."""
+
+    title: str
+    supervised = False
+    seeded = False
+
+
+@dataclass(frozen=True)
+class Classic:
+    """An encoder of :mod:`hashret.encoders`, over feature vectors.
+
+    Attributes
+    ----------
+    title : str
+    encoder : str
+        Name of the class.
+    options : mapping
+        Its parameters, beside the bits and the random state.
+    """
+
+    title: str
+    encoder: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    supervised = False
+
+    @property
+    def seeded(self) -> bool:
+        """Whether it draws at random."""
+        return "random_state" in inspect.signature(self._class()).parameters
+
+    def make(self, bits: int, seed: int) -> Any:
+        """Return the encoder, not fitted."""
+        state = {"random_state": seed} if self.seeded else {}
+        return self._class()(bits=bits, **self.options, **state)
+
+    def _class(self) -> Any:
+        return getattr(import_extra("hashret.encoders", "images"), self.encoder)
+
+
+@dataclass(frozen=True)
+class Deep:
+    """A loss of :mod:`hashret.deep`, which trains a network or a head over feature vectors.
+
+    Attributes
+    ----------
+    title : str
+    loss : str
+        Name in the registry.
+    options : mapping
+        Its hyper-parameters, where they are not the published ones.
+    bit_a_class : bool
+        Whether codes have one bit a class, whatever number is asked for.
+    """
+
+    title: str
+    loss: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    bit_a_class: bool = False
+    seeded = True
+
+    @property
+    def target(self) -> str:
+        """What the loss learns from: "labels", "features" or "nothing"."""
+        return str(self.make().target)
+
+    @property
+    def supervised(self) -> bool:
+        """Whether it learns from labels."""
+        return self.target == "labels"
+
+    def make(self) -> Any:
+        """Return the loss."""
+        return import_extra("hashret.deep", "torch").make_loss(self.loss, **self.options)
+
+
+Method: TypeAlias = Exact | Classic | Deep
+
+METHODS: dict[str, Method] = {
+    "knn": Exact("exact k-NN of the features"),
+    "lsh-gaussian": Classic(
+        "LSH, Gaussian", "RandomProjectionLSH", {"tables": 1, "distribution": "gaussian"}
+    ),
+    "lsh-orthogonal": Classic(
+        "LSH, orthogonal", "RandomProjectionLSH", {"tables": 1, "distribution": "orthogonal"}
+    ),
+    "pca": Classic("PCA hashing", "PCAHashing"),
+    "spectral": Classic("Spectral hashing", "SpectralHashing"),
+    "itq": Classic("ITQ", "ITQ"),
+    # One bit a class, so that any two classes are equally far.
+    "classifier": Deep("Plain classifier", "classifier", {"code": "one-hot"}, bit_a_class=True),
+    "dsh": Deep("DSH", "dsh"),
+    "dpsh": Deep("DPSH", "dpsh"),
+    "dhn": Deep("DHN", "dpsh", {"quantizer": "log-cosh"}),
+    "hashnet": Deep("HashNet", "hashnet"),
+    "greedyhash": Deep("GreedyHash", "greedyhash"),
+    "csq": Deep("CSQ", "csq"),
+    "dpn": Deep("DPN", "dpn"),
+    "orthohash": Deep("OrthoHash", "orthohash"),
+}
+
+# Images that a network sees in training, views counted. A core trains small-cnn on some 1,250
+# grey images of 28x28 a second: five minutes of it, and fifteen of two cores. A head over frozen
+# features takes seconds.
+BUDGETS: dict[str, dict[tuple[str, str], int]] = {
+    "smoke": {},
+    "zoo": {
+        ("fashion-mnist", "small-cnn"): 375_000,
+        ("cifar10", "small-cnn"): 375_000,
+        ("cifar10", "linear"): 1_000_000,
+        ("cifar10", "mlp"): 1_000_000,
+    },
+    "long": {
+        ("fashion-mnist", "small-cnn"): 2_000_000,
+        ("cifar10", "small-cnn"): 2_500_000,
+        ("cifar10", "linear"): 3_000_000,
+        ("cifar10", "mlp"): 3_000_000,
+    },
+}
+_OTHER_NETWORKS = 300_000
+
+_IMAGES = {
+    "batch_size": 128,
+    "learning_rate": 1e-2,
+    "head_rate": 1.0,
+    "weight_decay": 1e-2,
+    "flip": True,
+    "shift": 2,
+}
+_VECTORS = {"batch_size": 256, "learning_rate": 1e-3, "head_rate": 1.0, "weight_decay": 1e-4}
+
+# By method, data set, network and budget, None for any: what differs from the above, and why.
+TUNED: dict[tuple[str, str | None, str | None, str | None], dict[str, Any]] = {}
+
+
+def method_names() -> list[str]:
+    """Return the names of all methods: those of :data:`METHODS`, then losses without an entry."""
+    covered = {entry.loss for entry in METHODS.values() if isinstance(entry, Deep)}
+    losses = import_extra("hashret.deep", "torch").loss_names()
+    return [*METHODS, *(name for name in losses if name not in covered)]
+
+
+def method(name: str) -> Method:
+    """Return a method by name, in any case.
+
+    Raises
+    ------
+    ParameterError
+        If there is none of this name.
+
+    Examples
+    --------
+    >>> method("ITQ")
+    Classic(title='ITQ', encoder='ITQ', options={})
+    """
+    key = name.lower()
+    if key in METHODS:
+        return METHODS[key]
+    names = method_names()
+    if key not in names:
+        raise ParameterError(f"methods: expected one of {', '.join(names)}, got {name!r}")
+    return Deep(key, key)
+
+
+def budget(name: str, dataset: str, network: str) -> int:
+    """Return how many images a network sees in training; 0 for ``"smoke"``, which is one epoch.
+
+    Examples
+    --------
+    >>> budget("zoo", "fashion-mnist", "small-cnn")
+    375000
+    """
+    if name not in BUDGETS:
+        raise ParameterError(f"budget: expected one of {', '.join(BUDGETS)}, got {name!r}")
+    if name == "smoke":
+        return 0
+    return BUDGETS[name].get((dataset, network), _OTHER_NETWORKS)
+
+
+def learning(name: str, dataset: str, network: str, budget: str, vectors: bool) -> dict[str, Any]:
+    """Return the settings of :class:`hashret.deep.DeepHasher` for a method, the epochs excepted.
+
+    Parameters
+    ----------
+    vectors : bool
+        Whether the network takes feature vectors in place of images.
+    """
+    settings: dict[str, Any] = dict(_VECTORS if vectors else _IMAGES)
+    for key, changes in TUNED.items():
+        wanted = (name, dataset, network, budget)
+        if all(part in (None, given) for part, given in zip(key, wanted, strict=True)):
+            settings |= changes
+    return settings
