@@ -7,12 +7,15 @@ To add one, write a file with a subclass of :class:`Loss` decorated with
 from __future__ import annotations
 
 from .base import Loss, loss_names, make_loss, register
+from .bihalf import BiHalf
+from .cibhash import CIBHash
 from .classifier import Classifier
 from .csq import CSQ
 from .dpn import DPN
 from .dpsh import DPSH
 from .dsh import DSH
 from .greedyhash import GreedyHash
+from .greedyhash_unsupervised import GreedyHashUnsupervised
 from .hashnet import HashNet
 from .orthohash import OrthoHash
 
@@ -21,8 +24,11 @@ __all__ = [
     "DPN",
     "DPSH",
     "DSH",
+    "BiHalf",
+    "CIBHash",
     "Classifier",
     "GreedyHash",
+    "GreedyHashUnsupervised",
     "HashNet",
     "Loss",
     "OrthoHash",
