@@ -45,11 +45,25 @@ void hr_words_load(const uint8_t *code, uint32_t bits, uint64_t *words) {
   if (bytes % 8) words[full] = load_word(code + full * 8, bytes % 8);
 }
 
+/* The last word of a code: its neighbours' bytes are masked off, except at the
+ * end of the codes, past which nothing may be read. */
+static uint64_t load_rest(const uint8_t *bytes, size_t size, const uint8_t *end) {
+  if ((size_t)(end - bytes) < sizeof(uint64_t)) return load_word(bytes, size);
+  return load_word(bytes, sizeof(uint64_t)) & (~(uint64_t)0 >> (64 - 8 * size));
+}
+
+void hr_blocks_fill(uint64_t *blocks, uint32_t bits, size_t row, const uint8_t *codes, size_t n) {
+  size_t words = (bits + 63) / 64, bytes = code_bytes(bits), full = bytes / 8, rest = bytes % 8;
+  const uint8_t *end = codes + n * bytes;
+  for (; n--; row++, codes += bytes) {
+    uint64_t *block = blocks + row / HR_LANES * words * HR_LANES + row % HR_LANES;
+    for (size_t w = 0; w < full; w++) block[w * HR_LANES] = load_word(codes + w * 8, 8);
+    if (rest) block[full * HR_LANES] = load_rest(codes + full * 8, rest, end);
+  }
+}
+
 void hr_rows_set_code(hr_rows *rows, size_t row, const uint8_t *code) {
-  uint64_t words[HR_MAX_BITS / 64];
-  hr_words_load(code, rows->bits, words);
-  uint64_t *block = rows->blocks + row / HR_LANES * rows->words * HR_LANES;
-  for (size_t w = 0; w < rows->words; w++) block[w * HR_LANES + row % HR_LANES] = words[w];
+  hr_blocks_fill(rows->blocks, rows->bits, row, code, 1);
 }
 
 void hr_rows_code(const hr_rows *rows, size_t row, uint8_t *code) {
@@ -160,8 +174,7 @@ hr_status hr_rows_append(hr_rows *rows, const uint8_t *codes, const int64_t *ids
   size_t from = hr_rows_blocks(rows), to = blocks_for(needed);
   memset(rows->blocks + from * rows->words * HR_LANES, 0, (to - from) * block_bytes(rows));
   if (rows->live) memset(rows->live + from, 0, to - from);
-  size_t bytes = code_bytes(rows->bits);
-  for (size_t i = 0; i < n; i++) hr_rows_set_code(rows, rows->count + i, codes + i * bytes);
+  hr_blocks_fill(rows->blocks, rows->bits, rows->count, codes, n);
   if (rows->ids) memcpy(rows->ids + rows->count, ids, n * sizeof *ids);
   if (rows->live)
     for (size_t row = rows->count; row < needed; row++)
@@ -179,7 +192,7 @@ hr_status hr_rows_make_live(hr_rows *rows) {
 }
 
 void hr_rows_kill(hr_rows *rows, size_t row) {
-  rows->live[row / 8] &= (uint8_t)~(1u << row % 8);
+  rows->live[row / 8] &= (uint8_t) ~(1u << row % 8);
   rows->dead++;
 }
 

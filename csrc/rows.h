@@ -57,6 +57,8 @@ void hr_rows_set_code(hr_rows *rows, size_t row, const uint8_t *code);
 /* Makes the memory the index's own. */
 hr_status hr_rows_own(hr_rows *rows);
 
+/* Writes n packed codes into blocks, from a row on. */
+void hr_blocks_fill(uint64_t *blocks, uint32_t bits, size_t row, const uint8_t *codes, size_t n);
 /* Little-endian words of a packed code. */
 void hr_words_load(const uint8_t *code, uint32_t bits, uint64_t *words);
 

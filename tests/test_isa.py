@@ -107,6 +107,21 @@ def test_distances_and_histograms_equal_the_oracle(isa, rng, bits):
     np.testing.assert_array_equal(hashret.codes.distance_histogram(queries, codes, bits), counts)
 
 
+@pytest.mark.parametrize("bits", [8, 20, 60, 64, 72, 128])
+@pytest.mark.parametrize("n", [0, 1, 7, 8, 9, 24, 31, 33, 4095, 4096, 4097, 4104])
+@pytest.mark.parametrize("offset", [0, 1, 8])
+def test_distances_wherever_the_codes_lie(isa, rng, bits, n, offset):
+    """Tiles end in mid-block, 64-bit codes are read in place, memory may be unaligned."""
+    drawn, queries = oracle.random_codes(rng, n, bits), oracle.random_codes(rng, 2, bits)
+    memory = np.full(drawn.nbytes + offset, 0xFF, np.uint8)
+    codes = memory[offset:].reshape(drawn.shape)
+    codes[:] = drawn
+    expected = oracle.distances(queries, drawn)
+    np.testing.assert_array_equal(hashret.codes.hamming_distances(queries, codes, bits), expected)
+    counts = np.array([np.bincount(row, minlength=bits + 1) for row in expected])
+    np.testing.assert_array_equal(hashret.codes.distance_histogram(queries, codes, bits), counts)
+
+
 @pytest.mark.parametrize("bits", [16, 64, 128])
 @pytest.mark.parametrize("distinct", [1, 3, 50])
 def test_collapsed_codes_are_ordered_by_id(isa, rng, bits, distinct):

@@ -26,7 +26,7 @@ AVX2 HR_INLINE __m256i half_distance(const uint64_t *half, size_t words, const u
     __m256i bytes = zero;
     size_t stop = words - w > 31 ? w + 31 : words;
     for (; w < stop; w++) {
-      __m256i x = _mm256_xor_si256(_mm256_load_si256((const __m256i *)(half + w * HR_LANES)),
+      __m256i x = _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)(half + w * HR_LANES)),
                                    _mm256_set1_epi64x((long long)query[w]));
       bytes = _mm256_add_epi8(bytes, byte_counts(x));
     }
@@ -110,15 +110,43 @@ AVX2 static size_t below_avx2(hr_pass *pass, hr_hit *hits) {
   }
 }
 
+/* Distances of two blocks as 16 halfwords in the order of their rows: the
+ * second block's go to the high half of each lane, packing drops the zeros,
+ * and two shuffles sort what packing within halves of a register has mixed. */
+AVX2 HR_INLINE __m256i two_blocks(const uint64_t *block, size_t words, const uint64_t *query) {
+  const uint64_t *next = block + words * HR_LANES;
+  const __m256i pairs = _mm256_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15, 0, 1,
+                                         4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15);
+  __m256i left = _mm256_or_si256(half_distance(block, words, query),
+                                 _mm256_slli_epi64(half_distance(next, words, query), 32));
+  __m256i right = _mm256_or_si256(half_distance(block + HALF, words, query),
+                                  _mm256_slli_epi64(half_distance(next + HALF, words, query), 32));
+  __m256i mixed = _mm256_shuffle_epi8(_mm256_packus_epi32(left, right), pairs);
+  return _mm256_permutevar8x32_epi32(mixed, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+}
+
+AVX2 HR_INLINE void write_blocks(const uint64_t *blocks, size_t words, size_t count,
+                                 const uint64_t *query, uint16_t *out) {
+  size_t b = 0;
+  for (; b + 2 <= count; b += 2)
+    _mm256_storeu_si256((__m256i *)(out + b * HR_LANES),
+                        two_blocks(blocks + b * words * HR_LANES, words, query));
+  if (b == count) return;
+  uint64_t distance[HR_LANES];
+  for (size_t lane = 0; lane < HR_LANES; lane += HALF)
+    _mm256_storeu_si256((__m256i *)(distance + lane),
+                        half_distance(blocks + b * words * HR_LANES + lane, words, query));
+  for (size_t lane = 0; lane < HR_LANES; lane++)
+    out[b * HR_LANES + lane] = (uint16_t)distance[lane];
+}
+
 AVX2 static void distances_avx2(const uint64_t *blocks, size_t words, size_t count,
                                 const uint64_t *query, uint16_t *out) {
-  for (size_t b = 0; b < count; b++) {
-    const uint64_t *block = blocks + b * words * HR_LANES;
-    uint64_t distance[HR_LANES];
-    for (size_t lane = 0; lane < HR_LANES; lane += HALF)
-      _mm256_storeu_si256((__m256i *)(distance + lane), half_distance(block + lane, words, query));
-    for (size_t lane = 0; lane < HR_LANES; lane++)
-      out[b * HR_LANES + lane] = (uint16_t)distance[lane];
+  switch (words) {
+    case 1: write_blocks(blocks, 1, count, query, out); break;
+    case 2: write_blocks(blocks, 2, count, query, out); break;
+    case 4: write_blocks(blocks, 4, count, query, out); break;
+    default: write_blocks(blocks, words, count, query, out);
   }
 }
 
