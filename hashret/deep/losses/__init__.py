@@ -10,6 +10,7 @@ from .base import Loss, loss_names, make_loss, register
 from .bihalf import BiHalf
 from .cibhash import CIBHash
 from .classifier import Classifier
+from .cnnh import CNNH
 from .csq import CSQ
 from .dpn import DPN
 from .dpsh import DPSH
@@ -20,6 +21,7 @@ from .hashnet import HashNet
 from .orthohash import OrthoHash
 
 __all__ = [
+    "CNNH",
     "CSQ",
     "DPN",
     "DPSH",

@@ -14,8 +14,8 @@ def has_label(targets: Tensor) -> Tensor:
     return targets >= 0 if targets.ndim == 1 else (targets >= 0).all(1)
 
 
-def similar_pairs(targets: Tensor) -> Tensor:
-    """Return whether each two images share a label, bool (n, n).
+def similar_pairs(targets: Tensor, others: Tensor | None = None) -> Tensor:
+    """Return whether each two images share a label, bool (n, n), or (n, m) with `others`.
 
     Examples
     --------
@@ -25,9 +25,8 @@ def similar_pairs(targets: Tensor) -> Tensor:
             [1, 1, 0],
             [1, 0, 1]], dtype=torch.int32)
     """
-    if targets.ndim == 1:
-        return targets[:, None] == targets
-    return targets @ targets.T > 0
+    others = targets if others is None else others
+    return targets[:, None] == others if targets.ndim == 1 else targets @ others.T > 0
 
 
 def one_label_each(targets: Tensor, what: str) -> Tensor:
