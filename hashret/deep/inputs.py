@@ -13,7 +13,18 @@ from ..errors import CodeError, DTypeError, ParameterError, ShapeError
 from .losses import Loss
 from .losses.labels import has_label
 
-__all__ = ["as_images", "as_targets", "without_unlabelled"]
+__all__ = ["as_images", "as_inputs", "as_targets", "as_vectors", "without_unlabelled"]
+
+
+def as_inputs(images: npt.ArrayLike) -> Tensor:
+    """Return images as :func:`as_images` does, or real vectors (n, d) as :func:`as_vectors`.
+
+    Two dimensions of uint8 are refused: that is one image, not a row of vectors.
+    """
+    array = np.asarray(images)
+    if array.ndim == 2 and array.dtype != np.uint8:
+        return as_vectors(array, "images", len(array))
+    return as_images(array)
 
 
 def as_images(images: npt.ArrayLike) -> Tensor:
@@ -25,7 +36,7 @@ def as_images(images: npt.ArrayLike) -> Tensor:
         array = array[..., None]
     if array.ndim != 4 or array.shape[3] not in (1, 3) or 0 in array.shape[1:]:
         raise ShapeError(
-            "images: expected (n, height, width) or (n, height, width, 3), "
+            "images: expected (n, height, width) or (n, height, width, 3), or real vectors (n, d), "
             f"got {np.asarray(images).shape}"
         )
     # torch warns about memory that it may not write to.
@@ -87,19 +98,19 @@ def _as_table(table: npt.NDArray[Any], count: int) -> tuple[npt.NDArray[Any], Te
     return np.arange(table.shape[1]), torch.from_numpy(table.astype(np.float32))
 
 
-def _as_features(features: npt.ArrayLike, count: int) -> Tensor:
-    """Return feature vectors of images as float32, shape (count, d)."""
-    array = np.asarray(features)
+def as_vectors(vectors: npt.ArrayLike, name: str, count: int) -> Tensor:
+    """Return feature vectors of images as float32, shape (count, d); errors call them `name`."""
+    array = np.asarray(vectors)
     if array.dtype.kind not in "iuf":
-        raise DTypeError(f"features: expected real numbers, got {array.dtype}")
+        raise DTypeError(f"{name}: expected real numbers, got {array.dtype}")
     if array.ndim != 2 or len(array) != count or array.shape[1] == 0:
-        raise ShapeError(f"features: expected ({count}, d), one row an image, got {array.shape}")
+        raise ShapeError(f"{name}: expected ({count}, d), one row an image, got {array.shape}")
     # Overflow becomes infinity, which is refused next.
     with np.errstate(over="ignore"):
-        values = array.astype(np.float32)
+        values = np.require(array, np.float32, ["C", "W"])
     finite = np.isfinite(values).all(axis=1)
     if not finite.all():
-        raise CodeError(f"features: NaN or infinity in row {np.argmin(finite)}")
+        raise CodeError(f"{name}: NaN or infinity in row {np.argmin(finite)}")
     return torch.from_numpy(values)
 
 
@@ -117,7 +128,7 @@ def as_targets(
         return np.empty(0, np.int64), torch.empty(count, 0)
     if features is None:
         raise ParameterError("features: the loss learns from a vector of each image, got None")
-    return np.empty(0, np.int64), _as_features(features, count)
+    return np.empty(0, np.int64), as_vectors(features, "features", count)
 
 
 def without_unlabelled(loss: Loss, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:

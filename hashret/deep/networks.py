@@ -1,7 +1,7 @@
-"""Networks: images to features, and the hash layer that follows.
+"""Networks: images or vectors to features, and the hash layer that follows.
 
-A network here is any module from float images (n, channels, height, width) to
-features (n, d); :class:`HashModel` adds what every method needs around it.
+A network here is any module from float images (n, channels, height, width), or from vectors
+(n, d), to features (n, m); :class:`HashModel` adds what every method needs around it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..errors import ParameterError, ShapeError
 
-__all__ = ["HashModel", "make_network", "network_names", "small_cnn"]
+__all__ = ["HashModel", "make_network", "mlp", "network_names", "small_cnn"]
 
 
 def conv_block(inputs: int, outputs: int, pool: bool = False) -> nn.Sequential:
@@ -59,30 +59,57 @@ def small_cnn(channels: int) -> nn.Module:
     )
 
 
-_NETWORKS = {"small-cnn": small_cnn}
+def mlp(inputs: int) -> nn.Module:
+    """Return one hidden layer of 1,024 units over vectors such as embeddings.
+
+    Parameters
+    ----------
+    inputs : int
+        Length of a vector.
+    """
+    return nn.Sequential(nn.Linear(inputs, 1024, bias=False), nn.BatchNorm1d(1024), nn.ReLU())
+
+
+def linear(inputs: int) -> nn.Module:
+    """Return vectors as they are: the hash layer is all that learns."""
+    return nn.Identity()
+
+
+_OF_IMAGES = {"small-cnn": small_cnn}
+_OF_VECTORS = {"linear": linear, "mlp": mlp}
 
 
 def network_names() -> list[str]:
-    """Return the names of the networks that come with hashret."""
-    return sorted(_NETWORKS)
+    """Return the names of the networks that come with hashret; two of them take vectors."""
+    return sorted(_OF_IMAGES | _OF_VECTORS)
 
 
-def make_network(name: str, channels: int) -> nn.Module:
-    """Return a new network by name, with fresh weights."""
-    if name not in _NETWORKS:
-        raise ParameterError(f"network: expected one of {', '.join(network_names())}, got {name!r}")
-    return _NETWORKS[name](channels)
+def make_network(name: str, shape: tuple[int, ...]) -> nn.Module:
+    """Return a new network by name, with fresh weights.
+
+    Parameters
+    ----------
+    name : str
+    shape : tuple of int
+        Of what it takes: (height, width, channels), or (d,) for vectors.
+    """
+    kind, networks = ("vectors", _OF_VECTORS) if len(shape) == 1 else ("images", _OF_IMAGES)
+    if name not in networks:
+        raise ParameterError(
+            f"network: expected one of {', '.join(sorted(networks))} for {kind}, got {name!r}"
+        )
+    return networks[name](shape[-1])
 
 
 class HashModel(nn.Module):
-    """Bytes in, hash outputs out: normalisation, a network, and the hash layer.
+    """Images or vectors in, hash outputs out: normalisation, a network, and the hash layer.
 
     Parameters
     ----------
     network : Module
-        Float images (n, channels, height, width) to features (n, d).
-    image_shape : tuple of int
-        Height, width and channels.
+        Float images (n, channels, height, width), or vectors (n, d), to features (n, m).
+    shape : tuple of int
+        Height, width and channels of the images, or length of the vectors.
     outputs : int
         Width of the hash layer.
     batch_norm : bool
@@ -95,21 +122,35 @@ class HashModel(nn.Module):
     def __init__(
         self,
         network: nn.Module,
-        image_shape: tuple[int, int, int],
+        shape: tuple[int, ...],
         outputs: int,
         batch_norm: bool = False,
     ) -> None:
         super().__init__()
-        height, width, channels = image_shape
-        self.register_buffer("mean", torch.zeros(channels, 1, 1))
-        self.register_buffer("std", torch.ones(channels, 1, 1))
+        # Images go through the network with the channels first.
+        sizes = (shape[0],) if len(shape) == 1 else (shape[2], 1, 1)
+        self.register_buffer("mean", torch.zeros(sizes))
+        self.register_buffer("std", torch.ones(sizes))
         self.network = network
-        features = _feature_count(network, (channels, height, width))
+        features = _feature_count(network, (shape[-1], *shape[:-1]))
         layer = nn.Linear(features, outputs, bias=not batch_norm)
         self.head = nn.Sequential(layer, nn.BatchNorm1d(outputs)) if batch_norm else layer
 
-    def standardise(self, images: Tensor) -> None:
-        """Set mean and deviation of each channel from uint8 images (n, h, w, channels)."""
+    def standardise(self, inputs: Tensor) -> None:
+        """Set mean and deviation of each channel of images, or of each column of vectors."""
+        if inputs.ndim == 2:
+            self._standardise_vectors(inputs)
+        else:
+            self._standardise_images(inputs)
+
+    def _standardise_vectors(self, vectors: Tensor) -> None:
+        std, mean = torch.std_mean(vectors.double(), 0, correction=0)
+        # Rounding gives a constant column a tiny deviation, which would blow up what is new.
+        constant = (vectors == vectors[:1]).all(0)
+        self.mean.copy_(mean)
+        self.std.copy_(torch.where(constant, 1.0, std))
+
+    def _standardise_images(self, images: Tensor) -> None:
         # Sums of bytes are exact in float64, whatever the order and the thread count.
         counts = torch.stack(
             [torch.bincount(plane.flatten(), minlength=256) for plane in images.unbind(3)]
@@ -121,11 +162,12 @@ class HashModel(nn.Module):
         self.mean.copy_(mean[:, None, None])
         self.std.copy_(variance.clamp(min=1e-6).sqrt()[:, None, None])
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Return the hash outputs of uint8 images (n, h, w, channels)."""
-        # The permuted view of channels-last bytes is already in channels-last format.
-        pixels = (images.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
-        outputs: Tensor = self.head(self.network(pixels))
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return the hash outputs of uint8 images (n, h, w, channels), or of vectors (n, d)."""
+        if inputs.ndim == 4:
+            # The permuted view of channels-last bytes is already in channels-last format.
+            inputs = inputs.permute(0, 3, 1, 2).float() / 255
+        outputs: Tensor = self.head(self.network((inputs - self.mean) / self.std))
         return outputs
 
 

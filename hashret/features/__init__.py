@@ -1,4 +1,4 @@
-"""Images to feature vectors."""
+"""Images to feature vectors: :func:`hog`, and :mod:`~hashret.features.pretrained` networks."""
 
 from __future__ import annotations
 
