@@ -178,6 +178,31 @@ def benchmark(
         raise TrainingError(f"{len(report.failures)} runs failed; {'; '.join(report.failures)}")
 
 
+@app.command("eval")
+def evaluate(
+    codes: Annotated[Path, typer.Option(help="Of the database: .npy, or .npz with codes.")],
+    labels: Annotated[
+        Path | None, typer.Option(help=".npy, or .npz with labels; by default the codes' .npz.")
+    ] = None,
+    query_codes: Annotated[
+        Path | None, typer.Option(help="Likewise, of the queries; in .npz: query_codes.")
+    ] = None,
+    query_labels: Annotated[Path | None, typer.Option(help="Likewise: query_labels.")] = None,
+    bits: Annotated[int | None, typer.Option(help="Length of a code, if not all of it.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for eval.json and the pictures.")] = (
+        Path("hashret-eval")
+    ),
+    plane: Annotated[str, typer.Option(help="Map of the codes: pca or tsne.")] = "pca",
+) -> None:
+    """Score any codes by any labels: a table, JSON and pictures."""
+    from .experiments.evaluate import COLUMNS, evaluate_files
+
+    made = evaluate_files(codes, labels, query_codes, query_labels, bits, out=out, plane=plane)
+    _print_table(f"{codes.name}, ties in random order", COLUMNS, made.rows)
+    for path in made.files:
+        typer.echo(str(path))
+
+
 @app.command()
 def info() -> None:
     """Print versions, the instruction set in use, and what is installed."""

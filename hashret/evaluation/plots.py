@@ -1,7 +1,6 @@
 """Pictures of results, in print quality: precision against recall, and tables.
 
-Drawn with matplotlib's figure objects alone: pyplot keeps global state, and a
-library must not touch its user's.
+Pictures of many results together are in :mod:`~hashret.evaluation.charts`.
 """
 
 from __future__ import annotations
@@ -15,16 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ShapeError, import_extra
+from ..errors import ShapeError
+from .canvas import INK, SOFT, frame, line_style, new_figure, save
 
 __all__ = ["Curve", "write_precision_recall", "write_table"]
-
-# Okabe and Ito's colours, told apart in every kind of colour blindness; line style and marker
-# repeat the difference for print in grey.
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-LINES = ("-", "--", "-.", ":")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-INK, SOFT = "#16202c", "#5b6675"
 
 
 @dataclass(frozen=True)
@@ -56,7 +49,7 @@ def write_precision_recall(curves: Sequence[Curve], title: str, path: str | Path
     ...     write_precision_recall([curve], "toy", Path(folder) / "pr.png").name
     'pr.png'
     """
-    figure = _new_figure(6.4, 4.8)
+    figure = new_figure(6.4, 4.8)
     axes = figure.add_subplot()
     for number, curve in enumerate(curves):
         seen = curve.recall > 0
@@ -64,21 +57,16 @@ def write_precision_recall(curves: Sequence[Curve], title: str, path: str | Path
             curve.recall[seen],
             curve.precision[seen],
             label=curve.name,
-            color=COLORS[number % len(COLORS)],
-            linestyle=LINES[number // len(COLORS) % len(LINES)],
-            marker=MARKERS[number % len(MARKERS)],
-            markersize=3.5,
             markevery=max(1, int(seen.sum()) // 16),
-            linewidth=1.4,
+            **line_style(number),
         )
-    axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="Recall", ylabel="Precision")
-    axes.set_title(title, loc="left", fontsize=11, color=INK, parse_math=False)
-    axes.grid(color="#e6eaef", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    axes.set(xlim=(0, 1), ylim=(0, 1.02))
+    frame(axes, title, "Recall", "Precision")
     if curves:
-        axes.legend(frameon=False, fontsize=8)
-    return _save(figure, path)
+        # Outside, where many names cannot cover a curve.
+        aside = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5)} if len(curves) > 6 else {}
+        axes.legend(frameon=False, fontsize=8, **aside)
+    return save(figure, path)
 
 
 def write_table(
@@ -102,7 +90,7 @@ def write_table(
     # A letter of 7.5 points is about 0.062 inch wide.
     notes = textwrap.wrap(note, int((width - 0.4) / 0.062))
     height = line * (len(rows) + 1) + 0.9 + 0.17 * len(notes)
-    figure = _new_figure(width, height)
+    figure = new_figure(width, height)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, width), ylim=(height, 0))
     axes.set_axis_off()
@@ -118,7 +106,7 @@ def write_table(
     for number, words in enumerate(notes):
         y = top + line * (len(rows) + 1) + 0.26 + 0.17 * number
         _text(axes, 0.2, y, words, 7.5, color=SOFT)
-    return _save(figure, path)
+    return save(figure, path)
 
 
 def _column_ends(
@@ -134,25 +122,3 @@ def _column_ends(
 def _text(axes: Any, x: float, y: float, text: str, size: float, **options: Any) -> None:
     options.setdefault("color", INK)
     axes.text(x, y, text, fontsize=size, parse_math=False, **options)
-
-
-def _new_figure(width: float, height: float) -> Any:
-    figures: Any = import_extra("matplotlib.figure", "plot")
-    agg: Any = import_extra("matplotlib.backends.backend_agg", "plot")
-    figure = figures.Figure(figsize=(width, height), facecolor="white")
-    agg.FigureCanvasAgg(figure)
-    return figure
-
-
-def _save(figure: Any, path: str | Path) -> Path:
-    path = Path(path)
-    # No software tag: the same figures give the same bytes.
-    figure.savefig(
-        path,
-        dpi=200,
-        format="png",
-        bbox_inches="tight",
-        pad_inches=0.08,
-        metadata={"Software": None},
-    )
-    return path

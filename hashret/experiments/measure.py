@@ -21,7 +21,7 @@ from .recipes import Classic, Deep, Exact, Method
 from .retrieval import Scores, exact_scores, score_index, time_queries
 from .steps import Advance, Steps
 
-__all__ = ["hardware", "measure"]
+__all__ = ["curves", "figures", "hardware", "measure"]
 
 
 def measure(run: Run, method: Method, material: Material, steps: Steps) -> Row:
@@ -140,6 +140,15 @@ def _teacher(run: Run, method: Deep, split: Split, material: Material) -> Any:
 
 
 def _row(run: Run, scores: Scores, **facts: Any) -> Row:
+    own: Row = {"epochs": None, "train_seconds": None, "train_cpu_seconds": None}
+    own |= {"encode_microseconds": None}
+    machine = {"threads": _threads(), "hardware": hardware(run.device)}
+    shown = {"curves": curves(scores) if run.seed == 0 else None}
+    return run.fields() | figures(scores) | own | facts | machine | shown
+
+
+def figures(scores: Scores) -> Row:
+    """Return scores as a row has them; see :func:`measure`."""
     whole, low, high = scores.map_all
     few, few_low, few_high = scores.map10_hits
     measured = {
@@ -158,14 +167,11 @@ def _row(run: Run, scores: Scores, **facts: Any) -> Row:
         "candidates": scores.candidates,
     }
     numbers = {name: value if value is None else float(value) for name, value in measured.items()}
-    own: Row = {"epochs": None, "train_seconds": None, "train_cpu_seconds": None}
-    own |= {"encode_microseconds": None, "distinct_codes": scores.distinct_codes}
-    machine = {"threads": _threads(), "hardware": hardware(run.device)}
-    curves = {"curves": _curves(scores) if run.seed == 0 else None}
-    return run.fields() | numbers | own | facts | machine | curves
+    return numbers | {"distinct_codes": scores.distinct_codes}
 
 
-def _curves(scores: Scores) -> dict[str, list[float]]:
+def curves(scores: Scores) -> dict[str, list[float]]:
+    """Return what pictures are made of, by Hamming distance."""
     named = {
         "precision": scores.precision,
         "recall": scores.recall_curve,

@@ -128,6 +128,10 @@ METHODS: dict[str, Method] = {
     "csq": Deep("CSQ", "csq"),
     "dpn": Deep("DPN", "dpn"),
     "orthohash": Deep("OrthoHash", "orthohash"),
+    "cnnh": Deep("CNNH", "cnnh"),
+    "greedyhash-unsupervised": Deep("GreedyHash, unsupervised", "greedyhash-unsupervised"),
+    "bihalf": Deep("BiHalf", "bihalf"),
+    "cibhash": Deep("CIBHash", "cibhash"),
 }
 
 # Images that a network sees in training, views counted. A core trains small-cnn on some 1,250

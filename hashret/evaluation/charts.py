@@ -1,0 +1,332 @@
+"""Pictures that compare methods: scores by length of code and by time, distances, maps of codes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..codes import unpack
+from ..errors import ParameterError, ShapeError, import_extra
+from .canvas import COLORS, INK, MARKERS, SOFT, frame, line_style, new_figure, save
+from .histograms import as_labels
+
+__all__ = [
+    "Distances",
+    "Point",
+    "Series",
+    "write_code_map",
+    "write_distances",
+    "write_scores_by_bits",
+    "write_scores_by_time",
+]
+
+Floats = npt.NDArray[np.float64]
+
+# More points of a map hide each other, and t-SNE takes a quarter of a minute for so many.
+MAP_POINTS = 2000
+# Ten classes have ten colours: Okabe and Ito's, and four that differ from them in lightness.
+CLASS_COLORS = (*COLORS[:6], "#7a5195", "#8c6d31", "#a50f15", "#5b6675")
+
+
+@dataclass(frozen=True)
+class Series:
+    """A method's scores at several lengths of code; `errors` half the width of an interval."""
+
+    name: str
+    bits: tuple[int, ...]
+    scores: tuple[float, ...]
+    errors: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not len(self.bits) == len(self.scores) == len(self.errors):
+            raise ShapeError(
+                f"scores, errors: expected {len(self.bits)} like bits, "
+                f"got {len(self.scores)} and {len(self.errors)}"
+            )
+
+
+@dataclass(frozen=True)
+class Point:
+    """A method's score and the microseconds of a query."""
+
+    name: str
+    microseconds: float
+    score: float
+
+
+@dataclass(frozen=True)
+class Distances:
+    """Share of each Hamming distance 0 to bits among pairs within and between classes."""
+
+    name: str
+    within: Floats
+    between: Floats
+
+    def __post_init__(self) -> None:
+        if self.within.ndim != 1 or self.within.shape != self.between.shape:
+            raise ShapeError(
+                f"between: expected shape {self.within.shape} like within, got {self.between.shape}"
+            )
+
+
+def write_scores_by_bits(
+    series: Sequence[Series], measure: str, title: str, path: str | Path
+) -> Path:
+    """Draw scores against the length of code, a line a method named at its end; write a PNG.
+
+    Parameters
+    ----------
+    series : sequence of Series
+    measure : str
+        What the scores are, with denominator and depth.
+    title : str
+    path : str or Path
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> line = Series("ITQ", (16, 32), (0.2, 0.3), (0.0, 0.01))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_scores_by_bits([line], "mAP@all", "toy", Path(folder) / "bits.png").name
+    'bits.png'
+    """
+    lengths = sorted({bits for line in series for bits in line.bits})
+    figure = new_figure(6.8, max(4.0, 0.19 * len(series) + 1.6))
+    axes = figure.add_subplot()
+    for number, line in enumerate(series):
+        # Equal steps: what doubles the bits is one step, as in the field's tables.
+        places = [lengths.index(bits) for bits in line.bits]
+        axes.errorbar(places, line.scores, yerr=line.errors, capsize=2, **line_style(number))
+    axes.set_xticks(range(len(lengths)), [str(bits) for bits in lengths])
+    # A line's end at the right edge, in units of the axis, whatever the number of lengths.
+    margin = 0.05 * max(1, len(lengths) - 1)
+    axes.set_xlim(-margin, len(lengths) - 1 + margin)
+    frame(axes, title, "Bits of a code", measure)
+    ends = [(line.scores[-1], line.name) for line in series]
+    _name_ends(axes, ends, len(lengths) - 1 + margin, margin)
+    return save(figure, path)
+
+
+def _name_ends(axes: Any, ends: Sequence[tuple[float, str]], x: float, gap: float) -> None:
+    """Write each name at the right, as near to its height as its neighbours leave room."""
+    if not ends:
+        return
+    low, high = axes.get_ylim()
+    # A line of 8 points, as a share of the axes' height.
+    step = (high - low) * 0.155 / (axes.get_figure().get_figheight() * 0.77)
+    heights = _spread([score for score, _ in ends], step)
+    for number, ((score, name), height) in enumerate(zip(ends, heights, strict=True)):
+        axes.annotate(
+            name,
+            xy=(x, score),
+            xytext=(x + gap, height),
+            fontsize=8,
+            color=line_style(number)["color"],
+            va="center",
+            parse_math=False,
+            annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": "#c3cad3", "linewidth": 0.6},
+        )
+
+
+def _spread(heights: Sequence[float], step: float) -> list[float]:
+    """Move heights apart to at least `step`, each block of touching ones around its mean."""
+    order = np.argsort(heights, kind="stable")
+    blocks: list[list[float]] = []
+    for height in np.asarray(heights, float)[order]:
+        blocks.append([height])
+        while len(blocks) > 1 and _reach(blocks[-2], step, 1) > _reach(blocks[-1], step, -1):
+            last = blocks.pop()
+            blocks[-1] += last
+    placed = [
+        float(np.mean(block)) + step * (i - (len(block) - 1) / 2)
+        for block in blocks
+        for i in range(len(block))
+    ]
+    spread = [0.0] * len(placed)
+    for position, place in zip(order, placed, strict=True):
+        spread[position] = place
+    return spread
+
+
+def _reach(block: Sequence[float], step: float, side: int) -> float:
+    return float(np.mean(block)) + side * step * len(block) / 2
+
+
+def write_scores_by_time(
+    points: Sequence[Point], measure: str, title: str, path: str | Path
+) -> Path:
+    """Draw scores against the time of a query, a point a method and length; write a PNG."""
+    figure = new_figure(6.8, max(4.4, 0.19 * len({point.name for point in points}) + 1.6))
+    axes = figure.add_subplot()
+    for number, name in enumerate(dict.fromkeys(point.name for point in points)):
+        own = [point for point in points if point.name == name]
+        axes.scatter(
+            [point.microseconds for point in own],
+            [point.score for point in own],
+            s=34,
+            color=COLORS[number % len(COLORS)],
+            marker=MARKERS[number // len(COLORS) % len(MARKERS)],
+            edgecolor="white",
+            linewidth=0.5,
+            label=name,
+        )
+    axes.set_xscale("log")
+    for axis_ticks in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+        axis_ticks(_plain)
+    axes.tick_params(axis="x", which="both", length=3.5, pad=4, labelsize=9)
+    frame(axes, title, "Microseconds of a query, one thread (logarithmic)", measure)
+    if points:
+        axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))
+    return save(figure, path)
+
+
+def _plain(value: float, position: int) -> str:
+    """Write 1, 2 and 5 times powers of ten out; other ticks stay without a number."""
+    return f"{value:g}" if f"{value:e}"[0] in "125" else ""
+
+
+def write_distances(panels: Sequence[Distances], title: str, path: str | Path) -> Path:
+    """Draw how Hamming distances spread within and between classes, a panel a method.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> panel = Distances("toy", np.array([0.8, 0.2, 0.0]), np.array([0.1, 0.2, 0.7]))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_distances([panel], "toy", Path(folder) / "d.png").name
+    'd.png'
+    """
+    if not panels:
+        raise ParameterError("panels: expected at least one")
+    columns = min(4, len(panels))
+    rows = -(-len(panels) // columns)
+    width, height = (6.4, 3.6) if len(panels) == 1 else (2.6 * columns, 2.0 * rows + 0.5)
+    figure = new_figure(width, height)
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for number, axes in enumerate(grid.flat):
+        if number >= len(panels):
+            axes.set_visible(False)
+            continue
+        _draw_distances(axes, panels[number])
+    for axes in grid[:, 0]:
+        axes.set_ylabel("Share of pairs")
+    for number in range(max(0, len(panels) - columns), len(panels)):
+        grid.flat[number].set_xlabel("Hamming distance")
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, color=INK, parse_math=False)
+    figure.legend(
+        *grid[0, 0].get_legend_handles_labels(),
+        loc="upper right",
+        ncols=2,
+        frameon=False,
+        fontsize=8,
+        bbox_to_anchor=(1.0, 1.0),
+    )
+    figure.tight_layout()
+    return save(figure, path)
+
+
+def _draw_distances(axes: Any, panel: Distances) -> None:
+    edges = np.arange(len(panel.within) + 1) - 0.5
+    for values, name, color in (
+        (panel.within, "same class", COLORS[0]),
+        (panel.between, "other classes", COLORS[1]),
+    ):
+        axes.stairs(values, edges, fill=True, color=color, alpha=0.35)
+        axes.stairs(values, edges, color=color, linewidth=1.2, label=name)
+    frame(axes, "", "", "")
+    axes.set_title(panel.name, loc="left", fontsize=9, color=INK, parse_math=False)
+    axes.tick_params(labelsize=8)
+    axes.set_xlim(-0.5, len(panel.within) - 0.5)
+    axes.set_ylim(0)
+
+
+def write_code_map(
+    codes: npt.ArrayLike,
+    bits: int,
+    labels: npt.ArrayLike,
+    title: str,
+    path: str | Path,
+    *,
+    method: str = "tsne",
+    class_names: Sequence[str] = (),
+    seed: int = 0,
+) -> Path:
+    """Draw codes as points of a plane, coloured by class; write a PNG and return its path.
+
+    At most 2,000 codes are drawn at random. Equal codes would be one point: each is moved by a
+    fiftieth of the picture or less.
+
+    Parameters
+    ----------
+    codes : array_like of uint8, shape (n, ceil(bits / 8))
+    bits : int
+    labels : array_like of int, shape (n,)
+    title : str
+    path : str or Path
+    method : {"pca", "tsne"}
+        Two principal components, or t-SNE (van der Maaten and Hinton, JMLR 2008).
+    class_names : sequence of str
+        By label; the label's number where there is none.
+    seed : int
+        Of the choice of codes, of t-SNE and of the moves.
+    """
+    if method not in ("pca", "tsne"):
+        raise ParameterError(f"method: expected 'pca' or 'tsne', got {method!r}")
+    values = unpack(codes, bits).astype(np.float64) * 2 - 1
+    numbers = as_labels(labels, len(values), "labels")
+    if len(values) < 3:
+        raise ShapeError(f"codes: expected at least 3 for a map, got {len(values)}")
+    rng = np.random.default_rng(seed)
+    rows = rng.permutation(len(values))[:MAP_POINTS]
+    places = _places(values[rows], method, seed)
+    places = places + rng.uniform(-0.01, 0.01, places.shape) * np.ptp(places, axis=0)
+    figure = new_figure(6.2, 6.2)
+    axes = figure.add_axes((0.02, 0.02, 0.96, 0.9))
+    for number, label in enumerate(np.unique(numbers)):
+        own = places[numbers[rows] == label]
+        color = CLASS_COLORS[number % len(CLASS_COLORS)]
+        axes.scatter(own[:, 0], own[:, 1], s=7, color=color, alpha=0.7, linewidth=0)
+        if len(own):
+            name = class_names[label] if 0 <= label < len(class_names) else str(label)
+            _name_class(axes, np.median(own, axis=0), name, color)
+    axes.set_title(title, loc="left", fontsize=11, color=INK, parse_math=False)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_color("#c3cad3")
+    words = {"pca": "Two principal components", "tsne": "t-SNE"}[method]
+    axes.set_xlabel(f"{words} of {len(rows):,} codes of {bits} bits", fontsize=8, color=SOFT)
+    return save(figure, path)
+
+
+def _places(values: Floats, method: str, seed: int) -> Floats:
+    centred = values - values.mean(axis=0)
+    _, vectors = np.linalg.eigh(centred.T @ centred)
+    plane: Floats = np.zeros((len(values), 2))
+    axes = vectors[:, ::-1][:, :2]
+    plane[:, : axes.shape[1]] = centred @ axes
+    if method == "pca":
+        return plane
+    manifold: Any = import_extra("sklearn.manifold", "images")
+    # From the principal components the map is much the same whatever the seed.
+    scale = max(float(plane[:, 0].std()), 1e-12)
+    model = manifold.TSNE(
+        perplexity=min(30.0, (len(values) - 1) / 3),
+        init=1e-4 * plane / scale,
+        learning_rate="auto",
+        random_state=seed,
+    )
+    return np.asarray(model.fit_transform(values), np.float64)
+
+
+def _name_class(axes: Any, place: Floats, name: str, color: str) -> None:
+    effects: Any = import_extra("matplotlib.patheffects", "plot")
+    text = axes.text(
+        *place, name, fontsize=9, weight="bold", color=color, ha="center", parse_math=False
+    )
+    text.set_path_effects([effects.withStroke(linewidth=3, foreground="white")])
