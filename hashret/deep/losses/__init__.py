@@ -6,6 +6,7 @@ To add one, write a file with a subclass of :class:`Loss` decorated with
 
 from __future__ import annotations
 
+from .balanced import Balanced
 from .base import Loss, loss_names, make_loss, register
 from .bihalf import BiHalf
 from .cibhash import CIBHash
@@ -19,6 +20,9 @@ from .greedyhash import GreedyHash
 from .greedyhash_unsupervised import GreedyHashUnsupervised
 from .hashnet import HashNet
 from .orthohash import OrthoHash
+from .regularised import Regularised
+from .self_distilled import SelfDistilled
+from .semi_supervised import SemiSupervised
 
 __all__ = [
     "CNNH",
@@ -26,6 +30,7 @@ __all__ = [
     "DPN",
     "DPSH",
     "DSH",
+    "Balanced",
     "BiHalf",
     "CIBHash",
     "Classifier",
@@ -34,6 +39,9 @@ __all__ = [
     "HashNet",
     "Loss",
     "OrthoHash",
+    "Regularised",
+    "SelfDistilled",
+    "SemiSupervised",
     "loss_names",
     "make_loss",
     "register",

@@ -37,6 +37,8 @@ class Loss(nn.Module, ABC):
         Random views of each image in a batch.
     strong_views : int
         How many of them, the last ones, are distorted strongly.
+    wraps : bool
+        Whether it adds something to another loss, its first argument.
     unlabelled : bool
         Whether it takes images without labels too; one that does not never sees them.
     bits, classes : int
@@ -44,6 +46,7 @@ class Loss(nn.Module, ABC):
     """
 
     name: ClassVar[str]
+    wraps: ClassVar[bool] = False
     # A loss that wraps another sets these in each instance.
     batch_norm: bool = False
     target: str = "labels"
@@ -146,8 +149,8 @@ def register(name: str) -> Callable[[type[LossType]], type[LossType]]:
 
 
 def loss_names() -> list[str]:
-    """Return the names of all registered losses, sorted."""
-    return sorted(_REGISTRY)
+    """Return the names of all registered losses that stand alone, sorted."""
+    return sorted(name for name, loss in _REGISTRY.items() if not loss.wraps)
 
 
 def make_loss(name: str, **options: Any) -> Loss:
@@ -166,7 +169,7 @@ def make_loss(name: str, **options: Any) -> Loss:
     if not isinstance(name, str):
         raise DTypeError(f"loss: expected a name or a Loss, got {type(name).__name__}")
     if name not in _REGISTRY:
-        raise ParameterError(f"loss: expected one of {', '.join(loss_names())}, got {name!r}")
+        raise ParameterError(f"loss: expected one of {', '.join(sorted(_REGISTRY))}, got {name!r}")
     known = inspect.signature(_REGISTRY[name]).parameters
     for option in options:
         if option not in known:
@@ -177,8 +180,8 @@ def make_loss(name: str, **options: Any) -> Loss:
 
 
 def check_pairs(outputs: Tensor, labels: Tensor) -> None:
-    """Raise unless there is a label for each of at least two outputs."""
-    if outputs.ndim != 2 or labels.shape != outputs.shape[:1]:
+    """Raise unless there are labels for each of at least two outputs."""
+    if outputs.ndim != 2 or labels.ndim not in (1, 2) or len(labels) != len(outputs):
         raise TrainingError(
             "labels: expected one for each row of the outputs, "
             f"got {tuple(labels.shape)} for {tuple(outputs.shape)}"

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ...errors import ParameterError
 
-__all__ = ["check_kind", "hadamard", "make_centres"]
+__all__ = ["centres_of", "check_kind", "hadamard", "make_centres"]
 
 Words = npt.NDArray[np.float32]
 
@@ -67,6 +67,30 @@ def make_centres(classes: int, bits: int, kind: str = "spread") -> Tensor:
     if len(np.unique(words, axis=0)) < classes:
         raise ParameterError(f"bits: {bits} are too few to tell {classes} classes apart")
     return torch.from_numpy(np.ascontiguousarray(words))
+
+
+def centres_of(targets: Tensor, centres: Tensor) -> Tensor:
+    """Return each image's centre in -1 and +1, shape (n, bits).
+
+    Parameters
+    ----------
+    targets : Tensor
+        Class numbers (n,), or a table of 0 and 1 (n, classes). The centre of several labels
+        is the sign of the sum of theirs (Yuan et al., CVPR 2020); where that is 0, which
+        they left to chance, the bit of the label of the smallest number.
+    centres : Tensor, shape (classes, bits)
+
+    Examples
+    --------
+    >>> centres = torch.tensor([[1.0, 1, 1], [1, -1, -1], [-1, -1, 1]])
+    >>> centres_of(torch.tensor([[1.0, 1, 1], [0, 1, 1]]), centres)
+    tensor([[ 1., -1.,  1.],
+            [ 1., -1., -1.]])
+    """
+    if targets.ndim == 1:
+        return centres[targets]
+    votes = targets.to(centres) @ centres + 0.5 * centres[targets.argmax(1)]
+    return torch.where(votes > 0, 1.0, -1.0).to(centres)
 
 
 def check_kind(kind: str) -> str:

@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from ...errors import ParameterError
 from .base import Loss, register
+from .labels import one_label_each
 
 __all__ = ["Classifier"]
 
@@ -64,6 +65,10 @@ class Classifier(Loss):
         else:
             ones[:, :width] = (number[:, None] >> torch.arange(width).flip(0)) % 2 == 1
         self.register_buffer("codewords", torch.where(ones, 1.0, -1.0))
+
+    def prepare(self, targets: Tensor) -> Tensor:
+        """Return the labels, or raise if images may have several."""
+        return one_label_each(targets, "a classifier whose class is the code")
 
     @property
     def outputs(self) -> int:

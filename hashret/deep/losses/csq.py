@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from ...errors import ParameterError
 from .base import Loss, register
-from .centres import check_kind, make_centres
+from .centres import centres_of, check_kind, make_centres
 
 __all__ = ["CSQ"]
 
@@ -17,8 +17,8 @@ __all__ = ["CSQ"]
 class CSQ(Loss):
     r"""Binary cross-entropy of each bit against that of the class's centre.
 
-    With :math:`u = \tanh z` of outputs :math:`z` and a centre :math:`c` of -1 and +1, the
-    loss is the mean over images and bits of
+    With :math:`u = \tanh z` of outputs :math:`z` and a centre :math:`c` of -1 and +1 (of
+    several labels the sign of the sum of theirs), the loss is the mean over images and bits of
 
     .. math:: \mathrm{BCE}(\tfrac12 (u + 1), \tfrac12 (c + 1)) + \lambda (|u| - 1)^2
 
@@ -60,7 +60,7 @@ class CSQ(Loss):
 
     def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the mean over images and bits."""
-        ones = (self.targets[targets].to(outputs.dtype) + 1) / 2
+        ones = (centres_of(targets, self.targets).to(outputs.dtype) + 1) / 2
         # (tanh z + 1) / 2 is the sigmoid of 2z.
         entropy = functional.binary_cross_entropy_with_logits(2 * outputs, ones)
         return entropy + self.weight * (torch.tanh(outputs).abs() - 1).square().mean()

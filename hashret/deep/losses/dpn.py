@@ -6,7 +6,7 @@ from torch import Tensor
 
 from ...errors import ParameterError
 from .base import Loss, register
-from .centres import check_kind, make_centres
+from .centres import centres_of, check_kind, make_centres
 
 __all__ = ["DPN"]
 
@@ -15,7 +15,8 @@ __all__ = ["DPN"]
 class DPN(Loss):
     r"""A hinge in each bit against the class's centre.
 
-    With outputs :math:`u` and a centre :math:`t` of -1 and +1, the loss of an image is
+    With outputs :math:`u` and a centre :math:`t` of -1 and +1 (of several labels the sign of
+    the sum of theirs), the loss of an image is
 
     .. math:: \sum_k \max(m - u_k t_k, 0)
 
@@ -57,5 +58,5 @@ class DPN(Loss):
 
     def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the mean over images of the sum over bits."""
-        agreement = outputs * self.targets[targets].to(outputs.dtype)
+        agreement = outputs * centres_of(targets, self.targets).to(outputs.dtype)
         return (self.margin - agreement).clamp(min=0).sum(1).mean()

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from ...errors import ParameterError
 from .base import Loss, check_pairs, register
+from .labels import similar_pairs
 
 __all__ = ["DPSH"]
 
@@ -19,7 +20,7 @@ class DPSH(Loss):
     r"""The likelihood of pairwise similarities under inner products of outputs.
 
     With :math:`\theta_{ij} = \tfrac12 \langle u_i, u_j \rangle` and :math:`s_{ij} = 1` for
-    images of one class, 0 otherwise, the loss is the mean over all pairs of the batch of
+    images that share a label, 0 otherwise, the loss is the mean over all pairs of the batch of
 
     .. math:: \log(1 + e^{\theta_{ij}}) - s_{ij} \theta_{ij}
 
@@ -64,7 +65,7 @@ class DPSH(Loss):
         check_pairs(outputs, targets)
         i, j = torch.triu_indices(len(outputs), len(outputs), 1, device=outputs.device)
         theta = 0.5 * (outputs @ outputs.T)[i, j]
-        similar = (targets[i] == targets[j]).to(theta.dtype)
+        similar = similar_pairs(targets)[i, j].to(theta.dtype)
         gap = outputs.abs() - 1
         cost = gap.square() if self.quantizer == "square" else log_cosh(gap)
         return (functional.softplus(theta) - similar * theta).mean() + self.eta * cost.mean()

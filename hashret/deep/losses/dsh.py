@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from ...errors import ParameterError
 from .base import Loss, check_pairs, register
+from .labels import one_label_each, similar_pairs
 
 __all__ = ["DSH"]
 
@@ -17,7 +18,7 @@ class DSH(Loss):
     r"""Deep supervised hashing.
 
     For a pair of outputs :math:`b_1, b_2` with :math:`y = 0` if their images are
-    similar (same class) and 1 if not,
+    similar (of one class, or with a label in common) and 1 if not,
 
     .. math::
         \tfrac12 (1-y) \|b_1-b_2\|_2^2 + \tfrac12 y \max(m - \|b_1-b_2\|_2^2, 0)
@@ -75,6 +76,10 @@ class DSH(Loss):
             raise ParameterError(f"weights: expected 'uniform' or 'balanced', got {weights!r}")
         self.alpha, self.margin, self.pairs, self.weights = alpha, margin, pairs, weights
 
+    def prepare(self, targets: Tensor) -> Tensor:
+        """Return the labels; for "siamese", refuse images with several."""
+        return one_label_each(targets, "siamese DSH") if self.pairs == "siamese" else targets
+
     def epoch_order(self, targets: Tensor) -> Tensor:
         """Return a random order; for "siamese", rows 2i and 2i + 1 are a pair."""
         return pair_order(targets) if self.pairs == "siamese" else super().epoch_order(targets)
@@ -93,7 +98,7 @@ class DSH(Loss):
             norms = outputs.square().sum(1)
             squares = norms[:, None] + norms[None, :] - 2 * outputs @ outputs.T
             distance = squares[i, j]
-            similar = targets[i] == targets[j]
+            similar = similar_pairs(targets)[i, j]
         cost = 0.5 * torch.where(similar, distance, functional.relu(margin - distance))
         # Each image is in equally many pairs, so that the mean over pairs of the two
         # regularisers is twice their mean over images.

@@ -21,6 +21,8 @@ class GreedyHash(Loss):
 
     The sign is passed forward as it is and has the identity as its gradient; the second
     term, a mean over images and bits, keeps the outputs where that is not far from true.
+    Where images may have several labels, the binary cross-entropy of each class takes the
+    place of the first.
 
     Parameters
     ----------
@@ -54,7 +56,11 @@ class GreedyHash(Loss):
     def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the mean over the batch."""
         logits = self.classifier(hard_code(outputs))
-        return functional.cross_entropy(logits, targets) + self.alpha * towards_bits(outputs)
+        if targets.ndim == 1:
+            entropy = functional.cross_entropy(logits, targets)
+        else:
+            entropy = functional.binary_cross_entropy_with_logits(logits, targets.to(logits))
+        return entropy + self.alpha * towards_bits(outputs)
 
 
 def hard_code(outputs: Tensor) -> Tensor:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from ...errors import ParameterError
 from .base import Loss, check_pairs, register
+from .labels import similar_pairs
 
-__all__ = ["HashNet"]
+__all__ = ["HashNet", "check_continuation", "continuation"]
 
 
 @register("hashnet")
 class HashNet(Loss):
     r"""The likelihood of pairwise similarities, learned by continuation.
 
-    With :math:`h = \tanh(\beta z)` of outputs :math:`z`, and :math:`s_{ij} = 1` for images of
-    one class, 0 otherwise, the loss is the mean over all pairs of the batch of
+    With :math:`h = \tanh(\beta z)` of outputs :math:`z`, and :math:`s_{ij} = 1` for images that
+    share a label, 0 otherwise, the loss is the mean over all pairs of the batch of
 
     .. math:: w_{ij} (\log(1 + e^{a \langle h_i, h_j \rangle}) - a s_{ij} \langle h_i, h_j \rangle)
 
@@ -53,16 +56,13 @@ class HashNet(Loss):
         super().__init__()
         if a is not None and not 0 < a < float("inf"):
             raise ParameterError(f"a: expected a number > 0, got {a}")
-        if not 0 <= growth < float("inf"):
-            raise ParameterError(f"growth: expected a number >= 0, got {growth}")
-        if not isinstance(period, int) or period < 1:
-            raise ParameterError(f"period: expected an int >= 1, got {period!r}")
-        self.a, self.growth, self.period = a, growth, period
+        self.a = a
+        self.growth, self.period = check_continuation(growth, period)
         self.start_step(0)
 
     def start_step(self, step: int) -> None:
         """Set beta, a function of the step rounded down to whole periods."""
-        self.beta = (1 + self.growth * (step - step % self.period)) ** 0.5
+        self.beta = continuation(step, self.growth, self.period)
 
     def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the mean over similar pairs, plus that over dissimilar; 0 for a sort without."""
@@ -70,9 +70,23 @@ class HashNet(Loss):
         i, j = torch.triu_indices(len(outputs), len(outputs), 1, device=outputs.device)
         codes = torch.tanh(self.beta * outputs)
         theta = (10 / self.bits if self.a is None else self.a) * (codes @ codes.T)[i, j]
-        similar = targets[i] == targets[j]
+        similar = similar_pairs(targets)[i, j]
         count = similar.sum()
         # softplus(t) - t is softplus(-t).
         near = torch.where(similar, functional.softplus(-theta), 0).sum() / count.clamp(min=1)
         far = torch.where(similar, 0, functional.softplus(theta)).sum()
         return near + far / (len(theta) - count).clamp(min=1)
+
+
+def continuation(step: int, growth: float, period: int) -> float:
+    """Return the slope of tanh before a step: sqrt(1 + growth * step), renewed every `period`."""
+    return math.sqrt(1 + growth * (step - step % period))
+
+
+def check_continuation(growth: float, period: int) -> tuple[float, int]:
+    """Return both, or raise."""
+    if not 0 <= growth < float("inf"):
+        raise ParameterError(f"growth: expected a number >= 0, got {growth}")
+    if not isinstance(period, int) or period < 1:
+        raise ParameterError(f"period: expected an int >= 1, got {period!r}")
+    return growth, period

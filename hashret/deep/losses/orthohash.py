@@ -22,6 +22,9 @@ class OrthoHash(Loss):
 
     .. math:: s (\cos(v, c_j) - m [j = y])
 
+    Where images may have several labels, each of them bears the margin and an equal share of
+    the probability that is asked for, as in the authors' code.
+
     Parameters
     ----------
     scale : float
@@ -65,5 +68,8 @@ class OrthoHash(Loss):
         """Return the mean over the batch."""
         centres = functional.normalize(self.targets.to(outputs.dtype))
         cosines = functional.normalize(outputs) @ centres.T
-        own = functional.one_hot(targets, self.classes).to(cosines.dtype)
-        return functional.cross_entropy(self.scale * (cosines - self.margin * own), targets)
+        if targets.ndim == 1:
+            targets = functional.one_hot(targets, self.classes)
+        own = targets.to(cosines)
+        logits = self.scale * (cosines - self.margin * own)
+        return functional.cross_entropy(logits, own / own.sum(1, keepdim=True))

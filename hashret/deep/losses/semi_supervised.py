@@ -1,0 +1,121 @@
+"""Semi-supervised hashing: labels where there are some, and all images without them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...errors import ParameterError
+from .base import Loss, register
+from .labels import has_label
+from .wrapper import Wrapper, as_loss, check_weight
+
+__all__ = ["SemiSupervised"]
+
+
+@register("semi-supervised")
+class SemiSupervised(Wrapper):
+    """A loss of the images with labels, plus one of all images without them.
+
+    Parameters
+    ----------
+    loss : Loss, str or dict
+        Learns from the labels, and sees only images that have one, all their views; or its
+        name.
+    unsupervised : Loss, str or dict
+        Learns from the images alone, all of them.
+    weight : float
+        Of the latter.
+    share : float
+        Where fewer images than that have labels, they are repeated until they are this
+        share of an epoch, which has as many draws as there are images; others that find
+        no place in it may in the next.
+
+    Notes
+    -----
+    The sum of a term of labelled pairs and one of all images is that of Wang, Kumar and
+    Chang (Semi-supervised hashing for large-scale search, TPAMI 2012), which takes the
+    bits' variance in place of a contrast.
+
+    Examples
+    --------
+    >>> loss = SemiSupervised("dsh", weight=0.1)
+    >>> labels = loss.prepare(torch.tensor([0, 1] + [-1] * 98))
+    >>> (labels[loss.epoch_order(labels)] >= 0).sum()
+    tensor(50)
+    """
+
+    def __init__(
+        self,
+        loss: Loss | str | dict[str, Any],
+        unsupervised: Loss | str | dict[str, Any] = "cibhash",
+        weight: float = 1.0,
+        share: float = 0.5,
+    ) -> None:
+        super().__init__(loss)
+        self.unsupervised = as_loss(unsupervised)
+        if self.loss.target != "labels" or self.loss.unlabelled or self.loss.views != 1:
+            raise ParameterError(
+                f"loss: expected one of labels and a single view, got {self.loss.name!r}"
+            )
+        if self.unsupervised.target != "nothing" or self.unsupervised.batch_norm:
+            raise ParameterError(
+                "unsupervised: expected a loss that learns from images alone, "
+                f"got {self.unsupervised.name!r}"
+            )
+        if not 0 < share <= 1:
+            raise ParameterError(f"share: expected more than 0, at most 1, got {share}")
+        self.weight, self.share = check_weight("weight", weight), share
+        self.views = self.unsupervised.views
+        self.strong_views = self.unsupervised.strong_views
+        self.unlabelled = True
+
+    def setup(self, bits: int, classes: int) -> None:
+        """Prepare both losses, whose outputs must be bits."""
+        super().setup(bits, classes)
+        self.unsupervised.setup(bits, 0)
+        if self.loss.outputs != bits:
+            raise ParameterError(f"loss: the outputs of {self.loss.name!r} are no bits")
+
+    def start_step(self, step: int) -> None:
+        """Tell both losses."""
+        super().start_step(step)
+        self.unsupervised.start_step(step)
+
+    def prepare(self, targets: Tensor) -> Tensor:
+        """Return what the loss within makes of the labels; -1 or NaN where there are none."""
+        known = has_label(targets)
+        made = self.loss.prepare(targets[known])
+        missing = math.nan if made.is_floating_point() else -1
+        prepared = made.new_full((len(targets), *made.shape[1:]), missing)
+        prepared[known] = made
+        return prepared
+
+    def epoch_order(self, targets: Tensor) -> Tensor:
+        """Return rows of which at least `share` have labels."""
+        known = _known(targets)
+        labelled, others = known.nonzero()[:, 0], (~known).nonzero()[:, 0]
+        count = max(len(labelled), round(self.share * len(targets)))
+        rounds = [
+            labelled[self.loss.epoch_order(targets[labelled])]
+            for _ in range(-(-count // len(labelled)))
+        ]
+        some = others[torch.randperm(len(others))][: len(targets) - count]
+        rows = torch.cat([torch.cat(rounds)[:count], some])
+        return rows[torch.randperm(len(rows))]
+
+    def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Return the sum; without two labelled rows in the batch, the second term alone."""
+        value: Tensor = self.unsupervised(outputs, outputs.new_empty(len(outputs), 0))
+        value = self.weight * value
+        known = _known(targets)
+        if known.sum() >= 2:
+            value = value + self.loss(outputs[known], targets[known])
+        return value
+
+
+def _known(prepared: Tensor) -> Tensor:
+    return prepared >= 0 if prepared.ndim == 1 else ~prepared[:, 0].isnan()
