@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .balanced import Balanced
 from .base import Loss, loss_names, make_loss, register
+from .bgan import BGAN
 from .bihalf import BiHalf
 from .cibhash import CIBHash
 from .classifier import Classifier
@@ -25,6 +26,7 @@ from .self_distilled import SelfDistilled
 from .semi_supervised import SemiSupervised
 
 __all__ = [
+    "BGAN",
     "CNNH",
     "CSQ",
     "DPN",
