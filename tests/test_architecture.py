@@ -28,7 +28,7 @@ DOORS: dict[str, set[str]] = {
     "features": {"codes", "errors"},
     "encoders": {"codes", "errors", "features"},
     "evaluation": {"codes", "errors", "datasets"},
-    "deep": {"codes", "errors", "evaluation"},
+    "deep": {"", "codes", "errors", "evaluation"},
     "experiments": {
         "",
         "codes",

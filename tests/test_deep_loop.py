@@ -11,7 +11,8 @@ pytest.importorskip("safetensors", reason="needs the extra 'torch'")
 from hashret.deep import DeepHasher  # noqa: E402
 from hashret.deep.losses import Loss  # noqa: E402
 from hashret.deep.networks import HashModel  # noqa: E402
-from hashret.deep.training import Settings, train  # noqa: E402
+from hashret.deep.settings import Settings  # noqa: E402
+from hashret.deep.training import train  # noqa: E402
 from hashret.errors import CodeError, DTypeError, ParameterError, ShapeError  # noqa: E402
 
 N = 12

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,13 +12,17 @@ import torch
 from torch import Tensor, nn
 
 from ..codes import Codes, check_bits, pack
-from ..errors import DTypeError, FormatError, HashretError, ParameterError, ShapeError
-from .inputs import as_inputs, as_targets, without_unlabelled
+from ..errors import FormatError, HashretError, ParameterError, ShapeError
+from .card import as_json, make_card
+from .encoding import encode
+from .inputs import as_inputs, as_labels, as_targets, without_unlabelled
 from .losses import Loss, make_loss
 from .networks import HashModel, make_network
 from .progress import Report, reporter
+from .settings import Settings, whole
 from .storage import digest, read_tensors, write_tensors
-from .training import Settings, train
+from .training import train
+from .validation import HeldOut
 
 __all__ = ["DeepHasher"]
 
@@ -58,6 +61,12 @@ class DeepHasher:
         Move each training image by up to so many pixels.
     ema : float, optional
         Decay of a moving average of the weights, which is then what is kept.
+    validation : float
+        Share of the labelled images that is held out from training. Each epoch is scored by
+        the mean average precision of looking for each of these among the others, and the
+        weights of the best epoch are kept. 0 holds out none and keeps the last epoch's.
+    patience : int, optional
+        Stop after so many epochs without a better score.
     device : str
         "auto" is the GPU if torch finds one, else the CPU; or a device as torch names it.
     precision : {"auto", "float32", "bfloat16"}
@@ -76,6 +85,12 @@ class DeepHasher:
         The distinct labels, sorted; empty if the loss learns without labels.
     input_shape_ : tuple of int
         Height, width and channels of the images, or length of the vectors.
+    history_ : list of dict
+        A row for every epoch: epoch, loss and bit_balance (means over its steps),
+        learning_rate (its last), validation_map (with `validation`), seconds.
+    card_ : dict
+        What the encoder was made from and how well it did: data, training, scores, versions.
+        :meth:`save` keeps it in the file; put in what else should be known.
 
     Examples
     --------
@@ -110,6 +125,8 @@ class DeepHasher:
         flip: bool = True,
         shift: int = 2,
         ema: float | None = None,
+        validation: float = 0.0,
+        patience: int | None = None,
         device: str = "auto",
         precision: str = "auto",
         random_state: int | None = None,
@@ -126,6 +143,8 @@ class DeepHasher:
         self.flip = flip
         self.shift = shift
         self.ema = ema
+        self.validation = validation
+        self.patience = patience
         self.device = device
         self.precision = precision
         self.random_state = random_state
@@ -138,6 +157,7 @@ class DeepHasher:
         *,
         features: npt.ArrayLike | None = None,
         checkpoint: str | Path | None = None,
+        log: str | Path | None = None,
     ) -> Self:
         """Train on images and what the loss learns from.
 
@@ -157,6 +177,9 @@ class DeepHasher:
         checkpoint : path, optional
             A file to write after every epoch. If it exists, training goes on from there
             and gives the same weights, bit for bit; give a `random_state` with it.
+        log : path, optional
+            A file that gets the rows of `history_`, a line of JSON after every epoch. What
+            it held before is replaced.
 
         Raises
         ------
@@ -166,18 +189,20 @@ class DeepHasher:
         CodeError
             If a vector or a feature holds NaN or infinity.
         TrainingError
-            If the loss becomes NaN or infinite; names epoch and step.
+            If outputs, loss or weights become NaN or infinite; names epoch and step. The
+            checkpoint stays as it was after the last good epoch.
         """
         inputs = as_inputs(images)
         if features is None and inputs.ndim == 2:
             features = inputs.numpy()
         loss = copy.deepcopy(self.loss) if isinstance(self.loss, Loss) else make_loss(self.loss)
         classes, targets = as_targets(loss, labels, features, len(inputs))
-        inputs, targets = without_unlabelled(loss, inputs, targets)
         device = _find_device(self.device)
         settings = self._settings(device)
         if checkpoint is not None and self.random_state is None:
             raise ParameterError("random_state: a run with a checkpoint needs a seed, got None")
+        held_out, inputs, targets = self._hold_out(inputs, targets, labels, settings)
+        inputs, targets = without_unlabelled(loss, inputs, targets)
         shape = tuple(inputs.shape[1:])
         devices = [device] if device.type == "cuda" else []
         with (
@@ -188,18 +213,22 @@ class DeepHasher:
             torch.manual_seed(settings.seed)
             model = self._build(loss, shape, len(classes))
             model.standardise(inputs)
-            model = _place(model, device)
-            trained = train(
-                model,
+            run = train(
+                _place(model, device),
                 loss.to(device),
                 inputs,
                 targets,
                 settings,
                 report,
                 None if checkpoint is None else Path(checkpoint),
+                None if log is None else Path(log),
+                held_out,
             )
         self.classes_, self.input_shape_ = classes, shape
-        self._model, self._loss = trained.eval(), loss.eval()
+        self.history_ = run.history
+        held = 0 if held_out is None else len(held_out)
+        self.card_ = make_card(run, settings, len(inputs), held, len(classes), device.type)
+        self._model, self._loss = run.finish().eval(), loss.eval()
         return self
 
     def project(self, images: npt.ArrayLike, *, batch_size: int = 1024) -> npt.NDArray[np.float32]:
@@ -225,14 +254,7 @@ class DeepHasher:
                 f"images: expected {form} {self.input_shape_} as in fit, "
                 f"got {tuple(inputs.shape[1:])}"
             )
-        batch_size = _whole("batch_size", batch_size, 1)
-        device = next(model.parameters()).device
-        margins = [torch.empty(0, self.bits)]
-        with torch.inference_mode():
-            for batch in torch.split(inputs, batch_size):
-                if len(batch):
-                    margins.append(loss.margins(model(batch.to(device))).float().cpu())
-        return torch.cat(margins).numpy()
+        return encode(model, loss, inputs, whole("batch_size", batch_size, 1)).numpy()
 
     def transform(self, images: npt.ArrayLike, *, batch_size: int = 1024) -> Codes:
         """Return the packed codes of images, uint8 of shape (n, ceil(bits / 8))."""
@@ -241,20 +263,22 @@ class DeepHasher:
     @property
     def fingerprint(self) -> str:
         """SHA-256 of weights and configuration: equal fingerprints give equal codes."""
-        model, loss = self._fitted()
-        state = {**_prefixed("model", model), **_prefixed("loss", loss)}
-        return digest(self._header(), *(part for pair in sorted(state.items()) for part in pair))
+        pairs = sorted(self._tensors().items())
+        return digest(self._header(), *(part for pair in pairs for part in pair))
 
     def save(self, path: str | Path) -> None:
         """Write the encoder to one safetensors file, atomically.
 
-        The configuration is JSON in the file's metadata. A network that was given as a
-        module is kept as weights only.
+        The configuration and :attr:`card_` are JSON in the file's metadata. A network that
+        was given as a module is kept as weights only.
+
+        Raises
+        ------
+        ParameterError
+            If the card holds what JSON cannot.
         """
-        model, loss = self._fitted()
-        write_tensors(
-            path, {**_prefixed("model", model), **_prefixed("loss", loss)}, self._header()
-        )
+        tensors = self._tensors()
+        write_tensors(path, tensors, self._header() | {"card": as_json(self.card_)})
 
     @classmethod
     def load(
@@ -287,11 +311,12 @@ class DeepHasher:
                 bits=check_bits(header["bits"]),
                 device=device,
             )
-            shape = tuple(_whole("input_shape", n, 1) for n in header["input_shape"])
+            shape = tuple(whole("input_shape", n, 1) for n in header["input_shape"])
             if len(shape) not in (1, 3):
                 raise ShapeError(f"input_shape: expected 1 or 3 numbers, got {shape}")
             hasher.input_shape_ = shape
             hasher.classes_ = np.asarray(header["classes"])
+            hasher.card_ = as_json(header.get("card", {}))
             # On the meta device a hostile header allocates nothing.
             with torch.device("meta"):
                 model = hasher._build(loss, shape, len(hasher.classes_))
@@ -315,31 +340,47 @@ class DeepHasher:
         return HashModel(network, shape, loss.outputs, loss.batch_norm)
 
     def _settings(self, device: torch.device) -> Settings:
-        if self.ema is not None and not 0 < self.ema < 1:
-            raise ParameterError(f"ema: expected a number between 0 and 1, got {self.ema}")
         if self.precision not in ("auto", "float32", "bfloat16"):
             raise ParameterError(
                 f"precision: expected 'auto', 'float32' or 'bfloat16', got {self.precision!r}"
             )
         on_gpu = device.type == "cuda" and torch.cuda.is_bf16_supported()
-        seed = self.random_state
         return Settings(
-            epochs=_whole("epochs", self.epochs, 1),
-            batch_size=_whole("batch_size", self.batch_size, 2),
-            learning_rate=_positive("learning_rate", self.learning_rate),
-            head_rate=_positive("head_rate", self.head_rate),
-            weight_decay=_positive("weight_decay", self.weight_decay, zero=True),
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            head_rate=self.head_rate,
+            weight_decay=self.weight_decay,
             flip=bool(self.flip),
-            shift=_whole("shift", self.shift, 0),
+            shift=self.shift,
             ema=self.ema,
             bfloat16=self.precision == "bfloat16" or (self.precision == "auto" and on_gpu),
-            seed=torch.seed() if seed is None else _whole("random_state", seed, 0),
+            seed=torch.seed() if self.random_state is None else self.random_state,
+            validation=self.validation,
+            patience=self.patience,
         )
+
+    def _hold_out(
+        self, inputs: Tensor, targets: Tensor, labels: npt.ArrayLike | None, settings: Settings
+    ) -> tuple[HeldOut | None, Tensor, Tensor]:
+        """Return what scores the epochs, and inputs and targets less that."""
+        if not settings.validation:
+            return None, inputs, targets
+        if labels is None:
+            raise ParameterError("labels: validation scores held-out images by them, got None")
+        _, truth = as_labels(labels, len(inputs))
+        held_out, rest = HeldOut.draw(inputs, truth, settings.validation, settings.seed)
+        return held_out, inputs[rest], targets[rest]
 
     def _fitted(self) -> tuple[nn.Module, Loss]:
         if not hasattr(self, "_model"):
             raise ParameterError("DeepHasher: not fitted yet, call fit or load first")
         return self._model, self._loss
+
+    def _tensors(self) -> dict[str, Tensor]:
+        model, loss = self._fitted()
+        states = {"model": model.state_dict(), "loss": loss.state_dict()}
+        return {f"{name}.{k}": v for name, state in states.items() for k, v in state.items()}
 
     def _header(self) -> dict[str, Any]:
         _, loss = self._fitted()
@@ -370,23 +411,3 @@ def _place(model: HashModel, device: torch.device) -> HashModel:
     # Channels-last convolutions took two thirds of the time on a CPU.
     placed: HashModel = model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return placed
-
-
-def _whole(name: str, value: Any, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise DTypeError(f"{name}: expected an int, got {type(value).__name__}")
-    if value < least:
-        raise ParameterError(f"{name}: expected at least {least}, got {value}")
-    return int(value)
-
-
-def _positive(name: str, value: Any, zero: bool = False) -> float:
-    if not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise ParameterError(f"{name}: expected a finite number, got {value!r}")
-    if value < 0 or (value == 0 and not zero):
-        raise ParameterError(f"{name}: expected a number {'>=' if zero else '>'} 0, got {value}")
-    return float(value)
-
-
-def _prefixed(name: str, module: nn.Module) -> dict[str, Tensor]:
-    return {f"{name}.{key}": value for key, value in module.state_dict().items()}

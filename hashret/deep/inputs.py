@@ -13,7 +13,7 @@ from ..errors import CodeError, DTypeError, ParameterError, ShapeError
 from .losses import Loss
 from .losses.labels import has_label
 
-__all__ = ["as_images", "as_inputs", "as_targets", "as_vectors", "without_unlabelled"]
+__all__ = ["as_images", "as_inputs", "as_labels", "as_targets", "as_vectors", "without_unlabelled"]
 
 
 def as_inputs(images: npt.ArrayLike) -> Tensor:
@@ -43,7 +43,7 @@ def as_images(images: npt.ArrayLike) -> Tensor:
     return torch.from_numpy(np.require(array, requirements=["C", "W"]))
 
 
-def _as_labels(labels: npt.ArrayLike, count: int) -> tuple[npt.NDArray[Any], Tensor]:
+def as_labels(labels: npt.ArrayLike, count: int) -> tuple[npt.NDArray[Any], Tensor]:
     """Return the distinct labels, and for each image the number of its own, or -1."""
     array = np.asarray(labels)
     if array.ndim == 2 and array.shape[1] > 1:
@@ -121,7 +121,7 @@ def as_targets(
     if loss.target == "labels":
         if labels is None:
             raise ParameterError("labels: the loss learns from the classes of images, got None")
-        return _as_labels(labels, count)
+        return as_labels(labels, count)
     if count < 2:
         raise ParameterError(f"images: expected at least two, got {count}")
     if loss.target == "nothing":

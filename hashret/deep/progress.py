@@ -26,6 +26,8 @@ class Progress:
         1 if every bit is set in half of the batch, 0 if every bit is constant.
     seconds_left : float
         Estimated from the steps of this run.
+    validation_map : float or None
+        Mean average precision on the held-out images after the last epoch that is done.
     """
 
     epoch: int
@@ -35,6 +37,7 @@ class Progress:
     loss: float
     bit_balance: float
     seconds_left: float
+    validation_map: float | None = None
 
 
 Report = Callable[[Progress], None]
@@ -69,13 +72,15 @@ def _bar() -> Iterator[Report]:
         TextColumn("training"),
         BarColumn(),
         TextColumn("epoch {task.fields[epoch]}  loss {task.fields[loss]:.3f}"),
-        TextColumn("bit balance {task.fields[balance]:.2f}  {task.fields[left]} left"),
+        TextColumn("bit balance {task.fields[balance]:.2f}{task.fields[score]}"),
+        TextColumn("{task.fields[left]} left"),
     ]
     with Bar(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("", total=None, epoch="-", loss=0.0, balance=0.0, left="?")
+        task = bar.add_task("", total=None, epoch="-", loss=0.0, balance=0.0, score="", left="?")
 
         def report(now: Progress) -> None:
             minutes, seconds = divmod(round(now.seconds_left), 60)
+            score = now.validation_map
             bar.update(
                 task,
                 total=now.epochs * now.steps,
@@ -83,6 +88,7 @@ def _bar() -> Iterator[Report]:
                 epoch=f"{now.epoch}/{now.epochs}",
                 loss=now.loss,
                 balance=now.bit_balance,
+                score="" if score is None else f"  held-out mAP {score:.3f}",
                 left=f"{minutes}:{seconds:02d}",
             )
 

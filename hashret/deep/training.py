@@ -6,124 +6,111 @@ import copy
 import math
 import time
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..errors import FormatError, ParameterError, TrainingError
+from ..errors import TrainingError
 from .augment import augment
+from .checkpoint import Journal, Row, Run
 from .losses import Loss
 from .networks import HashModel
 from .progress import Progress, Report
-from .storage import digest, read_tensors, write_tensors
+from .settings import Settings
+from .storage import digest
+from .validation import HeldOut
 
-__all__ = ["Settings", "one_cycle", "train"]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to train; see :class:`~hashret.deep.hasher.DeepHasher` for the meanings."""
-
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    head_rate: float
-    weight_decay: float
-    flip: bool
-    shift: int
-    ema: float | None
-    bfloat16: bool
-    seed: int
+__all__ = ["one_cycle", "train"]
 
 
 def train(
     model: HashModel,
     loss: Loss,
-    images: Tensor,
+    inputs: Tensor,
     targets: Tensor,
     settings: Settings,
     report: Report,
     checkpoint: Path | None = None,
-) -> HashModel:
+    log: Path | None = None,
+    held_out: HeldOut | None = None,
+) -> Run:
     """Train `model` and `loss` in place, on the device where they are.
 
     Parameters
     ----------
     model : HashModel
-    images : Tensor of uint8, shape (n, height, width, channels)
+    inputs : Tensor
+        Images, uint8 (n, height, width, channels), or vectors, float32 (n, d).
     targets : Tensor, shape (n, ...)
         What the loss learns from; see :class:`~hashret.deep.losses.Loss`. Both on the CPU.
     checkpoint : Path, optional
         A file written after every epoch. If it exists, training goes on from it and
         ends with the very weights that an uninterrupted run has.
+    log : Path, optional
+        A file that gets a line of JSON after every epoch.
+    held_out : HeldOut, optional
+        Scores every epoch; the best one's weights are kept, and patience counts from it.
 
     Returns
     -------
-    model : HashModel
-        `model`, or the moving average of its weights if the settings ask for one.
+    run : Run
+        Whose :meth:`~hashret.deep.checkpoint.Run.finish` gives the model to encode with.
 
     Raises
     ------
     TrainingError
-        If the loss becomes NaN or infinite; the step that made it so is not taken.
+        If an output, the loss or a weight becomes NaN or infinite; the checkpoint stays as
+        it was after the last good epoch.
     ParameterError
         If the checkpoint was made with other data, settings or networks.
     """
     device = next(model.parameters()).device
-    identity = _identity(images, targets, settings, loss, model)
+    identity = _identity(inputs, targets, settings, loss, model, held_out)
     targets = loss.prepare(targets)
-    optimizer = torch.optim.AdamW(
-        [
-            {"params": [*model.network.parameters()], "share": 1.0},
-            {
-                "params": [*model.head.parameters(), *loss.parameters()],
-                "share": settings.head_rate,
-            },
-        ],
-        lr=settings.learning_rate,
-        weight_decay=settings.weight_decay,
-        fused=True,
-    )
     average = copy.deepcopy(model) if settings.ema else None
-    run = _Run(model, loss, optimizer, average, identity)
-    first = run.restore(checkpoint) if checkpoint and checkpoint.exists() else 0
+    run = Run(model, loss, _optimizer(model, loss, settings), average, identity)
+    if checkpoint and checkpoint.exists():
+        run.restore(checkpoint)
+    journal = Journal(log, run.history)
 
     # A last, smaller batch would weigh its images more, and batch normalisation fails on one.
-    steps = max(1, len(images) // settings.batch_size)
+    steps = max(1, len(inputs) // settings.batch_size)
     model.train()
     loss.train()
-    began = time.monotonic()
-    for epoch in range(first, settings.epochs):
+    first, began = run.epochs_done, time.monotonic()
+    while run.epochs_done < settings.epochs and not run.tired(settings.patience):
+        epoch, started = run.epochs_done, time.monotonic()
         order = loss.epoch_order(targets)
+        seen: list[tuple[float, float]] = []
         for step in range(steps):
             done = epoch * steps + step
             rate = settings.learning_rate * one_cycle(done / (settings.epochs * steps))
-            for group in optimizer.param_groups:
+            for group in run.optimizer.param_groups:
                 group["lr"] = rate * group["share"]
             loss.start_step(done)
 
             rows = order[step * settings.batch_size :][: settings.batch_size].repeat(loss.views)
             strong = len(rows) // loss.views * loss.strong_views
-            views = augment(images[rows].to(device), settings.flip, settings.shift, strong)
+            views = augment(inputs[rows].to(device), settings.flip, settings.shift, strong)
             with _precision(device, settings.bfloat16):
                 outputs = model(views)
             # Distances of pairs cancel: the loss is always computed in float32.
             outputs = outputs.float()
             value = loss(outputs, targets[rows].to(device))
-            if not math.isfinite(value.item()):
-                raise TrainingError(
-                    f"loss: {value.item()} in epoch {epoch + 1}, step {step + 1} of {steps}; "
-                    f"a smaller learning rate than {settings.learning_rate} may help"
-                )
-            optimizer.zero_grad(set_to_none=True)
+            _check_finite(value, outputs, f"epoch {epoch + 1}, step {step + 1} of {steps}")
+            run.optimizer.zero_grad(set_to_none=True)
             value.backward()
-            optimizer.step()
+            run.optimizer.step()
             if average is not None and settings.ema:
                 _follow(average, model, settings.ema, done)
+            seen.append((value.item(), _bit_balance(loss.margins(outputs.detach()))))
 
+            if step + 1 == steps:
+                run.check()
+                run.close_epoch(_row(run, seen, rate, started, held_out))
             spent = time.monotonic() - began
             share = (done + 1 - first * steps) / ((settings.epochs - first) * steps)
             report(
@@ -132,14 +119,58 @@ def train(
                     epochs=settings.epochs,
                     step=step + 1,
                     steps=steps,
-                    loss=value.item(),
-                    bit_balance=_bit_balance(loss.margins(outputs.detach())),
+                    loss=seen[-1][0],
+                    bit_balance=seen[-1][1],
                     seconds_left=spent / share - spent,
+                    validation_map=run.history[-1].get("validation_map") if run.history else None,
                 )
             )
         if checkpoint:
-            run.write(checkpoint, epoch + 1)
-    return model if average is None else average
+            run.write(checkpoint)
+        journal.add(run.history[-1])
+    return run
+
+
+def _optimizer(model: HashModel, loss: Loss, settings: Settings) -> torch.optim.Optimizer:
+    head = [*model.head.parameters(), *loss.parameters()]
+    return torch.optim.AdamW(
+        [
+            {"params": [*model.network.parameters()], "share": 1.0},
+            {"params": head, "share": settings.head_rate},
+        ],
+        lr=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        fused=True,
+    )
+
+
+def _check_finite(value: Tensor, outputs: Tensor, where: str) -> None:
+    """Raise before the step is taken; one reading, as each waits for a GPU."""
+    found, total = torch.stack([value.detach(), outputs.detach().sum()]).tolist()
+    if not math.isfinite(found):
+        raise TrainingError(f"loss: {found} in {where}; a smaller learning rate may help")
+    if not math.isfinite(total):
+        raise TrainingError(f"outputs: NaN or infinity in {where}; is the network finite?")
+
+
+def _row(
+    run: Run,
+    seen: list[tuple[float, float]],
+    rate: float,
+    started: float,
+    held_out: HeldOut | None,
+) -> Row:
+    """Return what is known of an epoch: means over its steps, the last rate, the score."""
+    losses, balances = zip(*seen, strict=True)
+    row = {
+        "epoch": run.epochs_done + 1,
+        "loss": math.fsum(losses) / len(seen),
+        "bit_balance": math.fsum(balances) / len(seen),
+        "learning_rate": rate,
+    }
+    if held_out is not None:
+        row["validation_map"] = held_out.score(run.kept, run.loss)
+    return row | {"seconds": round(time.monotonic() - started, 3)}
 
 
 def one_cycle(done: float, warm_up: float = 0.25) -> float:
@@ -180,73 +211,14 @@ def _bit_balance(margins: Tensor) -> float:
 
 
 def _identity(
-    images: Tensor, targets: Tensor, settings: Settings, loss: Loss, model: nn.Module
+    inputs: Tensor,
+    targets: Tensor,
+    settings: Settings,
+    loss: Loss,
+    model: nn.Module,
+    held_out: HeldOut | None,
 ) -> str:
     """Return a digest of all that decides the result, taken before the first step."""
+    held = [] if held_out is None else [held_out.inputs, held_out.targets]
     weights = list(model.state_dict().values())
-    return digest(images, targets, asdict(settings), loss.name, loss.options(), *weights)
-
-
-@dataclass
-class _Run:
-    """The state that a checkpoint holds, beside the epoch."""
-
-    model: nn.Module
-    loss: Loss
-    optimizer: torch.optim.Optimizer
-    average: nn.Module | None
-    identity: str
-
-    def modules(self) -> dict[str, nn.Module]:
-        found = {"model": self.model, "loss": self.loss, "average": self.average}
-        return {name: module for name, module in found.items() if module is not None}
-
-    def write(self, path: Path, epoch: int) -> None:
-        """Write all that the next epoch depends on."""
-        tensors = {"rng.cpu": torch.get_rng_state()}
-        if torch.cuda.is_available():
-            tensors["rng.cuda"] = torch.cuda.get_rng_state()
-        for name, module in self.modules().items():
-            tensors |= {f"{name}.{key}": value for key, value in module.state_dict().items()}
-        for number, state in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{number}.{key}": value for key, value in state.items()}
-        header = {"kind": "checkpoint", "epoch": epoch, "identity": self.identity}
-        write_tensors(path, tensors, header)
-
-    def restore(self, path: Path) -> int:
-        """Return the number of epochs that are done, everything being as it was then."""
-        tensors, header = read_tensors(path, "checkpoint")
-        if header.get("identity") != self.identity:
-            raise ParameterError(
-                f"checkpoint: {path} was made with other images, targets, settings or network; "
-                "remove it, or name another file"
-            )
-        try:
-            for name, module in self.modules().items():
-                module.load_state_dict(_under(tensors, name))
-            self._restore_optimizer(_under(tensors, "optimizer"))
-            torch.set_rng_state(tensors["rng.cpu"])
-            if "rng.cuda" in tensors and torch.cuda.is_available():
-                torch.cuda.set_rng_state(tensors["rng.cuda"])
-            return int(header["epoch"])
-        except (LookupError, ValueError, RuntimeError) as error:
-            raise FormatError(f"{path}: an incomplete checkpoint: {error}") from error
-
-    def _restore_optimizer(self, tensors: dict[str, Tensor]) -> None:
-        groups = self.optimizer.param_groups
-        parameters = [parameter for group in groups for parameter in group["params"]]
-        states: dict[int, dict[str, Tensor]] = {}
-        for key, value in tensors.items():
-            number, name = key.split(".")
-            like = parameters[int(number)]
-            # The fused step walks raw memory: moments must be laid out as their weights.
-            if value.shape == like.shape:
-                value = torch.empty_like(like, requires_grad=False).copy_(value)
-            states.setdefault(int(number), {})[name] = value
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": states, "param_groups": groups})
-
-
-def _under(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
-    prefix = name + "."
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+    return digest(inputs, targets, *held, asdict(settings), loss.name, loss.options(), *weights)
