@@ -25,6 +25,7 @@ typedef struct {
   size_t k, size, capacity;
   size_t below; /* taken rows nearer than limit: fewer than k */
   uint32_t limit;
+  bool bounded; /* limit began as a guess */
 } hr_topk;
 
 /* Returns false when out of memory. k is at least 1; at most `rows` rows will
@@ -36,9 +37,18 @@ static inline bool hr_topk_open(hr_topk *top, size_t k, size_t rows, uint32_t fa
   top->capacity = k + (k < 256 ? 256 : k);
   if (top->capacity > rows) top->capacity = rows ? rows : 1;
   top->limit = farthest + 1;
+  top->bounded = false;
   top->near = hr_alloc(top->capacity, sizeof *top->near);
   top->counts = hr_alloc_zero((size_t)farthest + 2, sizeof *top->counts);
   return top->near && top->counts;
+}
+
+/* Forgets all rows; `limit` is farthest + 1. */
+static inline void hr_topk_restart(hr_topk *top, uint32_t limit) {
+  top->size = top->below = 0;
+  top->limit = limit;
+  top->bounded = false;
+  memset(top->counts, 0, ((size_t)limit + 1) * sizeof *top->counts);
 }
 
 static inline void hr_topk_close(hr_topk *top) {
@@ -49,14 +59,13 @@ static inline void hr_topk_close(hr_topk *top) {
 /* Drops what is no longer among the k nearest. */
 static inline void hr_topk_compact(hr_topk *top) {
   size_t kept = 0, equals = top->k - top->below;
+  /* Without branches: which rows stay cannot be predicted. */
   for (size_t i = 0; i < top->size; i++) {
     hr_near near = top->near[i];
-    if (near.distance > top->limit) continue;
-    if (near.distance == top->limit) {
-      if (!equals) continue;
-      equals--;
-    }
-    top->near[kept++] = near;
+    bool equal = near.distance == top->limit && equals;
+    top->near[kept] = near;
+    equals -= equal;
+    kept += equal | (near.distance < top->limit);
   }
   top->size = kept;
 }

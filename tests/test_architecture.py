@@ -71,7 +71,7 @@ INCLUDES: list[tuple[str, set[str]]] = [
     (r"hashret\.h", set()),
     (
         r"(scan|mih|lsh|rows|select|distances)\.[ch]",
-        {"hashret.h", "kernels.h", "dispatch.h", "select.h", "memory.h"}
+        {"hashret.h", "kernels.h", "dispatch.h", "select.h", "memory.h", "count.h"}
         | {"rows.h", "scan.h", "mih.h", "lsh.h"},
     ),
 ]

@@ -163,3 +163,23 @@ def test_a_k_that_fills_the_hit_buffer_many_times(isa, rng, count):
     expected = oracle.search(queries, codes, np.arange(40_000), 3000)
     np.testing.assert_array_equal(found[0], expected[0])
     np.testing.assert_array_equal(found[1], expected[1])
+
+
+@pytest.mark.parametrize("crowded", [0, 15, 25, 200])
+@pytest.mark.parametrize("bits", [20, 64, 128])
+def test_a_large_k_wherever_the_near_codes_lie(isa, rng, bits, crowded):
+    """A sample of every eighth block sets a ceiling; one that is too low is noticed."""
+    codes = oracle.random_codes(rng, 8 * 8192 + 5, bits)
+    queries = oracle.random_codes(rng, 5, bits)
+    for block in range(crowded):
+        codes[64 * block : 64 * block + 8] = queries[0]
+    index = hashret.Index(bits)
+    index.add(codes)
+    index.remove(np.arange(0, 64 * crowded + 1, 3))
+    for allowed in (None, index.ids[rng.random(len(index)) < 0.5], index.ids[:700]):
+        ids = index.ids if allowed is None else allowed
+        for k in (100, 1000):
+            found = index.search(queries, k, filter=allowed, threads=1)
+            expected = oracle.search(queries, codes[ids], ids, k)
+            np.testing.assert_array_equal(found[0], expected[0])
+            np.testing.assert_array_equal(found[1], expected[1])

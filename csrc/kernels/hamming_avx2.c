@@ -86,7 +86,7 @@ AVX2 HR_INLINE size_t pass_blocks(hr_pass *pass, hr_hit *hits, size_t words, uin
       if (HR_UNLIKELY(half_below(least, limit[q])))
         for (size_t i = 0; i < blocks; i++) count += take_hits(pass, b + i, q, hits + count);
     }
-    if (HR_UNLIKELY(count > HR_HITS - HR_STEP_HITS)) {
+    if (HR_UNLIKELY(count >= HR_ENOUGH_HITS)) {
       b += blocks;
       break;
     }

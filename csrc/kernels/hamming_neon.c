@@ -41,7 +41,7 @@ static size_t take_hits(const hr_pass *pass, size_t b, uint32_t q, hr_hit *hits)
 
 HR_INLINE size_t pass_blocks(hr_pass *pass, hr_hit *hits, size_t words) {
   size_t b = pass->block, count = 0;
-  for (; b < pass->end && count <= HR_HITS - HR_LANES * HR_GROUP; b++) {
+  for (; b < pass->end && count < HR_ENOUGH_HITS; b++) {
     if (pass->allow && !pass->allow[b]) continue;
     const uint64_t *block = pass->blocks + b * words * HR_LANES;
     for (uint32_t q = 0; q < pass->queries; q++) {

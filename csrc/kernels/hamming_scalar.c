@@ -20,7 +20,7 @@ static uint32_t lane_distance(const uint64_t *block, size_t words, const uint64_
 static size_t below_scalar(hr_pass *pass, hr_hit *hits) {
   size_t count = 0;
   for (; pass->block < pass->end; pass->block++) {
-    if (count > HR_HITS - HR_LANES * HR_GROUP) break;
+    if (count >= HR_ENOUGH_HITS) break;
     const uint64_t *block = pass->blocks + pass->block * pass->words * HR_LANES;
     unsigned allowed = pass->allow ? pass->allow[pass->block] : ALL_LANES;
     if (!allowed) continue;

@@ -31,10 +31,12 @@ typedef struct {
   const uint8_t *allow;     /* bit l of byte b: row 8b + l may be a hit; NULL: all may */
 } hr_pass;
 
-/* Room for hits: a pass stops early once fewer than one step's worst case is left. */
+/* A pass stops soon after this many hits, so that limits are renewed; it looks
+ * at HR_STRETCH steps of up to HR_STEP_BLOCKS blocks between two checks. */
+#define HR_ENOUGH_HITS 128
 #define HR_STEP_BLOCKS 4
-#define HR_STEP_HITS (HR_STEP_BLOCKS * HR_LANES * HR_GROUP)
-#define HR_HITS (2 * HR_STEP_HITS)
+#define HR_STRETCH 16
+#define HR_HITS (HR_ENOUGH_HITS + HR_STRETCH * HR_STEP_BLOCKS * HR_LANES * HR_GROUP)
 
 typedef struct {
   const char *name;
