@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from .. import Index, cpu
 from ..codes import Codes
@@ -42,9 +43,10 @@ def measure(run: Run, method: Method, material: Material, steps: Steps) -> Row:
     split = material.split(run.protocol, run.seed, run.features)
     with steps.step(run.title) as advance:
         if isinstance(method, Exact):
+            shape = _unit if method.cosine else np.asarray
             scores, microseconds = exact_scores(
-                split.database_images,
-                split.query_images,
+                shape(split.database_images),
+                shape(split.query_images),
                 split.database_labels,
                 split.query_labels,
                 advance,
@@ -59,6 +61,13 @@ def measure(run: Run, method: Method, material: Material, steps: Steps) -> Row:
         microseconds = float(np.median(time_queries(index, queries)))
     _keep_codes(material.cache / "codes" / f"{run.key}.npz", codes, queries, split)
     return _row(run, scores, query_microseconds=microseconds, **fitted.facts)
+
+
+def _unit(vectors: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Scale vectors to length 1, where Euclidean distance orders by angle."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    scaled: npt.NDArray[Any] = vectors / np.maximum(lengths, 1e-12)
+    return scaled
 
 
 class _Fitted:

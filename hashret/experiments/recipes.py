@@ -17,6 +17,7 @@ from ..errors import ParameterError, import_extra
 __all__ = [
     "BUDGETS",
     "METHODS",
+    "VARIANTS",
     "Classic",
     "Deep",
     "Exact",
@@ -30,9 +31,17 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Exact:
-    """Exact nearest neighbours of the feature vectors: what hashing them can at best reach."""
+    """Exact nearest neighbours of the feature vectors: what hashing them can at best reach.
+
+    Attributes
+    ----------
+    title : str
+    cosine : bool
+        Whether by angle, not by Euclidean distance.
+    """
 
     title: str
+    cosine: bool = False
     supervised = False
     seeded = False
 
@@ -108,7 +117,8 @@ class Deep:
 Method: TypeAlias = Exact | Classic | Deep
 
 METHODS: dict[str, Method] = {
-    "knn": Exact("exact k-NN of the features"),
+    "knn": Exact("Exact k-NN, Euclidean"),
+    "knn-cosine": Exact("Exact k-NN, cosine", cosine=True),
     "lsh-gaussian": Classic(
         "LSH, Gaussian", "RandomProjectionLSH", {"tables": 1, "distribution": "gaussian"}
     ),
@@ -132,6 +142,21 @@ METHODS: dict[str, Method] = {
     "greedyhash-unsupervised": Deep("GreedyHash, unsupervised", "greedyhash-unsupervised"),
     "bihalf": Deep("BiHalf", "bihalf"),
     "cibhash": Deep("CIBHash", "cibhash"),
+}
+
+# Options that go with any method, shown on one: run when they are named, and not with all.
+VARIANTS: dict[str, Method] = {
+    "dsh-tanh": Deep("DSH, tanh continuation", "regularised", {"loss": "dsh", "binarize": "tanh"}),
+    "dsh-sign": Deep("DSH, straight-through", "regularised", {"loss": "dsh", "binarize": "sign"}),
+    "dsh-regularised": Deep(
+        "DSH, balanced and decorrelated",
+        "regularised",
+        {"loss": "dsh", "balance": 1.0, "decorrelation": 1.0},
+    ),
+    "orthohash-self-distilled": Deep(
+        "OrthoHash, self-distilled", "self-distilled", {"loss": "orthohash"}
+    ),
+    "orthohash-ema": Deep("OrthoHash, averaged weights", "orthohash"),
 }
 
 # Images that a network sees in training, views counted. A core trains small-cnn on some 1,250
@@ -165,11 +190,13 @@ _IMAGES = {
 _VECTORS = {"batch_size": 256, "learning_rate": 1e-3, "head_rate": 1.0, "weight_decay": 1e-4}
 
 # By method, data set, network and budget, None for any: what differs from the above, and why.
-TUNED: dict[tuple[str, str | None, str | None, str | None], dict[str, Any]] = {}
+TUNED: dict[tuple[str, str | None, str | None, str | None], dict[str, Any]] = {
+    ("orthohash-ema", None, None, None): {"ema": 0.999},
+}
 
 
 def method_names() -> list[str]:
-    """Return the names of all methods: those of :data:`METHODS`, then losses without an entry."""
+    """Return the names of those of :data:`METHODS`, then of losses without an entry."""
     covered = {entry.loss for entry in METHODS.values() if isinstance(entry, Deep)}
     losses = import_extra("hashret.deep", "torch").loss_names()
     return [*METHODS, *(name for name in losses if name not in covered)]
@@ -189,11 +216,13 @@ def method(name: str) -> Method:
     Classic(title='ITQ', encoder='ITQ', options={})
     """
     key = name.lower()
-    if key in METHODS:
-        return METHODS[key]
+    known = METHODS | VARIANTS
+    if key in known:
+        return known[key]
     names = method_names()
     if key not in names:
-        raise ParameterError(f"methods: expected one of {', '.join(names)}, got {name!r}")
+        words = ", ".join([*names, *VARIANTS])
+        raise ParameterError(f"methods: expected one of {words}, got {name!r}")
     return Deep(key, key)
 
 

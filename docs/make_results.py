@@ -1,0 +1,374 @@
+"""Write docs/results.md and its pictures: ``python docs/make_results.py RESULTS.jsonl [CACHE]``.
+
+CACHE is the folder that ``hashret benchmark`` kept codes in; with it, maps of codes are drawn too.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hashret.datasets.cifar10 import CLASS_NAMES as CIFAR10_CLASSES
+from hashret.datasets.fashion_mnist import CLASS_NAMES as FASHION_CLASSES
+from hashret.evaluation.charts import (
+    Distances,
+    Point,
+    Series,
+    write_code_map,
+    write_distances,
+    write_scores_by_bits,
+    write_scores_by_time,
+)
+from hashret.evaluation.plots import Curve, write_precision_recall
+from hashret.evaluation.protocols import PROTOCOLS, protocol
+from hashret.experiments.ledger import read_rows
+from hashret.experiments.plan import Run
+from hashret.experiments.recipes import method
+from hashret.experiments.scoreboard import Group, group_rows
+
+PAGE, IMAGES = Path("docs/results.md"), Path("docs/images")
+CLASSES = {"fashion-mnist": FASHION_CLASSES, "cifar10": CIFAR10_CLASSES}
+
+# Published figures: protocol, what they are, by bits. Their networks and measures differ.
+ANCHORS: tuple[tuple[str, str, dict[int, float]], ...] = (
+    (
+        "fmnist-full",
+        "QSMIH, two convolutions from scratch, 50 epochs, 11-point mAP@all",
+        {12: 0.842, 24: 0.873, 36: 0.863, 48: 0.860},
+    ),
+    (
+        "cifar10-full",
+        "MIHash, VGG-F pretrained on ImageNet and trained on, mAP@all",
+        {16: 0.922, 24: 0.931, 32: 0.940, 48: 0.942},
+    ),
+    ("cifar10-full", "GreedyHash, AlexNet pretrained and trained on, mAP@all", {48: 0.932}),
+    ("cifar10-59k", "OrthoHash, AlexNet pretrained, best test epoch, mAP@all", {48: 0.824}),
+    ("cifar10-59k", "GreedyHash, likewise", {48: 0.817}),
+    ("cifar10-59k", "HashNet, likewise", {48: 0.807}),
+    ("cifar10-59k", "DSH, likewise", {48: 0.800}),
+    (
+        "cifar10-unsup",
+        "CIBHash, VGG16 pretrained, mAP@1000",
+        {16: 0.590, 32: 0.622, 64: 0.641},
+    ),
+    ("cifar10-unsup", "BiHalf, VGG16 pretrained, mAP@1000", {64: 0.595}),
+    ("cifar10-unsup", "CroVCA on frozen CLIP-B/16, mAP@1000", {30: 0.892}),
+    ("cifar10-unsup", "CIBHash on frozen CLIP-B/16, mAP@1000", {30: 0.816}),
+    ("cifar10-unsup", "BiHalf on frozen CLIP-B/16, mAP@1000", {30: 0.760}),
+)
+
+# Why a method is where it is, by protocol and method.
+REMARKS: dict[tuple[str, str], str] = {
+    ("*", "classifier"): "Its codes have one bit a class, any two of them at distance 2, so that "
+    "all of the database lies within radius 2.",
+}
+
+HEADER = """# Methods beside each other
+
+```sh
+{commands}
+python docs/make_results.py docs/results.jsonl
+```
+
+All methods of a table share data, network, budget of training images, augmentation and evaluation;
+settings that were tuned for one stand in its rows of [results.jsonl](results.jsonl) and in
+`hashret/experiments/recipes.py`. The number of epochs was chosen before, never on the queries.
+
+- **mAP@10 (hits)** divides by the right images among the ten, **(min)** by the ten that could be
+  right; **mAP@all** ranks the whole database. All are expectations over random order of images at
+  equal distance; **bounds** are mAP@all in the worst and the best order.
+- **P@10**: right ones among the first ten. **Recall**: of the R images of the query's class, the
+  share among the first R answers. **P@r2**: right ones within Hamming distance 2, 0 where that ball
+  is empty.
+- **Codes**: distinct ones in the database. **Bucket**: items with the code of a random item.
+  **Checked**: items that our index compares with a query.
+- **Query µs**: median of single queries by code, one thread, the code's computation not included.
+  **Train CPU s** counts all threads; the machine was shared, so neither is exact.
+- `±` is half the 95% interval over seeds; without it there is one seed. Protocols that draw images
+  draw them anew for each seed.
+- **Exact k-NN** of the float features is what hashing them can at best reach without labels; the
+  **plain classifier** predicts a class, which is its code: a supervised hash has to beat it.
+"""
+
+
+def number(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
+def mean(group: Group, name: str) -> str:
+    found = group.over(name)
+    return "-" if found is None else found.text()
+
+
+def average(group: Group, name: str) -> float | None:
+    found = group.over(name)
+    return None if found is None else found.mean
+
+
+def title(group: Group) -> str:
+    return method(group["method"]).title
+
+
+def row_of(group: Group, measure: str) -> str:
+    low, high = (number(average(group, f"map_all_{end}"), ".3f") for end in ("low", "high"))
+    cells = [
+        title(group),
+        number(group["bits"], "d"),
+        str(len(group.rows)),
+        number(group["epochs"], "d"),
+        *([mean(group, measure)] if measure == "map1000_hits" else []),
+        mean(group, "map10_hits"),
+        mean(group, "map10_mink"),
+        mean(group, "map_all"),
+        f"{low} to {high}",
+        mean(group, "precision"),
+        mean(group, "recall"),
+        mean(group, "precision_radius2"),
+        number(group["distinct_codes"], ",d"),
+        number(average(group, "bucket_length"), ",.0f"),
+        number(average(group, "candidates"), ",.0f"),
+        number(average(group, "query_microseconds"), ",.0f"),
+        number(average(group, "train_cpu_seconds"), ",.0f"),
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+HEADS = (
+    "method",
+    "bits",
+    "seeds",
+    "epochs",
+    "mAP@10 (hits)",
+    "(min)",
+    "mAP@all",
+    "bounds",
+    "P@10",
+    "recall",
+    "P@r2",
+    "codes",
+    "bucket",
+    "checked",
+    "query µs",
+    "train CPU s",
+)
+
+
+def table(groups: Sequence[Group], measure: str) -> list[str]:
+    heads = list(HEADS)
+    if measure == "map1000_hits":
+        heads.insert(4, "mAP@1000 (hits)")
+    ordered = sorted(groups, key=lambda g: (g["bits"] or 0, -(average(g, measure) or 0)))
+    return [
+        "| " + " | ".join(heads) + " |",
+        "|---" + "|--:" * (len(heads) - 1) + "|",
+        *(row_of(group, measure) for group in ordered),
+        "",
+    ]
+
+
+def unique(values: Iterable[Any]) -> list[Any]:
+    return list(dict.fromkeys(value for value in values if value is not None))
+
+
+def setting(group: Group) -> str:
+    """Return what was trained and on what, in words."""
+    parts = [
+        f"network `{group['network']}`" if group["network"] else "nothing trained by gradients",
+        f"features `{Path(group['features']).name}`" if group["features"] else "images",
+        f"budget `{group['budget']}`" if group["budget"] else "",
+        group["device"] if group["device"] not in (None, "cpu") else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def measure_of(name: str) -> str:
+    deep = any(measure.k == 1000 for measure in protocol(name).measures)
+    return "map1000_hits" if deep else "map_all"
+
+
+def anchors(name: str) -> list[str]:
+    found = [(words, scores) for place, words, scores in ANCHORS if place == name]
+    if not found:
+        return []
+    lines = ["Published, with their own networks, measures and choice of epochs:", ""]
+    for words, scores in found:
+        figures = ", ".join(f"{score:.3f} ({bits})" for bits, score in scores.items())
+        lines.append(f"- {words}: {figures}")
+    return [*lines, ""]
+
+
+def remarks(name: str, groups: Sequence[Group]) -> list[str]:
+    lines = [
+        f"- {title(group)}: {REMARKS[key]}"
+        for group in {g["method"]: g for g in groups}.values()
+        for key in ((name, group["method"]), ("*", group["method"]))
+        if key in REMARKS
+    ]
+    return [*lines, ""] if lines else []
+
+
+def section(name: str, groups: Sequence[Group], cache: Path | None) -> list[str]:
+    about, measure = protocol(name), measure_of(name)
+    lines = [
+        f"## `{name}`",
+        "",
+        f"Database: {about.database}; queries: {about.queries}; training: {about.training}. "
+        f"Ties: {about.tie_rule}. Note: {about.note}.",
+        "",
+        *anchors(name),
+    ]
+    for words in unique(setting(group) for group in groups):
+        part = [group for group in groups if setting(group) == words]
+        rows = [row for group in part for row in group.rows]
+        threads = "/".join(map(str, unique(row["threads"] for row in rows)))
+        machines = "; ".join(unique(row["hardware"] for row in rows))
+        lines += [
+            f"### {words[0].upper()}{words[1:]}",
+            "",
+            f"{machines}; threads: {threads}; hashret "
+            f"{', '.join(unique(row['version'] for row in rows))}.",
+            "",
+            *table(part, measure),
+        ]
+    return lines + remarks(name, groups) + pictures(name, groups, measure, cache)
+
+
+def label(group: Group, groups: Sequence[Group]) -> str:
+    """Return the method's name, and its setting where it has several."""
+    same = [other for other in groups if other["method"] == group["method"]]
+    if len({setting(other) for other in same}) == 1:
+        return title(group)
+    parts = [group[key] for key in ("network", "features", "budget") if group[key]]
+    return f"{title(group)} ({', '.join(Path(part).name for part in parts)})"
+
+
+def pictures(name: str, groups: Sequence[Group], measure: str, cache: Path | None) -> list[str]:
+    words = "mAP@1000 (hits)" if measure == "map1000_hits" else "mAP@all"
+    files = [
+        write_scores_by_bits(
+            series(groups, measure),
+            f"{words}, tie-aware",
+            f"{words} by length of code, {name}",
+            IMAGES / f"results-{name}-bits.png",
+        ),
+        write_scores_by_time(
+            [
+                Point(label(group, groups), time, score)
+                for group in groups
+                if (time := average(group, "query_microseconds")) is not None
+                and (score := average(group, measure)) is not None
+            ],
+            f"{words}, tie-aware",
+            f"Retrieval time against {words}, {name}",
+            IMAGES / f"results-{name}-time.png",
+        ),
+    ]
+    coded = [group for group in groups if group["bits"] and group["curves"]]
+    for bits in unique(sorted(group["bits"] for group in coded if group["method"] == "itq"))[:2]:
+        files += curves_of(name, [g for g in coded if g["bits"] == bits], groups, bits)
+    if cache:
+        files += maps(name, coded, measure, cache)
+    return [f"![{alt(path)}](images/{path.name})\n" for path in files]
+
+
+def alt(path: Path) -> str:
+    return path.stem.replace("results-", "").replace("-", " ")
+
+
+def series(groups: Sequence[Group], measure: str) -> list[Series]:
+    """Return a line a method and setting; what has one length only is no line."""
+    lines = []
+    for name in unique(label(group, groups) for group in groups):
+        own = [g for g in groups if label(g, groups) == name and g["bits"]]
+        found = [(g["bits"], g.over(measure)) for g in sorted(own, key=lambda g: g["bits"])]
+        points = [(bits, score) for bits, score in found if score is not None]
+        if len(points) > 1:
+            bits, scores = zip(*points, strict=True)
+            means = tuple(score.mean for score in scores)
+            lines.append(Series(name, bits, means, tuple(score.half or 0.0 for score in scores)))
+    return lines
+
+
+def curves_of(name: str, part: Sequence[Group], groups: Sequence[Group], bits: int) -> list[Path]:
+    curves = [
+        Curve(label(g, groups), np.array(g["curves"]["precision"]), np.array(g["curves"]["recall"]))
+        for g in part
+    ]
+    panels = [
+        Distances(
+            label(g, groups), np.array(g["curves"]["within"]), np.array(g["curves"]["between"])
+        )
+        for g in part
+    ]
+    return [
+        write_precision_recall(
+            curves,
+            f"Precision and recall by Hamming radius, {bits} bits, {name}, seed 0",
+            IMAGES / f"results-{name}-precision-recall-{bits}.png",
+        ),
+        write_distances(
+            panels,
+            f"Distances of queries to the database, {bits} bits, {name}, seed 0",
+            IMAGES / f"results-{name}-distances-{bits}.png",
+        ),
+    ]
+
+
+def maps(name: str, coded: Sequence[Group], measure: str, cache: Path) -> list[Path]:
+    """Draw ITQ's codes and those of the best method, of the shortest length."""
+    shortest = min(group["bits"] for group in coded if group["method"] != "classifier")
+    part = [group for group in coded if group["bits"] == shortest]
+    best = max(part, key=lambda group: average(group, measure) or 0)
+    files = []
+    for group in unique([*(g for g in part if g["method"] == "itq"), best]):
+        fields = Run.__dataclass_fields__
+        run = Run(**{key: value for key, value in group.rows[0].items() if key in fields})
+        path = cache / "codes" / f"{run.key}.npz"
+        if not path.exists():
+            continue
+        with np.load(path) as file:
+            codes, labels = file["query_codes"], file["query_labels"]
+        picture = IMAGES / f"results-{name}-map-{group['method']}-{shortest}.png"
+        words = f"{title(group)}, {shortest} bits, queries of {name}"
+        names = CLASSES[group["dataset"]]
+        files.append(
+            write_code_map(
+                codes, shortest, labels, words, picture, method="tsne", class_names=names
+            )
+        )
+    return files
+
+
+def commands(groups: Sequence[Group]) -> str:
+    """Return the commands that measure what is shown."""
+    lines = []
+    for name, group in {group["protocol"]: group for group in groups}.items():
+        part = [g for g in groups if g["protocol"] == name]
+        suite = "cifar10" if group["dataset"] == "cifar10" else "fashion-mnist"
+        seeds = max(len(g.rows) for g in part)
+        for budget, features in unique(
+            (g["budget"], g["features"] if g["network"] else None) for g in part if g["budget"]
+        ) or [("zoo", None)]:
+            words = f"hashret benchmark --suite {suite} --protocol {name} --budget {budget}"
+            words += f" --seeds {seeds}" if seeds > 1 else ""
+            words += f" --features {features}" if features else ""
+            lines.append(f"{words} --out docs/results.jsonl --cache CACHE")
+    return "\n".join(unique(lines))
+
+
+def main(path: Path, cache: Path | None = None) -> None:
+    groups = group_rows(read_rows(path))
+    lines = [HEADER.format(commands=commands(groups))]
+    for name in PROTOCOLS:
+        part = [group for group in groups if group["protocol"] == name]
+        if part:
+            lines += section(name, part, cache)
+    PAGE.write_text("\n".join(lines), "utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else None)
