@@ -323,8 +323,9 @@ def maps(name: str, coded: Sequence[Group], measure: str, cache: Path) -> list[P
     shortest = min(group["bits"] for group in coded if group["method"] != "classifier")
     part = [group for group in coded if group["bits"] == shortest]
     best = max(part, key=lambda group: average(group, measure) or 0)
+    shown = {group["method"]: group for group in part if group["method"] == "itq" or group is best}
     files = []
-    for group in unique([*(g for g in part if g["method"] == "itq"), best]):
+    for group in shown.values():
         fields = Run.__dataclass_fields__
         run = Run(**{key: value for key, value in group.rows[0].items() if key in fields})
         path = cache / "codes" / f"{run.key}.npz"

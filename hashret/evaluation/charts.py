@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -178,7 +178,7 @@ def write_scores_by_time(
         )
     axes.set_xscale("log")
     for axis_ticks in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
-        axis_ticks(_plain)
+        axis_ticks(_ticks(points))
     axes.tick_params(axis="x", which="both", length=3.5, pad=4, labelsize=9)
     frame(axes, title, "Microseconds of a query, one thread (logarithmic)", measure)
     if points:
@@ -186,9 +186,11 @@ def write_scores_by_time(
     return save(figure, path)
 
 
-def _plain(value: float, position: int) -> str:
-    """Write 1, 2 and 5 times powers of ten out; other ticks stay without a number."""
-    return f"{value:g}" if f"{value:e}"[0] in "125" else ""
+def _ticks(points: Sequence[Point]) -> Callable[[float, int], str]:
+    """Return how ticks are written: 1, 2 and 5 times powers of ten, powers alone if many."""
+    times = [point.microseconds for point in points] or [1.0]
+    digits = "125" if max(times) < 100 * min(times) else "1"
+    return lambda value, position: f"{value:,.6g}" if f"{value:e}"[0] in digits else ""
 
 
 def write_distances(panels: Sequence[Distances], title: str, path: str | Path) -> Path:

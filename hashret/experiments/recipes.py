@@ -142,6 +142,7 @@ METHODS: dict[str, Method] = {
     "greedyhash-unsupervised": Deep("GreedyHash, unsupervised", "greedyhash-unsupervised"),
     "bihalf": Deep("BiHalf", "bihalf"),
     "cibhash": Deep("CIBHash", "cibhash"),
+    "bgan": Deep("BGAN, an experiment", "bgan"),
 }
 
 # Options that go with any method, shown on one: run when they are named, and not with all.
