@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch", reason="needs the extra 'torch'")
 pytest.importorskip("safetensors", reason="needs the extra 'torch'")
 
 from hashret.codes import pack  # noqa: E402
-from hashret.deep import DeepHasher, loss_names, make_loss  # noqa: E402
+from hashret.deep import DeepHasher, loss_names, make_loss, network_names  # noqa: E402
 from hashret.deep.augment import augment  # noqa: E402
 from hashret.deep.losses import DSH, Classifier, Loss  # noqa: E402
 from hashret.deep.losses.dsh import pair_order  # noqa: E402
@@ -234,6 +234,48 @@ def test_augment_gives_shifted_mirrored_copies_only():
         seen.add(matches[0])
     assert len(seen) > 12
     assert torch.equal(augment(images, flip=False, shift=0), images)
+
+
+def test_cutout_blackens_a_square_in_half_of_the_images():
+    images = torch.randint(1, 256, (2000, 6, 9, 3), dtype=torch.uint8)
+    torch.manual_seed(0)
+    views = augment(images, flip=False, shift=0, cutout=3)
+    black = (views == 0).numpy()
+    assert torch.equal(torch.where(views == 0, images, views), images)
+    assert 900 < black.any((1, 2, 3)).sum() < 1100
+    whole = 0
+    for gone in black[black.any((1, 2, 3))]:
+        rows, columns = np.where(gone.any((1, 2)))[0], np.where(gone.any((0, 2)))[0]
+        assert gone[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].all()
+        assert gone.sum() == 3 * len(rows) * len(columns), "a rectangle, in all channels"
+        assert 2 <= len(rows) <= 3
+        assert 2 <= len(columns) <= 3
+        whole += len(rows) == len(columns) == 3
+    # The centre is inside and not on the edge in 4 of 6 rows and 7 of 9 columns.
+    assert 0.46 < whole / black.any((1, 2, 3)).sum() < 0.58
+
+
+def test_mirror_encodes_by_the_mean_of_both_views(tmp_path):
+    images, labels = patterns(channels=3)
+    plain = quick(epochs=1).fit(images, labels)
+    both = quick(epochs=1, mirror=True).fit(images, labels)
+    expected = (plain.project(images) + plain.project(images[:, :, ::-1])) / 2
+    np.testing.assert_allclose(both.project(images), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(both.project(images[:, :, ::-1]), expected, rtol=1e-5, atol=1e-6)
+    assert both.fingerprint != plain.fingerprint
+    both.save(tmp_path / "encoder")
+    loaded = DeepHasher.load(tmp_path / "encoder")
+    assert loaded.fingerprint == both.fingerprint
+    np.testing.assert_array_equal(loaded.project(images), both.project(images))
+
+
+@pytest.mark.parametrize(("channels", "size"), [(1, 28), (3, 32), (3, 12)])
+def test_networks_of_images_give_features_of_any_small_size(channels, size):
+    for name in set(network_names()) - {"linear", "mlp"}:
+        images = np.random.default_rng(0).integers(0, 256, (8, size, size, channels), np.uint8)
+        hasher = quick(network=name, epochs=1, batch_size=4).fit(images, np.arange(8) % 2)
+        assert hasher.project(images).shape == (8, 8)
+        assert np.isfinite(hasher.project(images)).all()
 
 
 def test_one_cycle_rises_then_falls():
@@ -563,6 +605,7 @@ def test_fit_refuses_bad_input_and_keeps_what_was_fitted(images, labels, error, 
         {"learning_rate": float("nan")},
         {"weight_decay": -1},
         {"shift": -1},
+        {"cutout": -1},
         {"ema": 1.0},
         {"precision": "float8"},
         {"device": "abacus"},

@@ -9,7 +9,7 @@ from torch.nn import functional
 __all__ = ["augment"]
 
 
-def augment(inputs: Tensor, flip: bool, shift: int, strong: int = 0) -> Tensor:
+def augment(inputs: Tensor, flip: bool, shift: int, strong: int = 0, cutout: int = 0) -> Tensor:
     """Mirror half of the images left to right, and move each by up to `shift` pixels.
 
     Parameters
@@ -23,6 +23,8 @@ def augment(inputs: Tensor, flip: bool, shift: int, strong: int = 0) -> Tensor:
     strong : int
         How many rows, the last ones, are also distorted; see :func:`distort` and
         :func:`disturb`.
+    cutout : int
+        Side of a square that is blackened in half of the images; see :func:`blacken`.
 
     Returns
     -------
@@ -36,7 +38,7 @@ def augment(inputs: Tensor, flip: bool, shift: int, strong: int = 0) -> Tensor:
     views = _move(inputs, flip, shift)
     if strong:
         views[-strong:] = distort(views[-strong:])
-    return views
+    return blacken(views, cutout) if cutout else views
 
 
 def disturb(vectors: Tensor, noise: float = 0.5, dropped: float = 0.2) -> Tensor:
@@ -99,6 +101,31 @@ def distort(
         pixels = luminance + (pixels - luminance) * torch.where(turned, 0.0, saturation)
     views: Tensor = (pixels.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
     return views
+
+
+def blacken(images: Tensor, side: int) -> Tensor:
+    """Set a square of pixels to 0 in half of the images, a random one in each.
+
+    Its centre is any pixel, so that part of it may lie outside.
+
+    Parameters
+    ----------
+    images : Tensor of uint8, shape (n, height, width, channels)
+    side : int
+
+    References
+    ----------
+    DeVries and Taylor: Improved regularization of convolutional neural networks with
+    cutout, arXiv 1708.04552.
+    """
+    count, height, width, _ = images.shape
+    top = torch.randint(height, (count, 1)) - side // 2
+    left = torch.randint(width, (count, 1)) - side // 2
+    rows = (torch.arange(height) >= top) & (torch.arange(height) < top + side)
+    columns = (torch.arange(width) >= left) & (torch.arange(width) < left + side)
+    chosen = torch.rand(count, 1) < 0.5
+    square = (rows & chosen)[:, :, None] & columns[:, None, :]
+    return images.masked_fill(square.to(images.device)[..., None], 0)
 
 
 def _move(images: Tensor, flip: bool, shift: int) -> Tensor:

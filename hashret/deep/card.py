@@ -40,11 +40,12 @@ def make_card(
         best = run.best_epoch()
         score = run.history[best - 1]["validation_map"]
         scores["validation"] = {"map": score, "epoch": best, "protocol": PROTOCOL}
-    kept = ["epochs", "batch_size", "learning_rate", "head_rate", "weight_decay", "flip", "shift"]
+    kept = ["epochs", "batch_size", "learning_rate", "head_rate", "weight_decay"]
+    kept += ["flip", "shift", "cutout", "ema", "patience"]
     return {
         "data": {"images": images, "held_out": held_out, "classes": classes},
         "training": {
-            **{name: getattr(settings, name) for name in [*kept, "ema", "patience"]},
+            **{name: getattr(settings, name) for name in kept},
             "precision": "bfloat16" if settings.bfloat16 else "float32",
             "random_state": settings.seed,
             "epochs_done": run.epochs_done,

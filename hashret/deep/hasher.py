@@ -33,7 +33,7 @@ class DeepHasher:
     """A deep encoder: images to codes, learned from labels, from features, or from images alone.
 
     In place of images it takes vectors, such as the embeddings of a trained network; each
-    of their columns is standardised, and they are neither mirrored nor shifted.
+    of their columns is standardised, and they are not changed as images are.
 
     Parameters
     ----------
@@ -59,6 +59,11 @@ class DeepHasher:
         photographs, wrong for text.
     shift : int
         Move each training image by up to so many pixels.
+    cutout : int
+        Side of a square that is blackened in half of the training images.
+    mirror : bool
+        Encode an image by the mean of its outputs and its mirror image's, which takes twice
+        the time.
     ema : float, optional
         Decay of a moving average of the weights, which is then what is kept.
     validation : float
@@ -124,6 +129,8 @@ class DeepHasher:
         weight_decay: float = 1e-2,
         flip: bool = True,
         shift: int = 2,
+        cutout: int = 0,
+        mirror: bool = False,
         ema: float | None = None,
         validation: float = 0.0,
         patience: int | None = None,
@@ -142,6 +149,8 @@ class DeepHasher:
         self.weight_decay = weight_decay
         self.flip = flip
         self.shift = shift
+        self.cutout = cutout
+        self.mirror = mirror
         self.ema = ema
         self.validation = validation
         self.patience = patience
@@ -309,6 +318,7 @@ class DeepHasher:
                 network=source,
                 loss=copy.deepcopy(loss),
                 bits=check_bits(header["bits"]),
+                mirror=bool(header["mirror"]),
                 device=device,
             )
             shape = tuple(whole("input_shape", n, 1) for n in header["input_shape"])
@@ -337,7 +347,8 @@ class DeepHasher:
             network = copy.deepcopy(self.network)
         else:
             network = make_network(self.network, shape)
-        return HashModel(network, shape, loss.outputs, loss.batch_norm)
+        mirror = bool(self.mirror) and len(shape) == 3
+        return HashModel(network, shape, loss.outputs, loss.batch_norm, mirror)
 
     def _settings(self, device: torch.device) -> Settings:
         if self.precision not in ("auto", "float32", "bfloat16"):
@@ -353,6 +364,7 @@ class DeepHasher:
             weight_decay=self.weight_decay,
             flip=bool(self.flip),
             shift=self.shift,
+            cutout=self.cutout,
             ema=self.ema,
             bfloat16=self.precision == "bfloat16" or (self.precision == "auto" and on_gpu),
             seed=torch.seed() if self.random_state is None else self.random_state,
@@ -391,6 +403,7 @@ class DeepHasher:
             "loss": loss.name,
             "loss_options": loss.options(),
             "bits": self.bits,
+            "mirror": bool(self.mirror),
             "input_shape": list(self.input_shape_),
             "classes": self.classes_.tolist(),
         }

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..errors import ParameterError, ShapeError
 
-__all__ = ["HashModel", "make_network", "mlp", "network_names", "small_cnn"]
+__all__ = ["HashModel", "make_network", "mlp", "network_names", "resnet_9", "small_cnn"]
 
 
 def conv_block(inputs: int, outputs: int, pool: bool = False) -> nn.Sequential:
@@ -59,6 +59,43 @@ def small_cnn(channels: int) -> nn.Module:
     )
 
 
+class Residual(nn.Module):
+    """Two convolutions whose outcome is added to what went in."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.change = nn.Sequential(conv_block(channels, channels), conv_block(channels, channels))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return an image of the same size and number of channels."""
+        changed: Tensor = images + self.change(images)
+        return changed
+
+
+def resnet_9(channels: int) -> nn.Module:
+    """Return a slim residual network for images of about 28x28 to 32x32.
+
+    Eight 3x3 convolutions to 192 features, 36 million multiplications a 28x28 image,
+    50 million at 32x32. The shape is that of David Page's ResNet-9 (How to train your
+    ResNet, 2018), with the channels chosen so that one CPU core trains on some 580 and
+    450 images a second.
+
+    Parameters
+    ----------
+    channels : int
+        1 for grey images, 3 for colour.
+    """
+    return nn.Sequential(
+        conv_block(channels, 16),
+        conv_block(16, 48, pool=True),
+        Residual(48),
+        conv_block(48, 96, pool=True),
+        conv_block(96, 192, pool=True),
+        Residual(192),
+        GlobalMaxPool(),
+    )
+
+
 def mlp(inputs: int) -> nn.Module:
     """Return one hidden layer of 1,024 units over vectors such as embeddings.
 
@@ -75,7 +112,7 @@ def linear(inputs: int) -> nn.Module:
     return nn.Identity()
 
 
-_OF_IMAGES = {"small-cnn": small_cnn}
+_OF_IMAGES = {"resnet-9": resnet_9, "small-cnn": small_cnn}
 _OF_VECTORS = {"linear": linear, "mlp": mlp}
 
 
@@ -114,6 +151,9 @@ class HashModel(nn.Module):
         Width of the hash layer.
     batch_norm : bool
         Whether batch normalisation follows the hash layer, which then has no bias.
+    mirror : bool
+        Whether, but in training, an image's outputs are the mean of its own and of its mirror
+        image's.
     """
 
     mean: Tensor
@@ -125,8 +165,10 @@ class HashModel(nn.Module):
         shape: tuple[int, ...],
         outputs: int,
         batch_norm: bool = False,
+        mirror: bool = False,
     ) -> None:
         super().__init__()
+        self.mirror = mirror
         # Images go through the network with the channels first.
         sizes = (shape[0],) if len(shape) == 1 else (shape[2], 1, 1)
         self.register_buffer("mean", torch.zeros(sizes))
@@ -167,7 +209,10 @@ class HashModel(nn.Module):
         if inputs.ndim == 4:
             # The permuted view of channels-last bytes is already in channels-last format.
             inputs = inputs.permute(0, 3, 1, 2).float() / 255
-        outputs: Tensor = self.head(self.network((inputs - self.mean) / self.std))
+        inputs = (inputs - self.mean) / self.std
+        outputs: Tensor = self.head(self.network(inputs))
+        if self.mirror and not self.training:
+            outputs = (outputs + self.head(self.network(inputs.flip(3)))) / 2
         return outputs
 
 

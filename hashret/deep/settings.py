@@ -29,12 +29,14 @@ class Settings:
     seed: int
     validation: float = 0.0
     patience: int | None = None
+    cutout: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what no training can be run with, and make numbers of numpy's plain ones."""
-        for name, least in (("epochs", 1), ("batch_size", 2), ("shift", 0), ("patience", 1)):
+        least = {"epochs": 1, "batch_size": 2, "shift": 0, "cutout": 0, "patience": 1}
+        for name, bound in least.items():
             if name != "patience" or self.patience is not None:
-                self._set(name, whole(name, getattr(self, name), least))
+                self._set(name, whole(name, getattr(self, name), bound))
         self._set("seed", whole("random_state", self.seed, 0))
         for name in ("learning_rate", "head_rate", "weight_decay", "validation"):
             self._set(name, number(name, getattr(self, name)))

@@ -94,7 +94,9 @@ def train(
 
             rows = order[step * settings.batch_size :][: settings.batch_size].repeat(loss.views)
             strong = len(rows) // loss.views * loss.strong_views
-            views = augment(inputs[rows].to(device), settings.flip, settings.shift, strong)
+            views = augment(
+                inputs[rows].to(device), settings.flip, settings.shift, strong, settings.cutout
+            )
             with _precision(device, settings.bfloat16):
                 outputs = model(views)
             # Distances of pairs cancel: the loss is always computed in float32.
