@@ -195,7 +195,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (6, 8, 8), dtype=np.uint8)
         (np.eye(6), ParameterError, "no two images share a class"),
         ([[-1, -1]] * 6, ParameterError, "labels: expected at least two classes"),
         ([-1] * 6, ParameterError, "labels: expected at least two classes, got 0"),
-        ([-1, -1, 2, 2, 2, 2], ParameterError, "labels: expected at least two classes, got 1"),
+        ([-1, -1, 2, 2, 2, 2], ParameterError, "two classes, got 1 beside missing labels"),
         ([-1, -1, 2, 3, 4, 5], ParameterError, "no two images share a class"),
         (np.array(["a", None, 3] * 2, dtype=object), DTypeError, "strings and None"),
         (np.array([0.5, np.nan] * 3), DTypeError, "labels: expected integers or strings"),
@@ -353,6 +353,46 @@ def test_semi_supervised_adds_all_images_to_those_with_labels():
         )
 
 
+@pytest.mark.parametrize("name", ["dpsh", "cnnh", "orthohash"])
+@pytest.mark.parametrize("several", [False, True])
+def test_semi_supervised_parts_labels_from_features(name, several):
+    rng = np.random.default_rng(11)
+    gone = np.arange(N) % 3 == 1
+    rows = table(11) if several else np.eye(CLASSES)[np.arange(N) % CLASSES]
+    features = rng.normal(size=(N, 7)) + 3
+    given = np.concatenate([np.where(gone[:, None], -1, rows), features], 1)
+    loss = make("semi-supervised", loss=name, unsupervised="bihalf", weight=0.4)
+    torch.manual_seed(1)
+    prepared = loss.prepare(torch.tensor(given))
+    alone, bihalf = make(name), make("bihalf")
+    known = torch.tensor(rows[~gone]) if several else torch.tensor(rows[~gone].argmax(1))
+    torch.manual_seed(1)
+    u = torch.tensor(outputs_of(11))
+    expected = 0.4 * bihalf(u, bihalf.prepare(torch.tensor(features)))
+    expected = expected + alone(u[torch.tensor(~gone)], alone.prepare(known))
+    assert loss(u, prepared).item() == pytest.approx(expected.item(), rel=1e-6)
+    assert len(loss.epoch_order(prepared)) == N
+
+
+@pytest.mark.parametrize("kind", ["numbers", "table"])
+def test_few_labels_train_with_the_features_of_all_images(kind, tmp_path):
+    images, labels = patterns()
+    features = images.reshape(len(images), -1).astype(np.float32)
+    few = np.where(np.arange(len(labels)) < 12, labels, -1)
+    if kind == "table":
+        few = np.where(few[:, None] < 0, -1, np.eye(3)[labels])
+        few[2:12:3, 1] = 1
+    loss = make_loss("semi-supervised", loss="csq", unsupervised="greedyhash-unsupervised")
+    trained = quick(loss=loss, epochs=6).fit(images, few, features=features)
+    assert mean_average_precision(
+        trained.transform(images[:60]), labels[:60], trained.transform(images), labels
+    ) > (0.8 if kind == "numbers" else 0.6)
+    trained.save(tmp_path / "encoder")
+    assert DeepHasher.load(tmp_path / "encoder").fingerprint == trained.fingerprint
+    with pytest.raises(ParameterError, match="features: the loss learns from a vector"):
+        quick(loss=loss).fit(images, few)
+
+
 @pytest.mark.parametrize(
     ("known", "share", "expected"), [(5, 0.5, 100), (5, 0.2, 40), (160, 0.5, 160)]
 )
@@ -416,7 +456,7 @@ def test_a_resumed_training_ends_with_the_same_weights(loss, tmp_path):
         ("balanced", {"strength": 1.5}, ParameterError),
         ("balanced", {"loss": "bihalf"}, ParameterError),
         ("semi-supervised", {"share": 0}, ParameterError),
-        ("semi-supervised", {"unsupervised": "bihalf"}, ParameterError),
+        ("semi-supervised", {"unsupervised": "dsh"}, ParameterError),
         ("semi-supervised", {"loss": "cibhash"}, ParameterError),
     ],
 )

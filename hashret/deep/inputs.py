@@ -63,7 +63,8 @@ def as_labels(labels: npt.ArrayLike, count: int) -> tuple[npt.NDArray[Any], Tens
         raise DTypeError(f"labels: expected integers or strings, got {array.dtype}")
     classes, own, sizes = np.unique(array[~missing], return_inverse=True, return_counts=True)
     if len(classes) < 2:
-        raise ParameterError(f"labels: expected at least two classes, got {len(classes)}")
+        found = f"{len(classes)} beside missing labels" if missing.any() else f"{len(classes)}"
+        raise ParameterError(f"labels: expected at least two classes, got {found}")
     if sizes.max() < 2:
         raise ParameterError("labels: no two images share a class, so that nothing is similar")
     numbers = np.full(count, -1, np.int64)
@@ -118,17 +119,35 @@ def as_targets(
     loss: Loss, labels: npt.ArrayLike | None, features: npt.ArrayLike | None, count: int
 ) -> tuple[npt.NDArray[Any], Tensor]:
     """Return the classes, and a row for each of `count` images of what `loss` learns from."""
-    if loss.target == "labels":
+    if loss.target in ("labels", "both"):
         if labels is None:
             raise ParameterError("labels: the loss learns from the classes of images, got None")
-        return as_labels(labels, count)
+        classes, numbers = as_labels(labels, count)
+        if loss.target == "labels":
+            return classes, numbers
+        table = _as_rows(numbers, len(classes))
+        return classes, torch.cat([table, _as_features(features, count)], 1)
     if count < 2:
         raise ParameterError(f"images: expected at least two, got {count}")
     if loss.target == "nothing":
         return np.empty(0, np.int64), torch.empty(count, 0)
+    return np.empty(0, np.int64), _as_features(features, count)
+
+
+def _as_features(features: npt.ArrayLike | None, count: int) -> Tensor:
     if features is None:
         raise ParameterError("features: the loss learns from a vector of each image, got None")
-    return np.empty(0, np.int64), as_vectors(features, "features", count)
+    return as_vectors(features, "features", count)
+
+
+def _as_rows(numbers: Tensor, classes: int) -> Tensor:
+    """Return labels as a table of 0 and 1 with rows of -1 where they are missing, float32."""
+    if numbers.ndim == 2:
+        return numbers
+    table = torch.zeros(len(numbers), classes)
+    table.scatter_(1, numbers.clamp(min=0)[:, None], 1.0)
+    table[numbers < 0] = -1
+    return table
 
 
 def without_unlabelled(loss: Loss, inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:

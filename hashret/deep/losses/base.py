@@ -30,9 +30,9 @@ class Loss(nn.Module, ABC):
         Its name in the registry, given by :func:`register`.
     batch_norm : bool
         Whether the hash layer is linear without bias, then batch normalisation.
-    target : {"labels", "features", "nothing"}
-        What it learns from: the classes of the images, a feature vector of each, or
-        the images alone.
+    target : {"labels", "features", "both", "nothing"}
+        What it learns from: the classes of the images, a feature vector of each, both,
+        or the images alone.
     views : int
         Random views of each image in a batch.
     strong_views : int
@@ -119,7 +119,8 @@ class Loss(nn.Module, ABC):
             By `target`: class numbers from 0, int64 (views * n,), or -1 for an image
             without label; where images may have several labels, 1 for each class that one
             has and 0 elsewhere, float32 (views * n, classes), or a row of -1; feature
-            vectors, float32 (views * n, d); or empty rows, float32 (views * n, 0).
+            vectors, float32 (views * n, d); both, the table first, float32
+            (views * n, classes + d); or empty rows, float32 (views * n, 0).
         """
 
     def margins(self, outputs: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ class SemiSupervised(Wrapper):
         Learns from the labels, and sees only images that have one, all their views; or its
         name.
     unsupervised : Loss, str or dict
-        Learns from the images alone, all of them.
+        Learns from the images alone, or from feature vectors, of all images.
     weight : float
         Of the latter.
     share : float
@@ -61,14 +61,15 @@ class SemiSupervised(Wrapper):
             raise ParameterError(
                 f"loss: expected one of labels and a single view, got {self.loss.name!r}"
             )
-        if self.unsupervised.target != "nothing" or self.unsupervised.batch_norm:
+        if self.unsupervised.target not in ("features", "nothing"):
             raise ParameterError(
-                "unsupervised: expected a loss that learns from images alone, "
+                "unsupervised: expected a loss that learns without labels, "
                 f"got {self.unsupervised.name!r}"
             )
         if not 0 < share <= 1:
             raise ParameterError(f"share: expected more than 0, at most 1, got {share}")
         self.weight, self.share = check_weight("weight", weight), share
+        self.target = "labels" if self.unsupervised.target == "nothing" else "both"
         self.views = self.unsupervised.views
         self.strong_views = self.unsupervised.strong_views
         self.unlabelled = True
@@ -86,21 +87,39 @@ class SemiSupervised(Wrapper):
         self.unsupervised.start_step(step)
 
     def prepare(self, targets: Tensor) -> Tensor:
-        """Return what the loss within makes of the labels; -1 or NaN where there are none."""
-        known = has_label(targets)
-        made = self.loss.prepare(targets[known])
+        """Return what the losses make of labels, -1 or NaN if missing, and of features."""
+        if self.target == "labels":
+            return self._prepare_labels(targets)
+        table, features = targets[:, : self.classes], targets[:, self.classes :]
+        labels = self._prepare_labels(_as_numbers(table))
+        self._form = labels.shape[1:]
+        columns = labels.reshape(len(labels), -1).to(features.dtype)
+        return torch.cat([columns, self.unsupervised.prepare(features)], 1)
+
+    def _prepare_labels(self, labels: Tensor) -> Tensor:
+        known = has_label(labels)
+        made = self.loss.prepare(labels[known])
         missing = math.nan if made.is_floating_point() else -1
-        prepared = made.new_full((len(targets), *made.shape[1:]), missing)
+        prepared = made.new_full((len(labels), *made.shape[1:]), missing)
         prepared[known] = made
         return prepared
 
+    def _parts(self, prepared: Tensor) -> tuple[Tensor, Tensor]:
+        """Return labels and features."""
+        if self.target == "labels":
+            return prepared, prepared.new_empty(len(prepared), 0)
+        width = self._form.numel()
+        labels, features = prepared[:, :width], prepared[:, width:]
+        return labels if self._form else labels[:, 0].long(), features
+
     def epoch_order(self, targets: Tensor) -> Tensor:
         """Return rows of which at least `share` have labels."""
-        known = _known(targets)
+        labels, _ = self._parts(targets)
+        known = _known(labels)
         labelled, others = known.nonzero()[:, 0], (~known).nonzero()[:, 0]
         count = max(len(labelled), round(self.share * len(targets)))
         rounds = [
-            labelled[self.loss.epoch_order(targets[labelled])]
+            labelled[self.loss.epoch_order(labels[labelled])]
             for _ in range(-(-count // len(labelled)))
         ]
         some = others[torch.randperm(len(others))][: len(targets) - count]
@@ -109,12 +128,20 @@ class SemiSupervised(Wrapper):
 
     def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the sum; without two labelled rows in the batch, the second term alone."""
-        value: Tensor = self.unsupervised(outputs, outputs.new_empty(len(outputs), 0))
-        value = self.weight * value
-        known = _known(targets)
+        labels, features = self._parts(targets)
+        value: Tensor = self.weight * self.unsupervised(outputs, features)
+        known = _known(labels)
         if known.sum() >= 2:
-            value = value + self.loss(outputs[known], targets[known])
+            value = value + self.loss(outputs[known], labels[known])
         return value
+
+
+def _as_numbers(table: Tensor) -> Tensor:
+    """Return class numbers, -1 if missing, if no image has several labels; else the table."""
+    known = has_label(table)
+    if (table[known].sum(1) > 1).any():
+        return table
+    return torch.where(known, table.argmax(1), -1)
 
 
 def _known(prepared: Tensor) -> Tensor:
