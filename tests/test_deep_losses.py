@@ -187,6 +187,17 @@ def test_pairs_of_one_sort_only_are_finite_and_one_row_is_refused(name):
         loss(torch.zeros(1, BITS), torch.zeros(1, dtype=torch.int64))
 
 
+@pytest.mark.parametrize("name", ["dsh", *SUPERVISED])
+@pytest.mark.parametrize("labels", [[0, 1, 2], [1, 1, 1]], ids=["no-positives", "one-class"])
+@pytest.mark.parametrize("size", [0.0, 1.0, 60.0])
+def test_batches_of_one_sort_and_large_or_equal_outputs_are_finite(name, labels, size):
+    outputs = (size * torch.ones(3, BITS)).requires_grad_()
+    value = make(name).float()(outputs, torch.tensor(labels))
+    value.backward()
+    assert value.isfinite()
+    assert outputs.grad.isfinite().all()
+
+
 def test_log_cosh_does_not_overflow():
     values = torch.tensor([-500.0, -1.0, 0.0, 0.3, 500.0], dtype=torch.float32)
     inner = np.log(np.cosh([-1.0, 0.0, 0.3]))
