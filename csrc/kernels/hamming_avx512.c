@@ -6,6 +6,12 @@
 
 #define AVX512 HR_TARGET("avx512f,avx512vl,avx512bw,avx512vpopcntdq,popcnt")
 
+/* Bytes from here to what is fetched: a page, since the hardware's own streams
+ * end with each. One query on 48 million codes of 64 bits: 12.9 GB/s without,
+ * 14.1, 16.0, 14.3, 14.9 at 2, 4, 8 and 16 KiB, where memchr reads 14.2; the
+ * non-temporal hint halves the speed. */
+#define AHEAD 4096
+
 /* Distances of one block to one query, a row a lane. */
 AVX512 HR_INLINE __m512i block_distance(const uint64_t *block, size_t words,
                                         const uint64_t *query) {
@@ -106,6 +112,8 @@ AVX512 HR_INLINE size_t pass_blocks(hr_pass *pass, hr_hit *hits, size_t words, u
     for (size_t stop = b + steps * blocks; b < stop; b += blocks) {
       if (pass->allow && !any_allowed(pass->allow + b, blocks)) continue;
       const uint64_t *block = base + b * words * HR_LANES;
+      for (size_t line = 0; line < blocks * words; line++)
+        _mm_prefetch((const char *)(block + line * HR_LANES) + AHEAD, _MM_HINT_T0);
       uint32_t lanes = 0;
       for (uint32_t q = 0; q < queries; q++) {
         __m512i least = least_distance(block, words, blocks, code[q]);
