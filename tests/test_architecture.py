@@ -59,7 +59,7 @@ PACKAGES: dict[str, set[str]] = {
     },
     "encoders": {"numpy", "sklearn", "scipy", "safetensors"},
     "evaluation": {"numpy", "sklearn", "scipy", "matplotlib"},
-    "deep": {"numpy", "torch", "safetensors", "rich"},
+    "deep": {"numpy", "torch", "safetensors", "rich", "onnx", "onnxscript"},
     "experiments": {"numpy", "PIL", "matplotlib", "rich", "torch", "sklearn"},
     "cli": {"typer", "rich"},
 }

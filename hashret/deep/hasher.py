@@ -15,12 +15,13 @@ from ..codes import Codes, check_bits, pack
 from ..errors import FormatError, HashretError, ParameterError, ShapeError
 from .card import as_json, make_card
 from .encoding import encode
+from .export import as_onnx
 from .inputs import as_inputs, as_labels, as_targets, without_unlabelled
 from .losses import Loss, make_loss
 from .networks import HashModel, make_network
 from .progress import Report, reporter
 from .settings import Settings, whole
-from .storage import digest, read_tensors, write_tensors
+from .storage import digest, read_tensors, write_bytes, write_tensors
 from .training import train
 from .validation import HeldOut
 
@@ -288,6 +289,25 @@ class DeepHasher:
         """
         tensors = self._tensors()
         write_tensors(path, tensors, self._header() | {"card": as_json(self.card_)})
+
+    def export_onnx(self, path: str | Path) -> None:
+        """Write the encoder as an ONNX model of opset 18, atomically.
+
+        Its input, of any batch size, is "images", uint8 (n, height, width, channels), where
+        grey images have one channel; or "vectors", float32 (n, d). Its outputs are "margins",
+        float32 (n, bits), and "codes", uint8 (n, ceil(bits / 8)), as :meth:`transform` packs
+        them. A margin very near 0 may fall on its other side in another runtime. The
+        model's properties hold ``hashret.bits``, ``hashret.fingerprint`` and
+        ``hashret.card``, as JSON.
+
+        Raises
+        ------
+        MissingExtraError
+            If the extra `onnx` is not installed.
+        """
+        model, loss = self._fitted()
+        known = {"bits": self.bits, "fingerprint": self.fingerprint, "card": as_json(self.card_)}
+        write_bytes(path, as_onnx(model, loss, self.input_shape_, known))
 
     @classmethod
     def load(

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ParameterError, ShapeError
+from .resnet import resnet_18
 
 __all__ = ["HashModel", "make_network", "mlp", "network_names", "resnet_9", "small_cnn"]
 
@@ -112,7 +113,7 @@ def linear(inputs: int) -> nn.Module:
     return nn.Identity()
 
 
-_OF_IMAGES = {"resnet-9": resnet_9, "small-cnn": small_cnn}
+_OF_IMAGES = {"resnet-18": resnet_18, "resnet-9": resnet_9, "small-cnn": small_cnn}
 _OF_VECTORS = {"linear": linear, "mlp": mlp}
 
 

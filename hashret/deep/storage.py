@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ..errors import FormatError, import_extra
 
-__all__ = ["digest", "read_tensors", "write_tensors"]
+__all__ = ["digest", "read_tensors", "write_bytes", "write_tensors"]
 
 _KEY = "hashret"
 
@@ -28,9 +28,13 @@ def write_tensors(
 ) -> None:
     """Write `tensors` and `header`; `path` then holds the old file or the new one, never a part."""
     safetensors = import_extra("safetensors.torch", "torch")
-    path = Path(path)
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    data = safetensors.save(plain, metadata={_KEY: json.dumps(header, sort_keys=True)})
+    write_bytes(path, safetensors.save(plain, metadata={_KEY: json.dumps(header, sort_keys=True)}))
+
+
+def write_bytes(path: str | Path, data: bytes) -> None:
+    """Write a file atomically: first beside it, and to the disk."""
+    path = Path(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         with open(temporary, "xb") as file:

@@ -217,10 +217,12 @@ def _identity(
     targets: Tensor,
     settings: Settings,
     loss: Loss,
-    model: nn.Module,
+    model: HashModel,
     held_out: HeldOut | None,
 ) -> str:
     """Return a digest of all that decides the result, taken before the first step."""
     held = [] if held_out is None else [held_out.inputs, held_out.targets]
     weights = list(model.state_dict().values())
-    return digest(inputs, targets, *held, asdict(settings), loss.name, loss.options(), *weights)
+    return digest(
+        inputs, targets, *held, asdict(settings), model.mirror, loss.name, loss.options(), *weights
+    )
