@@ -212,7 +212,7 @@ def _training(
     network = network or ("small-cnn" if vectors is None else "linear")
     options = entry.make().options()
     settings = learning(name, suite, network, wanted, vectors is not None)
-    settings["images"] = budget(wanted, suite, network)
+    settings["images"] = budget(wanted, suite, network, vectors is not None)
     if entry.target == "features" and vectors is None:
         settings["teacher"] = SUITES[suite].features
     return {
