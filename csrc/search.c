@@ -85,16 +85,10 @@ hr_status hr_filter_open_ids(const hr_index *index, const int64_t *ids, size_t n
   return status;
 }
 
-/* Row i has mask[i]: eight 0/1 bytes become eight bits by one multiplication,
- * which moves byte i to bit 56 + i and nothing else there. */
+/* Row i has mask[i]. */
 static void pack_mask(const uint8_t *mask, size_t n, uint8_t *bits) {
-  size_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    uint64_t bytes = 0;
-    for (size_t b = 0; b < 8; b++) bytes |= (uint64_t)(mask[i + b] != 0) << 8 * b;
-    bits[i / 8] = (uint8_t)(bytes * 0x0102040810204080u >> 56);
-  }
-  for (; i < n; i++)
+  hr_active_kernels()->mask(mask, n / 8, bits);
+  for (size_t i = n / 8 * 8; i < n; i++)
     if (mask[i]) set_bit(bits, i);
 }
 

@@ -4,6 +4,7 @@
 
 #ifdef HR_X86
 #include <immintrin.h>
+#include <string.h>
 
 #define AVX2 HR_TARGET("avx2,popcnt")
 #define HALF 4 /* rows a register */
@@ -161,5 +162,16 @@ AVX2 static void pick_avx2(const uint64_t *blocks, size_t words, const uint32_t 
   }
 }
 
-const hr_kernels hr_kernels_avx2 = {"avx2", below_avx2, distances_avx2, pick_avx2};
+AVX2 static void mask_avx2(const uint8_t *flags, size_t count, uint8_t *bits) {
+  size_t i = 0;
+  for (; i + 4 <= count; i += 4) {
+    __m256i bytes = _mm256_loadu_si256((const __m256i *)(flags + 8 * i));
+    __m256i zero = _mm256_cmpeq_epi8(bytes, _mm256_setzero_si256());
+    uint32_t set = ~(uint32_t)_mm256_movemask_epi8(zero);
+    memcpy(bits + i, &set, sizeof set);
+  }
+  for (; i < count; i++) bits[i] = hr_mask_byte(flags + 8 * i);
+}
+
+const hr_kernels hr_kernels_avx2 = {"avx2", below_avx2, distances_avx2, pick_avx2, mask_avx2};
 #endif

@@ -3,6 +3,7 @@
 
 #ifdef HR_X86
 #include <immintrin.h>
+#include <string.h>
 
 #define AVX512 HR_TARGET("avx512f,avx512vl,avx512bw,avx512vpopcntdq,popcnt")
 
@@ -198,5 +199,16 @@ AVX512 static void pick_avx512(const uint64_t *blocks, size_t words, const uint3
   }
 }
 
-const hr_kernels hr_kernels_avx512 = {"avx512", below_avx512, distances_avx512, pick_avx512};
+AVX512 static void mask_avx512(const uint8_t *flags, size_t count, uint8_t *bits) {
+  size_t i = 0;
+  for (; i + 8 <= count; i += 8) {
+    __m512i bytes = _mm512_loadu_si512(flags + 8 * i);
+    uint64_t set = _mm512_test_epi8_mask(bytes, bytes);
+    memcpy(bits + i, &set, sizeof set);
+  }
+  for (; i < count; i++) bits[i] = hr_mask_byte(flags + 8 * i);
+}
+
+const hr_kernels hr_kernels_avx512 = {"avx512", below_avx512, distances_avx512, pick_avx512,
+                                      mask_avx512};
 #endif

@@ -87,5 +87,9 @@ static void pick_neon(const uint64_t *blocks, size_t words, const uint32_t *rows
   }
 }
 
-const hr_kernels hr_kernels_neon = {"neon", below_neon, distances_neon, pick_neon};
+static void mask_neon(const uint8_t *flags, size_t count, uint8_t *bits) {
+  for (size_t i = 0; i < count; i++) bits[i] = hr_mask_byte(flags + 8 * i);
+}
+
+const hr_kernels hr_kernels_neon = {"neon", below_neon, distances_neon, pick_neon, mask_neon};
 #endif

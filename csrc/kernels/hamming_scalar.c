@@ -52,4 +52,9 @@ static void pick_scalar(const uint64_t *blocks, size_t words, const uint32_t *ro
                                      rows[i] % HR_LANES);
 }
 
-const hr_kernels hr_kernels_scalar = {"scalar", below_scalar, distances_scalar, pick_scalar};
+static void mask_scalar(const uint8_t *flags, size_t count, uint8_t *bits) {
+  for (size_t i = 0; i < count; i++) bits[i] = hr_mask_byte(flags + 8 * i);
+}
+
+const hr_kernels hr_kernels_scalar = {"scalar", below_scalar, distances_scalar, pick_scalar,
+                                      mask_scalar};

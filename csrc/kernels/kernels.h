@@ -49,6 +49,8 @@ typedef struct {
   /* out[i]: the distance of row rows[i]. */
   void (*pick)(const uint64_t *blocks, size_t words, const uint32_t *rows, size_t count,
                const uint64_t *query, uint16_t *out);
+  /* Bit j of bits[i]: whether flags[8i + j] is not zero, for i < count. */
+  void (*mask)(const uint8_t *flags, size_t count, uint8_t *bits);
 } hr_kernels;
 
 extern const hr_kernels hr_kernels_scalar;
@@ -61,6 +63,15 @@ extern const hr_kernels hr_kernels_avx512;
 #define HR_ARM64 1
 extern const hr_kernels hr_kernels_neon;
 #endif
+
+/* Bit j: whether flags[j] is not zero, for eight flags. Each byte becomes 0 or
+ * 1, and a multiplication moves byte j to bit 56 + j and nothing else there. */
+static inline uint8_t hr_mask_byte(const uint8_t *flags) {
+  uint64_t bytes = 0, low = 0x7F7F7F7F7F7F7F7Fu;
+  for (unsigned j = 0; j < 8; j++) bytes |= (uint64_t)flags[j] << 8 * j;
+  bytes = ((((bytes & low) + low) | bytes) & ~low) >> 7;
+  return (uint8_t)(bytes * 0x0102040810204080u >> 56);
+}
 
 #if defined(_MSC_VER) && !defined(__clang__)
 #define HR_TARGET(features)

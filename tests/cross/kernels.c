@@ -64,9 +64,23 @@ static void compare(const hr_kernels *kernels, const uint64_t *blocks, size_t wo
   }
 }
 
+static void compare_masks(const hr_kernels *kernels) {
+  uint8_t flags[ROWS], bits[2][BLOCKS];
+  for (size_t i = 0; i < ROWS; i++) flags[i] = random64() % 3 ? 0 : (uint8_t)random64();
+  for (size_t count = 0; count <= BLOCKS; count++) {
+    memset(bits, 0, sizeof bits);
+    hr_kernels_scalar.mask(flags, count, bits[0]);
+    kernels->mask(flags, count, bits[1]);
+    if (memcmp(bits[0], bits[1], sizeof bits[0])) fail("mask", kernels->name, count);
+    for (size_t i = 0; i < 8 * count; i++)
+      if ((bits[0][i / 8] >> i % 8 & 1) != (flags[i] != 0)) fail("mask bit", kernels->name, i);
+  }
+}
+
 int main(void) {
   for (size_t i = 0; hr_isa_supported(i); i++) {
     hr_isa_select(hr_isa_supported(i));
+    compare_masks(hr_active_kernels());
     for (size_t words = 1; words <= HR_MAX_BITS / 64; words++) {
       size_t size = words * HR_LANES * BLOCKS;
       uint64_t *blocks = aligned_alloc(64, size * sizeof *blocks);
