@@ -71,6 +71,15 @@ def test_every_form_of_codes_gives_the_same_figures(tmp_path, data, form):
     assert all(path.stat().st_size for path in made.files)
 
 
+def test_several_labels_have_figures_and_no_map(tmp_path, data):
+    values, labels, queries, query_labels = data
+    tables = (np.eye(4, dtype=int)[labels], np.eye(4, dtype=bool)[query_labels])
+    one = evaluate(values, labels, queries, query_labels, out=tmp_path)
+    other = evaluate(values, tables[0], queries, tables[1], out=tmp_path)
+    assert one.rows == other.rows
+    assert {p.name for p in one.files} - {p.name for p in other.files} == {"code-map.png"}
+
+
 def test_files_of_each_kind(tmp_path, data):
     values, labels, queries, query_labels = data
     parts = {

@@ -245,3 +245,48 @@ def test_no_queries_have_no_mean() -> None:
         ev.average_precision(none).means()
     with pytest.raises(ParameterError, match="no queries"):
         ev.precision_recall_by_radius(none)
+
+
+def test_several_labels_make_relevant_what_shares_one(rng):
+    codes, queries = (rng.integers(0, 256, (n, 1), dtype=np.uint8) for n in (80, 30))
+    labels, wanted = rng.random((80, 5)) < 0.25, rng.random((30, 5)) < 0.25
+    share = np.array(
+        [[bool(set(np.flatnonzero(a)) & set(np.flatnonzero(b))) for b in labels] for a in wanted]
+    )
+    histograms = ev.distance_histograms(queries, codes, 8, wanted.astype(int), labels)
+    for row, query in enumerate(queries[:, 0].tolist()):
+        counts = np.zeros(9, int)
+        for code, right in zip(codes[:, 0].tolist(), share[row], strict=True):
+            counts[(query ^ code).bit_count()] += right
+        np.testing.assert_array_equal(histograms.relevant[row], counts)
+    np.testing.assert_array_equal(ev.relevant_totals(wanted, labels), share.sum(axis=1))
+    ids = rng.integers(-1, 80, (30, 7))
+    found = ev.relevance(ids, wanted, labels)
+    np.testing.assert_array_equal(found, np.take_along_axis(share, ids % 80, 1) & (ids >= 0))
+
+
+def test_a_table_with_one_class_a_row_is_the_same_as_numbers(rng):
+    codes, queries = (rng.integers(0, 256, (n, 1), dtype=np.uint8) for n in (80, 30))
+    labels, wanted = rng.integers(0, 4, 80), rng.integers(0, 4, 30)
+    tables = np.eye(4, dtype=int)[wanted], np.eye(4)[labels] > 0
+    numbers = ev.distance_histograms(queries, codes, 8, wanted, labels)
+    tables = ev.distance_histograms(
+        queries, codes, 8, np.eye(4, dtype=int)[wanted], np.eye(4)[labels] > 0
+    )
+    np.testing.assert_array_equal(numbers.relevant, tables.relevant)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "labels", "message"),
+    [
+        (np.zeros((2, 3), int), np.zeros((4, 2), int), r"query_labels: expected \(2,\) after"),
+        (np.zeros(2, int), np.zeros((4, 2), int), "query_labels: expected"),
+        (np.full((2, 3), 2), np.zeros((4, 3), int), "query_labels: expected 0 and 1, got 2 to 2"),
+        (np.zeros((3, 3), int), np.zeros((4, 3), int), r"expected \(2,\) or \(2, classes\)"),
+    ],
+)
+def test_tables_of_labels_that_do_not_fit_are_refused(wanted, labels, message):
+    with pytest.raises((ShapeError, ParameterError), match=message):
+        ev.distance_histograms(
+            np.zeros((2, 1), np.uint8), np.zeros((4, 1), np.uint8), 8, wanted, labels
+        )

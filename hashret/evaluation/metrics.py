@@ -29,7 +29,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DTypeError, ParameterError, ShapeError
-from .histograms import Counts, DistanceHistograms, as_labels
+from .histograms import (
+    Counts,
+    DistanceHistograms,
+    as_labels,
+    relevant_groups,
+    share_a_label,
+)
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -262,8 +268,9 @@ def relevance(
     ----------
     ids : array_like of int64, shape (n_queries, k)
         Row numbers of the database in rank order; -1 where a list is shorter than k.
-    query_labels : array_like of int, shape (n_queries,)
-    labels : array_like of int, shape (n,)
+    query_labels : array_like of int, shape (n_queries,) or (n_queries, classes)
+    labels : array_like of int, shape (n,) or (n, classes)
+        Tables of 0 and 1, a column a class, make an item relevant that shares a class.
     missing : bool, default False
         What a missing result counts as. True is the padding of the LSH-against-DSH study, whose
         empty answers score 1; only for comparison with its figures.
@@ -282,14 +289,18 @@ def relevance(
         raise ShapeError(f"ids: expected (n_queries, k), got shape {array.shape}")
     if array.dtype.kind not in "iu":
         raise DTypeError(f"ids: expected integers, got {array.dtype}")
-    query_labels = as_labels(query_labels, len(array), "query_labels")
-    labels = as_labels(labels, len(np.asarray(labels)), "labels")
-    if array.size and not -1 <= array.min() <= array.max() < len(labels):
+    wanted = as_labels(query_labels, len(array), "query_labels", tables=True)
+    present = as_labels(labels, len(np.asarray(labels)), "labels", tables=True)
+    if array.size and not -1 <= array.min() <= array.max() < len(present):
         raise ParameterError(
-            f"ids: expected -1 to {len(labels) - 1}, got {array.min()} to {array.max()}"
+            f"ids: expected -1 to {len(present) - 1}, got {array.min()} to {array.max()}"
         )
-    padded = np.append(labels, 0)  # so that id -1 reads something, also without a database
-    return np.where(array < 0, missing, padded[array] == query_labels[:, None])
+    # So that id -1 reads something, also without a database.
+    padded = np.concatenate([present, np.zeros((1, *present.shape[1:]), np.int64)])
+    found = np.empty(array.shape, np.bool_)
+    for row, ids_of_query in enumerate(array):
+        found[row] = share_a_label(padded[ids_of_query], wanted[row])
+    return np.where(array < 0, missing, found)
 
 
 def ranked_average_precision(
@@ -342,10 +353,12 @@ def ranked_recall(relevant: npt.ArrayLike, totals: npt.ArrayLike) -> Floats:
 
 def relevant_totals(query_labels: npt.ArrayLike, labels: npt.ArrayLike) -> Counts:
     """Count the relevant items in the database of each query, R, shape (n_queries,)."""
-    query_labels = as_labels(query_labels, len(np.asarray(query_labels)), "query_labels")
-    labels = as_labels(labels, len(np.asarray(labels)), "labels")
-    ordered = np.sort(labels)
-    return np.searchsorted(ordered, query_labels, "right") - np.searchsorted(ordered, query_labels)
+    wanted = as_labels(query_labels, len(np.asarray(query_labels)), "query_labels", tables=True)
+    present = as_labels(labels, len(np.asarray(labels)), "labels", tables=True)
+    totals = np.zeros(len(wanted), np.int64)
+    for rows, items in relevant_groups(wanted, present):
+        totals[rows] = np.count_nonzero(items)
+    return totals
 
 
 def distinct_codes(codes: npt.ArrayLike) -> int:

@@ -59,14 +59,16 @@ def evaluate(
 ) -> Evaluation:
     """Score codes, write ``eval.json`` and pictures into a folder, and return a table.
 
-    An item is relevant to a query if their labels are equal.
+    An item is relevant to a query if their labels are equal, or, where images have several, if
+    they share one. There is no map of codes with several labels.
 
     Parameters
     ----------
     codes, query_codes : array_like
         Packed, uint8 (n, ceil(bits / 8)) or uint64 (n, ceil(bits / 64)); or a column a bit:
         booleans, 0 and 1, -1 and +1, or margins, of which those > 0 are 1.
-    labels, query_labels : array_like of int, shape (n,)
+    labels, query_labels : array_like of int, shape (n,) or (n, classes)
+        Tables of 0 and 1 have a column a class.
     bits : int, optional
         By default 8 a byte of packed codes, one a column of others.
     out : path
@@ -87,8 +89,8 @@ def evaluate(
     import_extra("matplotlib", "plot")
     length = _code_length(codes, bits)
     packed, queries = _packed(codes, length, "codes"), _packed(query_codes, length, "query_codes")
-    right = as_labels(labels, len(packed), "labels")
-    wanted = as_labels(query_labels, len(queries), "query_labels")
+    right = as_labels(labels, len(packed), "labels", tables=True)
+    wanted = as_labels(query_labels, len(queries), "query_labels", tables=True)
     for count, argument in ((len(packed), "codes"), (len(queries), "query_codes")):
         if not count:
             raise ShapeError(f"{argument}: expected at least one code")
@@ -103,7 +105,7 @@ def evaluate(
     files = [_write_json(folder / "eval.json", found | {"curves": lines, "version": __version__})]
     title = f"{name}, {length} bits"
     files += _pictures(folder, title, {key: np.array(line) for key, line in lines.items()})
-    if len(queries) >= 3:
+    if len(queries) >= 3 and wanted.ndim == 1:
         path = folder / "code-map.png"
         files.append(write_code_map(queries, length, wanted, title, path, method=plane))
     return Evaluation(_table(found), tuple(files))

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..codes import Codes
-from ..evaluation.histograms import DistanceHistograms, distance_histograms
+from ..evaluation.histograms import DistanceHistograms, distance_histograms, share_a_label
 from ..evaluation.metrics import (
     average_precision,
     distances_within_and_between,
@@ -142,7 +142,7 @@ def found_histograms(
         batch = slice(start, start + _BATCH)
         lims, distances, ids = index.range_search(queries[batch], index.bits, probes=probes)
         rows = np.repeat(np.arange(len(lims) - 1), np.diff(lims))
-        right = labels[ids] == query_labels[batch][rows]
+        right = share_a_label(labels[ids], query_labels[batch][rows])
         keys, size = rows * width + distances, (len(lims) - 1) * width
         items[batch] = np.bincount(keys, minlength=size).reshape(-1, width)
         relevant[batch] = np.bincount(keys[right], minlength=size).reshape(-1, width)
