@@ -8,6 +8,7 @@ Map of the package, from the bottom up:
 
 - ``errors``, ``codes``: the exceptions; packing, unpacking, other systems' bit orders
 - ``index``: :class:`Index`, over the native engine
+- ``rerank``: candidates of a search ordered by a finer distance
 - ``datasets``, ``features``, ``encoders``: real data; images to vectors; vectors to codes
 - ``deep``: images to codes, learned in torch
 - ``evaluation``: metrics, named protocols, plots
@@ -43,6 +44,7 @@ try:
 except ParameterError as _error:
     raise ImportError(str(_error)) from None
 
+from . import rerank
 from .index import Index
 
 __all__ = [
@@ -63,6 +65,7 @@ __all__ = [
     "codes",
     "cpu",
     "errors",
+    "rerank",
 ]
 
 
