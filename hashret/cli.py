@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-from .errors import HashretError, TrainingError, import_extra
+from .errors import HashretError, ParameterError, TrainingError, import_extra
 
 # Before anything that imports them, so that a missing one is named with its extra.
 import_extra("typer", "cli")
@@ -130,13 +130,15 @@ def fashion_mnist(
 def benchmark(
     suite: Annotated[str, typer.Option(help="fashion-mnist or cifar10.")],
     methods: Annotated[
-        list[str] | None, typer.Option(help="A method; may be repeated. All by default.")
+        list[str] | None, typer.Option(help="Names, with commas or repeated; all by default.")
     ] = None,
     bits: Annotated[
-        list[int] | None, typer.Option(help="Length of a code; may be repeated.")
+        list[str] | None, typer.Option(help="Lengths of a code, with commas or repeated.")
     ] = None,
     seeds: Annotated[int, typer.Option(help="How many seeds: 0, 1, ...")] = 1,
-    protocol: Annotated[list[str] | None, typer.Option(help="May be repeated.")] = None,
+    protocol: Annotated[
+        list[str] | None, typer.Option(help="Names, with commas or repeated.")
+    ] = None,
     budget: Annotated[str, typer.Option(help="Training of a run: smoke, zoo or long.")] = "zoo",
     network: Annotated[str | None, typer.Option(help="For deep methods.")] = None,
     features: Annotated[
@@ -160,10 +162,10 @@ def benchmark(
     report = run_benchmark(
         suite,
         out,
-        methods=methods,
-        bits=bits,
+        methods=_apart(methods),
+        bits=[_as_int(number) for number in _apart(bits) or ()],
         seeds=seeds,
-        protocols=protocol,
+        protocols=_apart(protocol),
         budget=budget,
         network=network,
         features=features,
@@ -212,6 +214,17 @@ def info() -> None:
     width = max(len(name) for name, _ in facts)
     for name, fact in facts:
         typer.echo(f"{name:<{width}}  {fact}")
+
+
+def _apart(values: list[str] | None) -> list[str] | None:
+    return [part.strip() for value in values for part in value.split(",")] if values else None
+
+
+def _as_int(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ParameterError(f"bits: expected a whole number, got {text!r}") from None
 
 
 def _print_table(title: str, columns: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> None:

@@ -123,13 +123,17 @@ class Protocol:
         rows = self.select(dataset, seed)
         images = (dataset.train_images, dataset.test_images)
         labels = (dataset.train_labels, dataset.test_labels)
+        database = _take(*images, rows.database), _take(*labels, rows.database)
+        # Where all of the database trains, one copy of it is enough.
+        shared = rows.train is rows.database
+        train = database if shared else (_take(*images, rows.train), _take(*labels, rows.train))
         return Split(
-            database_images=_take(*images, rows.database),
-            database_labels=_take(*labels, rows.database),
+            database_images=database[0],
+            database_labels=database[1],
             query_images=_take(*images, rows.queries),
             query_labels=_take(*labels, rows.queries),
-            train_images=_take(*images, rows.train),
-            train_labels=_take(*labels, rows.train),
+            train_images=train[0],
+            train_labels=train[1],
             class_names=dataset.class_names,
         )
 
