@@ -24,6 +24,7 @@ DOORS: dict[str, set[str]] = {
     "_checks": {"_native", "errors"},
     "index": {"_native", "_batch", "_checks", "errors", "codes"},
     "rerank": {"_checks", "codes", "errors"},
+    "searcher": {"_batch", "index", "errors", "codes"},
     "__init__": {"_native", "errors", "codes", "index", "rerank"},
     "datasets": {"errors"},
     "features": {"codes", "errors"},

@@ -41,7 +41,7 @@ def test_codes_are_packed_margins_and_files_keep_them(encoder, features, tmp_pat
     encoder.save(tmp_path / "encoder")
     again = load_encoder(tmp_path / "encoder")
     assert type(again) is type(encoder)
-    assert again.fingerprint() == encoder.fingerprint()
+    assert again.fingerprint == encoder.fingerprint
     np.testing.assert_array_equal(again.project(features), margins)
 
 
@@ -74,7 +74,7 @@ def test_itq_rotates_within_the_principal_axes(features) -> None:
 
 
 def test_the_seed_decides_itq(features) -> None:
-    first, same, other = (ITQ(5, random_state=s).fit(features).fingerprint() for s in (0, 0, 1))
+    first, same, other = (ITQ(5, random_state=s).fit(features).fingerprint for s in (0, 0, 1))
     assert first == same != other
 
 

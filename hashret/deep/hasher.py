@@ -271,6 +271,11 @@ class DeepHasher:
         return pack(self.project(images, batch_size=batch_size))
 
     @property
+    def code_bits(self) -> int:
+        """Length of a code; after fitting, of the codes it makes."""
+        return self._loss.bits if hasattr(self, "_loss") else check_bits(self.bits)
+
+    @property
     def fingerprint(self) -> str:
         """SHA-256 of weights and configuration: equal fingerprints give equal codes."""
         pairs = sorted(self._tensors().items())
@@ -306,7 +311,11 @@ class DeepHasher:
             If the extra `onnx` is not installed.
         """
         model, loss = self._fitted()
-        known = {"bits": self.bits, "fingerprint": self.fingerprint, "card": as_json(self.card_)}
+        known = {
+            "bits": self.code_bits,
+            "fingerprint": self.fingerprint,
+            "card": as_json(self.card_),
+        }
         write_bytes(path, as_onnx(model, loss, self.input_shape_, known))
 
     @classmethod
@@ -422,7 +431,7 @@ class DeepHasher:
             "network": self.network if isinstance(self.network, str) else None,
             "loss": loss.name,
             "loss_options": loss.options(),
-            "bits": self.bits,
+            "bits": self.code_bits,
             "mirror": bool(self.mirror),
             "input_shape": list(self.input_shape_),
             "classes": self.classes_.tolist(),

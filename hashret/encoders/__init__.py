@@ -1,7 +1,7 @@
 """Feature vectors to binary codes: scikit-learn estimators.
 
 Each has ``fit(X, y=None)``, ``transform(X)`` (packed codes), ``project(X)`` (margins whose sign
-the bits are), ``code_bits``, ``fingerprint()``, ``save`` and ``load``.
+the bits are), ``code_bits``, ``fingerprint``, ``save`` and ``load``.
 
 Map: :mod:`~hashret.encoders.base` is what all share and their files,
 :mod:`~hashret.encoders.linear` the form of three of them;

@@ -102,6 +102,7 @@ class Encoder(TransformerMixin, BaseEstimator, ABC):  # type: ignore[misc]
             margins[rows] = self._rounded_margins(features[rows])
         return margins
 
+    @property
     def fingerprint(self) -> str:
         """SHA-256 of the class, its parameters and fitted arrays; equal codes, equal fingerprint.
 
@@ -125,7 +126,7 @@ class Encoder(TransformerMixin, BaseEstimator, ABC):  # type: ignore[misc]
             "class": type(self).__name__,
             "parameters": _with_seed(self.get_params()),
             "features": self.n_features_in_,
-            "fingerprint": self.fingerprint(),
+            "fingerprint": self.fingerprint,
         }
         arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in self._fitted}
         _write_atomically(Path(path), safetensors.save(arrays, {"hashret": _json(card)}))
@@ -183,7 +184,7 @@ def load_encoder(path: str | os.PathLike[str]) -> Encoder:
                 setattr(encoder, name, _as_finite(file.get_tensor(name), name))
     except (safetensors.SafetensorError, HashretError, *_MALFORMED) as error:
         raise FormatError(f"{path}: not a saved encoder: {error!r}") from error
-    if encoder.fingerprint() != card.get("fingerprint"):
+    if encoder.fingerprint != card.get("fingerprint"):
         raise FormatError(f"{path}: damaged: the fingerprint does not fit the contents")
     return encoder
 
