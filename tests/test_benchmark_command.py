@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -248,3 +249,24 @@ def test_the_newest_row_of_a_setting_and_seed_stands():
 def test_suites_name_protocols_that_exist():
     for suite in SUITES.values():
         assert set(suite.protocols) <= set(PROTOCOLS)
+
+
+def test_epochs_spend_the_budget_on_the_images_that_are_seen():
+    (run,) = plan("cifar10", ["dsh"], [16], protocols=["cifar10-semi"])
+    labels = np.repeat([0, 1, -1], [3000, 2000, 54_000])
+    split = SimpleNamespace(train_images=np.zeros(59_000), train_labels=labels)
+    images = run.settings["images"]
+    for name, seen in (
+        ("dsh", 5000),  # sees what has labels
+        ("dsh-semi-supervised", 2 * 59_000),  # sees all, in two views
+        ("bihalf", 59_000),
+        ("cibhash", 2 * 59_000),
+    ):
+        assert measure._epochs(run, recipes.method(name), split) == round(images / seen)
+
+
+def test_every_variant_can_be_planned():
+    runs = plan("fashion-mnist", list(recipes.VARIANTS), [16])
+    assert [run.method for run in runs] == list(recipes.VARIANTS)
+    assert all(json.dumps(run.fields()) for run in runs)
+    assert len({run.key for run in runs}) == len(runs)

@@ -115,3 +115,14 @@ def test_every_protocol_says_what_its_figures_mean() -> None:
         assert all((entry.database, entry.queries, entry.training, entry.note, entry.tie_rule))
     names = [measure.name for measure in protocol("fmnist-full").measures]
     assert names == ["mAP@10 (hits)", "mAP@10 (min)", "mAP@all"]
+
+
+def test_semi_supervised_split_hides_labels_only(cifar: Dataset) -> None:
+    split, poor = (protocol(name).split(cifar, seed=3) for name in ("cifar10-semi", "cifar10-59k"))
+    np.testing.assert_array_equal(numbers(split.train_images), numbers(split.database_images))
+    np.testing.assert_array_equal(numbers(split.query_images), numbers(poor.query_images))
+    seen = split.train_labels >= 0
+    np.testing.assert_array_equal(numbers(split.train_images[seen]), numbers(poor.train_images))
+    np.testing.assert_array_equal(split.train_labels[seen], poor.train_labels)
+    assert set(split.train_labels[~seen]) == {-1}
+    assert split.database_labels.min() == 0

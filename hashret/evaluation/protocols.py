@@ -46,6 +46,7 @@ class Split:
     ----------
     database_images, query_images, train_images : ndarray of uint8
     database_labels, query_labels, train_labels : ndarray of int64
+        -1 is a label that training may not see.
     class_names : tuple of str
     """
 
@@ -65,6 +66,8 @@ class _Rows:
     database: Rows
     queries: Rows
     train: Rows
+    labelled: Rows | None = None
+    """Those of `train` whose labels training may see; None for all."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,8 @@ class Protocol:
         # Where all of the database trains, one copy of it is enough.
         shared = rows.train is rows.database
         train = database if shared else (_take(*images, rows.train), _take(*labels, rows.train))
+        if rows.labelled is not None:
+            train = train[0], np.where(np.isin(rows.train, rows.labelled), train[1], -1)
         return Split(
             database_images=database[0],
             database_labels=database[1],
@@ -186,8 +191,13 @@ def _official(database: int | None, queries: int | None) -> Callable[[Dataset, i
     return select
 
 
-def _label_poor(train_in_database: bool) -> Callable[[Dataset, int], _Rows]:
-    """100 queries and 500 training images a class, drawn from all images."""
+def _label_poor(
+    train_in_database: bool, unlabelled: bool = False
+) -> Callable[[Dataset, int], _Rows]:
+    """100 queries and 500 training images a class, drawn from all images.
+
+    With `unlabelled` the whole database trains, without labels but for those.
+    """
 
     def select(dataset: Dataset, seed: int) -> _Rows:
         labels = np.concatenate([dataset.train_labels, dataset.test_labels])
@@ -200,6 +210,8 @@ def _label_poor(train_in_database: bool) -> Callable[[Dataset, int], _Rows]:
         train = np.sort(np.concatenate([rows[100:] for rows in drawn]))
         removed = queries if train_in_database else np.concatenate([queries, train])
         database = np.setdiff1d(np.arange(len(labels)), removed)
+        if unlabelled:
+            return _Rows(database=database, queries=queries, train=database, labelled=train)
         return _Rows(database=database, queries=queries, train=train)
 
     return select
@@ -296,6 +308,18 @@ PROTOCOLS = {
             measures=_ALL,
             note="cifar10-59k without its leak; JPEG edition",
             select=_label_poor(train_in_database=False),
+            drawn=True,
+        ),
+        Protocol(
+            name="cifar10-semi",
+            dataset="cifar10",
+            sizes=(50_000, 10_000),
+            database="the 59,000 images that are no queries",
+            queries="1,000 images, 100 a class, drawn from all",
+            training="the database, with labels of 5,000 images only, 500 a class",
+            measures=_ALL,
+            note=f"cifar10-59k with the other images to learn from; {_LEAK}; JPEG edition",
+            select=_label_poor(train_in_database=True, unlabelled=True),
             drawn=True,
         ),
         Protocol(

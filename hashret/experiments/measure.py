@@ -83,7 +83,7 @@ class _Fitted:
         if isinstance(method, Classic):
             self.encoder = method.make(run.bits, run.seed)
         else:
-            self.facts["epochs"] = _epochs(run, method, len(split.train_images))
+            self.facts["epochs"] = _epochs(run, method, split)
             self.encoder = _hasher(run, method, self.facts["epochs"], advance)
         wall, spent = time.perf_counter(), time.process_time()
         if isinstance(method, Classic):
@@ -132,15 +132,18 @@ def _hasher(run: Run, method: Deep, epochs: int, advance: Advance) -> Any:
     )
 
 
-def _epochs(run: Run, method: Deep, images: int) -> int:
+def _epochs(run: Run, method: Deep, split: Split) -> int:
     """Passes over the training images that the budget pays for; a view is an image."""
-    views: int = method.make().views
-    return max(1, round(int(run.settings["images"]) / (images * views)))
+    loss: Any = method.make()
+    seen = len(split.train_images)
+    if method.supervised and not loss.unlabelled:
+        seen = int(np.count_nonzero(split.train_labels >= 0))
+    return max(1, round(int(run.settings["images"]) / (seen * int(loss.views))))
 
 
 def _teacher(run: Run, method: Deep, split: Split, material: Material) -> Any:
     """Return the vectors that a loss learns from, if it does."""
-    if method.target != "features":
+    if not method.taught:
         return None
     teacher = run.settings.get("teacher")
     if teacher is None:

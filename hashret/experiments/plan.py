@@ -45,7 +45,14 @@ SUITES = {
         ("fmnist-full", "fmnist-seed", "unseen", "fmnist-sample"), (16, 48), "hog", True
     ),
     "cifar10": Suite(
-        ("cifar10-full", "cifar10-59k", "cifar10-54k", "cifar10-unsup", "unseen"),
+        (
+            "cifar10-full",
+            "cifar10-59k",
+            "cifar10-54k",
+            "cifar10-semi",
+            "cifar10-unsup",
+            "unseen",
+        ),
         (16, 32, 48, 64),
         "lite0",
         False,
@@ -213,7 +220,7 @@ def _training(
     options = entry.make().options()
     settings = learning(name, suite, network, wanted, vectors is not None)
     settings["images"] = budget(wanted, suite, network, vectors is not None)
-    if entry.target == "features" and vectors is None:
+    if entry.taught and vectors is None:
         settings["teacher"] = SUITES[suite].features
     return {
         "network": network,

@@ -100,14 +100,14 @@ class Deep:
     seeded = True
 
     @property
-    def target(self) -> str:
-        """What the loss learns from: "labels", "features" or "nothing"."""
-        return str(self.make().target)
-
-    @property
     def supervised(self) -> bool:
         """Whether it learns from labels."""
-        return self.target == "labels"
+        return self.make().target in ("labels", "both")
+
+    @property
+    def taught(self) -> bool:
+        """Whether it learns from a feature vector of each image."""
+        return self.make().target in ("features", "both")
 
     def make(self) -> Any:
         """Return the loss."""
@@ -158,6 +158,12 @@ VARIANTS: dict[str, Method] = {
         "OrthoHash, self-distilled", "self-distilled", {"loss": "orthohash"}
     ),
     "orthohash-ema": Deep("OrthoHash, averaged weights", "orthohash"),
+    "dsh-semi-supervised": Deep(
+        "DSH and CIBHash of all images", "semi-supervised", {"loss": "dsh"}
+    ),
+    "orthohash-semi-supervised": Deep(
+        "OrthoHash and CIBHash of all images", "semi-supervised", {"loss": "orthohash"}
+    ),
 }
 
 # CPU seconds of a training: about five minutes for every method; fifteen minutes of two cores, or
