@@ -437,6 +437,8 @@ def test_load_refuses_what_is_no_encoder(tmp_path):
         ("input_shape", [10**12]),
         ("input_shape", 3),
         ("network", 5),
+        ("network", "linear"),
+        ("card", 5),
         ("kind", "checkpoint"),
     ]:
         configuration = json.loads(header["__metadata__"]["hashret"]) | {key: value}

@@ -371,6 +371,43 @@ def test_a_card_that_json_cannot_hold_is_refused(tmp_path, card):
     assert os.listdir(tmp_path) == []
 
 
+def test_an_interrupted_training_keeps_what_was_fitted_before(tmp_path):
+    hasher = quick(epochs=1).fit(VECTORS, LABELS)
+    before, card, rows = hasher.fingerprint, hasher.card_, hasher.history_
+
+    def interrupt(now):
+        if now.epoch == 2:
+            raise KeyboardInterrupt
+
+    hasher.progress, hasher.epochs = interrupt, 3
+    state = torch.get_rng_state()
+    with pytest.raises(KeyboardInterrupt):
+        hasher.fit(VECTORS, LABELS, checkpoint=tmp_path / "checkpoint")
+    assert hasher.fingerprint == before
+    assert hasher.card_ is card
+    assert hasher.history_ is rows
+    assert torch.equal(torch.get_rng_state(), state)
+    assert (tmp_path / "checkpoint").exists()
+
+
+def test_a_full_disk_stops_the_training_and_leaves_the_last_checkpoint(tmp_path, monkeypatch):
+    path = tmp_path / "checkpoint"
+    kept = []
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    def report(now):
+        if (now.epoch, now.step) == (2, 1):
+            kept.append(path.read_bytes())
+            monkeypatch.setattr(os, "fsync", full)
+
+    with pytest.raises(OSError, match="No space"):
+        quick(progress=report).fit(VECTORS, LABELS, checkpoint=path)
+    assert [path.read_bytes()] == kept
+    assert os.listdir(tmp_path) == ["checkpoint"]
+
+
 def test_an_unwritable_log_is_known_before_the_training(tmp_path):
     seen = []
     with pytest.raises(FileNotFoundError):
