@@ -74,6 +74,11 @@ def test_a_protocol_without_labels_has_no_supervised_methods():
         ({"seeds": 0}, "seeds: expected at least 1, got 0"),
         ({"protocols": ["cifar10-full"]}, "protocol: expected one of fmnist-full, .* got 'cifar"),
         ({"budget": "endless"}, "budget: expected one of smoke, zoo, long, got 'endless'"),
+        ({"network": "vgg"}, "network: expected one of linear, mlp, .*small-cnn, got 'vgg'"),
+        (
+            {"network": "small-cnn", "features": "hog"},
+            "network: expected one of linear, mlp, got 'small-cnn'",
+        ),
         ({"features": "sift"}, "features: expected one of hog, lite0, or an .npz file, got 'sift'"),
     ],
 )
@@ -270,3 +275,22 @@ def test_every_variant_can_be_planned():
     assert [run.method for run in runs] == list(recipes.VARIANTS)
     assert all(json.dumps(run.fields()) for run in runs)
     assert len({run.key for run in runs}) == len(runs)
+
+
+@pytest.mark.parametrize(
+    ("suite", "network", "features", "found"),
+    [
+        ("fashion-mnist", None, None, ("small-cnn", None)),
+        ("fashion-mnist", "linear", None, ("linear", "hog")),
+        ("fashion-mnist", None, "lite0", ("linear", "lite0")),
+        ("cifar10", None, None, ("linear", "lite0")),
+        ("cifar10", "small-cnn", None, ("small-cnn", None)),
+        ("cifar10", "mlp", "v.npz", ("mlp", "v.npz")),
+    ],
+)
+def test_networks_take_images_and_heads_take_features(suite, network, features, found):
+    deep, classic = plan(suite, ["dsh", "pca"], [16], network=network, features=features)
+    assert (deep.network, deep.features) == found
+    assert ("flip" in deep.settings) == (found[1] is None)
+    assert classic.network is None
+    assert classic.features == (features or SUITES[suite].features)

@@ -65,7 +65,8 @@ def run_benchmark(
     budget : str
         Of :data:`~hashret.experiments.recipes.BUDGETS`.
     network : str, optional
-        For deep methods; by default "small-cnn" on images and "linear" on features.
+        For deep methods: "linear" and "mlp" take the features, others images. By default
+        "small-cnn" for Fashion-MNIST, and "linear" for CIFAR-10 or where features are named.
     features : str, optional
         Vectors in place of images for all methods: "hog", "lite0", or an ``.npz`` file with
         arrays ``train`` and ``test``.

@@ -15,7 +15,11 @@ from ..evaluation.protocols import protocol
 from .material import check_features
 from .recipes import Classic, Deep, Exact, budget, learning, method, method_names
 
-__all__ = ["SUITES", "Run", "Suite", "plan"]
+__all__ = ["HEADS", "SUITES", "Run", "Suite", "plan"]
+
+
+# Networks over feature vectors; the others take images.
+HEADS = ("linear", "mlp")
 
 
 @dataclass(frozen=True)
@@ -146,12 +150,15 @@ def plan(
         _check("protocol", name, about.protocols)
     if features is not None:
         check_features(features)
+    if network is not None:
+        _check_network(network, features)
+    wanted = _Wanted(suite, lengths, budget, network, features, device)
     runs = [
         run
         for place in dict.fromkeys(protocols or about.protocols[:1])
         for name in _methods(place, methods)
         for seed in range(seeds if _is_random(name, place) else 1)
-        for run in _runs(name, place, suite, lengths, seed, budget, network, features, device)
+        for run in _runs(name, place, seed, wanted)
     ]
     if not runs:
         raise ParameterError("methods: none is fit for the protocol")
@@ -174,62 +181,65 @@ def _is_random(name: str, place: str) -> bool:
     return method(name).seeded or protocol(place).drawn
 
 
-def _runs(
-    name: str,
-    place: str,
-    suite: str,
-    lengths: Sequence[int],
-    seed: int,
-    wanted: str,
-    network: str | None,
-    features: str | None,
-    device: str,
-) -> Iterator[Run]:
+@dataclass(frozen=True)
+class _Wanted:
+    """What is asked of every method."""
+
+    suite: str
+    lengths: Sequence[int]
+    budget: str
+    network: str | None
+    features: str | None
+    device: str
+
+
+def _runs(name: str, place: str, seed: int, wanted: _Wanted) -> Iterator[Run]:
     """Yield a method's runs of one seed under one protocol, a run a length of code."""
-    entry, about = method(name), SUITES[suite]
-    dataset = protocol(place).dataset or suite
+    entry, about = method(name), SUITES[wanted.suite]
+    dataset = protocol(place).dataset or wanted.suite
     own: dict[str, Any] = {"method": name, "protocol": place, "seed": seed, "dataset": dataset}
     own |= {"tables": None, "alpha": None, "network": None, "budget": None, "device": None}
+    vectors = wanted.features or about.features
     if isinstance(entry, Exact):
-        yield Run(**own, bits=None, features=features or about.features)
+        yield Run(**own, bits=None, features=vectors)
     elif isinstance(entry, Classic):
         own |= {"tables": entry.options.get("tables"), "options": dict(entry.options)}
-        for bits in lengths:
-            yield Run(**own, bits=bits, features=features or about.features)
-    else:
-        vectors = features or (None if about.from_images else about.features)
-        own |= _training(name, entry, suite, wanted, network, vectors, device)
-        for bits in [_CLASSES] if entry.bit_a_class else lengths:
+        for bits in wanted.lengths:
             yield Run(**own, bits=bits, features=vectors)
+    else:
+        images = about.from_images if wanted.network is None else wanted.network not in HEADS
+        inputs = wanted.features if images else vectors
+        own |= _training(name, entry, inputs, wanted)
+        for bits in [_CLASSES] if entry.bit_a_class else wanted.lengths:
+            yield Run(**own, bits=bits, features=inputs)
 
 
 # Both data sets have ten.
 _CLASSES = 10
 
 
-def _training(
-    name: str,
-    entry: Deep,
-    suite: str,
-    wanted: str,
-    network: str | None,
-    vectors: str | None,
-    device: str,
-) -> dict[str, Any]:
-    network = network or ("small-cnn" if vectors is None else "linear")
+def _training(name: str, entry: Deep, inputs: str | None, wanted: _Wanted) -> dict[str, Any]:
+    """Return the fields of a run that say how a network is trained, on images or on `inputs`."""
+    suite, vectors = wanted.suite, inputs is not None
+    network = wanted.network or ("linear" if vectors else "small-cnn")
     options = entry.make().options()
-    settings = learning(name, suite, network, wanted, vectors is not None)
-    settings["images"] = budget(wanted, suite, network, vectors is not None)
-    if entry.taught and vectors is None:
+    settings = learning(name, suite, network, wanted.budget, vectors)
+    settings["images"] = budget(wanted.budget, suite, network, vectors)
+    if entry.taught and not vectors:
         settings["teacher"] = SUITES[suite].features
     return {
         "network": network,
-        "budget": wanted,
-        "device": _device(device),
+        "budget": wanted.budget,
+        "device": _device(wanted.device),
         "alpha": options.get("alpha"),
         "options": options,
         "settings": settings,
     }
+
+
+def _check_network(name: str, features: str | None) -> None:
+    names = import_extra("hashret.deep", "torch").network_names()
+    _check("network", name, names if features is None else HEADS)
 
 
 def _device(name: str) -> str:
