@@ -12,7 +12,8 @@ from test_deep import Stop, mean_average_precision, patterns, quick, stop_after 
 
 from hashret.deep import DeepHasher, loss_names, make_loss  # noqa: E402
 from hashret.deep.losses.centres import centres_of  # noqa: E402
-from hashret.errors import DTypeError, ParameterError, ShapeError  # noqa: E402
+from hashret.deep.storage import read_tensors, write_tensors  # noqa: E402
+from hashret.errors import DTypeError, FormatError, ParameterError, ShapeError  # noqa: E402
 
 BITS, CLASSES, N = 6, 4, 10
 SUPERVISED = ["dsh", "dpsh", "hashnet", "greedyhash", "csq", "dpn", "orthohash", "cnnh"]
@@ -235,6 +236,28 @@ def test_wrapping_losses_are_known_but_do_not_stand_alone():
     assert make_loss("balanced", **twice.options()).loss.balance == 2.0
 
 
+@pytest.mark.parametrize(
+    "within",
+    [
+        3,
+        {"name": "dhs", "options": {}},
+        {"name": ["dsh"], "options": {}},
+        {"name": "dsh", "options": 3},
+        {"name": "dsh", "options": {"beta": 1}},
+        {"name": "self-distilled", "options": {"loss": "cibhash"}},
+    ],
+    ids=str,
+)
+def test_a_file_with_a_bad_loss_within_is_refused(within, tmp_path):
+    images, labels = patterns(n=48)
+    path = tmp_path / "encoder"
+    quick(loss=make_loss("balanced", loss="dsh"), epochs=1).fit(images, labels).save(path)
+    tensors, header = read_tensors(path, "deep encoder")
+    write_tensors(path, tensors, header | {"loss_options": {"loss": within}})
+    with pytest.raises(FormatError, match="a damaged deep encoder: "):
+        DeepHasher.load(path)
+
+
 @pytest.mark.parametrize("binarize", ["none", "tanh", "sign"])
 @pytest.mark.parametrize("weights", [(0, 0, 0), (0.5, 0, 0), (0, 0.7, 0), (0, 0, 3), (1, 2, 3)])
 def test_regularised_is_its_formula(binarize, weights):
@@ -451,6 +474,7 @@ def test_a_resumed_training_ends_with_the_same_weights(loss, tmp_path):
         ("regularised", {"period": 0}, ParameterError),
         ("regularised", {"loss": 3}, DTypeError),
         ("regularised", {"loss": {"name": "dsh"}}, DTypeError),
+        ("regularised", {"loss": {"name": "dsh", "options": 3}}, DTypeError),
         ("regularised", {"loss": "dhs"}, ParameterError),
         ("self-distilled", {"weight": float("inf")}, ParameterError),
         ("balanced", {"strength": 1.5}, ParameterError),

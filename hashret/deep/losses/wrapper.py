@@ -84,7 +84,11 @@ def as_loss(loss: Loss | str | dict[str, Any]) -> Loss:
         return loss
     if isinstance(loss, str):
         return make_loss(loss)
-    if not isinstance(loss, dict) or set(loss) != {"name", "options"}:
+    if (
+        not isinstance(loss, dict)
+        or set(loss) != {"name", "options"}
+        or not isinstance(loss["options"], dict)
+    ):
         raise DTypeError(f"loss: expected a Loss, a name, or its name and options, got {loss!r}")
     return make_loss(loss["name"], **loss["options"])
 
