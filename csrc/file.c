@@ -4,15 +4,17 @@
 
 #define VERSION 1
 #define BYTE_ORDER_MARK 0x01020304u
-#define SECTIONS 2
 #define SECTION_CODES 1
 #define SECTION_IDS 2
+#define SECTION_POSTINGS 3
+#define SECTION_TABLES 4
+#define MAX_SECTIONS 4
 
 static const uint8_t magic[8] = {0x89, 'H', 'R', 'I', '\r', '\n', 0x1A, '\n'};
 
 typedef struct {
   uint32_t tag, crc;
-  uint64_t offset, size, reserved;
+  uint64_t offset, size, count;
 } section;
 
 typedef struct {
@@ -22,7 +24,7 @@ typedef struct {
   int64_t first_id, next_id;
   char fingerprint[HR_FINGERPRINT_BYTES];
   uint32_t reserved, crc;
-  section section[4];
+  section section[MAX_SECTIONS];
 } header;
 
 _Static_assert(sizeof(header) == HR_HEADER_BYTES, "the header has no padding");
@@ -40,8 +42,9 @@ static void crc_tables(uint32_t table[8][256]) {
       table[t][i] = table[t - 1][i] >> 8 ^ table[0][table[t - 1][i] & 0xFF];
 }
 
-static uint32_t crc32_of(const uint8_t *bytes, size_t size) {
-  uint32_t table[8][256], crc = 0xFFFFFFFFu;
+/* Goes on from the CRC of what came before, 0 at first. */
+static uint32_t crc32_more(uint32_t before, const uint8_t *bytes, size_t size) {
+  uint32_t table[8][256], crc = ~before;
   crc_tables(table);
   for (; size >= 8; size -= 8, bytes += 8) {
     uint32_t low = crc ^ ((uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
@@ -54,6 +57,8 @@ static uint32_t crc32_of(const uint8_t *bytes, size_t size) {
   return ~crc;
 }
 
+static uint32_t crc32_of(const uint8_t *bytes, size_t size) { return crc32_more(0, bytes, size); }
+
 /* The header's CRC, over the header with its crc field zero. */
 static uint32_t header_crc(const header *h) {
   header copy = *h;
@@ -63,48 +68,99 @@ static uint32_t header_crc(const header *h) {
 
 /* --- writing -------------------------------------------------------------------- */
 
-static size_t codes_size(const hr_rows *rows) {
-  return hr_rows_blocks(rows) * rows->words * HR_LANES * sizeof(uint64_t);
+static size_t codes_size(size_t count, size_t words) {
+  return (count + HR_LANES - 1) / HR_LANES * words * HR_LANES * sizeof(uint64_t);
 }
 
-static void add_section(header *h, hr_image *image, uint32_t tag, const void *data, size_t size) {
-  section *last = h->sections ? &h->section[h->sections - 1] : NULL;
-  /* Codes come first and fill whole 64-byte blocks, so every section is aligned. */
+typedef struct {
+  header h;
+  hr_image *image;
+} writing;
+
+static size_t padding(size_t size) { return (HR_ALIGNMENT - size % HR_ALIGNMENT) % HR_ALIGNMENT; }
+
+/* Sections follow one another; all but the last fill whole multiples of 64 bytes. */
+static void begin_section(writing *w, uint32_t tag, uint64_t count) {
+  const section *last = w->h.sections ? &w->h.section[w->h.sections - 1] : NULL;
   uint64_t offset = last ? last->offset + last->size : HR_HEADER_BYTES;
-  h->section[h->sections++] =
-      (section){.tag = tag, .crc = crc32_of(data, size), .offset = offset, .size = size};
-  image->chunks[image->count++] = (hr_chunk){data, size};
+  w->h.section[w->h.sections++] = (section){.tag = tag, .offset = offset, .count = count};
+}
+
+static const uint8_t zeros[HR_ALIGNMENT];
+
+static void put(writing *w, const void *data, size_t size) {
+  section *s = &w->h.section[w->h.sections - 1];
+  if (size) w->image->chunks[w->image->count++] = (hr_chunk){data, size};
+  s->crc = crc32_more(s->crc, data, size);
+  s->size += size;
+}
+
+/* Appends an array and fills up with zeros. */
+static void put_padded(writing *w, const void *data, size_t size) {
+  put(w, data, size);
+  put(w, zeros, padding(size));
+}
+
+static void put_codes(writing *w, const uint64_t *blocks, size_t count, size_t words,
+                      uint64_t entries) {
+  begin_section(w, SECTION_CODES, entries);
+  put(w, blocks, codes_size(count, words));
+}
+
+/* Comes last: the ids need not fill a multiple of 64 bytes. */
+static void put_ids(writing *w, const hr_rows *rows) {
+  w->h.rows = rows->count;
+  w->h.first_id = rows->first_id;
+  if (!rows->ids) return;
+  begin_section(w, SECTION_IDS, 0);
+  put(w, rows->ids, rows->count * sizeof *rows->ids);
+}
+
+static void put_sorted(writing *w, const hr_plan *plan) {
+  const hr_sorted *sorted = plan->sorted;
+  put_codes(w, sorted->blocks, sorted->entries, sorted->words, sorted->entries);
+  begin_section(w, SECTION_POSTINGS, 0);
+  put_padded(w, sorted->order, sorted->rows.count * sizeof *sorted->order);
+  if (sorted->starts) put_padded(w, sorted->starts, (sorted->entries + 1) * sizeof(uint32_t));
+  if (plan->mih) {
+    hr_chunk parts[HR_MIH_PARTS];
+    size_t count = hr_mih_parts(plan->mih, parts);
+    begin_section(w, SECTION_TABLES, 0);
+    for (size_t i = 0; i < count; i++) put_padded(w, parts[i].data, parts[i].size);
+  }
+  put_ids(w, &sorted->rows);
 }
 
 static void fill_image(const hr_index *index, const char *fingerprint, hr_image *image) {
-  const hr_rows *rows = &index->base;
-  header h = {.version = VERSION,
-              .byte_order = BYTE_ORDER_MARK,
-              .bits = index->bits,
-              .kind = index->kind,
-              .tables = index->tables,
-              .rows = rows->count,
-              .first_id = rows->first_id,
-              .next_id = index->next_id};
-  memcpy(h.magic, magic, sizeof magic);
-  memcpy(h.fingerprint, fingerprint, sizeof h.fingerprint);
-  image->chunks[0] = (hr_chunk){image->header, HR_HEADER_BYTES};
-  image->count = 1;
-  add_section(&h, image, SECTION_CODES, rows->blocks, codes_size(rows));
-  if (rows->ids) add_section(&h, image, SECTION_IDS, rows->ids, rows->count * sizeof *rows->ids);
-  h.crc = header_crc(&h);
-  memcpy(image->header, &h, sizeof h);
+  writing w = {.h = {.version = VERSION,
+                     .byte_order = BYTE_ORDER_MARK,
+                     .bits = index->bits,
+                     .kind = index->kind,
+                     .tables = index->tables,
+                     .next_id = index->next_id},
+               .image = image};
+  memcpy(w.h.magic, magic, sizeof magic);
+  memcpy(w.h.fingerprint, fingerprint, sizeof w.h.fingerprint);
+  image->count = 0;
+  image->chunks[image->count++] = (hr_chunk){image->header, HR_HEADER_BYTES};
+  if (index->plan.sorted) {
+    put_sorted(&w, &index->plan);
+  } else {
+    const hr_rows *rows = &index->base;
+    put_codes(&w, rows->blocks, rows->count, rows->words, 0);
+    put_ids(&w, rows);
+  }
+  w.h.crc = header_crc(&w.h);
+  memcpy(image->header, &w.h, sizeof w.h);
 }
 
 hr_status hr_image_open(hr_index *index, const char fingerprint[HR_FINGERPRINT_BYTES],
                         hr_image *image) {
   for (;;) {
     hr_lock_shared(&index->lock);
-    if (!index->tail.count && !index->base.dead) break;
+    if (hr_index_ready(index, true)) break;
     hr_unlock_shared(&index->lock);
-    hr_lock_exclusive(&index->lock);
-    hr_status status = hr_index_flush(index);
-    hr_unlock_exclusive(&index->lock);
+    hr_status status = hr_index_prepare(index, true);
     if (status) return status;
   }
   fill_image(index, fingerprint, image);
@@ -119,7 +175,10 @@ static const char *check_shape(const header *h) {
   if (h->bits < 1 || h->bits > HR_MAX_BITS) return "bits out of range";
   if (h->kind >= HR_KIND_COUNT) return "unknown kind";
   if (h->rows > HR_MAX_ROWS) return "too many rows";
-  if (h->kind != HR_LSH && h->tables) return "tables in an index without";
+  if (h->kind == HR_SCAN && h->tables) return "tables in an index without";
+  if ((h->kind == HR_MIH || h->kind == HR_AUTO) &&
+      (h->tables > HR_MAX_SUBSTRINGS || h->tables > h->bits))
+    return "impossible number of tables";
   if (h->kind == HR_LSH &&
       (!h->tables || h->tables > h->bits || h->bits % h->tables || h->bits / h->tables > 64))
     return "impossible number of tables";
@@ -138,21 +197,41 @@ static const char *check_header(const uint8_t *bytes, size_t size, header *h) {
   return check_shape(h);
 }
 
-/* Finds a section of the expected size; NULL if it is absent or does not fit. */
-static const uint8_t *find_section(const uint8_t *bytes, size_t size, const header *h, uint32_t tag,
-                                   uint64_t expected, bool verify, const char **reason) {
-  for (uint32_t i = 0; i < h->sections && i < SECTIONS; i++) {
-    const section *s = &h->section[i];
-    if (s->tag != tag) continue;
-    if (s->size != expected || s->offset % HR_ALIGNMENT)
-      *reason = "a section has the wrong size";
-    else if (s->offset > size || s->size > size - s->offset)
-      *reason = "the file is truncated";
-    else if (verify && s->crc != crc32_of(bytes + s->offset, (size_t)s->size))
-      *reason = "a section is damaged";
-    return *reason ? NULL : bytes + s->offset;
-  }
+typedef struct {
+  const uint8_t *bytes;
+  size_t size;
+  const header *h;
+  bool verify;
+} reading;
+
+static const section *find_entry(const reading *r, uint32_t tag) {
+  for (uint32_t i = 0; i < r->h->sections && i < MAX_SECTIONS; i++)
+    if (r->h->section[i].tag == tag) return &r->h->section[i];
   return NULL;
+}
+
+/* A section's bytes and their size; NULL if it is absent or, with a reason, unfit. */
+static const uint8_t *find_section(const reading *r, uint32_t tag, size_t *size,
+                                   const char **reason) {
+  const section *s = find_entry(r, tag);
+  if (!s) return NULL;
+  if (s->offset % HR_ALIGNMENT)
+    *reason = "a section has the wrong place";
+  else if (s->offset > r->size || s->size > r->size - s->offset)
+    *reason = "the file is truncated";
+  else if (r->verify && s->crc != crc32_of(r->bytes + s->offset, (size_t)s->size))
+    *reason = "a section is damaged";
+  *size = (size_t)s->size;
+  return *reason ? NULL : r->bytes + s->offset;
+}
+
+/* The same, of just this size. */
+static const uint8_t *find_sized(const reading *r, uint32_t tag, uint64_t expected,
+                                 const char **reason) {
+  size_t size;
+  const uint8_t *bytes = find_section(r, tag, &size, reason);
+  if (bytes && size != expected) *reason = "a section has the wrong size";
+  return *reason ? NULL : bytes;
 }
 
 static const char *check_ids(const hr_rows *rows, int64_t next_id) {
@@ -165,36 +244,128 @@ static const char *check_ids(const hr_rows *rows, int64_t next_id) {
   return NULL;
 }
 
-static const char *check_unused_bits(const hr_rows *rows) {
+/* Of words HR_LANES apart that are the last of each code. */
+static const char *check_unused_bits(const uint64_t *blocks, size_t count, size_t words,
+                                     uint32_t bits) {
   uint8_t mask[8];
   uint64_t used;
   memset(mask, 0xFF, sizeof mask);
-  if (rows->bits % 64) {
+  if (bits % 64) {
     memset(mask, 0, sizeof mask);
-    for (uint32_t j = 0; j < rows->bits % 64; j++) mask[j / 8] |= (uint8_t)(0x80u >> j % 8);
+    for (uint32_t j = 0; j < bits % 64; j++) mask[j / 8] |= (uint8_t)(0x80u >> j % 8);
   }
   memcpy(&used, mask, sizeof used);
-  for (size_t row = 0; row < rows->count; row++)
-    if (hr_rows_word(rows, row, rows->words - 1) & ~used) return "codes have bits past the last";
+  for (size_t row = 0; row < count; row++)
+    if (blocks[(row / HR_LANES * words + words - 1) * HR_LANES + row % HR_LANES] & ~used)
+      return "codes have bits past the last";
   return NULL;
 }
 
-static const char *attach(const uint8_t *bytes, size_t size, const header *h, bool verify,
-                          hr_index *index) {
+static const char *attach_ids(const reading *r, hr_rows *rows) {
   const char *reason = NULL;
-  hr_rows *rows = &index->base;
-  rows->count = rows->capacity = (size_t)h->rows;
-  rows->first_id = h->first_id;
+  rows->count = rows->capacity = (size_t)r->h->rows;
+  rows->first_id = r->h->first_id;
   rows->borrowed = true;
-  index->next_id = h->next_id;
-  rows->blocks =
-      (uint64_t *)find_section(bytes, size, h, SECTION_CODES, codes_size(rows), verify, &reason);
-  if (!rows->blocks) return reason ? reason : "the codes are missing";
-  rows->ids = (int64_t *)find_section(bytes, size, h, SECTION_IDS, h->rows * sizeof(int64_t),
-                                      verify, &reason);
-  if (!reason && verify) reason = check_ids(rows, h->next_id);
-  if (!reason && verify) reason = check_unused_bits(rows);
+  rows->ids = (int64_t *)find_sized(r, SECTION_IDS, r->h->rows * sizeof(int64_t), &reason);
+  if (!reason && r->verify) reason = check_ids(rows, r->h->next_id);
   return reason;
+}
+
+static const char *attach_rows(const reading *r, hr_rows *rows) {
+  const char *reason = NULL;
+  rows->blocks = (uint64_t *)find_sized(r, SECTION_CODES,
+                                        codes_size((size_t)r->h->rows, rows->words), &reason);
+  if (!rows->blocks) return reason ? reason : "the codes are missing";
+  reason = attach_ids(r, rows);
+  if (!reason && r->verify)
+    reason = check_unused_bits(rows->blocks, rows->count, rows->words, rows->bits);
+  return reason;
+}
+
+/* --- reading sorted codes --------------------------------------------------------- */
+
+static const char *check_starts(const hr_sorted *sorted) {
+  const uint32_t *starts = sorted->starts;
+  if (starts[0] || starts[sorted->entries] != sorted->rows.count) return "postings are damaged";
+  for (size_t e = 0; e < sorted->entries; e++)
+    if (starts[e] >= starts[e + 1]) return "postings are damaged";
+  return NULL;
+}
+
+/* Every row is listed once. */
+static hr_status check_order(const hr_sorted *sorted, const char **reason) {
+  size_t count = sorted->rows.count;
+  uint8_t *listed = hr_alloc_zero(count / 8 + 1, 1);
+  if (!listed) return HR_NO_MEMORY;
+  for (size_t i = 0; i < count && !*reason; i++) {
+    uint32_t row = sorted->order[i];
+    if (row >= count || listed[row / 8] >> row % 8 & 1)
+      *reason = "postings are damaged";
+    else
+      listed[row / 8] |= (uint8_t)(1u << row % 8);
+  }
+  free(listed);
+  return *reason ? HR_BAD_FORMAT : HR_OK;
+}
+
+static const char *attach_postings(const reading *r, hr_sorted *sorted) {
+  const char *reason = NULL;
+  size_t size, order = sorted->rows.count * sizeof *sorted->order;
+  const uint8_t *bytes = find_section(r, SECTION_POSTINGS, &size, &reason);
+  if (!bytes) return reason ? reason : "the postings are missing";
+  size_t starts = (sorted->entries + 1) * sizeof(uint32_t);
+  order += padding(order);
+  sorted->order = (uint32_t *)bytes;
+  if (size == order + starts + padding(starts))
+    sorted->starts = (uint32_t *)(bytes + order);
+  else if (size != order || sorted->entries != sorted->rows.count)
+    return "a section has the wrong size";
+  return r->verify && sorted->starts ? check_starts(sorted) : NULL;
+}
+
+static const char *attach_sorted(const reading *r, hr_sorted *sorted) {
+  const char *reason = NULL;
+  const section *codes = find_entry(r, SECTION_CODES);
+  if (!codes) return "the codes are missing";
+  if (!codes->count || codes->count > r->h->rows) return "an impossible number of codes";
+  sorted->entries = (size_t)codes->count;
+  sorted->blocks =
+      (uint64_t *)find_sized(r, SECTION_CODES, codes_size(sorted->entries, sorted->words), &reason);
+  if (reason) return reason;
+  reason = attach_ids(r, &sorted->rows);
+  if (!reason) reason = attach_postings(r, sorted);
+  if (!reason && r->verify)
+    reason = check_unused_bits(sorted->blocks, sorted->entries, sorted->words, sorted->rows.bits);
+  return reason;
+}
+
+static hr_status attach_tables(const reading *r, hr_plan *plan, const char **reason) {
+  size_t size;
+  const uint8_t *bytes = find_section(r, SECTION_TABLES, &size, reason);
+  if (!bytes) return *reason ? HR_BAD_FORMAT : HR_OK;
+  hr_status status = hr_mih_open(plan->sorted, bytes, size, &plan->mih);
+  if (status == HR_BAD_FORMAT) *reason = "the tables are damaged";
+  return status;
+}
+
+static hr_status attach_plan(const reading *r, hr_plan *plan, const char **reason) {
+  hr_sorted *sorted = plan->sorted = hr_alloc_zero(1, sizeof *sorted);
+  if (!sorted) return HR_NO_MEMORY;
+  hr_rows_init(&sorted->rows, r->h->bits);
+  sorted->words = sorted->rows.words;
+  sorted->borrowed = true;
+  *reason = attach_sorted(r, sorted);
+  if (*reason) return HR_BAD_FORMAT;
+  hr_status status = r->verify ? check_order(sorted, reason) : HR_OK;
+  return status ? status : attach_tables(r, plan, reason);
+}
+
+static hr_status attach(const reading *r, hr_index *index, const char **reason) {
+  index->next_id = r->h->next_id;
+  if ((index->kind == HR_AUTO || index->kind == HR_MIH) && r->h->rows)
+    return attach_plan(r, &index->plan, reason);
+  *reason = attach_rows(r, &index->base);
+  return *reason ? HR_BAD_FORMAT : HR_OK;
 }
 
 hr_status hr_index_open(const uint8_t *bytes, size_t size, bool verify, hr_index **out,
@@ -204,10 +375,11 @@ hr_status hr_index_open(const uint8_t *bytes, size_t size, bool verify, hr_index
   if (*reason) return HR_BAD_FORMAT;
   hr_status status = hr_index_create(h.bits, (hr_kind)h.kind, h.tables, out);
   if (status) return status;
-  *reason = attach(bytes, size, &h, verify, *out);
-  if (*reason) {
+  reading r = {bytes, size, &h, verify};
+  status = attach(&r, *out, reason);
+  if (status) {
     hr_index_free(*out);
-    return HR_BAD_FORMAT;
+    return status;
   }
   memcpy(fingerprint, h.fingerprint, HR_FINGERPRINT_BYTES);
   return HR_OK;

@@ -54,7 +54,7 @@ hr_status hr_histogram(const uint8_t *queries, size_t query_count, const uint8_t
 
 /* --- the index ------------------------------------------------------------ */
 
-typedef enum { HR_SCAN = 0, HR_LSH = 1, HR_KIND_COUNT } hr_kind;
+typedef enum { HR_SCAN = 0, HR_LSH = 1, HR_MIH = 2, HR_AUTO = 3, HR_KIND_COUNT } hr_kind;
 
 #define HR_MAX_BITS 4096
 #define HR_MAX_ROWS ((size_t)UINT32_MAX)
@@ -64,7 +64,10 @@ typedef enum { HR_SCAN = 0, HR_LSH = 1, HR_KIND_COUNT } hr_kind;
 
 typedef struct hr_index hr_index;
 
-/* tables: how many equal parts of the code have a bucket table (HR_LSH), else 0. */
+/* tables: how many equal parts of the code have a bucket table (HR_LSH); into how many
+ * substrings a code is cut, at most HR_MAX_SUBSTRINGS (HR_MIH, HR_AUTO; 0: as suits the
+ * number of codes); else 0. */
+#define HR_MAX_SUBSTRINGS 8
 hr_status hr_index_create(uint32_t bits, hr_kind kind, uint32_t tables, hr_index **out);
 void hr_index_free(hr_index *index);
 
@@ -119,15 +122,21 @@ typedef struct {
   uint32_t probes;         /* LSH: buckets looked at in each table */
   size_t part, parts;      /* this call searches part of parts of the rows */
   const int *cancel;       /* polled: a non-zero value ends the search; or NULL */
+  bool scan;               /* HR_AUTO: compare all codes, whatever it costs */
+  uint8_t *deferred;       /* (count,) or NULL. HR_AUTO, HR_MIH: set to 1 for queries that ask
+                              for a scan, which then have no results yet */
 } hr_request;
 
 /* Ends, soon, the searches that poll this flag. Any thread may call it. */
 void hr_cancel(int *flag);
 
-/* How many rows a call went through, summed over its queries. */
+/* What a call did, summed over its queries. */
 typedef struct {
-  uint64_t checked;
-  uint64_t probed;
+  uint64_t checked; /* codes compared */
+  uint64_t probed;  /* buckets looked into */
+  uint64_t scanned; /* queries that were compared with all codes */
+  uint32_t radius;  /* HR_AUTO, HR_MIH: buckets showed all codes within it, for each query
+                       that was not scanned */
 } hr_work;
 
 /* The k nearest of each query: distances and ids of shape (count, k), filled
@@ -156,7 +165,7 @@ typedef struct {
   size_t size;
 } hr_chunk;
 
-#define HR_MAX_CHUNKS 8
+#define HR_MAX_CHUNKS 64
 #define HR_HEADER_BYTES 256
 
 /* The index as a list of byte ranges to be written one after the other. The

@@ -2,8 +2,9 @@
  *
  * Ids that follow all present ones are appended to the base. Others gather in
  * a small sorted tail, so that out-of-order adds cost O(tail) and not
- * O(index); a tail that has grown is merged into the base. Removed rows stay,
- * marked dead, until they are a quarter.
+ * O(index); a tail that has grown is merged into the base. Kinds that search
+ * sorted codes move base and tail there once these are an eighth (prepare.c).
+ * Removed rows stay, marked dead, until they are a quarter.
  */
 #include "index.h"
 
@@ -21,7 +22,9 @@ hr_status hr_index_create(uint32_t bits, hr_kind kind, uint32_t tables, hr_index
   index->tables = tables;
   hr_rows_init(&index->base, bits);
   hr_rows_init(&index->tail, bits);
-  if (hr_lock_init(&index->lock)) {
+  bool first = !hr_lock_init(&index->lock);
+  if (!first || hr_lock_init(&index->changing)) {
+    if (first) hr_lock_destroy(&index->lock);
     free(index);
     return HR_NO_MEMORY;
   }
@@ -31,10 +34,12 @@ hr_status hr_index_create(uint32_t bits, hr_kind kind, uint32_t tables, hr_index
 
 void hr_index_free(hr_index *index) {
   if (!index) return;
+  hr_plan_close(&index->plan);
   hr_rows_free(&index->base);
   hr_rows_free(&index->tail);
   hr_lsh_free(index->lsh);
   hr_lock_destroy(&index->lock);
+  hr_lock_destroy(&index->changing);
   free(index);
 }
 
@@ -42,8 +47,18 @@ uint32_t hr_index_bits(const hr_index *index) { return index->bits; }
 hr_kind hr_index_kind(const hr_index *index) { return index->kind; }
 uint32_t hr_index_tables(const hr_index *index) { return index->tables; }
 
+const hr_rows *hr_index_rows(const hr_index *index, int place) {
+  if (place == HR_SORTED) return index->plan.sorted ? &index->plan.sorted->rows : NULL;
+  return place == HR_BASE ? &index->base : &index->tail;
+}
+
 size_t hr_index_live(const hr_index *index) {
-  return index->base.count - index->base.dead + index->tail.count - index->tail.dead;
+  size_t live = 0;
+  for (int place = 0; place < HR_PLACES; place++) {
+    const hr_rows *rows = hr_index_rows(index, place);
+    if (rows) live += rows->count - rows->dead;
+  }
+  return live;
 }
 
 /* The lock is the only part of a const index that changes. */
@@ -66,23 +81,51 @@ int64_t hr_index_next_id(const hr_index *index) {
 size_t hr_index_bytes(const hr_index *index) {
   hr_lock_shared(lock_of(index));
   size_t bytes = hr_rows_bytes(&index->base) + hr_rows_bytes(&index->tail) +
-                 (index->lsh ? hr_lsh_bytes(index->lsh) : 0);
+                 (index->lsh ? hr_lsh_bytes(index->lsh) : 0) + hr_plan_bytes(&index->plan);
   hr_unlock_shared(lock_of(index));
   return bytes;
 }
 
 /* --- looking up --------------------------------------------------------------- */
 
-static hr_rows *locate(hr_index *index, int64_t id, size_t *row) {
-  if ((*row = hr_rows_find(&index->base, id)) != HR_NO_ROW) return &index->base;
-  if ((*row = hr_rows_find(&index->tail, id)) != HR_NO_ROW) return &index->tail;
-  return NULL;
+int hr_index_locate(const hr_index *index, int64_t id, size_t *row) {
+  for (int place = 0; place < HR_PLACES; place++) {
+    const hr_rows *rows = hr_index_rows(index, place);
+    if (rows && (*row = hr_rows_find(rows, id)) != HR_NO_ROW) return place;
+  }
+  return -1;
+}
+
+/* The same rows, to be changed. */
+static hr_rows *rows_of(hr_index *index, int place) {
+  return (hr_rows *)hr_index_rows(index, place);
+}
+
+hr_cursor hr_cursor_open(const hr_index *index) {
+  hr_cursor cursor = {{0}, {0}};
+  for (int place = 0; place < HR_PLACES; place++) cursor.rows[place] = hr_index_rows(index, place);
+  return cursor;
+}
+
+int hr_cursor_next(hr_cursor *cursor, size_t *row) {
+  int next = -1;
+  int64_t least = 0;
+  for (int place = 0; place < HR_PLACES; place++) {
+    const hr_rows *rows = cursor->rows[place];
+    if (!rows || cursor->at[place] == rows->count) continue;
+    int64_t id = hr_rows_id(rows, cursor->at[place]);
+    if (next >= 0 && id >= least) continue;
+    next = place;
+    least = id;
+  }
+  if (next >= 0) *row = cursor->at[next]++;
+  return next;
 }
 
 bool hr_index_contains(hr_index *index, int64_t id) {
   size_t row;
   hr_lock_shared(&index->lock);
-  bool found = locate(index, id, &row) != NULL;
+  bool found = hr_index_locate(index, id, &row) >= 0;
   hr_unlock_shared(&index->lock);
   return found;
 }
@@ -91,33 +134,47 @@ static hr_status get_all(hr_index *index, const int64_t *ids, size_t n, uint8_t 
                          int64_t *culprit) {
   for (size_t i = 0; i < n; i++) {
     size_t row;
-    hr_rows *rows = locate(index, ids[i], &row);
-    if (!rows) {
+    uint8_t *code = codes + i * ((index->bits + 7) / 8);
+    int place = hr_index_locate(index, ids[i], &row);
+    if (place < 0) {
       *culprit = ids[i];
       return HR_UNKNOWN_ID;
     }
-    hr_rows_code(rows, row, codes + i * ((index->bits + 7) / 8));
+    if (place == HR_SORTED)
+      hr_sorted_code(index->plan.sorted, row, code);
+    else
+      hr_rows_code(hr_index_rows(index, place), row, code);
   }
   return HR_OK;
 }
 
+/* Sorted codes are found by row through a list that is made when first asked for. */
+static hr_status lock_codes(hr_index *index) {
+  for (;;) {
+    hr_lock_shared(&index->lock);
+    if (!index->plan.sorted || index->plan.sorted->place) return HR_OK;
+    hr_unlock_shared(&index->lock);
+    hr_lock_exclusive(&index->lock);
+    hr_status status = index->plan.sorted ? hr_sorted_place(index->plan.sorted) : HR_OK;
+    hr_unlock_exclusive(&index->lock);
+    if (status) return status;
+  }
+}
+
 hr_status hr_index_get(hr_index *index, const int64_t *ids, size_t n, uint8_t *codes,
                        int64_t *culprit) {
-  hr_lock_shared(&index->lock);
-  hr_status status = get_all(index, ids, n, codes, culprit);
+  hr_status status = lock_codes(index);
+  if (status) return status;
+  status = get_all(index, ids, n, codes, culprit);
   hr_unlock_shared(&index->lock);
   return status;
 }
 
 static void copy_ids(const hr_index *index, int64_t *out) {
-  const hr_rows *base = &index->base, *tail = &index->tail;
-  size_t a = 0, b = 0;
-  while (a < base->count || b < tail->count) {
-    bool first = b == tail->count || (a < base->count && hr_rows_id(base, a) < hr_rows_id(tail, b));
-    const hr_rows *rows = first ? base : tail;
-    size_t row = first ? a++ : b++;
-    if (hr_rows_alive(rows, row)) *out++ = hr_rows_id(rows, row);
-  }
+  hr_cursor cursor = hr_cursor_open(index);
+  size_t row;
+  for (int place; (place = hr_cursor_next(&cursor, &row)) >= 0;)
+    if (hr_rows_alive(cursor.rows[place], row)) *out++ = hr_rows_id(cursor.rows[place], row);
 }
 
 size_t hr_index_ids(hr_index *index, int64_t *out, size_t room) {
@@ -131,52 +188,54 @@ size_t hr_index_ids(hr_index *index, int64_t *out, size_t room) {
 /* --- distinct codes -------------------------------------------------------------- */
 
 typedef struct {
-  const hr_rows **rows; /* open addressing: NULL is empty */
-  uint32_t *row;
-  size_t mask, size;
+  const uint64_t **codes; /* words HR_LANES apart; open addressing: NULL is empty */
+  size_t words, mask, size;
 } code_set;
 
-static size_t code_hash(const hr_rows *rows, size_t row) {
+static size_t code_hash(const code_set *set, const uint64_t *code) {
   uint64_t hash = 0;
-  for (size_t w = 0; w < rows->words; w++)
-    hash = (hash ^ hr_rows_word(rows, row, w)) * 0x9E3779B97F4A7C15u ^ hash >> 29;
+  for (size_t w = 0; w < set->words; w++)
+    hash = (hash ^ code[w * HR_LANES]) * 0x9E3779B97F4A7C15u ^ hash >> 29;
   return (size_t)(hash ^ hash >> 32);
 }
 
-static bool same_code(const hr_rows *a, size_t row_a, const hr_rows *b, size_t row_b) {
-  for (size_t w = 0; w < a->words; w++)
-    if (hr_rows_word(a, row_a, w) != hr_rows_word(b, row_b, w)) return false;
+static bool same_code(const code_set *set, const uint64_t *a, const uint64_t *b) {
+  for (size_t w = 0; w < set->words; w++)
+    if (a[w * HR_LANES] != b[w * HR_LANES]) return false;
   return true;
 }
 
-static void insert_codes(code_set *set, const hr_rows *rows) {
-  for (size_t row = 0; row < rows->count; row++) {
-    if (!hr_rows_alive(rows, row)) continue;
-    size_t at = code_hash(rows, row) & set->mask;
-    while (set->rows[at] && !same_code(set->rows[at], set->row[at], rows, row))
-      at = (at + 1) & set->mask;
-    if (set->rows[at]) continue;
-    set->rows[at] = rows;
-    set->row[at] = (uint32_t)row;
-    set->size++;
-  }
+static void insert_code(code_set *set, const uint64_t *code) {
+  size_t at = code_hash(set, code) & set->mask;
+  while (set->codes[at] && !same_code(set, set->codes[at], code)) at = (at + 1) & set->mask;
+  set->size += !set->codes[at];
+  set->codes[at] = code;
+}
+
+static void insert_rows(code_set *set, const hr_rows *rows) {
+  for (size_t row = 0; row < rows->count; row++)
+    if (hr_rows_alive(rows, row)) insert_code(set, hr_rows_words(rows, row));
+}
+
+static void insert_sorted(code_set *set, const hr_sorted *sorted) {
+  for (size_t entry = 0; entry < sorted->entries; entry++)
+    if (hr_sorted_alive(sorted, entry)) insert_code(set, hr_sorted_entry(sorted, entry));
 }
 
 hr_status hr_index_distinct(hr_index *index, size_t *out) {
   hr_lock_shared(&index->lock);
   size_t slots = 16;
   while (slots < 2 * hr_index_live(index)) slots *= 2;
-  code_set set = {hr_alloc_zero(slots, sizeof *set.rows), hr_alloc(slots, sizeof *set.row),
-                  slots - 1, 0};
-  hr_status status = set.rows && set.row ? HR_OK : HR_NO_MEMORY;
+  code_set set = {hr_alloc_zero(slots, sizeof *set.codes), (index->bits + 63) / 64, slots - 1, 0};
+  hr_status status = set.codes ? HR_OK : HR_NO_MEMORY;
   if (!status) {
-    insert_codes(&set, &index->base);
-    insert_codes(&set, &index->tail);
+    if (index->plan.sorted) insert_sorted(&set, index->plan.sorted);
+    insert_rows(&set, &index->base);
+    insert_rows(&set, &index->tail);
     *out = set.size;
   }
   hr_unlock_shared(&index->lock);
-  free(set.rows);
-  free(set.row);
+  free((void *)set.codes);
   return status;
 }
 
@@ -248,7 +307,7 @@ static bool follows(const hr_rows *rows, int64_t id) {
   return !rows->count || id > hr_rows_id(rows, rows->count - 1);
 }
 
-hr_status hr_index_flush(hr_index *index) {
+static hr_status flush(hr_index *index) {
   if (!index->tail.count && !index->base.dead) return HR_OK;
   hr_status status = hr_rows_merge(&index->base, &index->tail);
   if (!status) {
@@ -258,13 +317,24 @@ hr_status hr_index_flush(hr_index *index) {
   return status;
 }
 
+/* Puts the sorted codes back among the others, live ones only: the next search sorts anew. */
+static hr_status melt(hr_index *index) {
+  hr_status status = hr_sorted_melt(index->plan.sorted, &index->base);
+  if (!status) hr_plan_close(&index->plan);
+  return status;
+}
+
 /* Keeps the tail and the dead few. Running out of memory here loses nothing. */
 static void tidy(hr_index *index) {
   size_t tail = index->tail.count, base = index->base.count;
   size_t dead = index->base.dead + index->tail.dead;
+  bool gone = !hr_index_live(index);
   if ((tail > TAIL_ROWS && tail > base / TAIL_SHARE) ||
-      (dead > TAIL_ROWS && dead > (base + tail) / DEAD_SHARE) || (dead && !hr_index_live(index)))
-    (void)hr_index_flush(index);
+      (dead > TAIL_ROWS && dead > (base + tail) / DEAD_SHARE) || (dead && gone))
+    (void)flush(index);
+  const hr_rows *sorted = hr_index_rows(index, HR_SORTED);
+  if (sorted && sorted->dead && (gone || sorted->dead > sorted->count / DEAD_SHARE))
+    (void)melt(index);
 }
 
 static hr_status insert_tail(hr_index *index, const batch *b, size_t n) {
@@ -292,10 +362,14 @@ static hr_status insert(hr_index *index, const batch *b, size_t n) {
 }
 
 static hr_status check_new(hr_index *index, const batch *b, size_t n, int64_t *culprit) {
-  if (follows(&index->base, b->ids[0]) && follows(&index->tail, b->ids[0])) return HR_OK;
-  for (size_t i = 0; i < n; i++) {
+  bool last = true;
+  for (int place = 0; place < HR_PLACES; place++) {
+    const hr_rows *rows = hr_index_rows(index, place);
+    last = last && (!rows || follows(rows, b->ids[0]));
+  }
+  for (size_t i = 0; i < n && !last; i++) {
     size_t row;
-    if (!locate(index, b->ids[i], &row)) continue;
+    if (hr_index_locate(index, b->ids[i], &row) < 0) continue;
     *culprit = b->ids[i];
     return HR_REPEATED_ID;
   }
@@ -312,10 +386,12 @@ static hr_status apply(hr_index *index, change *make, const uint8_t *codes, cons
   size_t bytes = codes ? (index->bits + 7) / 8 : 0;
   hr_status status = batch_open(&b, codes, ids, n, bytes, culprit);
   if (status) return status;
+  hr_lock_exclusive(&index->changing);
   hr_lock_exclusive(&index->lock);
   status = make(index, &b, n, culprit);
   if (!status) tidy(index);
   hr_unlock_exclusive(&index->lock);
+  hr_unlock_exclusive(&index->changing);
   batch_close(&b);
   return status;
 }
@@ -332,19 +408,31 @@ hr_status hr_index_add(hr_index *index, const uint8_t *codes, const int64_t *ids
 
 /* --- removing ------------------------------------------------------------------- */
 
-static hr_status kill_all(hr_index *index, const batch *b, size_t n, int64_t *culprit) {
+/* HR_UNKNOWN_ID, with the id, unless all are present. */
+static hr_status check_known(const hr_index *index, const batch *b, size_t n, int64_t *culprit) {
   for (size_t i = 0; i < n; i++) {
     size_t row;
-    if (locate(index, b->ids[i], &row)) continue;
+    if (hr_index_locate(index, b->ids[i], &row) >= 0) continue;
     *culprit = b->ids[i];
     return HR_UNKNOWN_ID;
   }
-  hr_status status = hr_rows_make_live(&index->base);
-  if (!status) status = hr_rows_make_live(&index->tail);
+  return HR_OK;
+}
+
+static hr_status make_live(hr_index *index) {
+  hr_status status = HR_OK;
+  for (int place = 0; !status && place < HR_PLACES; place++)
+    if (hr_index_rows(index, place)) status = hr_rows_make_live(rows_of(index, place));
+  return status;
+}
+
+static hr_status kill_all(hr_index *index, const batch *b, size_t n, int64_t *culprit) {
+  hr_status status = check_known(index, b, n, culprit);
+  if (!status) status = make_live(index);
   for (size_t i = 0; !status && i < n; i++) {
     size_t row;
-    hr_rows *rows = locate(index, b->ids[i], &row);
-    hr_rows_kill(rows, row);
+    int place = hr_index_locate(index, b->ids[i], &row);
+    hr_rows_kill(rows_of(index, place), row);
   }
   return status;
 }
@@ -353,9 +441,9 @@ hr_status hr_index_remove(hr_index *index, const int64_t *ids, size_t n, int64_t
   return apply(index, kill_all, NULL, ids, n, culprit);
 }
 
-/* A row that the tables list under its present code cannot change in place. */
-static bool tabled(const hr_index *index, const hr_rows *rows, size_t row) {
-  return index->lsh && rows == &index->base && row < hr_lsh_count(index->lsh);
+/* A row that tables list under its present code cannot change in place. */
+static bool tabled(const hr_index *index, int place, size_t row) {
+  return place == HR_SORTED || (place == HR_BASE && index->lsh && row < hr_lsh_count(index->lsh));
 }
 
 /* Puts the new codes of tabled rows into the tail; the old rows still count. */
@@ -365,12 +453,12 @@ static hr_status rewrite_tabled(hr_index *index, const batch *b, size_t n) {
   hr_status status = HR_OK;
   for (size_t i = 0; !status && i < n; i++) {
     size_t row;
-    const hr_rows *rows = locate(index, b->ids[i], &row);
-    if (tabled(index, rows, row))
+    int place = hr_index_locate(index, b->ids[i], &row);
+    if (tabled(index, place, row))
       status = hr_rows_append(&moved, b->codes + i * ((index->bits + 7) / 8), b->ids + i, 1);
   }
   if (!status && moved.count) {
-    status = hr_rows_make_live(&index->base);
+    status = make_live(index);
     if (!status) status = hr_rows_merge(&index->tail, &moved);
   }
   hr_rows_free(&moved);
@@ -378,20 +466,17 @@ static hr_status rewrite_tabled(hr_index *index, const batch *b, size_t n) {
 }
 
 static hr_status overwrite(hr_index *index, const batch *b, size_t n, int64_t *culprit) {
-  size_t row;
-  for (size_t i = 0; i < n; i++)
-    if (!locate(index, b->ids[i], &row)) {
-      *culprit = b->ids[i];
-      return HR_UNKNOWN_ID;
-    }
-  hr_status status = hr_rows_own(&index->base);
+  hr_status status = check_known(index, b, n, culprit);
+  if (!status) status = hr_rows_own(&index->base);
   if (!status) status = rewrite_tabled(index, b, n);
   for (size_t i = 0; !status && i < n; i++) {
-    hr_rows *rows = locate(index, b->ids[i], &row);
-    if (tabled(index, rows, row))
-      hr_rows_kill(rows, row);
+    size_t row;
+    /* A tabled row is found before its successor in the tail. */
+    int place = hr_index_locate(index, b->ids[i], &row);
+    if (tabled(index, place, row))
+      hr_rows_kill(rows_of(index, place), row);
     else
-      hr_rows_set_code(rows, row, b->codes + i * ((index->bits + 7) / 8));
+      hr_rows_set_code(rows_of(index, place), row, b->codes + i * ((index->bits + 7) / 8));
   }
   return status;
 }

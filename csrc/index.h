@@ -4,26 +4,52 @@
 
 #include "lock.h"
 #include "lsh.h"
+#include "plan.h"
 #include "rows.h"
 
 struct hr_index {
   hr_kind kind;
   uint32_t bits, tables;
-  hr_rows base; /* nearly all codes, sorted by id */
+  hr_plan plan; /* HR_AUTO, HR_MIH: nearly all codes, sorted; else empty */
+  hr_rows base; /* the other codes, sorted by id */
   hr_rows tail; /* codes added since with ids that do not follow the base's */
   int64_t next_id;
   hr_lsh *lsh; /* tables over the first rows of base; NULL until a search needs them */
   hr_lock lock;
+  /* Held by whoever changes the index, from the first look to the last touch, so that new
+   * tables can be made beside readers: only putting them in place takes `lock`. */
+  hr_lock changing;
+  bool preparing; /* some reader makes new tables; the others use what there is */
 };
 
+/* The three places where codes are. Ids in one do not follow those in another. */
+enum { HR_SORTED, HR_BASE, HR_TAIL, HR_PLACES };
+/* NULL: nothing is there. */
+const hr_rows *hr_index_rows(const hr_index *index, int place);
+
 struct hr_filter {
-  uint8_t *base, *tail; /* a bit a row; dead rows are 0 */
+  uint8_t *allow[HR_PLACES]; /* a bit a row; dead rows are 0 */
 };
+
+/* All rows by ascending id, dead ones included. */
+typedef struct {
+  const hr_rows *rows[HR_PLACES];
+  size_t at[HR_PLACES];
+} hr_cursor;
+hr_cursor hr_cursor_open(const hr_index *index);
+/* The place of the next row, or -1. */
+int hr_cursor_next(hr_cursor *cursor, size_t *row);
+
+/* The place and row of a live id; -1 if there is none. */
+int hr_index_locate(const hr_index *index, int64_t id, size_t *row);
 
 /* Live codes. Needs a lock. */
 size_t hr_index_live(const hr_index *index);
 
-/* Moves the tail into the base and drops dead rows. Needs the exclusive lock. */
-hr_status hr_index_flush(hr_index *index);
+/* Makes what searches need: tables, sorted codes, measured costs. With `all`, no code is left
+ * aside and no row is dead. Takes the locks itself. */
+hr_status hr_index_prepare(hr_index *index, bool all);
+/* Whether a search may begin. Needs a lock. */
+bool hr_index_ready(const hr_index *index, bool all);
 
 #endif

@@ -66,6 +66,12 @@ void hr_rows_set_code(hr_rows *rows, size_t row, const uint8_t *code) {
   hr_blocks_fill(rows->blocks, rows->bits, row, code, 1);
 }
 
+void hr_rows_set_words(hr_rows *rows, size_t row, const uint64_t *words) {
+  uint64_t *block = rows->blocks + row / HR_LANES * rows->words * HR_LANES;
+  for (size_t w = 0; w < rows->words; w++)
+    block[w * HR_LANES + row % HR_LANES] = words[w * HR_LANES];
+}
+
 void hr_rows_code(const hr_rows *rows, size_t row, uint8_t *code) {
   size_t bytes = code_bytes(rows->bits);
   for (size_t i = 0; i < bytes; i++)
@@ -183,6 +189,33 @@ hr_status hr_rows_append(hr_rows *rows, const uint8_t *codes, const int64_t *ids
   return HR_OK;
 }
 
+hr_status hr_rows_reserve(hr_rows *rows, const hr_rows *like) {
+  memory fresh;
+  hr_rows_init(rows, like->bits);
+  rows->live = like->live; /* for `obtain` to copy its presence */
+  bool ok = obtain(rows, like->count, like->ids != NULL, &fresh);
+  rows->live = NULL;
+  if (!ok) return HR_NO_MEMORY;
+  size_t blocks = blocks_for(like->count);
+  if (blocks) memset(fresh.blocks, 0, blocks * block_bytes(rows));
+  for (size_t row = 0; fresh.ids && row < like->count; row++) fresh.ids[row] = like->ids[row];
+  if (fresh.live && blocks) memcpy(fresh.live, like->live, blocks);
+  rows->blocks = fresh.blocks;
+  rows->ids = fresh.ids;
+  rows->live = fresh.live;
+  rows->first_id = like->first_id;
+  rows->count = rows->capacity = like->count;
+  rows->dead = like->dead;
+  return HR_OK;
+}
+
+hr_status hr_rows_copy(const hr_rows *rows, hr_rows *out) {
+  hr_status status = hr_rows_reserve(out, rows);
+  size_t blocks = hr_rows_blocks(rows);
+  if (!status && blocks) memcpy(out->blocks, rows->blocks, blocks * block_bytes(rows));
+  return status;
+}
+
 hr_status hr_rows_make_live(hr_rows *rows) {
   if (rows->live) return HR_OK;
   rows->live = hr_alloc_zero(blocks_for(rows->capacity), 1);
@@ -192,7 +225,7 @@ hr_status hr_rows_make_live(hr_rows *rows) {
 }
 
 void hr_rows_kill(hr_rows *rows, size_t row) {
-  rows->live[row / 8] &= (uint8_t) ~(1u << row % 8);
+  rows->live[row / 8] &= (uint8_t)~(1u << row % 8);
   rows->dead++;
 }
 
@@ -230,6 +263,11 @@ hr_status hr_rows_merge(hr_rows *rows, hr_rows *more) {
       a = skip_dead(rows, a + 1);
     else
       b = skip_dead(more, b + 1);
+  }
+  if (total && merged.ids[total - 1] - merged.ids[0] == (int64_t)(total - 1)) {
+    merged.first_id = merged.ids[0];
+    free(merged.ids);
+    merged.ids = NULL;
   }
   hr_rows_free(rows);
   hr_rows_free(more);

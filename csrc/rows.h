@@ -33,6 +33,10 @@ static inline int64_t hr_rows_id(const hr_rows *rows, size_t row) {
 static inline bool hr_rows_alive(const hr_rows *rows, size_t row) {
   return !rows->live || (rows->live[row / 8] >> row % 8 & 1);
 }
+/* The words of a row, HR_LANES apart. */
+static inline const uint64_t *hr_rows_words(const hr_rows *rows, size_t row) {
+  return rows->blocks + row / HR_LANES * rows->words * HR_LANES + row % HR_LANES;
+}
 static inline uint64_t hr_rows_word(const hr_rows *rows, size_t row, size_t word) {
   return rows->blocks[(row / HR_LANES * rows->words + word) * HR_LANES + row % HR_LANES];
 }
@@ -52,6 +56,12 @@ hr_status hr_rows_make_live(hr_rows *rows);
 hr_status hr_rows_merge(hr_rows *rows, hr_rows *more);
 /* Writes row's packed code. */
 void hr_rows_code(const hr_rows *rows, size_t row, uint8_t *code);
+/* A copy, dead rows and all. */
+hr_status hr_rows_copy(const hr_rows *rows, hr_rows *out);
+/* Opens `rows` with room and ids for all rows of `like`, live ones only, and codes zero. */
+hr_status hr_rows_reserve(hr_rows *rows, const hr_rows *like);
+/* Copies the words of a code, HR_LANES apart. */
+void hr_rows_set_words(hr_rows *rows, size_t row, const uint64_t *words);
 /* Overwrites the code of a row that is not borrowed. */
 void hr_rows_set_code(hr_rows *rows, size_t row, const uint8_t *code);
 /* Makes the memory the index's own. */

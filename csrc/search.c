@@ -5,115 +5,9 @@
 #include "scan.h"
 #include "select.h"
 
-/* Rows past the LSH tables are compared with every probe, up to this share. */
-#define UNTABLED_ROWS ((size_t)256)
-#define UNTABLED_SHARE 8
-
-/* --- reading ---------------------------------------------------------------- */
-
-static bool ready(const hr_index *index) {
-  if (index->kind != HR_LSH) return true;
-  size_t tabled = index->lsh ? hr_lsh_count(index->lsh) : 0, rest = index->base.count - tabled;
-  return rest <= UNTABLED_ROWS || rest <= tabled / UNTABLED_SHARE;
-}
-
-static hr_status prepare(hr_index *index) {
-  if (ready(index)) return HR_OK;
-  hr_lsh *lsh;
-  hr_status status = hr_lsh_build(&index->base, index->tables, &lsh);
-  if (status) return status;
-  hr_lsh_free(index->lsh);
-  index->lsh = lsh;
-  return HR_OK;
-}
-
-hr_status hr_read_lock(hr_index *index) {
-  for (;;) {
-    hr_lock_shared(&index->lock);
-    if (ready(index)) return HR_OK;
-    hr_unlock_shared(&index->lock);
-    hr_lock_exclusive(&index->lock);
-    hr_status status = prepare(index);
-    hr_unlock_exclusive(&index->lock);
-    if (status) return status;
-  }
-}
-
-void hr_read_unlock(hr_index *index) { hr_unlock_shared(&index->lock); }
-
-/* --- filters ------------------------------------------------------------------ */
-
-static void set_bit(uint8_t *bits, size_t i) { bits[i / 8] |= (uint8_t)(1u << i % 8); }
-
-static hr_status filter_open(const hr_index *index, hr_filter **out) {
-  hr_filter *filter = hr_alloc_zero(1, sizeof *filter);
-  if (!filter) return HR_NO_MEMORY;
-  filter->base = hr_alloc_zero(hr_rows_blocks(&index->base), 1);
-  filter->tail = hr_alloc_zero(hr_rows_blocks(&index->tail), 1);
-  if (!filter->base || !filter->tail) {
-    hr_filter_free(filter);
-    return HR_NO_MEMORY;
-  }
-  *out = filter;
-  return HR_OK;
-}
-
-void hr_filter_free(hr_filter *filter) {
-  if (!filter) return;
-  free(filter->base);
-  free(filter->tail);
-  free(filter);
-}
-
-hr_status hr_filter_open_ids(const hr_index *index, const int64_t *ids, size_t n, hr_filter **out,
-                             int64_t *culprit) {
-  hr_status status = filter_open(index, out);
-  for (size_t i = 0; !status && i < n; i++) {
-    size_t row = hr_rows_find(&index->base, ids[i]);
-    size_t tail_row = row == HR_NO_ROW ? hr_rows_find(&index->tail, ids[i]) : HR_NO_ROW;
-    if (row != HR_NO_ROW) {
-      set_bit((*out)->base, row);
-    } else if (tail_row != HR_NO_ROW) {
-      set_bit((*out)->tail, tail_row);
-    } else {
-      *culprit = ids[i];
-      hr_filter_free(*out);
-      *out = NULL;
-      status = HR_UNKNOWN_ID;
-    }
-  }
-  return status;
-}
-
-/* Row i has mask[i]. */
-static void pack_mask(const uint8_t *mask, size_t n, uint8_t *bits) {
-  hr_active_kernels()->mask(mask, n / 8, bits);
-  for (size_t i = n / 8 * 8; i < n; i++)
-    if (mask[i]) set_bit(bits, i);
-}
-
-hr_status hr_filter_open_mask(const hr_index *index, const uint8_t *mask, size_t n,
-                              hr_filter **out) {
-  if (n != hr_index_live(index)) return HR_BAD_MASK;
-  hr_status status = filter_open(index, out);
-  if (status) return status;
-  const hr_rows *base = &index->base, *tail = &index->tail;
-  if (!base->dead && !tail->count) {
-    pack_mask(mask, n, (*out)->base);
-    return HR_OK;
-  }
-  for (size_t a = 0, b = 0; a < base->count || b < tail->count;) {
-    bool first = b == tail->count || (a < base->count && hr_rows_id(base, a) < hr_rows_id(tail, b));
-    size_t row = first ? a++ : b++;
-    if (hr_rows_alive(first ? base : tail, row) && *mask++)
-      set_bit(first ? (*out)->base : (*out)->tail, row);
-  }
-  return HR_OK;
-}
-
 /* --- one request ---------------------------------------------------------------- */
 
-/* A run over one of the two sets of rows. */
+/* A run over rows that are not sorted by code. */
 typedef struct {
   const hr_index *index;
   const hr_rows *rows;
@@ -123,19 +17,26 @@ typedef struct {
   const int *cancel;
 } span;
 
+/* The blocks of one part of the whole. */
+static void divide(size_t blocks, const hr_request *request, size_t *first, size_t *end) {
+  size_t part = request->part, parts = request->parts, rest = blocks % parts;
+  *first = blocks / parts * part + (part < rest ? part : rest);
+  *end = *first + blocks / parts + (part < rest);
+}
+
 /* The base is divided among the parts; the tail goes with the last part. */
-static span span_of(const hr_index *index, const hr_request *request, bool tail) {
-  const hr_rows *rows = tail ? &index->tail : &index->base;
-  const hr_filter *filter = request->filter;
-  size_t blocks = hr_rows_blocks(rows), part = request->part, parts = request->parts;
+static span span_of(const hr_index *index, const hr_request *request, int place) {
+  const hr_rows *rows = hr_index_rows(index, place);
+  size_t blocks = hr_rows_blocks(rows);
   span s = {.index = index,
             .rows = rows,
-            .lsh = tail ? NULL : index->lsh,
-            .allow = filter ? (tail ? filter->tail : filter->base) : rows->live,
+            .lsh = place == HR_BASE ? index->lsh : NULL,
+            .allow = request->filter ? request->filter->allow[place] : rows->live,
             .cancel = request->cancel};
-  s.first = tail ? 0 : blocks / parts * part + (part < blocks % parts ? part : blocks % parts);
-  s.end =
-      tail ? (part + 1 == parts ? blocks : 0) : s.first + blocks / parts + (part < blocks % parts);
+  if (place == HR_BASE)
+    divide(blocks, request, &s.first, &s.end);
+  else
+    s.end = request->part + 1 == request->parts ? blocks : 0;
   return s;
 }
 
@@ -291,18 +192,111 @@ static void results_close(results r) {
   free(r.ids);
 }
 
-static hr_status merge_tail(const span *tail, const hr_request *request, size_t from,
-                            const uint64_t *queries, size_t count, size_t k, results out,
-                            hr_work *work) {
+/* --- sorted codes ------------------------------------------------------------------ */
+
+static hr_plan_request plan_of(const hr_index *index, const hr_request *request,
+                               const uint64_t *queries, size_t from, size_t count) {
+  const hr_sorted *sorted = index->plan.sorted;
+  hr_plan_request r = {
+      .plan = &index->plan,
+      .queries = queries,
+      .count = count,
+      .allow = request->filter ? request->filter->allow[HR_SORTED] : sorted->rows.live,
+      .cancel = request->cancel,
+      .scan = request->scan,
+      .walk = index->kind == HR_MIH,
+      .deferred = request->deferred ? request->deferred + from : NULL};
+  divide(hr_sorted_blocks(sorted), request, &r.first, &r.end);
+  return r;
+}
+
+static void tops_close(hr_nearest *tops, size_t count) {
+  for (size_t q = 0; tops && q < count; q++) hr_nearest_close(&tops[q]);
+  free(tops);
+}
+
+/* One finished selection a query; on failure none. */
+static hr_status sorted_search(const hr_index *index, const hr_request *request, size_t from,
+                               const uint64_t *queries, size_t count, size_t k, uint32_t radius,
+                               hr_nearest **out, hr_work *work) {
+  hr_plan_request r = plan_of(index, request, queries, from, count);
+  uint32_t farthest = (uint32_t)index->plan.sorted->words * 64;
+  hr_nearest *tops = hr_alloc_zero(count, sizeof *tops);
+  hr_status status = tops ? HR_OK : HR_NO_MEMORY;
+  for (size_t q = 0; !status && q < count; q++)
+    if (!hr_nearest_open(&tops[q], k, radius, farthest)) status = HR_NO_MEMORY;
+  hr_plan_work done = {.radius = index->bits};
+  if (!status) status = hr_plan_search(&r, tops, &done);
+  for (size_t q = 0; !status && q < count; q++)
+    if (!hr_nearest_finish(&tops[q])) status = HR_NO_MEMORY;
+  work->checked += done.checked;
+  work->probed += done.probed;
+  work->scanned += done.scanned;
+  if (done.radius < work->radius) work->radius = done.radius;
+  if (status) {
+    tops_close(tops, count);
+    tops = NULL;
+  }
+  *out = tops;
+  return status;
+}
+
+static hr_status sorted_topk(const hr_index *index, const hr_request *request, size_t from,
+                             const uint64_t *queries, size_t count, size_t k, results out,
+                             hr_work *work) {
+  const hr_rows *rows = &index->plan.sorted->rows;
+  hr_nearest *tops;
+  hr_status status =
+      sorted_search(index, request, from, queries, count, k, UINT32_MAX, &tops, work);
+  for (size_t q = 0; !status && q < count; q++)
+    for (size_t i = 0; i < k; i++) {
+      bool there = i < tops[q].size;
+      out.distances[q * k + i] = there ? hr_near_distance(&tops[q], i) : HR_MISSING_DISTANCE;
+      out.ids[q * k + i] = there ? hr_rows_id(rows, hr_near_row(&tops[q], i)) : HR_MISSING_ID;
+    }
+  tops_close(tops, count);
+  return status;
+}
+
+/* --- all places ---------------------------------------------------------------------- */
+
+static hr_status place_topk(const hr_index *index, int place, const hr_request *request,
+                            size_t from, const uint64_t *queries, size_t count, size_t k,
+                            results out, hr_work *work) {
+  if (place == HR_SORTED) return sorted_topk(index, request, from, queries, count, k, out, work);
+  span s = span_of(index, request, place);
+  return span_topk(&s, request, from, queries, count, k, out, work);
+}
+
+static hr_status merge_place(const hr_index *index, int place, const hr_request *request,
+                             size_t from, const uint64_t *queries, size_t count, size_t k,
+                             results out, hr_work *work) {
   results more = results_open(count * k), spare = results_open(k);
   hr_status status =
       more.distances && more.ids && spare.distances && spare.ids ? HR_OK : HR_NO_MEMORY;
-  if (!status) status = span_topk(tail, request, from, queries, count, k, more, work);
+  if (!status) status = place_topk(index, place, request, from, queries, count, k, more, work);
   for (size_t q = 0; !status && q < count; q++)
     merge_two((results){out.distances + q * k, out.ids + q * k},
               (results){more.distances + q * k, more.ids + q * k}, k, spare);
   results_close(more);
   results_close(spare);
+  return status;
+}
+
+/* The first place that has codes fills `out`, the others are merged into it. */
+static hr_status search_places(const hr_index *index, const hr_request *request, size_t from,
+                               const uint64_t *queries, size_t count, size_t k, results out,
+                               hr_work *work) {
+  hr_status status = HR_OK;
+  bool filled = false;
+  for (int place = 0; !status && place < HR_PLACES; place++) {
+    const hr_rows *rows = hr_index_rows(index, place);
+    bool last = place + 1 == HR_PLACES && !filled;
+    if (!last && (!rows || !rows->count)) continue;
+    status = (filled ? merge_place : place_topk)(index, place, request, from, queries, count, k,
+                                                 out, work);
+    filled = true;
+  }
   return status;
 }
 
@@ -316,17 +310,15 @@ static size_t queries_together(size_t k, uint32_t bits) {
 
 hr_status hr_search(const hr_index *index, const hr_request *request, size_t k, int32_t *distances,
                     int64_t *ids, hr_work *work) {
-  span base = span_of(index, request, false), tail = span_of(index, request, true);
-  size_t rows = span_rows(&base) + span_rows(&tail);
-  size_t together = queries_together(k < rows ? k : rows, index->bits);
+  size_t rows = hr_index_live(index), together = queries_together(k < rows ? k : rows, index->bits);
   hr_status status = HR_OK;
+  work->radius = index->bits;
   for (size_t from = 0; !status && from < request->count; from += together) {
     size_t count = request->count - from < together ? request->count - from : together;
     results out = {distances + from * k, ids + from * k};
     uint64_t *queries = load_queries(index, request, from, count);
-    status = queries ? span_topk(&base, request, from, queries, count, k, out, work) : HR_NO_MEMORY;
-    if (!status && tail.end > tail.first)
-      status = merge_tail(&tail, request, from, queries, count, k, out, work);
+    status =
+        queries ? search_places(index, request, from, queries, count, k, out, work) : HR_NO_MEMORY;
     free(queries);
   }
   return status;
@@ -383,18 +375,25 @@ static bool sort_reach(hr_reach *reach, uint32_t radius) {
   return ok;
 }
 
-static bool append_merged(hr_hits *hits, const hr_rows *base, const hr_reach *a,
-                          const hr_rows *tail, const hr_reach *b) {
-  if (!hits_reserve(hits, a->size + b->size)) return false;
-  for (size_t i = 0, j = 0; i < a->size || j < b->size; hits->size++) {
-    bool first =
-        j == b->size ||
-        (i < a->size && nearer((int32_t)a->near[i].distance, hr_rows_id(base, a->near[i].row),
-                               (int32_t)b->near[j].distance, hr_rows_id(tail, b->near[j].row)));
-    hr_near near = first ? a->near[i++] : b->near[j++];
-    hits->distances[hits->size] = (int32_t)near.distance;
-    hits->ids[hits->size] = hr_rows_id(first ? base : tail, near.row);
+/* Merges what one place has for a query, by (distance, id), into what the hits have of it
+ * from `start` on: from the back, so that nothing is overwritten before it is moved. */
+static bool merge_reach(hr_hits *hits, size_t start, const hr_rows *rows, const hr_near *near,
+                        size_t count) {
+  if (!hits_reserve(hits, count)) return false;
+  size_t a = hits->size, b = count;
+  for (size_t to = hits->size + count; to-- > start && b;) {
+    const hr_near *mine = &near[b - 1];
+    int64_t id = hr_rows_id(rows, mine->row);
+    bool moved =
+        a > start && nearer((int32_t)mine->distance, id, hits->distances[a - 1], hits->ids[a - 1]);
+    hits->distances[to] = moved ? hits->distances[a - 1] : (int32_t)mine->distance;
+    hits->ids[to] = moved ? hits->ids[a - 1] : id;
+    if (moved)
+      a--;
+    else
+      b--;
   }
+  hits->size += count;
   return true;
 }
 
@@ -416,27 +415,69 @@ static hr_status span_radius(const span *s, const hr_request *request, size_t fr
   return status;
 }
 
+static hr_status sorted_radius(const hr_index *index, const hr_request *request, size_t from,
+                               const uint64_t *queries, size_t count, uint32_t radius,
+                               hr_reach *reach, hr_work *work) {
+  hr_nearest *tops;
+  hr_status status =
+      sorted_search(index, request, from, queries, count, SIZE_MAX, radius, &tops, work);
+  for (size_t q = 0; !status && q < count; q++)
+    for (size_t i = 0; !status && i < tops[q].size; i++)
+      if (!hr_reach_push(&reach[q], (uint32_t)hr_near_distance(&tops[q], i),
+                         hr_near_row(&tops[q], i)))
+        status = HR_NO_MEMORY;
+  tops_close(tops, count);
+  return status;
+}
+
+static hr_status place_radius(const hr_index *index, int place, const hr_request *request,
+                              size_t from, const uint64_t *queries, size_t count, uint32_t radius,
+                              hr_reach *reach, hr_work *work) {
+  if (place == HR_SORTED)
+    return sorted_radius(index, request, from, queries, count, radius, reach, work);
+  span s = span_of(index, request, place);
+  return span_radius(&s, request, from, queries, count, radius, reach, work);
+}
+
+/* The codes within a radius of at most HR_GROUP queries, from all places. */
+static hr_status group_range(const hr_index *index, const hr_request *request, size_t from,
+                             const uint64_t *queries, size_t count, uint32_t radius, int64_t *lims,
+                             hr_hits *hits, hr_work *work) {
+  hr_reach reach[HR_PLACES][HR_GROUP] = {{{0}}};
+  hr_status status = HR_OK;
+  for (int place = 0; !status && place < HR_PLACES; place++) {
+    const hr_rows *rows = hr_index_rows(index, place);
+    if (rows && rows->count)
+      status =
+          place_radius(index, place, request, from, queries, count, radius, reach[place], work);
+  }
+  for (size_t q = 0; q < count; q++) {
+    size_t start = hits->size;
+    for (int place = 0; place < HR_PLACES; place++) {
+      hr_reach *r = &reach[place][q];
+      if (!status && r->size &&
+          !merge_reach(hits, start, hr_index_rows(index, place), r->near, r->size))
+        status = HR_NO_MEMORY;
+      free(r->near);
+    }
+    lims[from + q + 1] = (int64_t)hits->size;
+  }
+  return status;
+}
+
 hr_status hr_range_search(const hr_index *index, const hr_request *request, uint32_t radius,
                           int64_t *lims, hr_hits *hits, hr_work *work) {
-  span base = span_of(index, request, false), tail = span_of(index, request, true);
   if (radius > index->bits) radius = index->bits;
   *hits = (hr_hits){0};
+  work->radius = index->bits;
   lims[0] = 0;
   hr_status status = HR_OK;
   for (size_t from = 0; !status && from < request->count; from += HR_GROUP) {
     size_t count = request->count - from < HR_GROUP ? request->count - from : HR_GROUP;
-    hr_reach near[HR_GROUP] = {{0}}, late[HR_GROUP] = {{0}};
     uint64_t *queries = load_queries(index, request, from, count);
     status = hr_cancelled(request->cancel) ? HR_CANCELLED : queries ? HR_OK : HR_NO_MEMORY;
-    if (!status) status = span_radius(&base, request, from, queries, count, radius, near, work);
-    if (!status) status = span_radius(&tail, request, from, queries, count, radius, late, work);
-    for (size_t q = 0; q < count; q++) {
-      if (!status && !append_merged(hits, base.rows, &near[q], tail.rows, &late[q]))
-        status = HR_NO_MEMORY;
-      lims[from + q + 1] = (int64_t)hits->size;
-      free(near[q].near);
-      free(late[q].near);
-    }
+    if (!status)
+      status = group_range(index, request, from, queries, count, radius, lims, hits, work);
     free(queries);
   }
   if (status) hr_hits_free(hits);

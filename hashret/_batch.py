@@ -52,8 +52,10 @@ class Batch:
         bits: int,
         margins: npt.NDArray[np.float32] | None,
         probes: int,
+        scan: bool = False,
     ) -> None:
         self.queries, self.bits, self.margins, self.probes = queries, bits, margins, probes
+        self.scan = scan
         self.count = len(queries)
 
     def search_here(self, reader: _native.Reader, k: int) -> tuple[Distances, Ids]:
@@ -61,6 +63,26 @@ class Batch:
         distances, ids = _empty_results((self.count, k))
         request = _native.Request(self.queries, self.count, self.bits, self.margins, self.probes)
         reader.search(request, k, distances, ids)
+        return distances, ids
+
+    def search_told(
+        self, reader: _native.Reader, k: int
+    ) -> tuple[Distances, tuple[int, int, int, int]]:
+        """Search on the calling thread; return distances and what was done."""
+        distances, ids = _empty_results((self.count, k))
+        request = _native.Request(self.queries, self.count, self.bits, self.margins, self.probes)
+        return distances, reader.search(request, k, distances, ids)
+
+    def search_planned(self, reader: _native.Reader, k: int, parts: int) -> tuple[Distances, Ids]:
+        """Look into buckets on the calling thread; scan on `parts` threads where that is less."""
+        distances, ids = _empty_results((self.count, k))
+        request = _native.Request(self.queries, self.count, self.bits)
+        deferred = np.zeros(self.count, np.uint8)
+        reader.search(request, k, distances, ids, deferred=deferred)
+        left = np.flatnonzero(deferred)
+        if len(left):
+            rest = Batch(self.queries[left], self.bits, None, 1, scan=True)
+            distances[left], ids[left] = rest.search(reader, k, parts)
         return distances, ids
 
     def search(self, reader: _native.Reader, k: int, parts: int) -> tuple[Distances, Ids]:
@@ -114,7 +136,9 @@ class Batch:
     def _request(self, rows: slice, cancel: _native.Cancel) -> _native.Request:
         margins = None if self.margins is None else self.margins[rows]
         count = rows.stop - rows.start
-        return _native.Request(self.queries[rows], count, self.bits, margins, self.probes, cancel)
+        return _native.Request(
+            self.queries[rows], count, self.bits, margins, self.probes, cancel, self.scan
+        )
 
 
 def _empty_results(shape: tuple[int, ...]) -> tuple[Distances, Ids]:

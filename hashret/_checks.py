@@ -37,11 +37,25 @@ def check_at_least(name: str, value: int, least: int = 1) -> int:
     return int(value)
 
 
+MAX_SUBSTRINGS = 8
+
+
 def check_tables(kind: str, bits: int, tables: int | None) -> int:
-    if kind != "lsh":
-        if tables is not None:
-            raise ParameterError(f"tables: only kind 'lsh' has tables, got kind {kind!r}")
+    if kind == "lsh":
+        return _check_lsh_tables(bits, tables)
+    if tables is None:
         return 0
+    if kind == "scan":
+        raise ParameterError(f"tables: kind 'scan' has none, got {tables!r}")
+    tables = check_at_least("tables", tables)
+    if tables > min(bits, MAX_SUBSTRINGS):
+        raise ParameterError(
+            f"tables: expected at most {min(bits, MAX_SUBSTRINGS)} for {bits} bits, got {tables}"
+        )
+    return tables
+
+
+def _check_lsh_tables(bits: int, tables: int | None) -> int:
     if tables is None:
         raise ParameterError("tables: expected for kind 'lsh', got None")
     tables = check_at_least("tables", tables)

@@ -30,6 +30,8 @@ cdef extern from "hashret.h" nogil:
     ctypedef enum hr_kind:
         HR_SCAN
         HR_LSH
+        HR_MIH
+        HR_AUTO
 
     enum:
         HR_FINGERPRINT_BYTES
@@ -77,12 +79,16 @@ cdef extern from "hashret.h" nogil:
         size_t part
         size_t parts
         const int *cancel
+        bint scan
+        uint8_t *deferred
 
     void hr_cancel(int *flag)
 
     ctypedef struct hr_work:
         uint64_t checked
         uint64_t probed
+        uint64_t scanned
+        uint32_t radius
 
     hr_status hr_search(const hr_index *index, const hr_request *request, size_t k,
                         int32_t *distances, int64_t *ids, hr_work *work)

@@ -38,6 +38,7 @@ class Request:
         margins: Array | None = None,
         probes: int = 1,
         cancel: Cancel | None = None,
+        scan: bool = False,
     ) -> None: ...
 
 class Reader:
@@ -58,7 +59,8 @@ class Reader:
         ids: Array,
         part: int = 0,
         parts: int = 1,
-    ) -> tuple[int, int]: ...
+        deferred: Array | None = None,
+    ) -> tuple[int, int, int, int]: ...
     def range_search(self, request: Request, radius: int, lims: Array) -> Hits: ...
 
 class NativeIndex:

@@ -10,7 +10,7 @@ from libc.string cimport memcpy, memset
 
 from . import errors
 
-KINDS = {"scan": HR_SCAN, "lsh": HR_LSH}
+KINDS = {"auto": HR_AUTO, "scan": HR_SCAN, "mih": HR_MIH, "lsh": HR_LSH}
 STATUS_COUNT = <int>HR_STATUS_COUNT
 
 
@@ -156,15 +156,17 @@ cdef class Request:
     cdef _Buffer queries, margins
     cdef size_t count
     cdef uint32_t probes
+    cdef bint scan
     cdef Cancel cancel
 
     def __init__(self, queries, size_t count, uint32_t bits, margins=None, uint32_t probes=1,
-                 Cancel cancel=None):
+                 Cancel cancel=None, bint scan=False):
         self.queries = _Buffer(queries, count * ((bits + 7) // 8))
         if margins is not None:
             self.margins = _Buffer(margins, count * bits * sizeof(float))
         self.count = count
         self.probes = probes
+        self.scan = scan
         self.cancel = cancel
 
     cdef hr_request part(self, size_t part, size_t parts, const hr_filter *filter):
@@ -178,6 +180,8 @@ cdef class Request:
         request.probes = self.probes
         request.part = part
         request.parts = parts
+        request.scan = self.scan
+        request.deferred = NULL
         request.cancel = NULL
         if self.cancel is not None:
             request.cancel = &self.cancel.flag
@@ -240,19 +244,28 @@ cdef class Reader:
             hr_read_unlock(self.index.handle)
             hr_filter_free(self.filter)
 
-    def search(self, Request request, size_t k, distances, ids, size_t part=0, size_t parts=1):
-        """Fill int32 and int64 (count, k); return rows checked and buckets probed."""
+    def search(self, Request request, size_t k, distances, ids, size_t part=0, size_t parts=1,
+               deferred=None):
+        """Fill int32 and int64 (count, k); return what was done.
+
+        `deferred`, uint8 (count,), is set to 1 for queries that ask for a scan. Done are
+        codes checked, buckets probed, queries scanned, and the radius seen in buckets.
+        """
         cdef _Buffer d = _Buffer(distances, request.count * k * sizeof(int32_t), True)
         cdef _Buffer i = _Buffer(ids, request.count * k * sizeof(int64_t), True)
+        cdef _Buffer left
         cdef hr_request part_of = request.part(part, parts, self.filter)
         cdef hr_work work
         cdef hr_status status
+        if deferred is not None:
+            left = _Buffer(deferred, request.count, True)
+            part_of.deferred = <uint8_t *>left.view.buf
         memset(&work, 0, sizeof(work))
         with nogil:
             status = hr_search(self.index.handle, &part_of, k, <int32_t *>d.view.buf,
                                <int64_t *>i.view.buf, &work)
         _check(status, "search")
-        return work.checked, work.probed
+        return work.checked, work.probed, work.scanned, work.radius
 
     def range_search(self, Request request, uint32_t radius, lims):
         """Fill `lims`, int64 (count + 1,); return the hits."""

@@ -24,8 +24,9 @@ from ._checks import (
     is_int,
     open_reader,
 )
+from ._explain import Explanation, explain
 from .codes import as_codes, check_bits
-from .errors import EncoderMismatchError, FormatError, IdError, ParameterError
+from .errors import EncoderMismatchError, FormatError, IdError, ParameterError, ShapeError
 
 __all__ = ["Index"]
 
@@ -33,6 +34,8 @@ __all__ = ["Index"]
 PARALLEL_WORDS = 1 << 23
 # A bucket and its candidates cost about as much as comparing this many words.
 WORDS_PER_PROBE = 256
+# From so many queries on, threads share the queries and not the codes.
+FEW_QUERIES = 32
 ALIGNMENT = 64
 
 
@@ -48,12 +51,17 @@ class Index:
     ----------
     bits : int
         Length of a code, 1 to 4096.
-    kind : {"scan", "lsh"}
-        ``"scan"`` compares every code: exact. ``"lsh"`` looks only into the
-        buckets that the query falls into: approximate, sub-linear.
+    kind : {"auto", "scan", "mih", "lsh"}
+        ``"auto"``, ``"scan"`` and ``"mih"`` are exact and give the same answers.
+        ``"scan"`` compares every code. ``"mih"`` looks into the buckets of several
+        tables until none of the rest can matter: multi-index hashing, sub-linear.
+        ``"auto"`` does for each query what costs less on this machine. ``"lsh"``
+        looks only into the buckets that the query falls into: approximate.
     tables : int, optional
         For ``"lsh"``: how many equal parts the code is cut into, each with its
-        own bucket table of ``bits / tables`` (at most 64) bits.
+        own bucket table of ``bits / tables`` (at most 64) bits. For ``"auto"`` and
+        ``"mih"``: into how many substrings the code is cut, at most 8; by default as
+        suits the number of codes. Fewer take less memory and more time.
     encoder : str, optional
         Fingerprint of the encoder that makes the codes; it is kept in the file.
 
@@ -72,7 +80,7 @@ class Index:
     def __init__(
         self,
         bits: int,
-        kind: str = "scan",
+        kind: str = "auto",
         *,
         tables: int | None = None,
         encoder: str | None = None,
@@ -103,7 +111,7 @@ class Index:
 
     @property
     def tables(self) -> int | None:
-        """Number of bucket tables, for kind ``"lsh"``."""
+        """Number of bucket tables, if it was given."""
         return self._tables or None
 
     @property
@@ -259,7 +267,49 @@ class Index:
         batch = self._batch(queries, margins, probes)
         parts, here = self._parts(batch.count, probes, threads)
         with open_reader(self._native, filter) as reader:
-            return batch.search_here(reader, k) if here else batch.search(reader, k, parts)
+            if here:
+                return batch.search_here(reader, k)
+            if self._kind == "auto" and batch.count < FEW_QUERIES:
+                return batch.search_planned(reader, k, parts)
+            return batch.search(reader, k, parts)
+
+    def explain(
+        self, query: npt.ArrayLike, k: int, *, filter: npt.ArrayLike | None = None
+    ) -> Explanation:
+        """Search for one query on one thread, and tell how.
+
+        Parameters
+        ----------
+        query : array_like
+            One code, uint8 (1, ceil(bits / 8)).
+        k : int
+            At least 1.
+        filter : array_like, optional
+            As for :meth:`search`.
+
+        Returns
+        -------
+        explanation : Explanation
+            Which way was taken, what it looked at, and why the answer is exact. Print it
+            to read it.
+
+        Examples
+        --------
+        >>> import numpy as np, hashret
+        >>> codes = np.arange(256, dtype=np.uint8)[:, None]
+        >>> index = hashret.Index(bits=8, kind="mih")
+        >>> _ = index.add(codes)
+        >>> told = index.explain(codes[:1], k=1)
+        >>> told.way, told.radius, told.exact
+        ('mih', 0, True)
+        """
+        k = check_at_least("k", k)
+        batch = self._batch(query, None, 1)
+        if batch.count != 1:
+            raise ShapeError(f"query: expected one code, got {batch.count}")
+        with open_reader(self._native, filter) as reader:
+            distances, work = batch.search_told(reader, k)
+        return explain(self._kind, len(self._native), distances, work)
 
     def range_search(
         self,
@@ -315,8 +365,8 @@ class Index:
         if words < PARALLEL_WORDS:
             return 1, True
         parts = available_cores() if limit is None else limit
-        # Parts of the rows would each probe all buckets of an LSH index.
-        return (min(parts, count) if self._kind == "lsh" else parts), False
+        # Parts of the rows would each look into all buckets.
+        return (min(parts, count) if self._kind in ("lsh", "mih") else parts), False
 
     # -- files ----------------------------------------------------------------
 

@@ -22,7 +22,8 @@ DOORS: dict[str, set[str]] = {
     "codes": {"_native", "errors"},
     "_batch": {"_native"},
     "_checks": {"_native", "errors"},
-    "index": {"_native", "_batch", "_checks", "errors", "codes"},
+    "_explain": set(),
+    "index": {"_native", "_batch", "_checks", "_explain", "errors", "codes"},
     "rerank": {"_checks", "codes", "errors"},
     "searcher": {"_batch", "index", "errors", "codes"},
     "__init__": {"_native", "errors", "codes", "index", "rerank"},
@@ -74,7 +75,7 @@ INCLUDES: list[tuple[str, set[str]]] = [
     (
         r"(scan|mih|lsh|rows|select|distances)\.[ch]",
         {"hashret.h", "kernels.h", "dispatch.h", "select.h", "memory.h", "count.h"}
-        | {"rows.h", "scan.h", "mih.h", "lsh.h"},
+        | {"rows.h", "sorted.h", "scan.h", "mih.h", "lsh.h", "plan.h", "nearest.h", "bitstring.h"},
     ),
 ]
 

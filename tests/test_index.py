@@ -179,7 +179,10 @@ def test_bad_input_changes_nothing(rng, change, error, message):
         ({"bits": 5000}, ParameterError, "bits: expected 1 to 4096, got 5000"),
         ({"bits": "64"}, DTypeError, "bits: expected an int, got str"),
         ({"bits": 64, "kind": "flat"}, ParameterError, "kind: expected one of"),
-        ({"bits": 64, "tables": 4}, ParameterError, "tables: only kind 'lsh'"),
+        ({"bits": 64, "kind": "scan", "tables": 4}, ParameterError, "'scan' has none"),
+        ({"bits": 64, "tables": 9}, ParameterError, "tables: expected at most 8 for 64 bits"),
+        ({"bits": 4, "kind": "mih", "tables": 5}, ParameterError, "at most 4 for 4 bits"),
+        ({"bits": 64, "kind": "mih", "tables": 0}, ParameterError, "expected at least 1"),
         ({"bits": 64, "kind": "lsh"}, ParameterError, "tables: expected for kind 'lsh'"),
         ({"bits": 64, "kind": "lsh", "tables": 5}, ParameterError, "tables: expected a divisor"),
         ({"bits": 128, "kind": "lsh", "tables": 1}, ParameterError, "at most 64 bits a table"),
@@ -237,7 +240,7 @@ def test_stats_and_repr(rng):
     assert stats["distinct_codes"] == len(np.unique(codes, axis=0))
     assert stats["bytes"] == 8000
     assert stats["bytes_per_code"] == 8
-    assert repr(index) == "<hashret.Index scan, 64 bits, 1000 codes>"
+    assert repr(index) == "<hashret.Index auto, 64 bits, 1000 codes>"
 
 
 @pytest.mark.parametrize("n", [1, 7, 8, 9, 64, 1003])

@@ -18,11 +18,16 @@ from hashret import EncoderMismatchError, FormatError
 HEADER = 256
 
 
+@pytest.fixture(params=["scan", "mih", "auto"])
+def kind(request):
+    return request.param
+
+
 @pytest.fixture
-def saved(rng, tmp_path):
+def saved(rng, tmp_path, kind):
     codes = oracle.random_codes(rng, 100, 60)
     ids = rng.permutation(1000)[:100].astype(np.int64)
-    index = hashret.Index(60, encoder="f" * 64)
+    index = hashret.Index(60, kind, encoder="f" * 64)
     index.add(codes, ids)
     path = tmp_path / "index.hri"
     index.save(path)
@@ -36,10 +41,10 @@ def assert_same(index, codes, ids):
 
 
 @pytest.mark.parametrize("mmap", [False, True])
-def test_round_trip(saved, mmap):
+def test_round_trip(saved, mmap, kind):
     path, codes, ids = saved
     index = hashret.Index.load(path, mmap=mmap)
-    assert (index.bits, index.kind, index.encoder, len(index)) == (60, "scan", "f" * 64, 100)
+    assert (index.bits, index.kind, index.encoder, len(index)) == (60, kind, "f" * 64, 100)
     assert_same(index, codes, ids)
     np.testing.assert_array_equal(index.get(ids), codes)
 
@@ -84,6 +89,7 @@ def test_removed_rows_are_not_saved_and_ids_are_not_reused(rng, tmp_path):
     np.testing.assert_array_equal(again.add(codes[:1]), [50])
 
 
+@pytest.mark.parametrize("kind", ["scan"], indirect=True)
 def test_the_bytes_follow_the_format_page(saved):
     path, codes, ids = saved
     data = path.read_bytes()

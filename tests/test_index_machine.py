@@ -17,6 +17,12 @@ SHAPES = [
     (5, "scan", None),
     (64, "scan", None),
     (100, "scan", None),
+    (5, "mih", None),
+    (64, "mih", None),
+    (64, "mih", 2),
+    (100, "mih", 3),
+    (64, "auto", None),
+    (130, "auto", 8),
     (24, "lsh", 3),
     (160, "lsh", 4),
 ]

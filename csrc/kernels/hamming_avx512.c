@@ -209,6 +209,49 @@ AVX512 static void mask_avx512(const uint8_t *flags, size_t count, uint8_t *bits
   for (; i < count; i++) bits[i] = hr_mask_byte(flags + 8 * i);
 }
 
-const hr_kernels hr_kernels_avx512 = {"avx512", below_avx512, distances_avx512, pick_avx512,
-                                      mask_avx512};
+AVX512 HR_INLINE size_t put_indices(__m512i index, size_t first, __mmask16 near, uint32_t *hits) {
+  __m512i at = _mm512_add_epi32(index, _mm512_set1_epi32((int)first));
+  _mm512_mask_compressstoreu_epi32(hits, near, at);
+  return (size_t)_mm_popcnt_u32(near);
+}
+
+/* Sketches of one or two words: 16 or 8 a register. */
+AVX512 HR_INLINE size_t near_sketches(const uint32_t *sketches, size_t words, size_t count,
+                                      const uint32_t *query, uint32_t limit, uint32_t *hits) {
+  const __m512i index = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+  const size_t lanes = 16 / words;
+  uint64_t both = words == 2 ? (uint64_t)query[1] << 32 | query[0] : 0;
+  __m512i own = words == 1 ? _mm512_set1_epi32((int)query[0]) : _mm512_set1_epi64((long long)both);
+  __m512i most = words == 1 ? _mm512_set1_epi32((int)limit) : _mm512_set1_epi64(limit);
+  size_t found = 0;
+  for (size_t i = 0; i < count; i += lanes) {
+    unsigned valid = count - i < lanes ? (1u << (count - i)) - 1 : (1u << lanes) - 1;
+    __m512i x = words == 1 ? _mm512_maskz_loadu_epi32((__mmask16)valid, sketches + i)
+                           : _mm512_maskz_loadu_epi64((__mmask8)valid, sketches + i * 2);
+    x = _mm512_xor_si512(x, own);
+    __mmask16 near =
+        words == 1 ? _mm512_mask_cmple_epu32_mask((__mmask16)valid, _mm512_popcnt_epi32(x), most)
+                   : _mm512_mask_cmple_epu64_mask((__mmask8)valid, _mm512_popcnt_epi64(x), most);
+    if (HR_UNLIKELY(near)) found += put_indices(index, i, near, hits + found);
+  }
+  return found;
+}
+
+AVX512 static size_t sketches_avx512(const uint32_t *sketches, size_t words, size_t count,
+                                     const uint32_t *query, uint32_t limit, uint32_t *hits) {
+  if (words == 1) return near_sketches(sketches, 1, count, query, limit, hits);
+  if (words == 2) return near_sketches(sketches, 2, count, query, limit, hits);
+  size_t found = 0;
+  for (size_t i = 0; i < count; i++) {
+    int distance = 0;
+    for (size_t w = 0; w < words; w++)
+      distance += _mm_popcnt_u32(sketches[i * words + w] ^ query[w]);
+    hits[found] = (uint32_t)i;
+    found += (uint32_t)distance <= limit;
+  }
+  return found;
+}
+
+const hr_kernels hr_kernels_avx512 = {"avx512",    below_avx512, distances_avx512,
+                                      pick_avx512, mask_avx512,  sketches_avx512};
 #endif

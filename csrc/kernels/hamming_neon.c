@@ -91,5 +91,32 @@ static void mask_neon(const uint8_t *flags, size_t count, uint8_t *bits) {
   for (size_t i = 0; i < count; i++) bits[i] = hr_mask_byte(flags + 8 * i);
 }
 
-const hr_kernels hr_kernels_neon = {"neon", below_neon, distances_neon, pick_neon, mask_neon};
+static uint32_t popcount32(uint32_t x) { return vaddv_u8(vcnt_u8(vcreate_u8(x))); }
+
+static size_t sketches_neon(const uint32_t *sketches, size_t words, size_t count,
+                            const uint32_t *query, uint32_t limit, uint32_t *hits) {
+  size_t found = 0, i = 0;
+  if (words == 1) {
+    uint32x4_t own = vdupq_n_u32(query[0]), most = vdupq_n_u32(limit);
+    for (; i + 4 <= count; i += 4) {
+      uint8x16_t x = vreinterpretq_u8_u32(veorq_u32(vld1q_u32(sketches + i), own));
+      uint32x4_t near = vcleq_u32(vpaddlq_u16(vpaddlq_u8(vcntq_u8(x))), most);
+      if (!vmaxvq_u32(near)) continue;
+      uint32_t lanes[4];
+      vst1q_u32(lanes, near);
+      for (uint32_t lane = 0; lane < 4; lane++)
+        if (lanes[lane]) hits[found++] = (uint32_t)i + lane;
+    }
+  }
+  for (; i < count; i++) {
+    uint32_t distance = 0;
+    for (size_t w = 0; w < words; w++) distance += popcount32(sketches[i * words + w] ^ query[w]);
+    hits[found] = (uint32_t)i;
+    found += distance <= limit;
+  }
+  return found;
+}
+
+const hr_kernels hr_kernels_neon = {"neon",    below_neon, distances_neon,
+                                    pick_neon, mask_neon,  sketches_neon};
 #endif

@@ -56,5 +56,17 @@ static void mask_scalar(const uint8_t *flags, size_t count, uint8_t *bits) {
   for (size_t i = 0; i < count; i++) bits[i] = hr_mask_byte(flags + 8 * i);
 }
 
-const hr_kernels hr_kernels_scalar = {"scalar", below_scalar, distances_scalar, pick_scalar,
-                                      mask_scalar};
+static size_t sketches_scalar(const uint32_t *sketches, size_t words, size_t count,
+                              const uint32_t *query, uint32_t limit, uint32_t *hits) {
+  size_t found = 0, i = 0;
+  for (; i < count; i++) {
+    uint32_t distance = 0;
+    for (size_t w = 0; w < words; w++) distance += popcount64(sketches[i * words + w] ^ query[w]);
+    hits[found] = (uint32_t)i;
+    found += distance <= limit;
+  }
+  return found;
+}
+
+const hr_kernels hr_kernels_scalar = {"scalar",    below_scalar, distances_scalar,
+                                      pick_scalar, mask_scalar,  sketches_scalar};

@@ -51,7 +51,13 @@ typedef struct {
                const uint64_t *query, uint16_t *out);
   /* Bit j of bits[i]: whether flags[8i + j] is not zero, for i < count. */
   void (*mask)(const uint8_t *flags, size_t count, uint8_t *bits);
+  /* hits: ascending, the i < count (at most HR_SKETCHES) with sketch i, `words` 32-bit
+   * words long, within `limit` of the query's. Returns how many. */
+  size_t (*sketches)(const uint32_t *sketches, size_t words, size_t count, const uint32_t *query,
+                     uint32_t limit, uint32_t *hits);
 } hr_kernels;
+
+#define HR_SKETCHES 256
 
 extern const hr_kernels hr_kernels_scalar;
 #if defined(__x86_64__) || defined(_M_X64)
@@ -77,10 +83,12 @@ static inline uint8_t hr_mask_byte(const uint8_t *flags) {
 #define HR_TARGET(features)
 #define HR_INLINE static __forceinline
 #define HR_UNLIKELY(condition) (condition)
+#define HR_PREFETCH(address) ((void)(address))
 #else
 #define HR_TARGET(features) __attribute__((target(features)))
 #define HR_INLINE static inline __attribute__((always_inline))
 #define HR_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+#define HR_PREFETCH(address) __builtin_prefetch(address)
 #endif
 
 #endif

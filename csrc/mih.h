@@ -1,0 +1,57 @@
+/* Exact search that looks into buckets only: multi-index hashing.
+ *
+ * A code is cut into `tables` substrings. If a code is within r of the query, and t_i
+ * are numbers with sum(t_i + 1) > r, then some substring i of it is within t_i of the
+ * query's (general pigeonhole: Qin et al., "GPH", ICDE 2018; Norouzi et al., TPAMI 2014).
+ * So a search that has looked into all buckets within t_i in every table i has seen
+ * all codes within sum(t_i + 1) - 1. It goes on, bucket ring by bucket ring, the cheapest
+ * next, until that radius reaches the k-th distance.
+ */
+#ifndef HR_MIH_H
+#define HR_MIH_H
+
+#include "sorted.h"
+
+#define HR_MIH_MAX_TABLES 8
+
+typedef struct hr_mih hr_mih;
+
+/* Nanoseconds, measured on the machine. */
+typedef struct {
+  double block;   /* scanning 8 codes for one query */
+  double grouped; /* the same for one of a group of queries */
+  double bucket;  /* finding a bucket */
+  double code;    /* comparing a candidate in it */
+  double found;   /* looking up a candidate that is near enough */
+} hr_costs;
+
+/* Tables over the entries of `sorted`, which must outlive them. tables = 0: as many as
+ * suit the number of entries. */
+hr_status hr_mih_build(const hr_sorted *sorted, uint32_t tables, hr_mih **out);
+void hr_mih_free(hr_mih *mih);
+size_t hr_mih_bytes(const hr_mih *mih);
+
+/* The tables as byte ranges for a file, each to begin at a multiple of 64. */
+#define HR_MIH_PARTS (2 * HR_MIH_MAX_TABLES)
+size_t hr_mih_parts(const hr_mih *mih, hr_chunk *parts);
+/* Reads them again; they borrow the bytes. HR_BAD_FORMAT if they do not fit the codes. */
+hr_status hr_mih_open(const hr_sorted *sorted, const uint8_t *bytes, size_t size, hr_mih **out);
+
+/* What a search did. */
+typedef struct {
+  uint64_t buckets, candidates, found;
+  uint32_t radius; /* all codes within it were seen */
+  bool gave_up;    /* the rest costs more than a scan: the result is not complete */
+} hr_mih_work;
+
+/* Offers the codes that may be among the nearest. With `costs`, gives up once going on
+ * costs more than scan_ns; without, never. */
+hr_status hr_mih_search(const hr_mih *mih, const uint64_t *query, const uint8_t *allow,
+                        const int *cancel, const hr_costs *costs, double scan_ns, hr_nearest *top,
+                        hr_mih_work *work);
+
+/* Walks until `buckets` buckets were looked into: for measuring. */
+hr_status hr_mih_trial(const hr_mih *mih, const uint64_t *query, uint64_t buckets, hr_nearest *top,
+                       hr_mih_work *work);
+
+#endif

@@ -1,0 +1,110 @@
+/* Keeping, thinning and sorting what was taken. */
+#include "nearest.h"
+
+#define FIRST_CAPACITY ((size_t)256)
+
+bool hr_nearest_open(hr_nearest *top, size_t k, uint32_t radius, uint32_t farthest) {
+  *top = (hr_nearest){.k = k, .farthest = farthest};
+  top->counts = hr_alloc_zero((size_t)farthest + 1, sizeof *top->counts);
+  top->near = hr_alloc(FIRST_CAPACITY, sizeof *top->near);
+  top->capacity = FIRST_CAPACITY;
+  top->limit = top->radius = radius < farthest ? radius : farthest;
+  top->last = UINT32_MAX;
+  return top->counts && top->near;
+}
+
+void hr_nearest_close(hr_nearest *top) {
+  free(top->near);
+  free(top->counts);
+}
+
+void hr_nearest_reset(hr_nearest *top, uint32_t radius) {
+  memset(top->counts, 0, ((size_t)top->farthest + 1) * sizeof *top->counts);
+  top->size = top->nearer = 0;
+  top->limit = top->radius = radius < top->farthest ? radius : top->farthest;
+  top->last = UINT32_MAX;
+}
+
+static uint32_t distance_of(uint64_t near) { return (uint32_t)(near >> 32); }
+
+/* --- sorting -------------------------------------------------------------------- */
+
+static void insertion_sort(uint64_t *keys, size_t n) {
+  for (size_t i = 1; i < n; i++) {
+    uint64_t key = keys[i];
+    size_t j = i;
+    for (; j && keys[j - 1] > key; j--) keys[j] = keys[j - 1];
+    keys[j] = key;
+  }
+}
+
+/* Least significant byte first; bytes that all keys share are skipped. */
+static bool radix_sort(uint64_t *keys, size_t n) {
+  uint64_t *spare = hr_alloc(n, sizeof *spare), *from = keys, *to = spare, differ = 0;
+  if (!spare) return false;
+  for (size_t i = 1; i < n; i++) differ |= keys[i] ^ keys[0];
+  for (uint32_t shift = 0; shift < 64; shift += 8) {
+    if (!(differ >> shift & 0xFF)) continue;
+    size_t starts[257] = {0};
+    for (size_t i = 0; i < n; i++) starts[(from[i] >> shift & 0xFF) + 1]++;
+    for (size_t d = 0; d < 256; d++) starts[d + 1] += starts[d];
+    for (size_t i = 0; i < n; i++) to[starts[from[i] >> shift & 0xFF]++] = from[i];
+    uint64_t *swap = from;
+    from = to;
+    to = swap;
+  }
+  if (from != keys) memcpy(keys, from, n * sizeof *keys);
+  free(spare);
+  return true;
+}
+
+/* Up to here insertion beats clearing and filling the counters of several bytes. */
+#define SMALL 32
+
+static bool sort(uint64_t *keys, size_t n) {
+  if (n > SMALL) return radix_sort(keys, n);
+  insertion_sort(keys, n);
+  return true;
+}
+
+/* --- thinning -------------------------------------------------------------------- */
+
+/* Drops what lies beyond the limit, and of the rows at the limit all but the least. */
+static bool thin(hr_nearest *top) {
+  size_t kept = 0, equal = 0;
+  uint64_t *near = top->near;
+  for (size_t i = 0; i < top->size; i++) {
+    uint64_t one = near[i];
+    if (distance_of(one) > top->limit) continue;
+    near[kept + equal] = one;
+    if (distance_of(one) == top->limit) {
+      equal++;
+    } else {
+      near[kept + equal] = near[kept];
+      near[kept++] = one;
+    }
+  }
+  size_t room = top->k - top->nearer;
+  if (equal > room) {
+    if (!sort(near + kept, equal)) return false;
+    equal = room;
+    top->last = (uint32_t)near[kept + equal - 1];
+    top->counts[top->limit] = (uint32_t)equal;
+  }
+  top->size = kept + equal;
+  return true;
+}
+
+bool hr_nearest_make_room(hr_nearest *top) {
+  if (!thin(top)) return false;
+  if (top->size <= top->capacity / 2) return true;
+  uint64_t *near = hr_alloc(top->capacity * 2, sizeof *near);
+  if (!near) return false;
+  memcpy(near, top->near, top->size * sizeof *near);
+  free(top->near);
+  top->near = near;
+  top->capacity *= 2;
+  return true;
+}
+
+bool hr_nearest_finish(hr_nearest *top) { return thin(top) && sort(top->near, top->size); }

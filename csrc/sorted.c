@@ -1,0 +1,392 @@
+/* Sorting, listing and scanning. */
+#include "sorted.h"
+
+#include "dispatch.h"
+#include "memory.h"
+#include "scan.h"
+
+/* Each different code is stored once if that leaves at most half of them. */
+#define SHARED 2
+/* Rows are dealt out by so many leading bits that a group has about eight. */
+#define GROUP_ROWS 8
+#define MAX_PREFIX 24
+
+/* --- sorting -------------------------------------------------------------------- */
+
+/* A row with the first 64 bits of its code. */
+typedef struct {
+  uint64_t key;
+  uint32_t row;
+} keyed;
+
+typedef struct {
+  const hr_rows *rows;
+  uint32_t prefix; /* leading bits that rows are dealt out by */
+  size_t *ends;    /* 2^prefix + 1 */
+  uint32_t *order, *renumbered;
+  size_t count, entries;
+  keyed *keys, *spare; /* room for the largest group */
+} sorting;
+
+static uint64_t first_bits(const hr_rows *rows, size_t row) {
+  return hr_swap_bytes(*hr_rows_words(rows, row));
+}
+
+/* Order of the codes' words after the first. */
+static int compare_rest(const hr_rows *rows, uint32_t a, uint32_t b) {
+  const uint64_t *x = hr_rows_words(rows, a), *y = hr_rows_words(rows, b);
+  for (size_t w = 1; w < rows->words; w++) {
+    uint64_t left = hr_swap_bytes(x[w * HR_LANES]), right = hr_swap_bytes(y[w * HR_LANES]);
+    if (left != right) return left < right ? -1 : 1;
+  }
+  return 0;
+}
+
+static bool same_code(const hr_rows *rows, keyed a, keyed b) {
+  return a.key == b.key && compare_rest(rows, a.row, b.row) == 0;
+}
+
+/* Whether b comes before a, which precedes it now: equal codes keep their order. */
+static bool swapped(const hr_rows *rows, const keyed *a, const keyed *b) {
+  if (a->key != b->key) return b->key < a->key;
+  return rows->words > 1 && compare_rest(rows, b->row, a->row) < 0;
+}
+
+/* Runs that insertion sorts before they are merged. */
+#define RUN 16
+
+static void insertion_sort(const hr_rows *rows, keyed *keys, size_t n) {
+  for (size_t i = 1; i < n; i++) {
+    keyed one = keys[i];
+    size_t j = i;
+    for (; j && swapped(rows, &keys[j - 1], &one); j--) keys[j] = keys[j - 1];
+    keys[j] = one;
+  }
+}
+
+static void merge_runs(const hr_rows *rows, const keyed *from, size_t middle, size_t n, keyed *to) {
+  size_t a = 0, b = middle;
+  for (size_t i = 0; i < n; i++) {
+    bool left = b == n || (a < middle && !swapped(rows, &from[a], &from[b]));
+    to[i] = from[left ? a++ : b++];
+  }
+}
+
+/* Stable. Codes in order already, such as equal ones, cost one pass. */
+static void sort_group(const hr_rows *rows, keyed *keys, size_t n, keyed *spare) {
+  size_t sorted = 1;
+  while (sorted < n && !swapped(rows, &keys[sorted - 1], &keys[sorted])) sorted++;
+  if (sorted >= n) return;
+  for (size_t i = 0; i < n; i += RUN) insertion_sort(rows, keys + i, n - i < RUN ? n - i : RUN);
+  keyed *from = keys, *to = spare;
+  for (size_t width = RUN; width < n; width *= 2) {
+    for (size_t i = 0; i < n; i += 2 * width) {
+      size_t left = n - i, size = left < 2 * width ? left : 2 * width;
+      merge_runs(rows, from + i, size < width ? size : width, size, to + i);
+    }
+    keyed *swap = from;
+    from = to;
+    to = swap;
+  }
+  if (from != keys) memcpy(keys, from, n * sizeof *keys);
+}
+
+static bool open_sorting(sorting *s, const hr_rows *rows) {
+  *s = (sorting){.rows = rows, .count = rows->count - rows->dead};
+  while (s->prefix < MAX_PREFIX && s->prefix < rows->bits && s->count >> s->prefix > GROUP_ROWS)
+    s->prefix++;
+  s->ends = hr_alloc_zero(((size_t)1 << s->prefix) + 1, sizeof *s->ends);
+  s->order = hr_alloc_aligned(s->count * sizeof *s->order);
+  return s->ends && s->order;
+}
+
+/* Everything but `order`, which the result keeps. */
+static void close_sorting(sorting *s) {
+  free(s->ends);
+  free(s->keys);
+  free(s->spare);
+}
+
+static size_t group_of(const sorting *s, size_t row) {
+  return s->prefix ? (size_t)(first_bits(s->rows, row) >> (64 - s->prefix)) : 0;
+}
+
+/* Deals the live rows out by prefix: order holds rows, ascending in each group. */
+static bool deal(sorting *s) {
+  size_t groups = (size_t)1 << s->prefix, largest = 0;
+  for (size_t row = 0; row < s->rows->count; row++)
+    if (hr_rows_alive(s->rows, row)) s->ends[group_of(s, row) + 1]++;
+  for (size_t g = 0; g < groups; g++) {
+    if (s->ends[g + 1] > largest) largest = s->ends[g + 1];
+    s->ends[g + 1] += s->ends[g];
+  }
+  for (size_t row = 0; row < s->rows->count; row++)
+    if (hr_rows_alive(s->rows, row)) s->order[s->ends[group_of(s, row)]++] = (uint32_t)row;
+  s->keys = hr_alloc(largest, sizeof *s->keys);
+  s->spare = hr_alloc(largest, sizeof *s->spare);
+  return s->keys && s->spare;
+}
+
+/* Rows are far apart in memory: fetched so many groups ahead of their turn. */
+#define AHEAD_ROWS 64
+
+static void fetch_rows(const sorting *s, size_t position) {
+  size_t end = position + AHEAD_ROWS < s->count ? position + AHEAD_ROWS : s->count;
+  for (size_t i = position; i < end; i++) HR_PREFETCH(hr_rows_words(s->rows, s->order[i]));
+}
+
+/* Sorts each group by code and counts the different codes. */
+static void sort_groups(sorting *s) {
+  size_t groups = (size_t)1 << s->prefix, from = 0, fetched = 0;
+  for (size_t g = 0; g < groups; g++) {
+    size_t n = s->ends[g] - from;
+    for (; fetched < from + n + AHEAD_ROWS && fetched < s->count; fetched += AHEAD_ROWS)
+      fetch_rows(s, fetched);
+    for (size_t i = 0; i < n; i++) {
+      uint32_t row = s->order[from + i];
+      s->keys[i] = (keyed){first_bits(s->rows, row), row};
+    }
+    sort_group(s->rows, s->keys, n, s->spare);
+    for (size_t i = 0; i < n; i++) {
+      s->order[from + i] = s->keys[i].row;
+      s->entries += !i || !same_code(s->rows, s->keys[i - 1], s->keys[i]);
+    }
+    from += n;
+  }
+}
+
+/* --- building -------------------------------------------------------------------- */
+
+static void put_entry(hr_sorted *sorted, size_t entry, const hr_rows *rows, size_t row) {
+  uint64_t *to = sorted->blocks + entry / HR_LANES * sorted->words * HR_LANES + entry % HR_LANES;
+  const uint64_t *from = hr_rows_words(rows, row);
+  for (size_t w = 0; w < sorted->words; w++) to[w * HR_LANES] = from[w * HR_LANES];
+}
+
+static bool equal_rows(const hr_rows *rows, size_t a, size_t b) {
+  return first_bits(rows, a) == first_bits(rows, b) &&
+         compare_rest(rows, (uint32_t)a, (uint32_t)b) == 0;
+}
+
+/* Copies the codes in their order, equal ones once if there are starts. */
+static void copy_codes(hr_sorted *sorted, const sorting *s) {
+  size_t entry = 0;
+  for (size_t i = 0; i < s->count; i++) {
+    if (i % AHEAD_ROWS == 0) fetch_rows(s, i + AHEAD_ROWS);
+    if (sorted->starts && i && equal_rows(s->rows, s->order[i - 1], s->order[i])) continue;
+    if (sorted->starts) sorted->starts[entry] = (uint32_t)i;
+    put_entry(sorted, entry++, s->rows, s->order[i]);
+  }
+  if (sorted->starts) sorted->starts[entry] = (uint32_t)s->count;
+}
+
+/* Ids of the live rows, and `order` in their numbers. */
+static bool copy_ids(hr_sorted *sorted, const sorting *s) {
+  const hr_rows *from = s->rows;
+  hr_rows *rows = &sorted->rows;
+  rows->count = rows->capacity = s->count;
+  rows->first_id = from->first_id;
+  if (!from->ids && !from->dead) return true;
+  rows->ids = hr_alloc(s->count, sizeof *rows->ids);
+  uint32_t *number = from->dead ? hr_alloc(from->count, sizeof *number) : NULL;
+  if (!rows->ids || (from->dead && !number)) {
+    free(number);
+    return false;
+  }
+  uint32_t next = 0;
+  for (size_t row = 0; row < from->count; row++) {
+    if (!hr_rows_alive(from, row)) continue;
+    rows->ids[next] = hr_rows_id(from, row);
+    if (number) number[row] = next;
+    next++;
+  }
+  for (size_t i = 0; number && i < s->count; i++) s->order[i] = number[s->order[i]];
+  free(number);
+  return true;
+}
+
+static bool fill(hr_sorted *sorted, sorting *s) {
+  bool shared = s->entries <= s->count / SHARED;
+  sorted->entries = shared ? s->entries : s->count;
+  size_t blocks = hr_sorted_blocks(sorted), block = sorted->words * HR_LANES * sizeof(uint64_t);
+  if (blocks > SIZE_MAX / block) return false;
+  sorted->blocks = hr_alloc_aligned(blocks * block);
+  sorted->starts = shared ? hr_alloc(sorted->entries + 1, sizeof *sorted->starts) : NULL;
+  if (!sorted->blocks || (shared && !sorted->starts)) return false;
+  if (blocks) memset((char *)sorted->blocks + (blocks - 1) * block, 0, block);
+  copy_codes(sorted, s);
+  return copy_ids(sorted, s);
+}
+
+hr_status hr_sorted_build(const hr_rows *rows, hr_sorted **out) {
+  hr_sorted *sorted = hr_alloc_zero(1, sizeof *sorted);
+  if (!sorted) return HR_NO_MEMORY;
+  hr_rows_init(&sorted->rows, rows->bits);
+  sorted->words = rows->words;
+  sorting s;
+  bool ok = open_sorting(&s, rows) && deal(&s);
+  if (ok) sort_groups(&s);
+  ok = ok && fill(sorted, &s);
+  sorted->order = s.order;
+  close_sorting(&s);
+  if (!ok) {
+    hr_sorted_free(sorted);
+    return HR_NO_MEMORY;
+  }
+  *out = sorted;
+  return HR_OK;
+}
+
+void hr_sorted_free(hr_sorted *sorted) {
+  if (!sorted) return;
+  hr_rows_free(&sorted->rows);
+  free(sorted->place);
+  if (!sorted->borrowed) {
+    hr_free_aligned(sorted->blocks);
+    hr_free_aligned(sorted->order);
+    free(sorted->starts);
+  }
+  free(sorted);
+}
+
+size_t hr_sorted_bytes(const hr_sorted *sorted) {
+  size_t rows = sorted->rows.count;
+  return hr_sorted_blocks(sorted) * sorted->words * HR_LANES * sizeof(uint64_t) +
+         rows * sizeof(uint32_t) * (sorted->place ? 2 : 1) +
+         (sorted->starts ? (sorted->entries + 1) * sizeof(uint32_t) : 0) +
+         (sorted->rows.ids ? rows * sizeof(int64_t) : 0) + (sorted->rows.live ? rows / 8 : 0);
+}
+
+/* --- by row ----------------------------------------------------------------------- */
+
+/* A damaged file, mapped without its CRCs checked, may hold any number. */
+static size_t group_start(const hr_sorted *sorted, size_t entry) {
+  size_t start = sorted->starts ? sorted->starts[entry] : entry;
+  return start < sorted->rows.count ? start : sorted->rows.count;
+}
+
+hr_status hr_sorted_place(hr_sorted *sorted) {
+  if (sorted->place) return HR_OK;
+  uint32_t *place = hr_alloc_zero(sorted->rows.count, sizeof *place);
+  if (!place) return HR_NO_MEMORY;
+  for (size_t i = 0; i < sorted->rows.count; i++)
+    if (sorted->order[i] < sorted->rows.count) place[sorted->order[i]] = (uint32_t)i;
+  sorted->place = place;
+  return HR_OK;
+}
+
+/* The entry whose group has this position of order. */
+static size_t entry_at(const hr_sorted *sorted, size_t position) {
+  if (!sorted->starts) return position;
+  size_t low = 0, high = sorted->entries;
+  while (high - low > 1) {
+    size_t middle = low + (high - low) / 2;
+    if (sorted->starts[middle] <= position)
+      low = middle;
+    else
+      high = middle;
+  }
+  return low;
+}
+
+static void copy_code(const hr_sorted *sorted, size_t entry, uint8_t *code) {
+  const uint64_t *words = hr_sorted_entry(sorted, entry);
+  for (size_t i = 0; i < ((size_t)sorted->rows.bits + 7) / 8; i++)
+    code[i] = (uint8_t)(words[i / 8 * HR_LANES] >> i % 8 * 8);
+}
+
+void hr_sorted_code(const hr_sorted *sorted, size_t row, uint8_t *code) {
+  copy_code(sorted, entry_at(sorted, sorted->place[row]), code);
+}
+
+hr_status hr_sorted_melt(const hr_sorted *sorted, hr_rows *out) {
+  hr_rows all;
+  hr_status status = hr_rows_reserve(&all, &sorted->rows);
+  if (status) return status;
+  for (size_t entry = 0; entry < sorted->entries; entry++) {
+    size_t end = group_start(sorted, entry + 1);
+    for (size_t i = group_start(sorted, entry); i < end; i++)
+      if (sorted->order[i] < all.count)
+        hr_rows_set_words(&all, sorted->order[i], hr_sorted_entry(sorted, entry));
+  }
+  status = hr_rows_merge(out, &all);
+  if (status) hr_rows_free(&all);
+  return status;
+}
+
+bool hr_sorted_alive(const hr_sorted *sorted, size_t entry) {
+  size_t end = group_start(sorted, entry + 1);
+  for (size_t i = group_start(sorted, entry); i < end; i++)
+    if (sorted->order[i] < sorted->rows.count && hr_rows_alive(&sorted->rows, sorted->order[i]))
+      return true;
+  return false;
+}
+
+/* --- scanning --------------------------------------------------------------------- */
+
+bool hr_sorted_offer(const hr_sorted *sorted, size_t entry, uint32_t distance, const uint8_t *allow,
+                     hr_nearest *top) {
+  size_t end = group_start(sorted, entry + 1), taken = 0;
+  for (size_t i = group_start(sorted, entry); i < end && taken < top->k; i++) {
+    uint32_t row = sorted->order[i];
+    if (row >= sorted->rows.count) continue;
+    if (allow && !(allow[row / 8] >> row % 8 & 1)) continue;
+    if (!hr_nearest_offer(top, distance, row)) return false;
+    taken++;
+  }
+  return true;
+}
+
+/* A tile stays in L2 while all queries of a batch pass over it. */
+#define TILE_BYTES ((size_t)256 << 10)
+
+/* Blocks to look at before limits are renewed; see scan.c. */
+static size_t first_window(const hr_nearest *top, size_t blocks) {
+  if (hr_nearest_full(top) || top->size >= top->k) return blocks;
+  return top->k / HR_LANES < blocks ? top->k / HR_LANES + 1 : blocks;
+}
+
+static void fetch_group(const hr_sorted *sorted, size_t entry) {
+  HR_PREFETCH(sorted->starts ? &sorted->starts[entry] : &sorted->order[entry]);
+}
+
+static bool scan_group(const hr_sorted *sorted, size_t first, size_t end, const uint64_t *queries,
+                       uint32_t used, const uint8_t *allow, hr_nearest *const *tops) {
+  const hr_kernels *kernels = hr_active_kernels();
+  hr_hit hits[HR_HITS];
+  hr_pass pass = {.blocks = sorted->blocks,
+                  .words = sorted->words,
+                  .block = first,
+                  .queries = used == 1 ? 1 : HR_GROUP};
+  for (uint32_t q = 0; q < HR_GROUP; q++)
+    pass.query[q] = queries + (q < used ? q : 0) * sorted->words;
+  size_t window = first_window(tops[0], end - first);
+  while (pass.block < end) {
+    pass.end = end - pass.block > window ? pass.block + window : end;
+    for (uint32_t q = 0; q < used; q++) pass.limit[q] = tops[q]->limit + 1;
+    size_t found = kernels->below(&pass, hits);
+    for (size_t i = 0; i < found; i++) fetch_group(sorted, hits[i].row);
+    for (size_t i = 0; i < found; i++)
+      if (hits[i].row < sorted->entries && /* the last block is padded */
+          !hr_sorted_offer(sorted, hits[i].row, hits[i].distance, allow, tops[hits[i].query]))
+        return false;
+    if (window < end - first) window *= 2;
+  }
+  return true;
+}
+
+hr_status hr_sorted_scan(const hr_sorted *sorted, size_t first, size_t end, const uint64_t *queries,
+                         size_t count, const uint8_t *allow, const int *cancel,
+                         hr_nearest *const *tops) {
+  size_t tile = TILE_BYTES / (sorted->words * HR_LANES * sizeof(uint64_t));
+  for (size_t start = first; start < end; start += tile) {
+    if (hr_cancelled(cancel)) return HR_CANCELLED;
+    size_t stop = end - start > tile ? start + tile : end;
+    for (size_t q = 0; q < count; q += HR_GROUP) {
+      uint32_t used = count - q < HR_GROUP ? (uint32_t)(count - q) : HR_GROUP;
+      if (!scan_group(sorted, start, stop, queries + q * sorted->words, used, allow, tops + q))
+        return HR_NO_MEMORY;
+    }
+  }
+  return HR_OK;
+}

@@ -1,0 +1,57 @@
+/* Codes sorted as bit strings, each different one stored once with the rows that have it.
+ *
+ * Codes learned with labels collapse onto few values; then a search compares those few
+ * and lists their rows. Where nearly all codes differ, every row keeps its own entry and
+ * `starts` is left out: it would cost more than it saves.
+ */
+#ifndef HR_SORTED_H
+#define HR_SORTED_H
+
+#include "bitstring.h"
+#include "nearest.h"
+#include "rows.h"
+
+typedef struct {
+  hr_rows rows;     /* ids and live bits by row, ascending by id; no blocks */
+  uint64_t *blocks; /* entries, laid out as kernels.h says */
+  size_t entries, words;
+  uint32_t *starts; /* entries + 1; entry e has order[starts[e] .. starts[e + 1]); NULL: order[e] */
+  uint32_t *order;  /* rows by entry, ascending within one */
+  uint32_t *place;  /* row -> position in order; NULL until needed */
+  bool borrowed;    /* blocks, starts and order belong to a file's bytes */
+} hr_sorted;
+
+/* Sorts the live rows; `rows` stays as it is. */
+hr_status hr_sorted_build(const hr_rows *rows, hr_sorted **out);
+void hr_sorted_free(hr_sorted *sorted);
+size_t hr_sorted_bytes(const hr_sorted *sorted);
+
+static inline size_t hr_sorted_blocks(const hr_sorted *sorted) {
+  return (sorted->entries + HR_LANES - 1) / HR_LANES;
+}
+/* The words of an entry, HR_LANES apart. */
+static inline const uint64_t *hr_sorted_entry(const hr_sorted *sorted, size_t entry) {
+  return sorted->blocks + entry / HR_LANES * sorted->words * HR_LANES + entry % HR_LANES;
+}
+
+/* Makes `place`, which hr_sorted_code needs. */
+hr_status hr_sorted_place(hr_sorted *sorted);
+void hr_sorted_code(const hr_sorted *sorted, size_t row, uint8_t *code);
+
+/* Whether some row of an entry is live. */
+bool hr_sorted_alive(const hr_sorted *sorted, size_t entry);
+
+/* Merges the live rows with their codes into `out`, by id. */
+hr_status hr_sorted_melt(const hr_sorted *sorted, hr_rows *out);
+
+/* Offers the rows of an entry that `allow`, a bit a row, lets pass (NULL: all).
+ * False when out of memory. */
+bool hr_sorted_offer(const hr_sorted *sorted, size_t entry, uint32_t distance, const uint8_t *allow,
+                     hr_nearest *top);
+
+/* Offers all entries of blocks [first, end) to one selection a query. */
+hr_status hr_sorted_scan(const hr_sorted *sorted, size_t first, size_t end, const uint64_t *queries,
+                         size_t count, const uint8_t *allow, const int *cancel,
+                         hr_nearest *const *tops);
+
+#endif
