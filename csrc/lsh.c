@@ -8,8 +8,8 @@
  * the group is sorted by key. */
 typedef struct {
   uint32_t *starts; /* 2^slot_bits + 1 */
-  uint32_t *rows;
-  uint64_t *keys; /* NULL when addressed directly */
+  uint32_t *rows;   /* COPIED_ROWS more than are listed */
+  uint64_t *keys;   /* NULL when addressed directly */
 } table;
 
 struct hr_lsh {
@@ -18,6 +18,10 @@ struct hr_lsh {
   bool direct;
   table *table;
 };
+
+/* A bucket is copied in pieces of this many rows: most hold few, and a call of
+ * memcpy costs more than the piece. */
+#define COPIED_ROWS 8
 
 #define MIN_SLOT_BITS 8
 #define MAX_SLOT_BITS 28
@@ -84,7 +88,7 @@ static hr_status build_table(hr_lsh *lsh, const hr_rows *rows, uint32_t number) 
   size_t slots = (size_t)1 << lsh->slot_bits;
   uint32_t start = number * lsh->width;
   t->starts = hr_alloc_zero(slots + 1, sizeof *t->starts);
-  t->rows = hr_alloc(lsh->count, sizeof *t->rows);
+  t->rows = hr_alloc_zero(lsh->count + COPIED_ROWS, sizeof *t->rows);
   t->keys = lsh->direct ? NULL : hr_alloc(lsh->count, sizeof *t->keys);
   if (!t->starts || !t->rows || (!t->keys && !lsh->direct)) return HR_NO_MEMORY;
   for (size_t row = 0; row < lsh->count; row++)
@@ -145,7 +149,8 @@ size_t hr_lsh_count(const hr_lsh *lsh) { return lsh->count; }
 
 size_t hr_lsh_bytes(const hr_lsh *lsh) {
   size_t row = sizeof(uint32_t) + (lsh->direct ? 0 : sizeof(uint64_t));
-  return lsh->tables * (lsh->count * row + (((size_t)1 << lsh->slot_bits) + 1) * sizeof(uint32_t));
+  return lsh->tables * (lsh->count * row + COPIED_ROWS * sizeof(uint32_t) +
+                        (((size_t)1 << lsh->slot_bits) + 1) * sizeof(uint32_t));
 }
 
 /* --- probing ---------------------------------------------------------------- */
@@ -224,16 +229,29 @@ static void cheapest_flips(const priced *bits, uint32_t width, uint32_t count, f
   }
 }
 
-static int by_value(const void *left, const void *right) {
-  uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
-  return a < b ? -1 : a > b;
+/* The next larger number with as many bits set (Gosper; HAKMEM item 175). */
+static uint64_t next_combination(uint64_t x) {
+  uint64_t lowest = x & (~x + 1), carried = x + lowest;
+  return carried | ((x ^ carried) >> 2) / lowest;
+}
+
+/* The same order where all flips cost the same: fewer first, then lower ranks. */
+static void fewest_flips(uint32_t width, uint32_t count, uint64_t *masks) {
+  uint64_t ranks = 0;
+  uint32_t flipped = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    masks[i] = 0;
+    for (uint32_t r = 0; r < width; r++) masks[i] |= (ranks >> r & 1) << (width - 1 - r);
+    bool last = !ranks || ranks >> (width - flipped) == ((uint64_t)1 << flipped) - 1;
+    ranks = last ? ((uint64_t)1 << ++flipped) - 1 : next_combination(ranks);
+  }
 }
 
 static void price_flips(uint32_t width, const float *margins, uint32_t count, flips *heap,
                         uint64_t *masks) {
   priced order[64];
   for (uint32_t b = 0; b < width; b++) {
-    double margin = margins ? margins[b] : 1.0;
+    double margin = margins[b];
     order[b] = (priced){margin * margin, b};
   }
   qsort(order, width, sizeof *order, by_cost);
@@ -245,18 +263,16 @@ hr_status hr_probes_open(uint32_t bits, uint32_t tables, uint32_t count, const u
   uint32_t width = bits / tables;
   if (width < 32 && count > (uint32_t)1 << width) count = (uint32_t)1 << width;
   *probes = (hr_probes){.tables = tables, .width = width, .count = count};
-  probes->keys = hr_alloc((size_t)tables * count, sizeof *probes->keys);
-  uint64_t *masks = hr_alloc(count, sizeof *masks);
-  flips *heap = hr_alloc((size_t)count + 2, sizeof *heap);
-  hr_status status = probes->keys && masks && heap ? HR_OK : HR_NO_MEMORY;
+  probes->keys = hr_alloc((size_t)(tables + 1) * count, sizeof *probes->keys);
+  flips *heap = margins ? hr_alloc((size_t)count + 2, sizeof *heap) : NULL;
+  hr_status status = probes->keys && (heap || !margins) ? HR_OK : HR_NO_MEMORY;
+  uint64_t *masks = probes->keys + (size_t)tables * count;
+  if (!status && !margins) fewest_flips(width, count, masks); /* the same in every table */
   for (uint32_t t = 0; !status && t < tables; t++) {
-    /* Without margins every table flips the same bits. */
-    if (!t || margins) price_flips(width, margins ? margins + t * width : NULL, count, heap, masks);
+    if (margins) price_flips(width, margins + t * width, count, heap, masks);
     uint64_t *keys = probes->keys + (size_t)t * count, own = substring(query, 1, t * width, width);
     for (uint32_t i = 0; i < count; i++) keys[i] = own ^ masks[i];
-    qsort(keys, count, sizeof *keys, by_value);
   }
-  free(masks);
   free(heap);
   if (status) hr_probes_close(probes);
   return status;
@@ -267,16 +283,24 @@ void hr_probes_close(hr_probes *probes) {
   probes->keys = NULL;
 }
 
-/* --- candidates -------------------------------------------------------------- */
+/* --- candidates --------------------------------------------------------------
+ *
+ * A query of n candidates in b buckets costs about 15 ns a bucket (two reads
+ * outside L1, a mispredicted end of copying) and 6 ns a candidate and repeat
+ * (copied, sorted in two passes for 65,536 rows, compared with the one before):
+ * 60,000 rows, 8 tables of 16 bits, 17 buckets each, AVX-512 at 2.6 GHz.
+ */
 
 typedef struct {
   uint32_t *rows;
   size_t size, capacity;
 } list;
 
+#define LEAST_CAPACITY ((size_t)1024)
+
 static bool reserve(list *found, size_t more) {
   if (more <= found->capacity - found->size) return true;
-  size_t capacity = found->size + more + found->capacity;
+  size_t capacity = found->size + more + found->capacity + LEAST_CAPACITY;
   uint32_t *rows = realloc(found->rows, capacity * sizeof *rows);
   if (!rows) return false;
   found->rows = rows;
@@ -299,67 +323,100 @@ static void narrow(const table *t, uint64_t key, size_t *from, size_t *to) {
   }
 }
 
+static bool append(list *found, const uint32_t *rows, size_t count) {
+  if (!reserve(found, count + COPIED_ROWS)) return false;
+  for (size_t i = 0; i < count; i += COPIED_ROWS)
+    memcpy(found->rows + found->size + i, rows + i, COPIED_ROWS * sizeof *rows);
+  found->size += count;
+  return true;
+}
+
 static hr_status collect(const hr_lsh *lsh, const hr_probes *probes, list *found) {
   for (uint32_t t = 0; t < probes->tables; t++) {
     const table *buckets = &lsh->table[t];
+    const uint64_t *keys = probes->keys + (size_t)t * probes->count;
     for (uint32_t i = 0; i < probes->count; i++) {
-      uint64_t key = probes->keys[(size_t)t * probes->count + i];
-      size_t slot = slot_of(lsh, key);
+      size_t slot = slot_of(lsh, keys[i]);
       size_t from = buckets->starts[slot], to = buckets->starts[slot + 1];
-      if (buckets->keys) narrow(buckets, key, &from, &to);
-      if (from == to) continue;
-      if (!reserve(found, to - from)) return HR_NO_MEMORY;
-      memcpy(found->rows + found->size, buckets->rows + from, (to - from) * sizeof(uint32_t));
-      found->size += to - from;
+      if (buckets->keys) narrow(buckets, keys[i], &from, &to);
+      if (from < to && !append(found, buckets->rows + from, to - from)) return HR_NO_MEMORY;
     }
   }
   return HR_OK;
 }
 
-#define RADIX_BITS 11
-#define RADIX ((size_t)1 << RADIX_BITS)
+#define DIGIT_BITS 8
+#define DIGITS (32 / DIGIT_BITS)
+#define DIGIT_VALUES ((size_t)1 << DIGIT_BITS)
 
-/* Least significant digit first; digits that all rows share are skipped. */
-static hr_status sort_rows(list *found) {
-  uint32_t *spare = hr_alloc(found->size, sizeof *spare);
-  if (!spare) return HR_NO_MEMORY;
-  uint32_t *from = found->rows, *to = spare;
-  for (uint32_t shift = 0; shift < 32; shift += RADIX_BITS) {
-    size_t starts[RADIX + 1] = {0};
-    for (size_t i = 0; i < found->size; i++) starts[(from[i] >> shift & (RADIX - 1)) + 1]++;
-    if (starts[(from[0] >> shift & (RADIX - 1)) + 1] == found->size) continue;
-    for (size_t d = 0; d < RADIX; d++) starts[d + 1] += starts[d];
-    for (size_t i = 0; i < found->size; i++) to[starts[from[i] >> shift & (RADIX - 1)]++] = from[i];
+static size_t digit(uint32_t row, size_t d) { return row >> d * DIGIT_BITS & (DIGIT_VALUES - 1); }
+
+/* Moves rows into the order of one digit; false if they all share it. */
+static bool sort_by(const uint32_t *from, size_t size, size_t d, uint32_t *counts, uint32_t *to) {
+  if (counts[digit(from[0], d)] == size) return false;
+  uint32_t start = 0;
+  for (size_t v = 0; v < DIGIT_VALUES; v++) {
+    uint32_t count = counts[v];
+    counts[v] = start;
+    start += count;
+  }
+  for (size_t i = 0; i < size; i++) to[counts[digit(from[i], d)]++] = from[i];
+  return true;
+}
+
+/* Least significant digit first; the digits of all passes are counted in one.
+ * `spare` has room for as many rows. */
+static void sort_rows(list *found, uint32_t *spare) {
+  uint32_t counts[DIGITS][DIGIT_VALUES] = {{0}};
+  uint32_t *from = found->rows, *to = spare, highest = 0;
+  for (size_t i = 0; i < found->size; i++) highest |= from[i];
+  size_t digits = 1;
+  while (digits < DIGITS && highest >> digits * DIGIT_BITS) digits++;
+  for (size_t i = 0; i < found->size; i++)
+    for (size_t d = 0; d < digits; d++) counts[d][digit(from[i], d)]++;
+  for (size_t d = 0; d < digits; d++) {
+    if (!sort_by(from, found->size, d, counts[d], to)) continue;
     uint32_t *swap = from;
     from = to;
     to = swap;
   }
   if (from != found->rows) memcpy(found->rows, from, found->size * sizeof *from);
-  free(spare);
-  return HR_OK;
 }
 
-static int by_row(const void *left, const void *right) {
-  uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
-  return a < b ? -1 : a > b;
-}
+/* Below this many rows clearing the counters costs more than inserting. */
+#define FEW 48
 
-/* Below this many rows clearing the radix counters costs more than qsort. */
-#define SMALL 512
+static void insert_rows(list *found) {
+  for (size_t i = 1; i < found->size; i++) {
+    uint32_t row = found->rows[i];
+    size_t at = i;
+    for (; at && found->rows[at - 1] > row; at--) found->rows[at] = found->rows[at - 1];
+    found->rows[at] = row;
+  }
+}
 
 static hr_status sort_unique(list *found) {
   if (!found->size) return HR_OK;
-  if (found->size < SMALL) {
-    qsort(found->rows, found->size, sizeof *found->rows, by_row);
+  if (found->size < FEW) {
+    insert_rows(found);
   } else {
-    hr_status status = sort_rows(found);
-    if (status) return status;
+    if (!reserve(found, found->size)) return HR_NO_MEMORY;
+    sort_rows(found, found->rows + found->size);
   }
   size_t kept = 1;
-  for (size_t i = 1; i < found->size; i++)
-    if (found->rows[i] != found->rows[kept - 1]) found->rows[kept++] = found->rows[i];
+  for (size_t i = 1; i < found->size; i++) {
+    found->rows[kept] = found->rows[i];
+    kept += found->rows[i] != found->rows[kept - 1];
+  }
   found->size = kept;
   return HR_OK;
+}
+
+/* --- rows that the tables do not know ------------------------------------------ */
+
+static int by_value(const void *left, const void *right) {
+  uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+  return a < b ? -1 : a > b;
 }
 
 static bool in_bucket(const hr_probes *probes, const hr_rows *rows, size_t row) {
@@ -372,18 +429,24 @@ static bool in_bucket(const hr_probes *probes, const hr_rows *rows, size_t row) 
   return false;
 }
 
-hr_status hr_lsh_candidates(const hr_lsh *lsh, const hr_rows *rows, const hr_probes *probes,
+static hr_status compare_untabled(const hr_rows *rows, size_t first, hr_probes *probes,
+                                  list *found) {
+  for (uint32_t t = 0; first < rows->count && t < probes->tables; t++)
+    qsort(probes->keys + (size_t)t * probes->count, probes->count, sizeof *probes->keys, by_value);
+  for (size_t row = first; row < rows->count; row++) {
+    if (!in_bucket(probes, rows, row)) continue;
+    if (!reserve(found, 1)) return HR_NO_MEMORY;
+    found->rows[found->size++] = (uint32_t)row;
+  }
+  return HR_OK;
+}
+
+hr_status hr_lsh_candidates(const hr_lsh *lsh, const hr_rows *rows, hr_probes *probes,
                             uint32_t **out, size_t *count) {
   list found = {0};
   hr_status status = lsh ? collect(lsh, probes, &found) : HR_OK;
   if (!status) status = sort_unique(&found);
-  for (size_t row = lsh ? lsh->count : 0; !status && row < rows->count; row++) {
-    if (!in_bucket(probes, rows, row)) continue;
-    if (!reserve(&found, 1))
-      status = HR_NO_MEMORY;
-    else
-      found.rows[found.size++] = (uint32_t)row;
-  }
+  if (!status) status = compare_untabled(rows, lsh ? lsh->count : 0, probes, &found);
   if (status) {
     free(found.rows);
     return status;

@@ -16,7 +16,7 @@ size_t hr_lsh_bytes(const hr_lsh *lsh);
 
 /* Which buckets of each table a query looks at. */
 typedef struct {
-  uint64_t *keys; /* tables * count, each table's ascending */
+  uint64_t *keys; /* tables * count, the most promising of a table first */
   uint32_t tables, width, count;
 } hr_probes;
 
@@ -28,8 +28,9 @@ hr_status hr_probes_open(uint32_t bits, uint32_t tables, uint32_t count, const u
 void hr_probes_close(hr_probes *probes);
 
 /* Collects the rows, ascending and once each, that share a probed bucket with
- * the query. `lsh` may be NULL: then every row is compared. */
-hr_status hr_lsh_candidates(const hr_lsh *lsh, const hr_rows *rows, const hr_probes *probes,
+ * the query; sorts the keys if it needs to. `lsh` may be NULL: then every row is
+ * compared. */
+hr_status hr_lsh_candidates(const hr_lsh *lsh, const hr_rows *rows, hr_probes *probes,
                             uint32_t **out, size_t *count);
 
 #endif
