@@ -30,6 +30,16 @@ def rng():
     return np.random.default_rng(20260101)
 
 
+@pytest.fixture
+def one_torch_thread():
+    """Run the test on one thread of torch's: bit for bit the same, and quicker when small."""
+    torch = pytest.importorskip("torch", reason="needs the extra 'torch'")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(params=[os.environ["HASHRET_ISA"]] if os.environ.get("HASHRET_ISA") else ALL)
 def isa(request):
     """Run the test once with each instruction set of this machine, or with the forced one."""

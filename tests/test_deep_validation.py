@@ -20,13 +20,7 @@ from hashret.deep.losses import Loss  # noqa: E402
 from hashret.deep.validation import HeldOut  # noqa: E402
 from hashret.errors import DTypeError, ParameterError, TrainingError  # noqa: E402
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 def blobs(n=200, seed=0):

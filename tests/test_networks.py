@@ -8,6 +8,8 @@ torch = pytest.importorskip("torch", reason="needs the extra 'torch'")
 
 from hashret.deep.networks import make_network, network_names  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
+
 OF_IMAGES = sorted(set(network_names()) - {"linear", "mlp"})
 
 

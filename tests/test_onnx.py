@@ -15,6 +15,8 @@ onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'"
 
 from hashret.deep import DeepHasher, Loss, loss_names, make_loss, network_names  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
+
 RNG = np.random.default_rng(0)
 LABELS = np.arange(64) % 3
 VECTORS = RNG.normal(size=(64, 9)).astype(np.float32)

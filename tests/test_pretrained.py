@@ -14,6 +14,8 @@ weights = pytest.importorskip(
 from hashret.errors import DTypeError, ParameterError, ShapeError  # noqa: E402
 from hashret.features.pretrained import pretrained  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
+
 
 @pytest.fixture(scope="module")
 def network():
