@@ -46,6 +46,8 @@ def run_parts(task: Callable[[int], T], parts: int, cancel: _native.Cancel) -> l
 class Batch:
     """Checked queries with their options."""
 
+    __slots__ = ("bits", "count", "margins", "probes", "queries", "scan")
+
     def __init__(
         self,
         queries: npt.NDArray[np.uint8],

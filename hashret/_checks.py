@@ -30,6 +30,8 @@ def is_int(value: object) -> bool:
 
 
 def check_at_least(name: str, value: int, least: int = 1) -> int:
+    if type(value) is int and value >= least:
+        return value  # the common case, for the sake of single queries
     if not is_int(value):
         raise DTypeError(f"{name}: expected an int, got {type(value).__name__}")
     if value < least:
