@@ -85,7 +85,7 @@ settings that were tuned for one stand in its rows of [results.jsonl](results.js
   share among the first R answers. **P@r2**: right ones within Hamming distance 2, 0 where that ball
   is empty.
 - **Codes**: distinct ones in the database. **Bucket**: items with the code of a random item.
-  **Checked**: items that our index compares with a query.
+  **Checked**: codes that our index (kind "auto") compares with a query for its ten nearest.
 - **Query µs**: median of single queries by code, one thread, the code's computation not included.
   **Train CPU s** counts all threads; the machine was shared, so neither is exact.
 - `±` is half the 95% interval over seeds; without it there is one seed. Protocols that draw images

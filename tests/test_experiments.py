@@ -92,7 +92,8 @@ def test_scores_lie_between_and_meet_the_bounds_of_plain_rankings(kind, probes):
         scores.precision_radius2, np.mean([np.mean(found) if found else 0.0 for found in hits])
     )
     counts = [sum(reached(index, q, c, probes) for c in codes) for q in queries]
-    np.testing.assert_allclose(scores.candidates, np.mean(counts))
+    # A scan compares whole blocks of eight codes.
+    assert np.mean(counts) <= scores.candidates < np.mean(counts) + 8
 
 
 @pytest.mark.parametrize("probes", [1, 5])

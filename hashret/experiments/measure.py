@@ -33,7 +33,7 @@ def measure(run: Run, method: Method, material: Material, steps: Steps) -> Row:
     - ``map10_hits``, ``map10_mink``, ``map_all``, ``map1000_hits``, each expected over random
       order of ties, and ``..._low``, ``..._high``, the bounds of the first and third;
     - ``precision`` of the first ten answers, ``recall`` of the first R, ``precision_radius2``;
-    - ``distinct_codes``, ``bucket_length``, ``candidates`` (items compared with a query),
+    - ``distinct_codes``, ``bucket_length``, ``candidates`` (codes compared with a query),
       ``query_microseconds`` (median, of single queries by code on one thread);
     - ``train_seconds``, ``train_cpu_seconds``, ``encode_microseconds`` (an image, in batches),
       ``epochs``, ``threads``, ``hardware``;
