@@ -645,10 +645,13 @@ def test_the_bar_is_drawn_on_a_terminal_only(monkeypatch, capsys):
     quick(epochs=1, progress="auto").fit(IMAGES, LABELS)
     assert capsys.readouterr() == ("", "")
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    quick(epochs=1, progress="auto").fit(IMAGES, LABELS)
+    monkeypatch.setenv("COLUMNS", "160")
+    fitted = quick(epochs=1, progress="auto", validation=0.5).fit(IMAGES, LABELS)
     out, err = capsys.readouterr()
     assert out == ""
     assert "epoch 1/1" in err
+    score = fitted.history_[0]["validation_map"]
+    assert f"held-out mAP {score:.3f} 0:00 left" in err
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
