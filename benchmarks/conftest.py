@@ -21,7 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--size",
         type=read_size,
         default=read_size("medium"),
-        help="codes to search: small, medium (default), large or a number",
+        help="codes to search: small, medium (default), large, huge or a number",
     )
 
 

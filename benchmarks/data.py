@@ -62,9 +62,14 @@ def clustered(n: int, bits: int, queries: int = 100, seed: int = 0) -> Searched:
 
 def duplicates(n: int, bits: int, queries: int = 100, seed: int = 0) -> Searched:
     """Draw from n / 200 values: what codes learned from labels look like."""
+    return collapsed(n, max(n // 200, 1), bits, queries, seed)
+
+
+def collapsed(n: int, values: int, bits: int, queries: int = 100, seed: int = 0) -> Searched:
+    """Draw from the given number of values."""
     rng = np.random.default_rng(seed)
-    values = _random(rng, max(n // 200, 1), bits)
-    return _split(values[rng.integers(len(values), size=n + queries)], queries, bits)
+    drawn = rng.integers(values, size=n + queries)
+    return _split(_random(rng, values, bits)[drawn], queries, bits)
 
 
 SYNTHETIC: dict[str, Callable[..., Searched]] = {
@@ -90,16 +95,16 @@ def fashion_mnist_codes(bits: int, tables: int, whole: bool = True, queries: int
     from hashret.encoders import RandomProjectionLSH
 
     dataset = images(whole)
-    features = _features(dataset.train_images)
-    encoder = RandomProjectionLSH(bits, tables, random_state=0).fit(features)
-    asked = _features(dataset.test_images[:queries])
+    vectors = features(dataset.train_images)
+    encoder = RandomProjectionLSH(bits, tables, random_state=0).fit(vectors)
+    asked = features(dataset.test_images)[:queries]
     return Real(
-        encoder.transform(features),
+        encoder.transform(vectors),
         encoder.transform(asked),
         encoder.project(asked),
         encoder.code_bits,
         tables,
-        f"{dataset.name}, {len(features):,} images",
+        f"{dataset.name}, {len(vectors):,} images",
     )
 
 
@@ -111,7 +116,7 @@ def images(whole: bool) -> Dataset:
         return fashion_mnist_sample()
 
 
-def _features(pixels: npt.NDArray[np.uint8]) -> Floats:
+def features(pixels: npt.NDArray[np.uint8]) -> Floats:
     """HOG, kept in a file: the whole set takes a minute."""
     from hashret.features import hog
 
@@ -120,10 +125,10 @@ def _features(pixels: npt.NDArray[np.uint8]) -> Floats:
     if kept.exists():
         known: Floats = np.load(kept)
         return known
-    features = hog(pixels)
-    CACHE.mkdir(exist_ok=True)
-    np.save(kept, features)
-    return features
+    made = hog(pixels)
+    CACHE.mkdir(parents=True, exist_ok=True)
+    np.save(kept, made)
+    return made
 
 
 def _random(rng: np.random.Generator, n: int, bits: int) -> Codes:

@@ -64,5 +64,5 @@ def _checked(index: hashret.Index, real: Real, count: int, margins: Any) -> floa
     shape = (len(real.queries), K)
     request = _native.Request(real.queries, len(real.queries), real.bits, margins, count)
     with _native.Reader(index._native) as reader:
-        checked, _ = reader.search(request, K, np.empty(shape, "i4"), np.empty(shape, "i8"))
+        checked, *_ = reader.search(request, K, np.empty(shape, "i4"), np.empty(shape, "i8"))
     return float(checked) / len(real.queries)

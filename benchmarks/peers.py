@@ -51,10 +51,18 @@ def faiss_flat(codes: Codes, bits: int) -> Any:
     return flat
 
 
-def exact(codes: Codes, bits: int, *, slow: bool = False) -> dict[str, Search]:
+def kinds(codes: Codes, bits: int, *names: str) -> dict[str, Search]:
+    """Search by several kinds of index of ours: ``"auto"`` is "hashret", others are named."""
+    return {
+        "hashret" if name == "auto" else f"hashret {name}": ours(build(codes, bits, kind=name))
+        for name in names
+    }
+
+
+def exact(codes: Codes, bits: int, *, slow: bool = False, **options: Any) -> dict[str, Search]:
     """Exact search in hashret and faiss; if `slow`, in usearch and pynear, where it is bearable."""
     engines: dict[str, Search] = {
-        "hashret": ours(build(codes, bits)),
+        "hashret": ours(build(codes, bits, **options)),
         "faiss flat": faiss_flat(codes, bits).search,
     }
     if slow and find_spec("usearch") and len(codes) <= USEARCH_CODES:
@@ -72,6 +80,26 @@ def within(codes: Codes, bits: int) -> dict[str, RangeSearch]:
         # faiss wants distance < radius.
         "faiss flat": lambda queries, radius: flat.range_search(queries, radius + 1),
     }
+
+
+def ivf(codes: Codes, bits: int, lists: int) -> Any:
+    """faiss's inverted lists, trained on 64 codes a list, ten rounds."""
+    index = faiss.IndexBinaryIVF(faiss.IndexBinaryFlat(bits), bits, lists)
+    index.cp.niter, index.cp.max_points_per_centroid, index.cp.min_points_per_centroid = 10, 64, 1
+    index.train(codes[: 64 * lists])
+    index.add(codes)
+    return index
+
+
+def probing(index: Any, probes: int) -> Search:
+    """Search inverted lists of faiss with the given number of probes."""
+
+    def find(queries: Codes, k: int) -> Answer:
+        index.nprobe = probes
+        found: Answer = index.search(queries, k)
+        return found
+
+    return find
 
 
 def asking(

@@ -12,7 +12,7 @@ from .duel import repeated
 @pytest.mark.parametrize("bits", [64, 128, 256])
 def test_one_query(duel, size, bits, k):
     codes, queries, _ = data.uniform(size * 64 // bits, bits)
-    engines = peers.exact(codes, bits, slow=k == 10)
+    engines = peers.exact(codes, bits, slow=k == 10, kind="scan")
     check.answers(engines, queries, codes, k)
     duel(peers.asking(engines, queries[:1], k), 15)
 
@@ -21,7 +21,7 @@ def test_one_query(duel, size, bits, k):
 @pytest.mark.parametrize("bits", [64, 128, 256])
 def test_batch_of_100(duel, size, bits, k):
     codes, queries, _ = data.uniform(size * 64 // bits, bits)
-    engines = peers.exact(codes, bits)
+    engines = peers.exact(codes, bits, kind="scan")
     check.answers(engines, queries, codes, k)
     duel(peers.asking(engines, queries, k), 7, units=len(queries))
 
@@ -29,7 +29,7 @@ def test_batch_of_100(duel, size, bits, k):
 @pytest.mark.parametrize("kind", ["clustered", "duplicates"])
 def test_one_query_of_skewed_codes(duel, size, kind):
     codes, queries, bits = data.SYNTHETIC[kind](size, 64)
-    engines = peers.exact(codes, bits)
+    engines = peers.exact(codes, bits, kind="scan")
     check.answers(engines, queries, codes, 10)
     duel(peers.asking(engines, queries[:1], 10), 15)
 
@@ -53,7 +53,7 @@ def test_call_on_1000_codes(duel):
 
 def test_a_million_codes_at_least_as_fast_as_faiss(duel):
     codes, queries, bits = data.uniform(1_000_000, 64)
-    engines = peers.exact(codes, bits)
+    engines = peers.exact(codes, bits, kind="scan")
     check.answers(engines, queries, codes, 10)
     contest = duel(peers.asking(engines, queries[:1], 10), 41)
     assert contest.ratio("faiss flat") >= 1.0

@@ -7,9 +7,10 @@ before it times them. A new one is one more function in a module imported at the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..duel import Duel
+from ..sizes import SIZES
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Row:
     unit : str
     best : float, optional
         The ratio of the best times, beside that of the medians.
+    parts : dict of str to float
+        The figures that `measured` sums up, by name.
     """
 
     case: str
@@ -36,6 +39,7 @@ class Row:
     at_most: bool = False
     unit: str = "x"
     best: float | None = None
+    parts: dict[str, float] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool | None:
@@ -50,22 +54,29 @@ Measure = Callable[[int], Iterator[Row]]
 
 @dataclass(frozen=True)
 class Target:
-    """A numbered target: what it is about and how it is measured at a number of codes."""
+    """A numbered target: what it is about and how it is measured at a number of codes.
+
+    A run of a size outside `least` to `most` leaves it out, unless it is asked for.
+    """
 
     number: int
     title: str
     measure: Measure
+    least: int
+    most: int
 
 
 TARGETS: dict[int, Target] = {}
 
 
-def target(number: int, title: str) -> Callable[[Measure], Measure]:
+def target(
+    number: int, title: str, *, least: int = 0, most: int = SIZES["large"]
+) -> Callable[[Measure], Measure]:
     """Register the function that measures a target."""
 
     def register(measure: Measure) -> Measure:
         assert number not in TARGETS, f"target {number} is there twice"
-        TARGETS[number] = Target(number, title, measure)
+        TARGETS[number] = Target(number, title, measure, least, most)
         return measure
 
     return register
@@ -76,4 +87,4 @@ def ratio(case: str, contest: Duel, rival: str, goal: float | None = None) -> Ro
     return Row(f"{case}, {rival}", contest.ratio(rival), goal, best=contest.ratio(rival, best=True))
 
 
-from . import life, lsh, scan  # noqa: E402, F401  (they register themselves)
+from . import life, lsh, mih, planner, scan  # noqa: E402, F401  (they register themselves)
