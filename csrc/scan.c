@@ -90,7 +90,7 @@ static hr_status all_topk(const hr_rows *rows, size_t first, size_t end, const u
 /* --- ceilings from a sample -------------------------------------------------
  *
  * A hit costs about 12 ns from the kernel to the result, a row passed over 0.08
- * ns (64 bits, batch, AVX-512 at 2.6 GHz), and k (1 + ln(n / k)) rows are below
+ * ns (64 bits, batch, AVX-512 at 2.3 GHz), and k (1 + ln(n / k)) rows are below
  * the running limit when they come: 7,900 for k = 1000 of a million. A ceiling
  * that c k rows are below leaves k (1 + ln c), here 1,900. It is guessed from the
  * distances of 8,192 rows, 4 us a query, one block here and there so that

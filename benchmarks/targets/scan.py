@@ -22,7 +22,7 @@ K = 10
 @target(1, "One query, 64 bits")
 def one_query(size: int) -> Iterator[Row]:
     codes, queries, bits = data.uniform(size, 64)
-    engines = peers.exact(codes, bits)
+    engines = _engines(codes, bits)
     check.answers(engines, queries, codes, K)
     calls = peers.asking(engines, queries[:1], K)
     # Looking for a byte that is not there reads as many bytes, by the C library's memchr.
@@ -37,7 +37,7 @@ def one_query(size: int) -> Iterator[Row]:
 def one_long_query(size: int) -> Iterator[Row]:
     for bits in (128, 256):
         codes, queries, _ = data.uniform(size * 64 // bits, bits)
-        engines = peers.exact(codes, bits)
+        engines = _engines(codes, bits)
         check.answers(engines, queries, codes, K)
         calls = peers.asking(engines, queries[:1], K)
         yield ratio(f"{len(codes):,} x {bits} bits", Duel(calls).play(25), "faiss flat", 1.2)
@@ -60,7 +60,7 @@ def batch_avx2(size: int) -> Iterator[Row]:
 @target(5, "k = 1000 against k = 10")
 def many_neighbours(size: int) -> Iterator[Row]:
     codes, queries, bits = data.uniform(size, 64)
-    search = peers.ours(peers.build(codes, bits))
+    search = peers.ours(peers.build(codes, bits, kind="scan"))
     check.answers({"hashret": search}, queries, codes, 1000)
     for case, asked in (("one query", queries[:1]), ("batch of 100", queries)):
         calls = {"hashret": partial(search, asked, K), "k = 1000": partial(search, asked, 1000)}
@@ -74,7 +74,7 @@ def many_neighbours(size: int) -> Iterator[Row]:
 @target(6, "One query on two cores")
 def two_cores(size: int) -> Iterator[Row]:
     codes, queries, bits = data.uniform(size * 10, 64, queries=3)
-    index = peers.build(codes, bits)
+    index = peers.build(codes, bits, kind="scan")
     check.answers({"hashret": lambda q, k: index.search(q, k, threads=2)}, queries, codes, K)
     count = len(codes)
     del codes
@@ -88,7 +88,7 @@ def two_cores(size: int) -> Iterator[Row]:
 @target(14, "Filter that keeps 1%, against no filter")
 def filtered(size: int) -> Iterator[Row]:
     codes, queries, bits = data.uniform(size, 64)
-    index = peers.build(codes, bits)
+    index = peers.build(codes, bits, kind="scan")
     kept = index.ids[::100]
     mask = index.ids % 100 == 0
     distances, ids = check.nearest(queries[:3], codes[kept], K)
@@ -117,9 +117,16 @@ def small_call(size: int) -> Iterator[Row]:
     yield ratio("1,000 codes", Duel(calls).play(35), "faiss flat", 1.0)
 
 
+def _engines(codes: data.Codes, bits: int) -> dict[str, peers.Search]:
+    return {
+        "hashret": peers.ours(peers.build(codes, bits, kind="scan")),
+        "faiss flat": peers.faiss_flat(codes, bits).search,
+    }
+
+
 def _batch(size: int, bits: int, goal: float) -> Row:
     codes, queries, _ = data.uniform(size * 64 // bits, bits)
-    engines = peers.exact(codes, bits)
+    engines = _engines(codes, bits)
     check.answers(engines, queries, codes, K)
     calls = peers.asking(engines, queries, K)
     contest = Duel(calls, rival_seconds=20).play(9)

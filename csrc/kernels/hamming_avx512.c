@@ -1,4 +1,11 @@
-/* AVX-512 with VPOPCNTDQ: one register is the same word of eight rows. */
+/* AVX-512 with VPOPCNTDQ: one register is the same word of eight rows.
+ *
+ * Cost of a step, four blocks of one word and four queries: 16 VPXORQ, 16
+ * VPOPCNTQ, 12 VPMINUD and 4 VPCMPUQ share two ports, so at least 24 cycles for
+ * 128 distances. Measured on a Xeon of 2023 (2.3 GHz) with the tile in L2: 25,
+ * that is 12 G distances/s. One query makes 6 cycles of work from 256 bytes and
+ * so waits for memory: 27 GB/s from L3, 15 from beyond.
+ */
 #include "kernels.h"
 
 #ifdef HR_X86
