@@ -295,8 +295,8 @@ typedef struct {
   hr_mih_work *work;
   uint32_t keys[HR_MIH_MAX_TABLES];
   uint32_t rings[HR_MIH_MAX_TABLES]; /* rings 0 .. rings[t] - 1 of table t are done */
-  double length[HR_MIH_MAX_TABLES];  /* mean codes a bucket of the latest ring */
-  uint32_t *sketches;                /* of the query, for each table */
+  double length[HR_MIH_MAX_TABLES]; /* mean codes a bucket of the latest ring, at first of ring 0 */
+  uint32_t *sketches;               /* of the query, for each table */
   survivor pending[PENDING], nearest_first[PENDING];
   size_t pendings, enough; /* that many are looked up at once */
 } walk;
@@ -612,8 +612,8 @@ static hr_status walk_ring(walk *w, uint32_t number) {
 static double ring_cost(const walk *w, const hr_costs *costs, uint32_t number, uint32_t ring) {
   const table *t = &w->mih->table[number];
   double mean = (double)w->mih->sorted->entries / (double)((size_t)1 << t->prefix);
-  double excess = w->rings[number] ? w->length[number] - mean : 0;
-  for (uint32_t r = w->rings[number]; r <= ring; r++) excess /= 2;
+  double excess = w->length[number] - mean;
+  for (uint32_t r = w->rings[number] ? w->rings[number] : 1; r <= ring; r++) excess /= 2;
   return binomial(t->prefix, ring) * (costs->bucket + (mean + excess) * costs->code);
 }
 
@@ -671,6 +671,12 @@ static bool pays(const walk *w, const hr_costs *costs, double next, double scan_
 static const hr_costs typical = {
     .block = 2, .grouped = 0.5, .bucket = 40, .code = 0.4, .found = 100};
 
+static double bucket_length(const hr_mih *mih, uint32_t number, uint32_t key) {
+  const uint32_t *own = mih->table[number].directory + key;
+  size_t from = clamp(own[0], mih->sorted->entries), to = clamp(own[1], mih->sorted->entries);
+  return to > from ? (double)(to - from) : 0;
+}
+
 static void open_walk(walk *w, const hr_mih *mih, const uint64_t *query, uint32_t *sketches,
                       hr_nearest *top, hr_mih_work *work) {
   *work = (hr_mih_work){0};
@@ -686,6 +692,7 @@ static void open_walk(walk *w, const hr_mih *mih, const uint64_t *query, uint32_
   memset(w->rings, 0, sizeof w->rings);
   for (uint32_t i = 0; i < mih->tables; i++) {
     w->keys[i] = key_of(&mih->table[i], query, 1);
+    w->length[i] = bucket_length(mih, i, w->keys[i]);
     sketch_of(&mih->table[i], mih->sorted->rows.bits, query, 1, mih->sketch_words,
               w->sketches + (size_t)i * mih->sketch_words);
   }
