@@ -1,0 +1,193 @@
+"""Multi-index hashing: the answers of the oracle on codes of every shape."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import oracle
+import pytest
+import shapes
+
+import hashret
+
+EXACT = ["scan", "mih", "auto"]
+BITS = [1, 2, 5, 8, 16, 31, 63, 64, 65, 100, 128, 200, 300, 1024]
+SIZES = [0, 1, 2, 7, 9, 100, 1000, 5000]
+QUERIES = 5
+
+
+@functools.cache
+def known(shape, n, bits):
+    """Codes, ids, queries and the oracle's order of all codes, worked out once."""
+    rng = np.random.default_rng([n, bits])
+    plain = shape(rng, n, bits)
+    codes = shapes.pack(plain).reshape(n, (bits + 7) // 8)
+    ids = rng.permutation(2 * n + 3)[:n].astype(np.int64)
+    queries = shapes.queries_near(rng, plain, bits, QUERIES)
+    return codes, ids, queries, oracle.search(queries, codes, ids, n + 10)
+
+
+def build(kind, bits, codes, ids, tables=None):
+    index = hashret.Index(bits, kind, tables=None if kind == "scan" else tables)
+    index.add(codes, ids)
+    return index
+
+
+def within(expected, radius):
+    """What of the oracle's order lies within a radius, in CSR form."""
+    distances, ids = expected
+    inside = (distances <= radius) & (ids != -1)
+    lims = np.concatenate([[0], np.cumsum(inside.sum(axis=1))])
+    return lims, distances[inside], ids[inside]
+
+
+def assert_answers(index, queries, expected, ks, radii, what="", **options):
+    for k in ks:
+        found = index.search(queries, k, **options)
+        np.testing.assert_array_equal(found[0], expected[0][:, :k], f"{what} k={k}")
+        np.testing.assert_array_equal(found[1], expected[1][:, :k], f"{what} k={k}")
+    for radius in radii:
+        found = index.range_search(queries, radius, **options)
+        for got, want in zip(found, within(expected, radius), strict=True):
+            np.testing.assert_array_equal(got, want, f"{what} radius={radius}")
+
+
+def assert_oracle(index, codes, ids, queries, ks=(1, 10), radii=(3,), **options):
+    expected = oracle.search(queries, codes, ids, max(len(ids), *ks))
+    assert_answers(index, queries, expected, ks, radii, **options)
+
+
+@pytest.mark.parametrize("bits", BITS)
+def test_exact_on_codes_of_every_shape(isa, bits):
+    """Each number of tables comes up for each number of bits."""
+    choices = [None, *range(1, min(bits, 8) + 1)]
+    turn = 0
+    for shape in shapes.SHAPES:
+        for n in SIZES:
+            codes, ids, queries, expected = known(shape, n, bits)
+            for kind in EXACT:
+                tables = choices[turn % len(choices)]
+                turn += kind != "scan"
+                index = build(kind, bits, codes, ids, tables)
+                what = f"{shape.__name__} n={n} {kind} tables={tables}"
+                ks = (1, 10, n + 3) if n < 5000 else (1, 10, n)
+                radii = (0, bits // 8, bits) if n < 5000 else (1, bits // 4)
+                assert_answers(index, queries, expected, ks, radii, what)
+
+
+@pytest.mark.parametrize("tables", [None, *range(1, 9)])
+@pytest.mark.parametrize("bits", [64, 129, 300])
+def test_every_number_of_tables(isa, bits, tables):
+    """Prefixes shorter than substrings, sketches of several words."""
+    for shape in (shapes.clustered, shapes.consecutive):
+        codes, ids, queries, expected = known(shape, 5000, bits)
+        index = build("mih", bits, codes, ids, tables)
+        assert_answers(index, queries, expected, (1, 300), (0, bits // 8), shape.__name__)
+
+
+@pytest.mark.parametrize("kind", EXACT)
+@pytest.mark.parametrize("bits", [16, 64, 100])
+def test_filters(isa, rng, kind, bits):
+    for shape in (shapes.uniform, shapes.clustered, shapes.few_values):
+        codes, ids, queries, _ = known(shape, 5000, bits)
+        index = build(kind, bits, codes, ids)
+        index.search(queries, 1)
+        for share in (0.01, 0.5, 1.0, 1 / 5000, 0.0):
+            chosen = rng.permutation(5000)[: round(share * 5000)]
+            expected = oracle.search(queries, codes[chosen], ids[chosen], 60)
+            mask = np.isin(index.ids, ids[chosen])
+            assert_answers(index, queries, expected, (1, 60), (), filter=ids[chosen])
+            assert_answers(index, queries, expected, (1, 60), (), filter=mask)
+            wanted = oracle.range_search(queries, codes[chosen], ids[chosen], bits // 4)
+            for got, want in zip(
+                index.range_search(queries, bits // 4, filter=mask), wanted, strict=True
+            ):
+                np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("kind", ["mih", "auto"])
+@pytest.mark.parametrize("shape", [shapes.clustered, shapes.few_values, shapes.uniform])
+def test_changes_beside_sorted_codes(isa, rng, tmp_path, kind, shape):
+    """Few changes stay aside, many are sorted in; a file holds all of them."""
+    bits, n = 70, 3000
+    codes, ids, queries, _ = known(shape, 5000, bits)
+    codes, ids = codes.copy(), ids.copy()
+    path = tmp_path / "index.hri"
+    build(kind, bits, codes[:n], ids[:n]).save(path)  # saving sorts, whatever the kind
+    index = hashret.Index.load(path)
+    live = np.arange(n)
+    assert_oracle(index, codes[live], ids[live], queries)
+    for turn, share in enumerate((0.02, 0.1, 0.5)):
+        count = int(share * n)
+        gone = rng.permutation(live)[:count]
+        index.remove(ids[gone])
+        live = np.setdiff1d(live, gone)
+        assert_oracle(index, codes[live], ids[live], queries)
+        changed = rng.permutation(live)[:count]
+        codes[changed] = codes[rng.permutation(5000)[: len(changed)]]
+        index.update(codes[changed], ids[changed])
+        assert_oracle(index, codes[live], ids[live], queries)
+        back = gone[::2]  # added again, among them ids below all that stayed
+        index.add(codes[back], ids[back])
+        live = np.union1d(live, back)
+        assert_oracle(index, codes[live], ids[live], queries, ks=(1, 10, 4000))
+        np.testing.assert_array_equal(index.get(ids[live]), codes[live])
+        index.save(path)
+        index = hashret.Index.load(path, mmap=turn % 2 == 0)
+        assert_oracle(index, codes[live], ids[live], queries)
+    index.remove(ids[live])
+    assert_oracle(index, codes[:0], ids[:0], queries)
+    index.add(codes[:300], ids[:300])
+    assert_oracle(index, codes[:300], ids[:300], queries)
+
+
+@pytest.mark.parametrize("kind", EXACT)
+@pytest.mark.parametrize("threads", [1, 3])
+def test_batches_of_any_size(rng, monkeypatch, kind, threads):
+    monkeypatch.setattr(hashret.index, "PARALLEL_WORDS", 0)
+    codes, ids, _, _ = known(shapes.clustered, 5000, 64)
+    index = build(kind, 64, codes, ids)
+    queries = codes[rng.integers(0, 5000, 300)] ^ rng.integers(0, 2, (300, 8), dtype=np.uint8)
+    expected = oracle.search(queries, codes, ids, 20)
+    wanted = oracle.range_search(queries, codes, ids, 6)
+    for count in (1, 2, 31, 33, 300):
+        found = index.search(queries[:count], 20, threads=threads)
+        np.testing.assert_array_equal(found[0], expected[0][:count])
+        np.testing.assert_array_equal(found[1], expected[1][:count])
+    for got, want in zip(index.range_search(queries, 6, threads=threads), wanted, strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("kind", ["mih", "auto"])
+def test_more_results_than_are_looked_up_at_once(isa, kind):
+    """A k that fills the list of survivors many times over, with ties at every distance."""
+    rng = np.random.default_rng(3)
+    plain = shapes.clustered(rng, 30_000, 48)
+    codes, ids = shapes.pack(plain), rng.permutation(30_000).astype(np.int64)
+    queries = shapes.queries_near(rng, plain, 48, 3)
+    expected = oracle.search(queries, codes, ids, 30_000)
+    index = build(kind, 48, codes, ids)
+    assert_answers(index, queries, expected, (1, 31, 1025, 5000, 30_000), (2, 12))
+
+
+@pytest.mark.parametrize("kind", ["mih", "auto"])
+@pytest.mark.parametrize("values", [1, 300])
+def test_collapsed_codes_are_ordered_by_id_and_cost_less_than_a_scan(isa, kind, values):
+    """60,000 items on few values: each value is compared once, however many have it."""
+    rng = np.random.default_rng(values)
+    n, bits = 60_000, 64
+    codes = oracle.skewed_codes(rng, n, bits, values)
+    ids = rng.permutation(2 * n)[:n].astype(np.int64)
+    queries = np.concatenate([codes[:3], oracle.random_codes(rng, 2, bits)])
+    index = build(kind, bits, codes, ids)
+    expected = oracle.search(queries, codes, ids, n)
+    assert_answers(index, queries, expected, (1, 10, 1000, n), (0, 20))
+    for query in queries:
+        told = index.explain(query[None], 10)
+        assert told.exact
+        assert told.candidates <= 8 * (values // 8 + 1) * (index.tables or 8)
+        assert told.candidates < n / 20
+    few = rng.permutation(n)[:50]
+    expected = oracle.search(queries, codes[few], ids[few], 60)
+    assert_answers(index, queries, expected, (1, 60), (), filter=ids[few])

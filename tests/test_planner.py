@@ -1,0 +1,198 @@
+"""What explain() tells is true, and the planner's choice changes cost, never answers."""
+
+from __future__ import annotations
+
+import numpy as np
+import oracle
+import pytest
+import shapes
+
+import hashret
+from hashret import CodeError, DTypeError, IdError, ParameterError, ShapeError
+
+# "auto" makes tables above 16,384 different codes.
+LARGE = 40_000
+
+
+def build(plain, kind, ids=None, **options):
+    index = hashret.Index(plain.shape[1], kind, **options)
+    index.add(shapes.pack(plain), ids)
+    return index
+
+
+def assert_told(index, told, found, codes, query):
+    """Check what holds of every explanation against the answer and the oracle."""
+    distances = found[0][0][found[1][0] != -1]
+    assert told.kind == index.kind
+    assert told.codes == len(index)
+    assert told.exact
+    assert told.distance == (distances[-1] if len(distances) else None)
+    if told.way == "scan":
+        assert (told.buckets, told.radius) == (0, None)
+        assert told.candidates <= len(index) + 3 * 8  # blocks of eight in three places
+    elif told.way == "mih":
+        assert told.buckets > 0
+        assert 0 <= told.radius <= index.bits
+        if len(distances) == found[0].size:
+            assert told.radius >= distances[-1]
+            assert f"within distance {told.radius}" in told.reason
+        # Every code within the radius lay in some bucket, and was compared there.
+        all_distances = oracle.distances(query, codes)[0]
+        assert told.candidates >= len(np.unique(codes[all_distances <= told.radius], axis=0))
+    else:
+        assert told.way == "mih, then scan"
+        assert told.buckets > 0
+        assert told.candidates >= len(np.unique(codes, axis=0))
+    assert f"{told.candidates:,} comparisons over {told.codes:,} codes" in str(told)
+    assert str(told).splitlines()[1] == f"exact: {told.reason}"
+
+
+@pytest.mark.parametrize("kind", ["scan", "mih", "auto"])
+@pytest.mark.parametrize("shape", shapes.SHAPES)
+def test_explanations_are_true(rng, kind, shape):
+    plain = shape(rng, LARGE, 64)
+    codes, index = shapes.pack(plain), build(plain, kind)
+    for query in shapes.queries_near(rng, plain, 64, 3):
+        for k in (1, 10, 2000, LARGE + 1):
+            found = index.search(query[None], k)
+            told = index.explain(query[None], k)
+            assert_told(index, told, found, codes, query[None])
+
+
+def test_the_way_of_each_kind(rng):
+    plain = shapes.clustered(rng, LARGE, 64)
+    codes = shapes.pack(plain)
+    assert build(plain, "scan").explain(codes[:1], 5).way == "scan"
+    assert build(plain, "mih").explain(codes[:1], LARGE).way == "mih"
+    auto = build(plain, "auto")
+    assert auto.explain(codes[:1], LARGE).way in ("scan", "mih, then scan")
+    few = build(plain[:1000], "auto")
+    assert few.explain(codes[:1], 5).way == "scan"
+    lsh = build(plain, "lsh", tables=4)
+    told = lsh.explain(codes[:1], 5)
+    assert (told.way, told.exact, told.buckets, told.radius) == ("lsh", False, 4, None)
+    assert str(told).splitlines()[1].startswith("approximate: ")
+
+
+def test_a_near_neighbour_is_found_without_a_scan(rng):
+    """Where a code equal to the query exists, one ring of buckets shows it."""
+    plain = shapes.uniform(rng, 300_000, 64)
+    codes = shapes.pack(plain)
+    for kind in ("mih", "auto"):
+        index = build(plain, kind)
+        for query in codes[:20]:
+            told = index.explain(query[None], 1)
+            assert told.way == "mih"
+            assert told.candidates < 10_000
+
+
+def test_clustered_codes_are_not_all_compared(rng):
+    plain = shapes.clustered(rng, LARGE, 64)
+    index = build(plain, "mih")
+    for query in shapes.pack(plain[:20]):
+        assert index.explain(query[None], 10).candidates < LARGE / 4
+
+
+def test_auto_is_not_led_into_crowded_buckets(rng):
+    """Where all codes share a substring, its table is worth a scan: the others come first."""
+    for shape in (shapes.constant_leading, shapes.constant_trailing, shapes.consecutive):
+        plain = shape(rng, LARGE, 128)
+        index = build(plain, "auto")
+        for query in shapes.queries_near(rng, plain, 128, 6):
+            for k in (1, 100, 5000):
+                assert index.explain(query[None], k).candidates < 2.5 * LARGE
+
+
+@pytest.mark.parametrize("kind", ["mih", "auto"])
+def test_explain_sees_filters_removed_codes_and_codes_aside(rng, kind):
+    plain = shapes.clustered(rng, LARGE, 64)
+    codes, index = shapes.pack(plain), build(plain, kind)
+    index.search(codes[:1], 1)
+    nearest = index.search(codes[:1], 5)[1][0]
+    told = index.explain(codes[:1], 1, filter=nearest[3:])
+    assert told.distance == oracle.distances(codes[:1], codes[nearest[3:]]).min()
+    told = index.explain(codes[:1], 1, filter=[])
+    assert told.distance is None
+    index.remove(nearest)
+    left = np.setdiff1d(np.arange(LARGE), nearest)
+    told = index.explain(codes[:1], 3)
+    assert told.distance == np.sort(oracle.distances(codes[:1], codes[left])[0])[2]
+    assert told.codes == LARGE - 5
+    index.add(codes[nearest], nearest)  # these lie aside of the tables now
+    told = index.explain(codes[:1], 5)
+    assert told.distance == oracle.distances(codes[:1], codes[nearest]).max()
+    assert told.candidates >= 5
+
+
+def test_an_empty_index_is_explained(rng):
+    for kind in ("scan", "mih", "auto"):
+        told = hashret.Index(16, kind).explain(oracle.random_codes(rng, 1, 16), 3)
+        assert (told.codes, told.candidates, told.distance, told.exact) == (0, 0, None, True)
+
+
+@pytest.mark.parametrize(
+    ("query", "k", "options", "error", "message"),
+    [
+        (np.zeros((2, 8), np.uint8), 1, {}, ShapeError, "query: expected one code, got 2"),
+        (np.zeros((0, 8), np.uint8), 1, {}, ShapeError, "query: expected one code, got 0"),
+        (np.zeros((1, 7), np.uint8), 1, {}, ShapeError, "expected"),
+        (np.zeros((1, 8), np.float32), 1, {}, DTypeError, "expected"),
+        (np.zeros((1, 8), np.uint8), 0, {}, ParameterError, "k: expected at least 1"),
+        (np.zeros((1, 8), np.uint8), 1, {"filter": [99]}, IdError, "filter: unknown id 99"),
+        (np.zeros((1, 8), np.uint8), 1, {"filter": [True]}, ShapeError, "filter: mask"),
+    ],
+)
+def test_bad_input(rng, query, k, options, error, message):
+    index = build(shapes.uniform(rng, 10, 64), "mih")
+    with pytest.raises(error, match=message):
+        index.explain(query, k, **options)
+    assert len(index) == 10
+
+
+def test_trailing_bits_of_the_query_are_refused(rng):
+    index = build(shapes.uniform(rng, 10, 12), "mih")
+    with pytest.raises(CodeError, match="bits past bit 11"):
+        index.explain(np.array([[0, 1]], np.uint8), 1)
+
+
+def random_change(rng, index, plain, live):
+    """One change, small ones and large ones; returns the rows that are live after it."""
+    bits, n = plain.shape[1], len(plain)
+    count = int(rng.choice([1, 50, 400, 6000]))
+    kind = rng.choice(["add", "remove", "update"])
+    if kind == "add":
+        rows = rng.permutation(np.setdiff1d(np.arange(n), live))[:count]
+        index.add(shapes.pack(plain[rows]), rows)
+        return np.union1d(live, rows)
+    rows = rng.permutation(live)[:count]
+    if kind == "remove":
+        index.remove(rows)
+        return np.setdiff1d(live, rows)
+    plain[rows] = shapes.clustered(rng, len(rows), bits)
+    index.update(shapes.pack(plain[rows]), rows)
+    return live
+
+
+@pytest.mark.parametrize("kind", ["mih", "auto"])
+@pytest.mark.parametrize("bits", [30, 64, 100])
+def test_a_long_life_beside_tables(rng, tmp_path, kind, bits):
+    """Large enough that "auto" makes tables, loses them and makes them again."""
+    plain = shapes.clustered(rng, 40_000, bits)
+    live = np.arange(30_000)
+    index = build(plain[live], kind)
+    path = tmp_path / "index.hri"
+    for turn in range(14):
+        live = random_change(rng, index, plain, live)
+        if turn % 5 == 4:
+            index.save(path)
+            index = hashret.Index.load(path, mmap=turn > 5)
+        queries = shapes.queries_near(rng, plain[live], bits, 2)
+        codes = shapes.pack(plain[live])
+        for k in (3, 500):
+            found, wanted = index.search(queries, k), oracle.search(queries, codes, live, k)
+            np.testing.assert_array_equal(found[0], wanted[0])
+            np.testing.assert_array_equal(found[1], wanted[1])
+        wanted = oracle.range_search(queries, codes, live, bits // 10)
+        for got, want in zip(index.range_search(queries, bits // 10), wanted, strict=True):
+            np.testing.assert_array_equal(got, want)
+    np.testing.assert_array_equal(index.ids, live)
