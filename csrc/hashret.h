@@ -158,6 +158,25 @@ void hr_hits_free(hr_hits *hits);
  * the first of them. */
 hr_status hr_merge(int32_t *distances, int64_t *ids, size_t parts, size_t count, size_t k);
 
+/* --- groups ------------------------------------------------------------------ */
+
+/* A search for all pairs of codes within a radius. Nodes are different codes. Holds the
+ * read lock until it is closed. */
+typedef struct hr_join hr_join;
+hr_status hr_join_open(hr_index *index, hr_join **out);
+void hr_join_close(hr_join *join);
+size_t hr_join_nodes(const hr_join *join);
+/* Live codes. */
+size_t hr_join_rows(const hr_join *join);
+/* Links each node of part `part` of `parts` with all within the radius; parents has an entry
+ * a node. Parts may run at once. */
+hr_status hr_join_run(const hr_join *join, uint32_t radius, size_t part, size_t parts,
+                      const int *cancel, uint32_t *parents);
+/* Joins what the parts found, an array of shape (parts, nodes). ids: all ids, ascending;
+ * groups: for each the smallest id that a chain of such pairs leads to. */
+hr_status hr_join_groups(const hr_join *join, uint32_t *parents, size_t parts, int64_t *ids,
+                         int64_t *groups);
+
 /* --- files ----------------------------------------------------------------- */
 
 typedef struct {

@@ -43,6 +43,9 @@ int hr_cursor_next(hr_cursor *cursor, size_t *row);
 /* The place and row of a live id; -1 if there is none. */
 int hr_index_locate(const hr_index *index, int64_t id, size_t *row);
 
+/* A copy of all live codes, by id. Needs a lock. */
+hr_status hr_index_gather(const hr_index *index, hr_rows *out);
+
 /* Live codes. Needs a lock. */
 size_t hr_index_live(const hr_index *index);
 

@@ -645,26 +645,67 @@ static bool complete(const walk *w, const uint32_t *rings, uint32_t limit) {
 /* Survivors that are looked up for each result: some are beaten later. */
 #define LOOKED_UP 2
 
-/* At most what is left to do: the k-th distance only falls. */
-static double remaining_cost(const walk *w, const hr_costs *costs) {
+/* What is left to do until all codes within `limit` were seen. */
+static double remaining_cost(const walk *w, const hr_costs *costs, uint32_t limit) {
   uint32_t rings[HR_MIH_MAX_TABLES];
   memcpy(rings, w->rings, sizeof rings);
   double results = w->top->k == SIZE_MAX ? 0 : LOOKED_UP * (double)w->top->k, cost;
   double left = results - (double)w->work->found, sum = left > 0 ? left * costs->found : 0;
-  while (!complete(w, rings, w->top->limit)) {
+  while (!complete(w, rings, limit)) {
     rings[cheapest(w, costs, rings, &cost)]++;
     sum += cost;
   }
   return sum;
 }
 
+/* Distances up to this one are looked at to foresee the limit. */
+#define FORESEEN 64
+
+/* unseen[d]: the share of codes at distance d, differing in random bits, that no ring so far
+ * has shown: those with at least rings[i] different bits in the prefix of every table i. */
+static void unseen_shares(const walk *w, uint32_t limit, double *unseen) {
+  const hr_mih *mih = w->mih;
+  uint32_t bits = mih->sorted->rows.bits, rest = bits;
+  double ways[FORESEEN + 1] = {1}, next[FORESEEN + 1];
+  for (uint32_t i = 0; i <= mih->tables; i++) {
+    uint32_t width = i < mih->tables ? mih->table[i].prefix : rest;
+    uint32_t least = i < mih->tables ? w->rings[i] : 0;
+    double choices[FORESEEN + 1];
+    for (uint32_t d = 0; d <= limit; d++)
+      choices[d] = d >= least && d <= width ? binomial(width, d) : 0;
+    for (uint32_t d = 0; d <= limit; d++) {
+      next[d] = 0;
+      for (uint32_t e = 0; e <= d; e++) next[d] += ways[e] * choices[d - e];
+    }
+    memcpy(ways, next, sizeof ways);
+    if (i < mih->tables) rest -= width;
+  }
+  for (uint32_t d = 0; d <= limit; d++) unseen[d] = ways[d] / binomial(bits, d);
+}
+
+/* The distance within which there are k codes, judging by those found and by the share of
+ * codes so far that the rings would have missed. At most the present limit. */
+static uint32_t foreseen_limit(const walk *w) {
+  double unseen[FORESEEN + 1], sum = 0;
+  uint32_t limit = w->top->limit;
+  if (w->top->k == SIZE_MAX || limit > FORESEEN) return limit;
+  unseen_shares(w, limit, unseen);
+  for (uint32_t d = 0; d < limit; d++) {
+    if (unseen[d] < 1) sum += w->top->counts[d] / (1 - unseen[d]);
+    if (sum >= (double)w->top->k) return d;
+  }
+  return limit;
+}
+
 /* Share of a scan's cost that may be spent before it is known whether the walk pays. */
 #define EXPLORED 0.07
 
+/* The present limit bounds what is left to do: the k-th distance only falls. */
 static bool pays(const walk *w, const hr_costs *costs, double next, double scan_ns) {
   double spent = (double)w->work->buckets * costs->bucket +
                  (double)w->work->candidates * costs->code + (double)w->work->found * costs->found;
-  return spent + next <= EXPLORED * scan_ns || remaining_cost(w, costs) <= scan_ns;
+  return spent + next <= EXPLORED * scan_ns || remaining_cost(w, costs, w->top->limit) <= scan_ns ||
+         remaining_cost(w, costs, foreseen_limit(w)) <= scan_ns;
 }
 
 /* Used for the order of rings where no costs were measured. */

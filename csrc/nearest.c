@@ -1,6 +1,8 @@
 /* Keeping, thinning and sorting what was taken. */
 #include "nearest.h"
 
+#include "kernels/kernels.h"
+
 #define FIRST_CAPACITY ((size_t)256)
 
 bool hr_nearest_open(hr_nearest *top, size_t k, uint32_t radius, uint32_t farthest) {
@@ -23,6 +25,10 @@ void hr_nearest_reset(hr_nearest *top, uint32_t radius) {
   top->size = top->nearer = 0;
   top->limit = top->radius = radius < top->farthest ? radius : top->farthest;
   top->last = UINT32_MAX;
+}
+
+void hr_nearest_begin_again(hr_nearest *top) {
+  hr_nearest_reset(top, hr_nearest_full(top) ? top->limit : top->radius);
 }
 
 static uint32_t distance_of(uint64_t near) { return (uint32_t)(near >> 32); }
@@ -85,7 +91,7 @@ static bool thin(hr_nearest *top) {
     }
   }
   size_t room = top->k - top->nearer;
-  if (equal > room) {
+  if (equal > room && !top->by_entry) {
     if (!sort(near + kept, equal)) return false;
     equal = room;
     top->last = (uint32_t)near[kept + equal - 1];
@@ -105,6 +111,19 @@ bool hr_nearest_make_room(hr_nearest *top) {
   top->near = near;
   top->capacity *= 2;
   return true;
+}
+
+/* How far ahead of their turn rows are fetched. */
+#define AHEAD 16
+
+void hr_nearest_rename(hr_nearest *top, const uint32_t *rows, size_t count) {
+  for (size_t i = 0; i < top->size; i++) {
+    if (i + AHEAD < top->size) HR_PREFETCH(&rows[hr_near_row(top, i + AHEAD)]);
+    uint32_t row = rows[hr_near_row(top, i)];
+    /* A damaged file, mapped without its CRCs checked, may hold any number. */
+    top->near[i] = top->near[i] >> 32 << 32 | (row < count ? row : 0);
+  }
+  top->by_entry = false;
 }
 
 bool hr_nearest_finish(hr_nearest *top) { return thin(top) && sort(top->near, top->size); }

@@ -22,6 +22,8 @@ typedef struct {
   uint32_t limit; /* rows beyond are out */
   uint32_t last;  /* rows at the limit above this one are out */
   uint32_t radius, farthest;
+  bool by_entry; /* rows are entries until hr_nearest_rename: their order is not that of rows,
+                    so that all at the limit are kept */
 } hr_nearest;
 
 /* No distance offered may exceed `farthest`. k = SIZE_MAX takes all within the radius.
@@ -30,8 +32,12 @@ bool hr_nearest_open(hr_nearest *top, size_t k, uint32_t radius, uint32_t farthe
 void hr_nearest_close(hr_nearest *top);
 /* Begins again, for the next query. */
 void hr_nearest_reset(hr_nearest *top, uint32_t radius);
+/* Begins again with the limit that is known by now: what was found will be found again. */
+void hr_nearest_begin_again(hr_nearest *top);
 /* False when out of memory. */
 bool hr_nearest_make_room(hr_nearest *top);
+/* Turns entries into the rows that `rows` has for them. */
+void hr_nearest_rename(hr_nearest *top, const uint32_t *rows, size_t count);
 /* Leaves near[0 .. size) with the result, ascending. False when out of memory. */
 bool hr_nearest_finish(hr_nearest *top);
 

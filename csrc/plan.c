@@ -65,8 +65,8 @@ static int by_value(const void *left, const void *right) {
   return a < b ? -1 : a > b;
 }
 
-/* Looking up a candidate reads the directory and a bucket, one after the other. */
-#define BUCKETS_PER_FOUND 3
+/* Looking up a candidate reads the directory and a bucket, as finding a bucket does. */
+#define BUCKETS_PER_FOUND 1
 
 /* The median over the walks of what a bucket costs beyond its candidates, which are read as
  * fast as in a scan. */
@@ -126,11 +126,6 @@ static void leave(leftover *left, size_t words, const uint64_t *query, hr_neares
   left->tops[left->count++] = top;
 }
 
-/* A search that gave up knows a limit; what it found will be found again. */
-static void begin_again(hr_nearest *top) {
-  hr_nearest_reset(top, hr_nearest_full(top) ? top->limit : top->radius);
-}
-
 static hr_status walk_query(const hr_plan_request *r, size_t q, hr_nearest *top, hr_plan_work *work,
                             bool *gave_up) {
   const hr_plan *plan = r->plan;
@@ -167,7 +162,9 @@ hr_status hr_plan_search(const hr_plan_request *r, hr_nearest *tops, hr_plan_wor
       r->deferred[q] = 1;
       continue;
     }
-    begin_again(&tops[q]);
+    hr_nearest_begin_again(&tops[q]);
+    if (!hr_sorted_taste(r->plan->sorted, r->queries + q * words, r->allow, &tops[q]))
+      status = HR_NO_MEMORY;
     leave(&left, words, r->queries + q * words, &tops[q]);
   }
   if (!status && left.count) status = scan_leftover(r, &left, work);

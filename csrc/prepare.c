@@ -43,8 +43,7 @@ typedef struct {
   bool rows, measured;
 } made;
 
-/* All live rows of an index, by id. */
-static hr_status gather(const hr_index *index, hr_rows *out) {
+hr_status hr_index_gather(const hr_index *index, hr_rows *out) {
   hr_rows_init(out, index->bits);
   hr_status status = HR_OK;
   if (index->plan.sorted) status = hr_sorted_melt(index->plan.sorted, out);
@@ -67,7 +66,7 @@ static hr_status build_tables(const hr_index *index, hr_plan *plan) {
 static hr_status sort_all(const hr_index *index, made *m) {
   bool first = !index->plan.sorted && !index->tail.count;
   hr_rows all;
-  hr_status status = first ? HR_OK : gather(index, &all);
+  hr_status status = first ? HR_OK : hr_index_gather(index, &all);
   if (status) return status;
   status = hr_sorted_build(first ? &index->base : &all, &m->plan.sorted);
   if (!first) hr_rows_free(&all);
@@ -82,7 +81,7 @@ static hr_status make(const hr_index *index, bool all, made *m) {
   *m = (made){0};
   if (!sorts(index) && all) {
     m->rows = true;
-    return gather(index, &m->base);
+    return hr_index_gather(index, &m->base);
   }
   if (!sorts(index)) return hr_lsh_build(&index->base, index->tables, &m->lsh);
   hr_status status = HR_OK;

@@ -215,20 +215,28 @@ static void tops_close(hr_nearest *tops, size_t count) {
   free(tops);
 }
 
+static hr_status finish(const hr_sorted *sorted, hr_nearest *top) {
+  if (top->by_entry) hr_nearest_rename(top, sorted->order, sorted->rows.count);
+  return hr_nearest_finish(top) ? HR_OK : HR_NO_MEMORY;
+}
+
 /* One finished selection a query; on failure none. */
 static hr_status sorted_search(const hr_index *index, const hr_request *request, size_t from,
                                const uint64_t *queries, size_t count, size_t k, uint32_t radius,
                                hr_nearest **out, hr_work *work) {
   hr_plan_request r = plan_of(index, request, queries, from, count);
-  uint32_t farthest = (uint32_t)index->plan.sorted->words * 64;
+  const hr_sorted *sorted = index->plan.sorted;
+  uint32_t farthest = (uint32_t)sorted->words * 64;
   hr_nearest *tops = hr_alloc_zero(count, sizeof *tops);
   hr_status status = tops ? HR_OK : HR_NO_MEMORY;
   for (size_t q = 0; !status && q < count; q++)
     if (!hr_nearest_open(&tops[q], k, radius, farthest)) status = HR_NO_MEMORY;
+  /* Where each entry is one row that may be found, rows are read only of those that remain. */
+  bool by_entry = !sorted->starts && !r.allow;
+  for (size_t q = 0; !status && q < count; q++) tops[q].by_entry = by_entry;
   hr_plan_work done = {.radius = index->bits};
   if (!status) status = hr_plan_search(&r, tops, &done);
-  for (size_t q = 0; !status && q < count; q++)
-    if (!hr_nearest_finish(&tops[q])) status = HR_NO_MEMORY;
+  for (size_t q = 0; !status && q < count; q++) status = finish(sorted, &tops[q]);
   work->checked += done.checked;
   work->probed += done.probed;
   work->scanned += done.scanned;

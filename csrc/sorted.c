@@ -314,6 +314,15 @@ hr_status hr_sorted_melt(const hr_sorted *sorted, hr_rows *out) {
   return status;
 }
 
+void hr_sorted_entries(const hr_sorted *sorted, uint32_t *entries) {
+  memset(entries, 0, sorted->rows.count * sizeof *entries);
+  for (size_t entry = 0; entry < sorted->entries; entry++) {
+    size_t end = group_start(sorted, entry + 1);
+    for (size_t i = group_start(sorted, entry); i < end; i++)
+      if (sorted->order[i] < sorted->rows.count) entries[sorted->order[i]] = (uint32_t)entry;
+  }
+}
+
 bool hr_sorted_alive(const hr_sorted *sorted, size_t entry) {
   size_t end = group_start(sorted, entry + 1);
   for (size_t i = group_start(sorted, entry); i < end; i++)
@@ -326,6 +335,7 @@ bool hr_sorted_alive(const hr_sorted *sorted, size_t entry) {
 
 bool hr_sorted_offer(const hr_sorted *sorted, size_t entry, uint32_t distance, const uint8_t *allow,
                      hr_nearest *top) {
+  if (top->by_entry) return hr_nearest_offer(top, distance, (uint32_t)entry);
   size_t end = group_start(sorted, entry + 1), taken = 0;
   for (size_t i = group_start(sorted, entry); i < end && taken < top->k; i++) {
     uint32_t row = sorted->order[i];
@@ -350,6 +360,19 @@ static void fetch_group(const hr_sorted *sorted, size_t entry) {
   HR_PREFETCH(sorted->starts ? &sorted->starts[entry] : &sorted->order[entry]);
 }
 
+static bool offer_hits(const hr_sorted *sorted, const hr_hit *hits, size_t count,
+                       const uint8_t *allow, hr_nearest *const *tops) {
+  bool by_entry = tops[0]->by_entry, ok = true;
+  for (size_t i = 0; i < count && !by_entry; i++) fetch_group(sorted, hits[i].row);
+  for (size_t i = 0; i < count && ok; i++) {
+    hr_hit hit = hits[i];
+    if (hit.row >= sorted->entries) continue; /* the last block is padded */
+    ok = by_entry ? hr_nearest_offer(tops[hit.query], hit.distance, hit.row)
+                  : hr_sorted_offer(sorted, hit.row, hit.distance, allow, tops[hit.query]);
+  }
+  return ok;
+}
+
 static bool scan_group(const hr_sorted *sorted, size_t first, size_t end, const uint64_t *queries,
                        uint32_t used, const uint8_t *allow, hr_nearest *const *tops) {
   const hr_kernels *kernels = hr_active_kernels();
@@ -365,13 +388,39 @@ static bool scan_group(const hr_sorted *sorted, size_t first, size_t end, const 
     pass.end = end - pass.block > window ? pass.block + window : end;
     for (uint32_t q = 0; q < used; q++) pass.limit[q] = tops[q]->limit + 1;
     size_t found = kernels->below(&pass, hits);
-    for (size_t i = 0; i < found; i++) fetch_group(sorted, hits[i].row);
-    for (size_t i = 0; i < found; i++)
-      if (hits[i].row < sorted->entries && /* the last block is padded */
-          !hr_sorted_offer(sorted, hits[i].row, hits[i].distance, allow, tops[hits[i].query]))
-        return false;
+    if (!offer_hits(sorted, hits, found, allow, tops)) return false;
     if (window < end - first) window *= 2;
   }
+  return true;
+}
+
+/* The first entry that is not less than a query in its first 64 bits. */
+static size_t lower_bound(const hr_sorted *sorted, const uint64_t *query) {
+  uint64_t wanted = hr_swap_bytes(*query);
+  size_t low = 0, high = sorted->entries;
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    if (hr_swap_bytes(*hr_sorted_entry(sorted, middle)) < wanted)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
+/* Of the blocks, this share around the query's own place is looked at first. */
+#define TASTED 32
+
+/* Sorted codes are no random sample: far from the query's place many are taken that are out
+ * as soon as its own neighbourhood is seen. So that comes first, for a limit. */
+bool hr_sorted_taste(const hr_sorted *sorted, const uint64_t *query, const uint8_t *allow,
+                     hr_nearest *top) {
+  size_t blocks = hr_sorted_blocks(sorted), size = blocks / TASTED;
+  size_t home = lower_bound(sorted, query) / HR_LANES;
+  size_t first = home > size / 2 ? home - size / 2 : 0;
+  if (first + size > blocks) first = blocks - size;
+  if (!scan_group(sorted, first, first + size, query, 1, allow, &top)) return false;
+  hr_nearest_begin_again(top);
   return true;
 }
 

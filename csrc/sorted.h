@@ -38,6 +38,8 @@ static inline const uint64_t *hr_sorted_entry(const hr_sorted *sorted, size_t en
 hr_status hr_sorted_place(hr_sorted *sorted);
 void hr_sorted_code(const hr_sorted *sorted, size_t row, uint8_t *code);
 
+/* entries[row]: where its code is. */
+void hr_sorted_entries(const hr_sorted *sorted, uint32_t *entries);
 /* Whether some row of an entry is live. */
 bool hr_sorted_alive(const hr_sorted *sorted, size_t entry);
 
@@ -47,6 +49,11 @@ hr_status hr_sorted_melt(const hr_sorted *sorted, hr_rows *out);
 /* Offers the rows of an entry that `allow`, a bit a row, lets pass (NULL: all).
  * False when out of memory. */
 bool hr_sorted_offer(const hr_sorted *sorted, size_t entry, uint32_t distance, const uint8_t *allow,
+                     hr_nearest *top);
+
+/* Looks at the codes around the query's place, for a limit to begin a scan with. False when
+ * out of memory. */
+bool hr_sorted_taste(const hr_sorted *sorted, const uint64_t *query, const uint8_t *allow,
                      hr_nearest *top);
 
 /* Offers all entries of blocks [first, end) to one selection a query. */

@@ -104,6 +104,18 @@ cdef extern from "hashret.h" nogil:
     void hr_hits_free(hr_hits *hits)
     hr_status hr_merge(int32_t *distances, int64_t *ids, size_t parts, size_t count, size_t k)
 
+    ctypedef struct hr_join:
+        pass
+
+    hr_status hr_join_open(hr_index *index, hr_join **out)
+    void hr_join_close(hr_join *join)
+    size_t hr_join_nodes(const hr_join *join)
+    size_t hr_join_rows(const hr_join *join)
+    hr_status hr_join_run(const hr_join *join, uint32_t radius, size_t part, size_t parts,
+                          const int *cancel, uint32_t *parents)
+    hr_status hr_join_groups(const hr_join *join, uint32_t *parents, size_t parts, int64_t *ids,
+                             int64_t *groups)
+
     ctypedef struct hr_chunk:
         const void *data
         size_t size

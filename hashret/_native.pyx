@@ -282,6 +282,62 @@ cdef class Reader:
         return hits
 
 
+cdef class Join:
+    """A search for all pairs within a radius, for the length of a `with` block."""
+
+    cdef NativeIndex index
+    cdef hr_join *handle
+
+    def __cinit__(self, NativeIndex index):
+        cdef hr_status status
+        self.index = index
+        with nogil:
+            status = hr_join_open(index.handle, &self.handle)
+        _check(status, "duplicates")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def close(self):
+        if self.handle != NULL:
+            hr_join_close(self.handle)
+            self.handle = NULL
+
+    def __dealloc__(self):
+        if self.handle != NULL:
+            hr_join_close(self.handle)
+
+    @property
+    def nodes(self):
+        return hr_join_nodes(self.handle)
+
+    def __len__(self):
+        return hr_join_rows(self.handle)
+
+    def run(self, uint32_t radius, parents, size_t part, size_t parts, Cancel cancel):
+        """Fill `parents`, uint32 (nodes,), for one part."""
+        cdef _Buffer p = _Buffer(parents, self.nodes * sizeof(uint32_t), True)
+        cdef hr_status status
+        with nogil:
+            status = hr_join_run(self.handle, radius, part, parts, &cancel.flag,
+                                 <uint32_t *>p.view.buf)
+        _check(status, "duplicates")
+
+    def groups(self, parents, size_t parts, ids, groups):
+        """Fill int64 arrays of this length from `parents`, uint32 (parts, nodes)."""
+        cdef _Buffer p = _Buffer(parents, parts * self.nodes * sizeof(uint32_t), True)
+        cdef _Buffer i = _Buffer(ids, len(self) * sizeof(int64_t), True)
+        cdef _Buffer g = _Buffer(groups, len(self) * sizeof(int64_t), True)
+        cdef hr_status status
+        with nogil:
+            status = hr_join_groups(self.handle, <uint32_t *>p.view.buf, parts,
+                                    <int64_t *>i.view.buf, <int64_t *>g.view.buf)
+        _check(status, "duplicates")
+
+
 cdef class NativeIndex:
     """Owner of one hr_index."""
 

@@ -25,6 +25,7 @@ from ._checks import (
     open_reader,
 )
 from ._explain import Explanation, explain
+from ._join import find_groups, find_neighbors, find_pairs
 from .codes import as_codes, check_bits
 from .errors import EncoderMismatchError, FormatError, IdError, ParameterError, ShapeError
 
@@ -339,6 +340,102 @@ class Index:
         with open_reader(self._native, filter) as reader:
             return batch.range_search(reader, radius, parts, here)
 
+    # -- every code against all others ------------------------------------------
+
+    def neighbor_graph(self, k: int, *, threads: int | None = None) -> tuple[Ids, Distances, Ids]:
+        """Find the k nearest other codes of every code.
+
+        Parameters
+        ----------
+        k : int
+            At least 1.
+        threads : int, optional
+            As for :meth:`search`.
+
+        Returns
+        -------
+        ids : ndarray of int64, shape (n,)
+            All ids, ascending.
+        distances : ndarray of int32, shape (n, k)
+            As :meth:`search` returns them.
+        neighbors : ndarray of int64, shape (n, k)
+            Row i has the neighbours of ``ids[i]``, without itself.
+
+        Examples
+        --------
+        >>> import numpy as np, hashret
+        >>> index = hashret.Index(bits=8)
+        >>> _ = index.add(np.array([[0], [1], [3], [255]], dtype=np.uint8))
+        >>> index.neighbor_graph(k=1)[2].ravel()
+        array([1, 0, 1, 2])
+        """
+        return find_neighbors(self, check_at_least("k", k), threads)
+
+    def duplicates(self, radius: int, *, threads: int | None = None) -> list[Ids]:
+        """Group codes that are linked by distances of at most `radius`.
+
+        Two ids are in a group if a chain of codes leads from one to the other, each at most
+        `radius` from the next: the connected components, exact. Equal codes are
+        compared once, so that many copies cost no more than one.
+
+        Parameters
+        ----------
+        radius : int
+            At least 0, which groups equal codes.
+        threads : int, optional
+            At most this many; by default all cores.
+
+        Returns
+        -------
+        groups : list of ndarray of int64
+            The ids of each group of two or more, ascending; groups by their smallest id.
+
+        Examples
+        --------
+        >>> import numpy as np, hashret
+        >>> index = hashret.Index(bits=8)
+        >>> _ = index.add(np.array([[0], [255], [1], [254], [0b111100]], dtype=np.uint8))
+        >>> index.duplicates(radius=1)
+        [array([0, 2]), array([1, 3])]
+        """
+        radius = min(check_at_least("radius", radius, least=0), self._bits)
+        if not len(self):
+            return []
+        return find_groups(self._native, radius, self._threads(threads))
+
+    def pairs(self, radius: int, *, threads: int | None = None) -> tuple[Ids, Ids, Distances]:
+        """Find all pairs of codes at a distance of at most `radius`.
+
+        Among m equal codes there are m (m - 1) / 2 pairs: where many are alike,
+        :meth:`duplicates` tells the same in less room.
+
+        Parameters
+        ----------
+        radius : int
+            At least 0.
+        threads : int, optional
+            As for :meth:`search`.
+
+        Returns
+        -------
+        first, second : ndarray of int64, shape (n_pairs,)
+            Each pair once, ``first < second``, ascending by first, then by distance and second.
+        distances : ndarray of int32, shape (n_pairs,)
+
+        Examples
+        --------
+        >>> import numpy as np, hashret
+        >>> index = hashret.Index(bits=8)
+        >>> _ = index.add(np.array([[0], [1], [3]], dtype=np.uint8))
+        >>> index.pairs(radius=1)
+        (array([0, 1]), array([1, 2]), array([1, 1], dtype=int32))
+        """
+        return find_pairs(self, check_at_least("radius", radius, least=0), threads)
+
+    @staticmethod
+    def _threads(threads: int | None) -> int:
+        return available_cores() if threads is None else check_at_least("threads", threads)
+
     def stats(self) -> dict[str, int | float]:
         """Count codes, distinct codes, bytes held, and bytes a code."""
         count, size = len(self), self._native.nbytes()
@@ -356,7 +453,7 @@ class Index:
 
     def _parts(self, count: int, probes: int, threads: int | None) -> tuple[int, bool]:
         """How many parts to divide the work into, and whether it is too short for threads."""
-        limit = None if threads is None else check_at_least("threads", threads)
+        limit = self._threads(threads)
         words = count * (
             self._tables * probes * WORDS_PER_PROBE
             if self._kind == "lsh"
@@ -364,9 +461,8 @@ class Index:
         )
         if words < PARALLEL_WORDS:
             return 1, True
-        parts = available_cores() if limit is None else limit
         # Parts of the rows would each look into all buckets.
-        return (min(parts, count) if self._kind in ("lsh", "mih") else parts), False
+        return (min(limit, count) if self._kind in ("lsh", "mih") else limit), False
 
     # -- files ----------------------------------------------------------------
 
