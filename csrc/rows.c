@@ -225,7 +225,7 @@ hr_status hr_rows_make_live(hr_rows *rows) {
 }
 
 void hr_rows_kill(hr_rows *rows, size_t row) {
-  rows->live[row / 8] &= (uint8_t) ~(1u << row % 8);
+  rows->live[row / 8] &= (uint8_t)~(1u << row % 8);
   rows->dead++;
 }
 
