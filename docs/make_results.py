@@ -211,10 +211,13 @@ def remarks(name: str, groups: Sequence[Group]) -> list[str]:
     return [*lines, ""] if lines else []
 
 
-def section(name: str, groups: Sequence[Group], cache: Path | None) -> list[str]:
+def section(place: tuple[str, str], groups: Sequence[Group], cache: Path | None) -> list[str]:
+    name, dataset = place
     about, measure = protocol(name), measure_of(name)
+    # One that fits any data set is named with it.
+    full = name if about.dataset else f"{name}-{dataset}"
     lines = [
-        f"## `{name}`",
+        f"## `{name}`" + ("" if about.dataset else f" of {dataset}"),
         "",
         f"Database: {about.database}; queries: {about.queries}; training: {about.training}. "
         f"Ties: {about.tie_rule}. Note: {about.note}.",
@@ -234,16 +237,19 @@ def section(name: str, groups: Sequence[Group], cache: Path | None) -> list[str]
             "",
             *table(part, measure),
         ]
-    return lines + remarks(name, groups) + pictures(name, groups, measure, cache)
+    return lines + remarks(name, groups) + pictures(full, groups, measure, cache)
 
 
 def label(group: Group, groups: Sequence[Group]) -> str:
-    """Return the method's name, and its setting where it has several."""
+    """Return the method's name, and what tells it from the same method trained otherwise."""
     same = [other for other in groups if other["method"] == group["method"]]
-    if len({setting(other) for other in same}) == 1:
-        return title(group)
-    parts = [group[key] for key in ("network", "features", "budget") if group[key]]
-    return f"{title(group)} ({', '.join(Path(part).name for part in parts)})"
+    varied = [
+        key
+        for key in ("network", "features", "budget", "device")
+        if len({other[key] for other in same}) > 1 and group[key]
+    ]
+    words = ", ".join(Path(group[key]).name for key in varied)
+    return f"{title(group)} ({words})" if words else title(group)
 
 
 def pictures(name: str, groups: Sequence[Group], measure: str, cache: Path | None) -> list[str]:
@@ -347,27 +353,31 @@ def maps(name: str, coded: Sequence[Group], measure: str, cache: Path) -> list[P
 def commands(groups: Sequence[Group]) -> str:
     """Return the commands that measure what is shown."""
     lines = []
-    for name, group in {group["protocol"]: group for group in groups}.items():
-        part = [g for g in groups if g["protocol"] == name]
+    for group in groups:
         suite = "cifar10" if group["dataset"] == "cifar10" else "fashion-mnist"
-        seeds = max(len(g.rows) for g in part)
-        for budget, features in unique(
-            (g["budget"], g["features"] if g["network"] else None) for g in part if g["budget"]
-        ) or [("zoo", None)]:
-            words = f"hashret benchmark --suite {suite} --protocol {name} --budget {budget}"
-            words += f" --seeds {seeds}" if seeds > 1 else ""
-            words += f" --features {features}" if features else ""
-            lines.append(f"{words} --out docs/results.jsonl --cache CACHE")
+        same = [g for g in groups if (g["protocol"], g["dataset"]) == where(group)]
+        trained = [g for g in same if g["network"]]
+        if trained and not group["network"]:
+            continue  # measured along with those
+        words = f"hashret benchmark --suite {suite} --protocol {group['protocol']}"
+        words += f" --budget {group['budget']}" if group["budget"] else ""
+        words += f" --network {group['network']}" if group["network"] else ""
+        seeds = max(len(g.rows) for g in same)
+        words += f" --seeds {seeds}" if seeds > 1 else ""
+        lines.append(f"{words} --out docs/results.jsonl --cache CACHE")
     return "\n".join(unique(lines))
+
+
+def where(group: Group) -> tuple[str, str]:
+    return group["protocol"], group["dataset"]
 
 
 def main(path: Path, cache: Path | None = None) -> None:
     groups = group_rows(read_rows(path))
     lines = [HEADER.format(commands=commands(groups))]
-    for name in PROTOCOLS:
-        part = [group for group in groups if group["protocol"] == name]
-        if part:
-            lines += section(name, part, cache)
+    order = list(PROTOCOLS)
+    for place in sorted({where(group) for group in groups}, key=lambda p: (order.index(p[0]), p)):
+        lines += section(place, [group for group in groups if where(group) == place], cache)
     PAGE.write_text("\n".join(lines), "utf-8")
 
 

@@ -295,3 +295,8 @@ def test_networks_take_images_and_heads_take_features(suite, network, features, 
     assert ("flip" in deep.settings) == (found[1] is None)
     assert classic.network is None
     assert classic.features == (features or SUITES[suite].features)
+
+
+def test_cosine_neighbours_are_those_of_unit_vectors():
+    vectors = np.array([[3.0, 4.0], [0.0, 0.0], [-2.0, 0.0]], np.float32)
+    np.testing.assert_allclose(measure._unit(vectors), [[0.6, 0.8], [0, 0], [-1, 0]], rtol=1e-6)
