@@ -32,11 +32,11 @@ class Searched(NamedTuple):
 
 
 class Real(NamedTuple):
-    """Codes of images, with the margins of the queries and where the images come from."""
+    """Codes to cut into tables, with the margins of the queries if there are any."""
 
     codes: Codes
     queries: Codes
-    margins: Floats
+    margins: Floats | None
     bits: int
     tables: int
     source: str

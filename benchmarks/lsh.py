@@ -22,7 +22,7 @@ class Way(NamedTuple):
 
     search: Callable[[], Any]
     recall: float
-    checked: float
+    checked: float | None
 
 
 def probes(bits: int, flips: int) -> int:

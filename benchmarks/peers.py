@@ -39,6 +39,13 @@ def build(codes: Codes, bits: int, **options: Any) -> hashret.Index:
     return index
 
 
+def ready(codes: Codes, queries: Codes, bits: int, **options: Any) -> hashret.Index:
+    """Index the codes, and search once: the first search makes tables and measures costs."""
+    index = build(codes, bits, **options)
+    index.search(queries[:1], 1, threads=1)
+    return index
+
+
 def ours(index: hashret.Index) -> Search:
     """Search an index of ours on one thread."""
     return lambda queries, k: index.search(queries, k, threads=1)
@@ -80,26 +87,6 @@ def within(codes: Codes, bits: int) -> dict[str, RangeSearch]:
         # faiss wants distance < radius.
         "faiss flat": lambda queries, radius: flat.range_search(queries, radius + 1),
     }
-
-
-def ivf(codes: Codes, bits: int, lists: int) -> Any:
-    """faiss's inverted lists, trained on 64 codes a list, ten rounds."""
-    index = faiss.IndexBinaryIVF(faiss.IndexBinaryFlat(bits), bits, lists)
-    index.cp.niter, index.cp.max_points_per_centroid, index.cp.min_points_per_centroid = 10, 64, 1
-    index.train(codes[: 64 * lists])
-    index.add(codes)
-    return index
-
-
-def probing(index: Any, probes: int) -> Search:
-    """Search inverted lists of faiss with the given number of probes."""
-
-    def find(queries: Codes, k: int) -> Answer:
-        index.nprobe = probes
-        found: Answer = index.search(queries, k)
-        return found
-
-    return find
 
 
 def asking(

@@ -6,81 +6,137 @@ import argparse
 import dataclasses
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
-from . import curves, data, machine, pages, plots
-from .sizes import size
-from .targets import TARGETS, Row
+from hashret.errors import import_extra
+from hashret.experiments.steps import Steps
 
-Results = dict[int, list[Row]]
+from . import curves, data, machine, pages, plots, real
+from .sizes import size
+from .targets import TARGETS
+
+CURVES = {"latency": curves.latency, "recall": curves.recall}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure what the arguments ask for; write the table, the JSON and the plot."""
     options = _parser().parse_args(arguments)
-    numbers = options.only or sorted(TARGETS)
-    results = measure(numbers, options.size)
-    if options.rows:
-        print(json.dumps([dataclasses.asdict(row) for rows in results.values() for row in rows]))
+    if options.read:
+        _pages([json.loads(path.read_text()) for path in options.read], options)
         return 0
+    data.CACHE, real.CIFAR10 = options.cache, options.cifar10
+    if options.rows:
+        rows = [row for n in options.only for row in TARGETS[n].measure(options.size)]
+        print(json.dumps([dataclasses.asdict(row) for row in rows]))
+        return 0
+    command = "python -m benchmarks.report " + " ".join(arguments or sys.argv[1:])
     found: dict[str, Any] = {
-        "command": "python -m benchmarks.report " + " ".join(arguments or sys.argv[1:]),
+        "command": command,
         "size": options.size,
         "machine": machine.facts(),
-        "targets": [
-            {"target": number, "passed": row.passed, **dataclasses.asdict(row)}
-            for number, rows in results.items()
-            for row in rows
-        ],
+        "targets": [],
+        "curves": {},
+        "seconds": {},
     }
-    if not options.only:
-        found["curves"] = {name: run(options.size) for name, run in CURVES.items()}
-    print(pages.text(found))
-    _write(found, options.out)
-    if options.write_docs:
-        pages.write(found, options.write_docs)
+    _measure(_chosen(options), options, found)
+    _pages([found], options)
     return 0
 
 
-CURVES = {"latency": curves.latency, "recall": curves.recall}
+def _chosen(options: argparse.Namespace) -> list[Any]:
+    """Targets by number, then curves by name: those asked for, or that suit the size."""
+    if options.only:
+        return list(options.only)
+    fitting = [
+        number for number, it in sorted(TARGETS.items()) if it.least <= options.size <= it.most
+    ]
+    return [*fitting, *CURVES]
 
 
-def measure(numbers: list[int], count: int) -> Results:
-    """Measure targets one after the other, telling which one runs."""
-    results: Results = {}
-    for number in numbers:
-        print(f"target {number}: {TARGETS[number].title}", file=sys.stderr, flush=True)
-        results[number] = list(TARGETS[number].measure(count))
-    return results
+def _measure(chosen: list[Any], options: argparse.Namespace, found: dict[str, Any]) -> None:
+    """Measure one after the other; what is done is in the file, should the next one fail."""
+    steps = Steps(import_extra("rich.console", "cli").Console(stderr=True))
+    for place, what in enumerate(chosen):
+        title = f"target {what}" if what in TARGETS else what
+        steps.say(f"[{place + 1}/{len(chosen)}] {title}")
+        began = time.perf_counter()
+        with steps.step(title) as advance:
+            advance(place, len(chosen), TARGETS[what].title if what in TARGETS else "")
+            if what in TARGETS:
+                found["targets"] += _rows(what, options.size)
+            else:
+                found["curves"][what] = CURVES[what](options.size)
+        found["seconds"][title] = round(time.perf_counter() - began, 1)
+        _write(found, options.out)
+
+
+def _rows(number: int, count: int) -> list[dict[str, Any]]:
+    return [
+        {"target": number, "passed": row.passed, **dataclasses.asdict(row)}
+        for row in TARGETS[number].measure(count)
+    ]
 
 
 def _write(found: dict[str, Any], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.json").write_text(json.dumps(found, indent=1) + "\n")
-    if "curves" in found:
-        plots.draw(found["curves"], folder / "report.png")
-    print(f"written to {folder}")
+
+
+def _pages(reports: list[dict[str, Any]], options: argparse.Namespace) -> None:
+    print("\n\n".join(pages.text(found) for found in reports))
+    for found in reports:
+        if found["curves"] and not options.read:
+            plots.draw(found["curves"], options.out / "report.png")
+    if not options.read:
+        print(f"written to {options.out}")
+    if options.write_docs:
+        pages.write(reports, options.write_docs)
+
+
+def _number_or_curve(text: str) -> Any:
+    if text in CURVES:
+        return text
+    if text.isdigit() and int(text) in TARGETS:
+        return int(text)
+    known = ", ".join([*map(str, sorted(TARGETS)), *CURVES])
+    raise argparse.ArgumentTypeError(f"expected one of {known}, got {text!r}")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.report", description=__doc__)
-    parser.add_argument(
+    add = parser.add_argument
+    add(
         "--size",
         type=size,
         default=size("large"),
-        help="codes: small, medium, large (default) or a number; target 6 takes ten times as many",
+        help="codes: small, medium, large (default), huge (only what is about 100,000,000 codes) "
+        "or a number; target 6 takes ten times as many",
     )
-    parser.add_argument(
-        "--only", type=int, nargs="+", choices=sorted(TARGETS), help="targets to measure"
+    add(
+        "--only",
+        type=_number_or_curve,
+        nargs="+",
+        metavar="WHAT",
+        help="targets by number, and curves: latency, recall",
     )
-    parser.add_argument(
-        "--out", type=Path, default=data.CACHE / "report", help="folder of the JSON and the plot"
+    add("--out", type=Path, default=data.CACHE / "report", help="folder of the JSON and the plot")
+    add("--cache", type=Path, default=data.CACHE, help="folder of features and learned codes")
+    add("--cifar10", type=Path, help="archive or folder of CIFAR-10's JPEG files, to be hashed too")
+    add("--write-docs", type=Path, metavar="PAGE.md", help="write the page of the documentation")
+    add(
+        "--read",
+        type=Path,
+        nargs="+",
+        metavar="report.json",
+        help="measure nothing: show earlier reports, or with --write-docs make a page of them",
     )
-    parser.add_argument(
-        "--write-docs", type=Path, metavar="PAGE.md", help="write the page of the documentation"
+    add(
+        "--rows",
+        action="store_true",
+        help="of targets in --only: print the rows as JSON, nothing else",
     )
-    parser.add_argument("--rows", action="store_true", help="print the rows as JSON, nothing else")
     return parser
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from .. import check, data, peers
+from .. import check, data, lists, peers
 from ..data import Searched
 from ..duel import Duel
 from ..sizes import SIZES
@@ -34,12 +33,16 @@ def clustered(size: int) -> Iterator[Row]:
     searched = data.clustered(size, 64, queries=QUERIES)
     engines = _engines(searched)
     flat = engines["faiss flat"](searched.queries, K)[0]
-    found = [_lists(searched, count, flat) for count in LISTS if count * 64 <= size]
-    tour = _tour(searched, engines | dict(found))
+    found = {
+        f"faiss IVF-{count}, {way.probes} probes": way.search
+        for count in LISTS
+        if (way := lists.reaching(searched, count, flat, RECALL))
+    }
+    tour = _tour(searched, engines | found)
     stated = size >= SIZES["large"]
     case = f"{size:,} clustered codes"
     yield _against_flat(case, tour, 20.0 if stated else None)
-    for name, _ in found:
+    for name in found:
         recall = check.recall(tour.found(name)[0], tour.found("faiss flat")[0])
         yield Row(
             f"{case}, our time / {name} (recall {recall:.3f})",
@@ -89,16 +92,6 @@ def _tour(searched: Searched, engines: dict[str, peers.Search]) -> Tour:
     exact = [name for name in engines if "IVF" not in name]
     check.agree({name: tour.found(name) for name in exact})
     return tour
-
-
-def _lists(searched: Searched, count: int, flat: Any) -> tuple[str, peers.Search]:
-    """Inverted lists of faiss with the fewest probes that reach the recall."""
-    index, probes = peers.ivf(searched.codes, searched.bits, count), 1
-    while True:
-        search = peers.probing(index, probes)
-        if probes == count or check.recall(search(searched.queries, K)[0], flat) >= RECALL:
-            return f"faiss IVF-{count}, {probes} probes", search
-        probes = min(probes + max(probes // 4, 1), count)
 
 
 def _against_flat(case: str, tour: Tour, goal: float | None) -> Row:
