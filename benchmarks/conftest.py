@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hashret import _native
 
-from . import machine
+from . import data, machine, real
 from .duel import OURS, Duel
 from .sizes import size as read_size
 
@@ -23,10 +24,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=read_size("medium"),
         help="codes to search: small, medium (default), large, huge or a number",
     )
+    parser.addoption(
+        "--cifar10",
+        type=Path,
+        help="archive or folder of CIFAR-10's JPEG files, for the suites of real codes",
+    )
+    parser.addoption(
+        "--kept", type=Path, default=data.CACHE, help="folder of features and learned codes"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[DUELS] = []
+    data.CACHE, real.CIFAR10 = config.getoption("--kept"), config.getoption("--cifar10")
 
 
 @pytest.fixture

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from hashret.datasets import Dataset, cifar10
+from hashret.datasets import cifar10
 
 from . import data
 from .data import Searched
@@ -21,30 +22,21 @@ EPOCHS, TRAINED = 3, 10_000
 
 
 def sets(size: int, queries: int = 500) -> Iterator[tuple[str, Searched]]:
-    """Codes of images by name: of whole data sets from "medium" on, else of the sample.
-
-    Parameters
-    ----------
-    size : int
-        The size of the run.
-    queries : int
-        How many test images to take.
-    """
-    whole = size >= SIZES["medium"]
-    for bits, tables in ((8, 8), (16, 16)):
-        codes = data.fashion_mnist_codes(bits, tables, whole, queries)
-        yield f"{codes.source}, HOG + LSH", Searched(codes.codes, codes.queries, codes.bits)
-    images = data.images(whole)
-    for bits in (16, 48):
-        yield f"{images.name}, DSH", dsh(images, bits, queries)
-    if CIFAR10 is not None:
-        images = cifar10(CIFAR10)
-        for bits in (32, 64):
-            yield f"{images.name}, HOG + ITQ", itq(images, bits, queries)
+    """All sets with their names; those of CIFAR-10 only if its place is known."""
+    for name, draw in SETS.items():
+        if CIFAR10 is not None or not name.startswith("CIFAR-10"):
+            yield name, draw(size, queries)
 
 
-def dsh(images: Dataset, bits: int, queries: int) -> Searched:
-    """Codes of a small network that learned for a few epochs with DSH."""
+def lsh(tables: int, bits: int, size: int, queries: int) -> Searched:
+    """Random projections of HOG features of Fashion-MNIST."""
+    codes = data.fashion_mnist_codes(bits, tables, size >= SIZES["medium"], queries)
+    return Searched(codes.codes, codes.queries, codes.bits)
+
+
+def dsh(bits: int, size: int, queries: int) -> Searched:
+    """Codes of a small network that learned Fashion-MNIST for a few epochs with DSH."""
+    images = data.images(whole=size >= SIZES["medium"])
 
     def make() -> tuple[data.Codes, data.Codes]:
         from hashret.deep import DeepHasher
@@ -57,17 +49,18 @@ def dsh(images: Dataset, bits: int, queries: int) -> Searched:
     return _kept(f"{images.name}-dsh-{bits}-{TRAINED}-images-{EPOCHS}-epochs", bits, queries, make)
 
 
-def itq(images: Dataset, bits: int, queries: int) -> Searched:
-    """Codes of HOG features turned by ITQ."""
+def itq(bits: int, size: int, queries: int) -> Searched:
+    """HOG features of CIFAR-10, turned by ITQ; always of the whole set."""
 
     def make() -> tuple[data.Codes, data.Codes]:
         from hashret.encoders import ITQ
 
+        images = cifar10(CIFAR10)
         features = data.features(images.train_images)
         encoder = ITQ(bits, random_state=0).fit(features)
         return encoder.transform(features), encoder.transform(data.features(images.test_images))
 
-    return _kept(f"{images.name}-hog-itq-{bits}", bits, queries, make)
+    return _kept(f"cifar10-hog-itq-{bits}", bits, queries, make)
 
 
 def _kept(name: str, bits: int, queries: int, make: Callable[[], tuple[Any, Any]]) -> Searched:
@@ -83,3 +76,15 @@ def _kept(name: str, bits: int, queries: int, make: Callable[[], tuple[Any, Any]
         part.replace(path)
     with np.load(path) as known:
         return Searched(known["codes"], known["queries"][:queries], bits)
+
+
+SETS: dict[str, Callable[[int, int], Searched]] = {
+    "Fashion-MNIST, HOG + LSH, 64 bits": partial(lsh, 8, 8),
+    "Fashion-MNIST, HOG + LSH, 256 bits": partial(lsh, 16, 16),
+    "Fashion-MNIST, DSH, 16 bits": partial(dsh, 16),
+    "Fashion-MNIST, DSH, 48 bits": partial(dsh, 48),
+    "CIFAR-10, HOG + ITQ, 32 bits": partial(itq, 32),
+    "CIFAR-10, HOG + ITQ, 64 bits": partial(itq, 64),
+}
+"""Codes by name, of the size of a run and a number of queries: of all of Fashion-MNIST from
+"medium" on, else of its sample."""

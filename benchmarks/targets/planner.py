@@ -34,7 +34,7 @@ def regret(size: int) -> Iterator[Row]:
     for kind, draw in data.SYNTHETIC.items():
         yield from _regret(f"{size:,} {kind} codes", draw(size, 64, queries=queries))
     for name, searched in real.sets(size, queries):
-        yield from _regret(f"{len(searched.codes):,} x {searched.bits} bits, {name}", searched)
+        yield from _regret(f"{len(searched.codes):,} codes of {name}", searched)
 
 
 def _regret(case: str, searched: Searched) -> Iterator[Row]:
