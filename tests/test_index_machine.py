@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import oracle
@@ -29,13 +30,17 @@ SHAPES = [
 
 
 class IndexMachine(RuleBasedStateMachine):
-    """Codes come from a pool of few values, so that ties are the rule."""
+    """Codes come from a pool, mostly of few values, so that ties are the rule."""
 
-    @initialize(shape=st.sampled_from(SHAPES), seed=st.integers(0, 2**32 - 1))
-    def start(self, shape, seed):
+    @initialize(
+        shape=st.sampled_from(SHAPES),
+        values=st.sampled_from([1, 12, 12, 4000]),
+        seed=st.integers(0, 2**32 - 1),
+    )
+    def start(self, shape, values, seed):
         self.bits, self.kind, self.tables = shape
         self.rng = np.random.default_rng(seed)
-        self.pool = oracle.random_codes(self.rng, 12, self.bits)
+        self.pool = oracle.random_codes(self.rng, values, self.bits)
         self.index = hashret.Index(self.bits, self.kind, tables=self.tables)
         self.model = {}
         self.next_id = 0
@@ -54,6 +59,11 @@ class IndexMachine(RuleBasedStateMachine):
         np.testing.assert_array_equal(ids, self.next_id + np.arange(n))
         self.remember(ids, codes)
 
+    @rule()
+    def add_more_than_stay_aside(self):
+        """The next search of sorted codes sorts these in, and the next one of tables too."""
+        self.add(300)
+
     @rule(n=st.integers(1, 40))
     def add_with_ids(self, n):
         ids = np.setdiff1d(self.rng.integers(0, 500, n), list(self.model)).astype(np.int64)
@@ -67,7 +77,7 @@ class IndexMachine(RuleBasedStateMachine):
         if len(ids):
             self.next_id = max(self.next_id, int(ids.max()) + 1)
 
-    @rule(n=st.integers(0, 60))
+    @rule(n=st.integers(0, 60) | st.just(400))
     def remove(self, n):
         ids = self.known(n)
         self.index.remove(ids)
@@ -88,28 +98,63 @@ class IndexMachine(RuleBasedStateMachine):
             self.index.save(path)
             self.index = hashret.Index.load(path, mmap=mmap)
 
-    @rule(k=st.integers(1, 60), filtered=st.booleans())
-    def search(self, k, filtered):
+    def contents(self, filtered):
+        """Ids and codes that a search may return, and the filter that says so."""
         ids = np.array(sorted(self.model), np.int64)
         allowed = None
         if filtered:
-            ids = ids[self.rng.random(len(ids)) < 0.4]
-            allowed = ids
+            ids = allowed = ids[self.rng.random(len(ids)) < 0.4]
         codes = np.array([self.model[id] for id in ids.tolist()], np.uint8)
-        codes = codes.reshape(len(ids), (self.bits + 7) // 8)
+        return ids, codes.reshape(len(ids), (self.bits + 7) // 8), allowed
+
+    def expected(self, queries, codes, ids, k):
+        if self.kind == "lsh":
+            return oracle.lsh_search(queries, codes, ids, k, self.bits, self.tables)
+        return oracle.search(queries, codes, ids, k)
+
+    @rule(k=st.integers(1, 60), filtered=st.booleans())
+    def search(self, k, filtered):
+        ids, codes, allowed = self.contents(filtered)
         queries = self.draw(3)
         found = self.index.search(queries, k, filter=allowed)
+        for got, want in zip(found, self.expected(queries, codes, ids, k), strict=True):
+            np.testing.assert_array_equal(got, want)
+
+    @rule(share=st.floats(0, 1), filtered=st.booleans())
+    def range_search(self, share, filtered):
         if self.kind == "lsh":
-            expected = oracle.lsh_search(queries, codes, ids, k, self.bits, self.tables)
-        else:
-            expected = oracle.search(queries, codes, ids, k)
-            radius = int(self.rng.integers(0, self.bits))
-            within = self.index.range_search(queries, radius, filter=allowed)
-            wanted = oracle.range_search(queries, codes, ids, radius)
-            for got, want in zip(within, wanted, strict=True):
-                np.testing.assert_array_equal(got, want)
-        np.testing.assert_array_equal(found[0], expected[0])
-        np.testing.assert_array_equal(found[1], expected[1])
+            return
+        ids, codes, allowed = self.contents(filtered)
+        queries, radius = self.draw(3), int(share * self.bits)
+        found = self.index.range_search(queries, radius, filter=allowed)
+        wanted = oracle.range_search(queries, codes, ids, radius)
+        for got, want in zip(found, wanted, strict=True):
+            np.testing.assert_array_equal(got, want)
+
+    @rule(k=st.integers(1, 20))
+    def search_from_threads(self, k):
+        """The first ones to come may have to make tables while the others search."""
+        ids, codes, _ = self.contents(False)
+        queries = self.draw(4)
+        wanted = self.expected(queries, codes, ids, k)
+        with ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(lambda _: self.index.search(queries, k), range(8)))
+        for found in answers:
+            np.testing.assert_array_equal(found[0], wanted[0])
+            np.testing.assert_array_equal(found[1], wanted[1])
+
+    @rule(k=st.integers(1, 60), filtered=st.booleans())
+    def explain(self, k, filtered):
+        ids, codes, allowed = self.contents(filtered)
+        query = self.draw(1)
+        told = self.index.explain(query, k, filter=allowed)
+        found = self.expected(query, codes, ids, k)[0][0]
+        found = found[found != oracle.MISSING_DISTANCE]
+        assert told.distance == (found[-1] if len(found) else None)
+        assert told.codes == len(self.model)
+        assert told.exact == (self.kind != "lsh")
+        if told.way == "mih" and len(found) == k:
+            assert told.radius >= told.distance
 
     @invariant()
     def the_same_ids_and_codes(self):
@@ -125,4 +170,4 @@ class IndexMachine(RuleBasedStateMachine):
 
 
 TestIndexMachine = IndexMachine.TestCase
-TestIndexMachine.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestIndexMachine.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
