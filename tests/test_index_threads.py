@@ -12,11 +12,12 @@ import time
 import numpy as np
 import oracle
 import pytest
+import shapes
 
 import hashret
 
 
-@pytest.mark.parametrize("kind", ["scan", "lsh"])
+@pytest.mark.parametrize("kind", ["scan", "mih", "auto", "lsh"])
 def test_eight_readers_while_one_adds_and_removes(rng, kind):
     bits, stable = 64, 2000
     codes = oracle.random_codes(rng, stable, bits)
@@ -47,6 +48,95 @@ def test_eight_readers_while_one_adds_and_removes(rng, kind):
         reader.join()
     assert not failures
     assert len(index) == stable
+
+
+def a_change(rng, plain, live):
+    """What to do next, to which rows, and which rows are there afterwards."""
+    n = len(plain)
+    count = int(rng.choice([1, 60, n // 12, n // 4]))
+    kind = rng.choice(["add", "remove", "update"], p=[0.4, 0.35, 0.25])
+    if kind == "add":
+        rows = rng.permutation(np.setdiff1d(np.arange(n), live))[:count]
+        return kind, rows, np.union1d(live, rows)
+    rows = rng.permutation(live)[:count]
+    return kind, rows, np.setdiff1d(live, rows) if kind == "remove" else live
+
+
+class History:
+    """A sequence of changes with the oracle's answers after each."""
+
+    def __init__(self, rng, shape, n, turns):
+        plain = shape(rng, n, 64)
+        codes = shapes.pack(plain)
+        live = np.sort(rng.permutation(n)[: n * 3 // 4])
+        self.queries, self.k = shapes.queries_near(rng, plain, 64, 4), 12
+        self.start = live, codes[live]
+        self.changes, self.answers = [], [self.answer(codes, live)]
+        for _ in range(turns):
+            kind, rows, live = a_change(rng, plain, live)
+            if kind == "update":
+                codes[rows] = codes[rng.integers(0, n, len(rows))]
+            self.changes.append((kind, rows, codes[rows]))
+            self.answers.append(self.answer(codes, live))
+
+    def answer(self, codes, live):
+        return oracle.search(self.queries, codes[live], live, self.k)
+
+    def apply(self, index, turn):
+        kind, rows, codes = self.changes[turn]
+        if kind == "add":
+            index.add(codes, rows)
+        elif kind == "update":
+            index.update(codes, rows)
+        else:
+            index.remove(rows)
+
+    def seen(self, found, first, last):
+        """Whether an answer is that of a state from the first to the last."""
+        return any(
+            np.array_equal(found[0], answer[0]) and np.array_equal(found[1], answer[1])
+            for answer in self.answers[first : last + 1]
+        )
+
+
+@pytest.mark.parametrize("kind", ["scan", "mih", "auto"])
+@pytest.mark.parametrize(
+    ("shape", "n"),
+    [(shapes.clustered, 3000), (shapes.few_values, 3000), (shapes.uniform, 24_000)],
+)
+def test_readers_see_the_index_before_or_after_a_change(rng, kind, shape, n):
+    """Tables are made by whoever searches first, beside the other readers."""
+    history = History(rng, shape, n, turns=25)
+    index = hashret.Index(64, kind)
+    index.add(history.start[1], history.start[0])
+    begun = ended = 0
+    failures, searches, stop = [], [0] * 8, threading.Event()
+
+    def read(number):
+        while not stop.is_set():
+            first = ended
+            found = index.search(history.queries, history.k)
+            last = begun
+            searches[number] += 1
+            if not history.seen(found, first, last):
+                failures.append((number, first, last))
+                return
+
+    readers = [threading.Thread(target=read, args=(number,)) for number in range(8)]
+    for reader in readers:
+        reader.start()
+    for turn in range(len(history.changes)):
+        begun = turn + 1
+        history.apply(index, turn)
+        ended = turn + 1
+        enough = sum(searches) + 16
+        while sum(searches) < enough and not failures and readers[0].is_alive():
+            time.sleep(0.0005)
+    stop.set()
+    for reader in readers:
+        reader.join()
+    assert not failures
+    assert history.seen(index.search(history.queries, history.k), len(history.changes), 10**6)
 
 
 def test_writers_take_turns(rng):
