@@ -699,13 +699,17 @@ static uint32_t foreseen_limit(const walk *w) {
 
 /* Share of a scan's cost that may be spent before it is known whether the walk pays. */
 #define EXPLORED 0.07
+/* Predictions are off by some: a walk that is to cost nearly as much as a scan is none. */
+#define WORTHWHILE 0.9
 
 /* The present limit bounds what is left to do: the k-th distance only falls. */
 static bool pays(const walk *w, const hr_costs *costs, double next, double scan_ns) {
+  double k = w->top->k == SIZE_MAX ? 0 : (double)w->top->k, worth = WORTHWHILE * scan_ns;
+  if (LOOKED_UP * k * costs->found > worth) return false;
   double spent = (double)w->work->buckets * costs->bucket +
                  (double)w->work->candidates * costs->code + (double)w->work->found * costs->found;
-  return spent + next <= EXPLORED * scan_ns || remaining_cost(w, costs, w->top->limit) <= scan_ns ||
-         remaining_cost(w, costs, foreseen_limit(w)) <= scan_ns;
+  return spent + next <= EXPLORED * scan_ns || remaining_cost(w, costs, w->top->limit) <= worth ||
+         remaining_cost(w, costs, foreseen_limit(w)) <= worth;
 }
 
 /* Used for the order of rings where no costs were measured. */

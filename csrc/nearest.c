@@ -3,13 +3,20 @@
 
 #include "kernels/kernels.h"
 
-#define FIRST_CAPACITY ((size_t)256)
+/* Room for what is taken before it is thinned: thinning costs a pass over all of it. */
+#define LEAST_ROOM ((size_t)256)
+#define MOST_ROOM ((size_t)16384)
+
+static size_t first_room(size_t k) {
+  if (k == SIZE_MAX || k < LEAST_ROOM / 4) return LEAST_ROOM;
+  return k < MOST_ROOM / 4 ? 4 * k : MOST_ROOM;
+}
 
 bool hr_nearest_open(hr_nearest *top, size_t k, uint32_t radius, uint32_t farthest) {
   *top = (hr_nearest){.k = k, .farthest = farthest};
   top->counts = hr_alloc_zero((size_t)farthest + 1, sizeof *top->counts);
-  top->near = hr_alloc(FIRST_CAPACITY, sizeof *top->near);
-  top->capacity = FIRST_CAPACITY;
+  top->capacity = first_room(k);
+  top->near = hr_alloc(top->capacity, sizeof *top->near);
   top->limit = top->radius = radius < farthest ? radius : farthest;
   top->last = UINT32_MAX;
   return top->counts && top->near;

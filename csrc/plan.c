@@ -163,8 +163,6 @@ hr_status hr_plan_search(const hr_plan_request *r, hr_nearest *tops, hr_plan_wor
       continue;
     }
     hr_nearest_begin_again(&tops[q]);
-    if (!hr_sorted_taste(r->plan->sorted, r->queries + q * words, r->allow, &tops[q]))
-      status = HR_NO_MEMORY;
     leave(&left, words, r->queries + q * words, &tops[q]);
   }
   if (!status && left.count) status = scan_leftover(r, &left, work);

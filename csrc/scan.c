@@ -1,7 +1,7 @@
 /* Tiles of codes against groups of queries. */
 #include "scan.h"
 
-#include "count.h"
+#include "ceiling.h"
 #include "dispatch.h"
 
 /* A tile stays in L2 while all queries of a batch pass over it. */
@@ -87,86 +87,19 @@ static hr_status all_topk(const hr_rows *rows, size_t first, size_t end, const u
   return HR_OK;
 }
 
-/* --- ceilings from a sample -------------------------------------------------
- *
- * A hit costs about 12 ns from the kernel to the result, a row passed over 0.08
- * ns (64 bits, batch, AVX-512 at 2.3 GHz), and k (1 + ln(n / k)) rows are below
- * the running limit when they come: 7,900 for k = 1000 of a million. A ceiling
- * that c k rows are below leaves k (1 + ln c), here 1,900. It is guessed from the
- * distances of 8,192 rows, 4 us a query, one block here and there so that
- * clusters stored side by side do not mislead it. Should fewer than k rows turn
- * out to be below it, which happens to one query in five hundred for rows in
- * random order, that query is searched again without. In all k = 1000 costs 1.5
- * times what k = 10 does, and without ceilings 2.6 times.
- */
-
-#define SAMPLE_BLOCKS ((size_t)1024)
-#define SAMPLE_ROWS (SAMPLE_BLOCKS * HR_LANES)
-#define SAMPLE_SHARE 8 /* sampled are at most an eighth of the blocks */
-#define CEILING_MIN_K 100
-
-/* Evenly spaced blocks side by side, with their rows' permissions. */
-typedef struct {
-  uint64_t *blocks;
-  uint16_t *near;
-  bool filtered;
-  uint8_t allow[SAMPLE_BLOCKS];
-} sample;
-
-static bool sample_open(sample *s, const hr_rows *rows, size_t first, size_t end,
-                        const uint8_t *allow) {
-  size_t width = rows->words * HR_LANES, step = (end - first) / SAMPLE_BLOCKS;
-  s->blocks = hr_alloc_aligned(SAMPLE_BLOCKS * width * sizeof *s->blocks);
-  s->near = hr_alloc(SAMPLE_ROWS, sizeof *s->near);
-  if (!s->blocks || !s->near) return false;
-  s->filtered = allow != NULL;
-  for (size_t i = 0; i < SAMPLE_BLOCKS; i++) {
-    size_t block = first + i * step;
-    memcpy(s->blocks + i * width, rows->blocks + block * width, width * sizeof *s->blocks);
-    if (allow) s->allow[i] = allow[block];
-  }
-  return true;
-}
-
-static void sample_close(sample *s) {
-  hr_free_aligned(s->blocks);
-  free(s->near);
-}
-
-/* The distance below which `rank` rows of the sample lie, or `none`. */
-static uint32_t ceiling(const sample *s, size_t words, const uint64_t *query, size_t rank,
-                        uint32_t none) {
-  uint32_t counts[(HR_MAX_BITS + 2) * HR_COUNTERS];
-  memset(counts, 0, ((size_t)none + 1) * HR_COUNTERS * sizeof *counts);
-  hr_active_kernels()->distances(s->blocks, words, SAMPLE_BLOCKS, query, s->near);
-  for (size_t i = 0; s->filtered && i < SAMPLE_ROWS; i++)
-    if (!(s->allow[i / HR_LANES] >> i % HR_LANES & 1)) s->near[i] = (uint16_t)none;
-  hr_count(s->near, SAMPLE_ROWS, counts);
-  size_t below = 0;
-  for (uint32_t limit = 0; limit < none; limit++)
-    if ((below += hr_counted(counts, limit)) >= rank) return limit + 1;
-  return none;
-}
-
-/* The rank in the sample of the k-th nearest row, and three deviations more. */
-static size_t sample_rank(size_t k, size_t blocks) {
-  size_t expected = k * SAMPLE_BLOCKS / blocks + 1, root = 1;
-  while (root * root < expected) root++;
-  return expected + 3 * root + 2;
-}
+/* --- ceilings ------------------------------------------------------------------ */
 
 static hr_status bounded_topk(const hr_rows *rows, size_t first, size_t end,
                               const uint64_t *queries, size_t count, const uint8_t *allow,
                               const int *cancel, hr_topk *tops, uint32_t *ceilings) {
-  sample s;
-  bool ok = sample_open(&s, rows, first, end, allow);
+  hr_sample s;
+  bool ok = hr_sample_open(&s, rows->blocks, rows->words, first, end, allow);
   uint32_t none = tops[0].limit;
   for (size_t q = 0; ok && q < count; q++) {
-    size_t rank = sample_rank(tops[q].k, end - first);
     tops[q].bounded = true;
-    ceilings[q] = tops[q].limit = ceiling(&s, rows->words, queries + q * rows->words, rank, none);
+    ceilings[q] = tops[q].limit = hr_sample_ceiling(&s, queries + q * rows->words, tops[q].k, none);
   }
-  sample_close(&s);
+  hr_sample_close(&s);
   hr_status status = all_topk(rows, first, end, queries, count, allow, cancel, tops);
   for (size_t q = 0; ok && !status && q < count; q++) {
     /* A limit that never came down has not seen k rows. */
@@ -177,14 +110,9 @@ static hr_status bounded_topk(const hr_rows *rows, size_t first, size_t end,
   return status;
 }
 
-static bool ceiling_pays(const hr_topk *top, size_t blocks) {
-  return !top->size && top->k >= CEILING_MIN_K && blocks / SAMPLE_SHARE >= SAMPLE_BLOCKS &&
-         top->k / HR_LANES <= blocks / SAMPLE_SHARE;
-}
-
 hr_status hr_scan_topk(const hr_rows *rows, size_t first, size_t end, const uint64_t *queries,
                        size_t count, const uint8_t *allow, const int *cancel, hr_topk *tops) {
-  if (!count || !ceiling_pays(tops, end - first))
+  if (!count || tops->size || !hr_sample_pays(tops->k, end - first))
     return all_topk(rows, first, end, queries, count, allow, cancel, tops);
   uint32_t *ceilings = hr_alloc(count, sizeof *ceilings);
   if (!ceilings) return HR_NO_MEMORY;

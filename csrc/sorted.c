@@ -1,6 +1,7 @@
 /* Sorting, listing and scanning. */
 #include "sorted.h"
 
+#include "ceiling.h"
 #include "dispatch.h"
 #include "memory.h"
 #include "scan.h"
@@ -394,39 +395,9 @@ static bool scan_group(const hr_sorted *sorted, size_t first, size_t end, const 
   return true;
 }
 
-/* The first entry that is not less than a query in its first 64 bits. */
-static size_t lower_bound(const hr_sorted *sorted, const uint64_t *query) {
-  uint64_t wanted = hr_swap_bytes(*query);
-  size_t low = 0, high = sorted->entries;
-  while (low < high) {
-    size_t middle = low + (high - low) / 2;
-    if (hr_swap_bytes(*hr_sorted_entry(sorted, middle)) < wanted)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  return low;
-}
-
-/* Of the blocks, this share around the query's own place is looked at first. */
-#define TASTED 32
-
-/* Sorted codes are no random sample: far from the query's place many are taken that are out
- * as soon as its own neighbourhood is seen. So that comes first, for a limit. */
-bool hr_sorted_taste(const hr_sorted *sorted, const uint64_t *query, const uint8_t *allow,
-                     hr_nearest *top) {
-  size_t blocks = hr_sorted_blocks(sorted), size = blocks / TASTED;
-  size_t home = lower_bound(sorted, query) / HR_LANES;
-  size_t first = home > size / 2 ? home - size / 2 : 0;
-  if (first + size > blocks) first = blocks - size;
-  if (!scan_group(sorted, first, first + size, query, 1, allow, &top)) return false;
-  hr_nearest_begin_again(top);
-  return true;
-}
-
-hr_status hr_sorted_scan(const hr_sorted *sorted, size_t first, size_t end, const uint64_t *queries,
-                         size_t count, const uint8_t *allow, const int *cancel,
-                         hr_nearest *const *tops) {
+static hr_status scan_all(const hr_sorted *sorted, size_t first, size_t end,
+                          const uint64_t *queries, size_t count, const uint8_t *allow,
+                          const int *cancel, hr_nearest *const *tops) {
   size_t tile = TILE_BYTES / (sorted->words * HR_LANES * sizeof(uint64_t));
   for (size_t start = first; start < end; start += tile) {
     if (hr_cancelled(cancel)) return HR_CANCELLED;
@@ -438,4 +409,31 @@ hr_status hr_sorted_scan(const hr_sorted *sorted, size_t first, size_t end, cons
     }
   }
   return HR_OK;
+}
+
+/* Lowers the limits to ceilings. The radii that were asked for stay. */
+static void lower_limits(const hr_sorted *sorted, size_t first, size_t end, const uint64_t *queries,
+                         size_t count, hr_nearest *const *tops) {
+  hr_sample s;
+  if (hr_sample_open(&s, sorted->blocks, sorted->words, first, end, NULL))
+    for (size_t q = 0; q < count; q++) {
+      uint32_t none = tops[q]->limit + 1;
+      tops[q]->limit = hr_sample_ceiling(&s, queries + q * sorted->words, tops[q]->k, none) - 1;
+    }
+  hr_sample_close(&s);
+}
+
+hr_status hr_sorted_scan(const hr_sorted *sorted, size_t first, size_t end, const uint64_t *queries,
+                         size_t count, const uint8_t *allow, const int *cancel,
+                         hr_nearest *const *tops) {
+  bool guess = count && !allow && !tops[0]->size && hr_sample_pays(tops[0]->k, end - first);
+  if (guess) lower_limits(sorted, first, end, queries, count, tops);
+  hr_status status = scan_all(sorted, first, end, queries, count, allow, cancel, tops);
+  for (size_t q = 0; guess && !status && q < count; q++) {
+    hr_nearest *top = tops[q];
+    if (hr_nearest_full(top) || top->limit == top->radius) continue;
+    hr_nearest_reset(top, top->radius); /* too low a guess */
+    status = scan_all(sorted, first, end, queries + q * sorted->words, 1, allow, cancel, &top);
+  }
+  return status;
 }

@@ -51,11 +51,6 @@ hr_status hr_sorted_melt(const hr_sorted *sorted, hr_rows *out);
 bool hr_sorted_offer(const hr_sorted *sorted, size_t entry, uint32_t distance, const uint8_t *allow,
                      hr_nearest *top);
 
-/* Looks at the codes around the query's place, for a limit to begin a scan with. False when
- * out of memory. */
-bool hr_sorted_taste(const hr_sorted *sorted, const uint64_t *query, const uint8_t *allow,
-                     hr_nearest *top);
-
 /* Offers all entries of blocks [first, end) to one selection a query. */
 hr_status hr_sorted_scan(const hr_sorted *sorted, size_t first, size_t end, const uint64_t *queries,
                          size_t count, const uint8_t *allow, const int *cancel,
