@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 import numpy as np
@@ -30,17 +30,25 @@ def run_parts(task: Callable[[int], T], parts: int, cancel: _native.Cancel) -> l
     """Call ``task(0) .. task(parts - 1)`` at once on as many threads.
 
     The calling thread only waits, so that Ctrl-C reaches it; then, and if a
-    part fails, `cancel` stops the others, and all are over on return.
+    part fails, `cancel` stops the others, and all are over on return. A thread that cannot
+    be started is a MemoryError: there is no room for its stack.
     """
     pool = ThreadPoolExecutor(parts, thread_name_prefix="hashret")
     try:
-        futures = [pool.submit(task, part) for part in range(parts)]
+        futures = _start(pool, task, parts)
         return [future.result() for future in futures]
     except BaseException:
         cancel.set()
         raise
     finally:
         pool.shutdown()
+
+
+def _start(pool: ThreadPoolExecutor, task: Callable[[int], T], parts: int) -> list[Future[T]]:
+    try:
+        return [pool.submit(task, part) for part in range(parts)]
+    except RuntimeError as error:
+        raise MemoryError(f"search: {error}") from None
 
 
 class Batch:

@@ -1,11 +1,7 @@
-"""Many readers, one writer, and Ctrl-C."""
+"""Many readers, one writer."""
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 
@@ -164,32 +160,3 @@ def test_saving_while_others_add(rng, tmp_path):
         assert len(saved) % 100 == 0
         np.testing.assert_array_equal(saved.get(np.arange(100)), codes)
     writer.join()
-
-
-@pytest.mark.skipif(os.name == "nt", reason="sends SIGINT to a process group")
-def test_ctrl_c_ends_a_long_search_and_leaves_the_index_whole():
-    script = """
-import numpy as np, hashret, time
-codes = np.random.default_rng(0).integers(0, 256, (2_000_000, 32), dtype=np.uint8)
-index = hashret.Index(256)
-index.add(codes)
-print("searching", flush=True)
-try:
-    index.search(codes[:200_000], 10)
-except KeyboardInterrupt:
-    print("interrupted", flush=True)
-distances, ids = index.search(codes[:1], 1)
-print(ids[0, 0], len(index), flush=True)
-"""
-    process = subprocess.Popen(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, bufsize=1
-    )
-    assert process.stdout.readline() == "searching\n"
-    time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
-    sent = time.monotonic()
-    assert process.stdout.readline() == "interrupted\n"
-    assert time.monotonic() - sent < 5
-    assert process.stdout.readline() == "0 2000000\n"
-    process.stdout.close()
-    assert process.wait(timeout=60) == 0
