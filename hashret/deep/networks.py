@@ -79,7 +79,7 @@ def resnet_9(channels: int) -> nn.Module:
     Eight 3x3 convolutions to 192 features, 36 million multiplications a 28x28 image,
     50 million at 32x32. The shape is that of David Page's ResNet-9 (How to train your
     ResNet, 2018), with the channels chosen so that one CPU core trains on some 580 and
-    450 images a second.
+    410 images a second.
 
     Parameters
     ----------
