@@ -7,7 +7,7 @@ import pytest
 
 from . import data, peers
 
-CODES = 50_000
+CODES = 20_000
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def test_pairs(duel, clustered):
 
 
 def test_groups(duel, clustered):
-    codes, index, _ = clustered
+    _, index, _ = clustered
     first, second, _ = index.pairs(4)
     assert sum(map(len, index.duplicates(4))) == len(np.union1d(first, second))
     duel({"hashret": lambda: index.duplicates(4, threads=1)}, 3, units=CODES)
