@@ -74,14 +74,20 @@ static double ball(uint32_t bits, uint32_t radius) {
   return sum;
 }
 
-/* A sketch lets few false candidates through: of random codes, at the distance where random
- * codes have their tenth neighbour, one in two hundred. */
 #define USUAL_RESULTS 10
+
+/* The distance where random codes have their tenth neighbour. */
+static uint32_t usual_radius(uint32_t bits, size_t entries) {
+  uint32_t radius = 0;
+  while (radius < bits && ball(bits, radius) * (double)entries < USUAL_RESULTS) radius++;
+  return radius;
+}
+
+/* Of random codes a sketch lets through, at the usual radius, this share. */
 #define FALSE_SHARE 0.005
 
 static uint32_t suitable_sketch(uint32_t bits, uint32_t prefix, size_t entries) {
-  uint32_t radius = 0, words = 1, most = (bits - prefix + 31) / 32;
-  while (radius < bits && ball(bits, radius) * (double)entries < USUAL_RESULTS) radius++;
+  uint32_t radius = usual_radius(bits, entries), words = 1, most = (bits - prefix + 31) / 32;
   radius -= radius * prefix / bits; /* lies in the prefix */
   while (words < most && ball(words * 32, radius) > FALSE_SHARE) words++;
   return words;
@@ -785,6 +791,7 @@ hr_status hr_mih_trial(const hr_mih *mih, const uint64_t *query, uint64_t bucket
                        hr_mih_work *work) {
   uint32_t sketches[QUERY_SKETCHES], next;
   walk w;
+  hr_nearest_reset(top, usual_radius(mih->sorted->rows.bits, mih->sorted->entries));
   open_walk(&w, mih, query, sketches, top, work);
   hr_status status = HR_OK;
   while (!status && work->buckets < buckets && !complete(&w, w.rings, top->farthest)) {

@@ -65,8 +65,8 @@ static int by_value(const void *left, const void *right) {
   return a < b ? -1 : a > b;
 }
 
-/* Looking up a candidate reads the directory and a bucket, as finding a bucket does. */
-#define BUCKETS_PER_FOUND 1
+/* Looking up a candidate takes a bucket of table 0 and a search in it. */
+#define BUCKETS_PER_FOUND 2
 
 /* The median over the walks of what a bucket costs beyond its candidates, which are read as
  * fast as in a scan. */
@@ -76,7 +76,6 @@ static hr_status time_walks(const hr_plan *plan, const uint64_t *queries, hr_nea
   costs->code = costs->block / HR_LANES;
   for (size_t q = 0; q < TRIAL_QUERIES; q++) {
     hr_mih_work work;
-    hr_nearest_reset(top, top->farthest);
     double began = now_ns();
     hr_status status =
         hr_mih_trial(plan->mih, queries + q * plan->sorted->words, TRIAL_BUCKETS, top, &work);
