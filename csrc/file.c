@@ -326,8 +326,7 @@ static const char *attach_postings(const reading *r, hr_sorted *sorted) {
 static const char *attach_sorted(const reading *r, hr_sorted *sorted) {
   const char *reason = NULL;
   const section *codes = find_entry(r, SECTION_CODES);
-  if (!codes) return "the codes are missing";
-  if (!codes->count || codes->count > r->h->rows) return "an impossible number of codes";
+  if (codes->count > r->h->rows) return "an impossible number of codes";
   sorted->entries = (size_t)codes->count;
   sorted->blocks =
       (uint64_t *)find_sized(r, SECTION_CODES, codes_size(sorted->entries, sorted->words), &reason);
@@ -362,7 +361,8 @@ static hr_status attach_plan(const reading *r, hr_plan *plan, const char **reaso
 
 static hr_status attach(const reading *r, hr_index *index, const char **reason) {
   index->next_id = r->h->next_id;
-  if ((index->kind == HR_AUTO || index->kind == HR_MIH) && r->h->rows)
+  const section *codes = find_entry(r, SECTION_CODES);
+  if ((index->kind == HR_AUTO || index->kind == HR_MIH) && codes && codes->count)
     return attach_plan(r, &index->plan, reason);
   *reason = attach_rows(r, &index->base);
   return *reason ? HR_BAD_FORMAT : HR_OK;

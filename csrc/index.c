@@ -222,20 +222,23 @@ static void insert_sorted(code_set *set, const hr_sorted *sorted) {
     if (hr_sorted_alive(sorted, entry)) insert_code(set, hr_sorted_entry(sorted, entry));
 }
 
-hr_status hr_index_distinct(hr_index *index, size_t *out) {
-  hr_lock_shared(&index->lock);
+hr_status hr_index_count_distinct(const hr_index *index, size_t *out) {
   size_t slots = 16;
   while (slots < 2 * hr_index_live(index)) slots *= 2;
   code_set set = {hr_alloc_zero(slots, sizeof *set.codes), (index->bits + 63) / 64, slots - 1, 0};
-  hr_status status = set.codes ? HR_OK : HR_NO_MEMORY;
-  if (!status) {
-    if (index->plan.sorted) insert_sorted(&set, index->plan.sorted);
-    insert_rows(&set, &index->base);
-    insert_rows(&set, &index->tail);
-    *out = set.size;
-  }
-  hr_unlock_shared(&index->lock);
+  if (!set.codes) return HR_NO_MEMORY;
+  if (index->plan.sorted) insert_sorted(&set, index->plan.sorted);
+  insert_rows(&set, &index->base);
+  insert_rows(&set, &index->tail);
+  *out = set.size;
   free((void *)set.codes);
+  return HR_OK;
+}
+
+hr_status hr_index_distinct(hr_index *index, size_t *out) {
+  hr_lock_shared(&index->lock);
+  hr_status status = hr_index_count_distinct(index, out);
+  hr_unlock_shared(&index->lock);
   return status;
 }
 

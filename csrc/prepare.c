@@ -16,9 +16,19 @@
 
 static bool sorts(const hr_index *index) { return index->kind == HR_AUTO || index->kind == HR_MIH; }
 
+/* Whether the codes need not be sorted at all: few, or neither equal nor many. */
+static bool stays_unsorted(const hr_index *index) {
+  size_t rows = index->base.count + index->tail.count;
+  return index->kind == HR_AUTO && !index->plan.sorted &&
+         (rows <= SCANNED_ROWS || rows <= index->scattered);
+}
+
+static bool flushed(const hr_index *index) { return !index->tail.count && !index->base.dead; }
+
 /* Whether few enough codes lie beside the sorted ones. */
 static bool sorted_enough(const hr_index *index, bool all) {
   const hr_plan *plan = &index->plan;
+  if (stays_unsorted(index)) return !all || flushed(index);
   size_t sorted = plan->sorted ? plan->sorted->rows.count : 0;
   size_t aside = index->base.count + index->tail.count;
   if (all) return !aside && (!plan->sorted || !plan->sorted->rows.dead);
@@ -43,7 +53,7 @@ static bool lsh_ready(const hr_index *index) {
 
 bool hr_index_ready(const hr_index *index, bool all) {
   if (sorts(index)) return sorted_enough(index, all) && tabled(index) && (all || measured(index));
-  if (all) return !index->tail.count && !index->base.dead;
+  if (all) return flushed(index);
   return index->kind != HR_LSH || lsh_ready(index);
 }
 
@@ -53,6 +63,7 @@ typedef struct {
   hr_lsh *lsh;
   hr_rows base; /* replaces base and tail */
   bool rows;
+  size_t scattered; /* 0: as it was */
 } made;
 
 hr_status hr_index_gather(const hr_index *index, hr_rows *out) {
@@ -95,15 +106,28 @@ static hr_status measure(const hr_index *index, made *m) {
   return status;
 }
 
+/* Whether so few codes are equal that sorting them is for nothing, by counting them. */
+static hr_status count_equal(const hr_index *index, made *m) {
+  size_t rows = index->base.count + index->tail.count, distinct;
+  if (index->kind != HR_AUTO || index->plan.sorted || rows > SCANNED_ENTRIES) return HR_OK;
+  hr_status status = hr_index_count_distinct(index, &distinct);
+  if (!status && distinct > rows / HR_SHARED)
+    m->scattered = rows * 2 < SCANNED_ENTRIES ? rows * 2 : SCANNED_ENTRIES;
+  return status;
+}
+
 /* The first thing that is missing. */
 static hr_status make(const hr_index *index, bool all, made *m) {
   *m = (made){0};
-  if (!sorts(index) && all) {
+  if (all && (!sorts(index) || stays_unsorted(index))) {
     m->rows = true;
     return hr_index_gather(index, &m->base);
   }
   if (!sorts(index)) return hr_lsh_build(&index->base, index->tables, &m->lsh);
-  if (!sorted_enough(index, all)) return sort_all(index, m);
+  if (!sorted_enough(index, all)) {
+    hr_status status = count_equal(index, m);
+    return status || m->scattered ? status : sort_all(index, m);
+  }
   if (!tabled(index)) return hr_mih_build(index->plan.sorted, index->tables, &m->plan.mih);
   return measure(index, m);
 }
@@ -116,6 +140,7 @@ static void discard(made *m) {
 
 /* Leaves in `m` what was there before. */
 static void put_in_place(hr_index *index, made *m) {
+  if (m->scattered) index->scattered = m->scattered;
   if (m->plan.sorted) {
     hr_plan before = index->plan;
     index->plan = m->plan;

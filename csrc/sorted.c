@@ -6,8 +6,6 @@
 #include "memory.h"
 #include "scan.h"
 
-/* Each different code is stored once if that leaves at most half of them. */
-#define SHARED 2
 /* Rows are dealt out by so many leading bits that a group has about eight. */
 #define GROUP_ROWS 8
 #define MAX_PREFIX 24
@@ -207,7 +205,7 @@ static bool copy_ids(hr_sorted *sorted, const sorting *s) {
 }
 
 static bool fill(hr_sorted *sorted, sorting *s) {
-  bool shared = s->entries <= s->count / SHARED;
+  bool shared = s->entries <= s->count / HR_SHARED;
   sorted->entries = shared ? s->entries : s->count;
   size_t blocks = hr_sorted_blocks(sorted), block = sorted->words * HR_LANES * sizeof(uint64_t);
   if (blocks > SIZE_MAX / block) return false;

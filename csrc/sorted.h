@@ -11,6 +11,9 @@
 #include "nearest.h"
 #include "rows.h"
 
+/* Each different code is stored once if that leaves at most one in so many. */
+#define HR_SHARED 2
+
 typedef struct {
   hr_rows rows;     /* ids and live bits by row, ascending by id; no blocks */
   uint64_t *blocks; /* entries, laid out as kernels.h says */
