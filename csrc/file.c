@@ -273,9 +273,11 @@ static const char *attach_ids(const reading *r, hr_rows *rows) {
 
 static const char *attach_rows(const reading *r, hr_rows *rows) {
   const char *reason = NULL;
+  rows->borrowed = true;
   rows->blocks = (uint64_t *)find_sized(r, SECTION_CODES,
                                         codes_size((size_t)r->h->rows, rows->words), &reason);
   if (!rows->blocks) return reason ? reason : "the codes are missing";
+  if (find_entry(r, SECTION_CODES)->count) return "the postings are missing";
   reason = attach_ids(r, rows);
   if (!reason && r->verify)
     reason = check_unused_bits(rows->blocks, rows->count, rows->words, rows->bits);
@@ -326,7 +328,8 @@ static const char *attach_postings(const reading *r, hr_sorted *sorted) {
 static const char *attach_sorted(const reading *r, hr_sorted *sorted) {
   const char *reason = NULL;
   const section *codes = find_entry(r, SECTION_CODES);
-  if (codes->count > r->h->rows) return "an impossible number of codes";
+  if (!codes) return "the codes are missing";
+  if (!codes->count || codes->count > r->h->rows) return "an impossible number of codes";
   sorted->entries = (size_t)codes->count;
   sorted->blocks =
       (uint64_t *)find_sized(r, SECTION_CODES, codes_size(sorted->entries, sorted->words), &reason);
@@ -361,8 +364,7 @@ static hr_status attach_plan(const reading *r, hr_plan *plan, const char **reaso
 
 static hr_status attach(const reading *r, hr_index *index, const char **reason) {
   index->next_id = r->h->next_id;
-  const section *codes = find_entry(r, SECTION_CODES);
-  if ((index->kind == HR_AUTO || index->kind == HR_MIH) && codes && codes->count)
+  if ((index->kind == HR_AUTO || index->kind == HR_MIH) && find_entry(r, SECTION_POSTINGS))
     return attach_plan(r, &index->plan, reason);
   *reason = attach_rows(r, &index->base);
   return *reason ? HR_BAD_FORMAT : HR_OK;

@@ -76,7 +76,17 @@ INCLUDES: list[tuple[str, set[str]]] = [
     (
         r"(scan|mih|lsh|rows|select|distances)\.[ch]",
         {"hashret.h", "kernels.h", "dispatch.h", "select.h", "memory.h", "count.h"}
-        | {"rows.h", "sorted.h", "scan.h", "mih.h", "lsh.h", "plan.h", "nearest.h", "bitstring.h", "ceiling.h"},
+        | {
+            "rows.h",
+            "sorted.h",
+            "scan.h",
+            "mih.h",
+            "lsh.h",
+            "plan.h",
+            "nearest.h",
+            "bitstring.h",
+            "ceiling.h",
+        },
     ),
 ]
 
