@@ -8,6 +8,7 @@ Map of the package, from the bottom up:
 
 - ``errors``, ``codes``: the exceptions; packing, unpacking, other systems' bit orders
 - ``index``: :class:`Index`, over the native engine
+- ``searcher``: :class:`Searcher`, an encoder with the index of its codes
 - ``rerank``: candidates of a search ordered by a finer distance
 - ``datasets``, ``features``, ``encoders``: real data; images to vectors; vectors to codes
 - ``deep``: images to codes, learned in torch
@@ -46,6 +47,7 @@ except ParameterError as _error:
 
 from . import rerank
 from .index import Index
+from .searcher import Searcher
 
 __all__ = [
     "CodeError",
@@ -59,6 +61,7 @@ __all__ = [
     "Index",
     "MissingExtraError",
     "ParameterError",
+    "Searcher",
     "ShapeError",
     "TrainingError",
     "__version__",

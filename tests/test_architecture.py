@@ -27,7 +27,7 @@ DOORS: dict[str, set[str]] = {
     "index": {"_native", "_batch", "_checks", "_explain", "_join", "errors", "codes"},
     "rerank": {"_checks", "codes", "errors"},
     "searcher": {"_batch", "index", "errors", "codes"},
-    "__init__": {"_native", "errors", "codes", "index", "rerank"},
+    "__init__": {"_native", "errors", "codes", "index", "rerank", "searcher"},
     "datasets": {"errors"},
     "features": {"codes", "errors"},
     "encoders": {"codes", "errors", "features"},
