@@ -223,6 +223,11 @@ static void insert_sorted(code_set *set, const hr_sorted *sorted) {
 }
 
 hr_status hr_index_count_distinct(const hr_index *index, size_t *out) {
+  const hr_sorted *sorted = index->plan.sorted;
+  if (sorted && !sorted->rows.dead && !index->base.count && !index->tail.count) {
+    *out = hr_sorted_distinct(sorted);
+    return HR_OK;
+  }
   size_t slots = 16;
   while (slots < 2 * hr_index_live(index)) slots *= 2;
   code_set set = {hr_alloc_zero(slots, sizeof *set.codes), (index->bits + 63) / 64, slots - 1, 0};

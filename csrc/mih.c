@@ -1,5 +1,13 @@
 /* Bucket tables over sorted codes, and the walk through them.
  *
+ * What a query costs is what it fetches: a bucket is a directory line and the lines of
+ * its codes, 50 to 150 codes of 8 bytes, and takes 110 to 140 ns, fetches of 16 buckets
+ * overlapping; comparing its codes, eight a register, takes 0.1 ns each of it. Among a
+ * hundred million random codes of 64 bits the ten nearest lie within 12 and take 10,900
+ * buckets of three tables and 477,000 candidates, 1.5 ms; among a million they lie within
+ * 16 and take 1,000 buckets of five tables and 134,000 candidates, 0.13 ms (a scan: 0.26
+ * ms; AVX-512 at 2.3 GHz). On pages of 4 KiB a bucket takes twice as long.
+ *
  * Table 0 is the sorted codes themselves: a bucket is a run of them. The other tables
  * keep of each code a sketch, the first bits that its bucket does not tell, sorted by
  * bucket: a candidate is judged by what lies in the bucket, and only a survivor is

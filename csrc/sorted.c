@@ -1,4 +1,10 @@
-/* Sorting, listing and scanning. */
+/* Sorting, listing and scanning.
+ *
+ * Sorting is bound by memory: rows are dealt out to groups of about eight by their first
+ * bits, a write to a far place each, and fetched back group by group, a far read each, some
+ * 60 ns a code with both. Ten million codes of 64 bits take 0.7 s. A scan costs what that
+ * of unsorted codes costs (scan.c); a result then reads its row's number, a far read too.
+ */
 #include "sorted.h"
 
 #include "ceiling.h"
@@ -254,6 +260,20 @@ size_t hr_sorted_bytes(const hr_sorted *sorted) {
          rows * sizeof(uint32_t) * (sorted->place ? 2 : 1) +
          (sorted->starts ? (sorted->entries + 1) * sizeof(uint32_t) : 0) +
          (sorted->rows.ids ? rows * sizeof(int64_t) : 0) + (sorted->rows.live ? rows / 8 : 0);
+}
+
+static bool same_entry(const hr_sorted *sorted, size_t a, size_t b) {
+  const uint64_t *x = hr_sorted_entry(sorted, a), *y = hr_sorted_entry(sorted, b);
+  for (size_t w = 0; w < sorted->words; w++)
+    if (x[w * HR_LANES] != y[w * HR_LANES]) return false;
+  return true;
+}
+
+size_t hr_sorted_distinct(const hr_sorted *sorted) {
+  if (sorted->starts) return sorted->entries;
+  size_t count = 0;
+  for (size_t e = 0; e < sorted->entries; e++) count += !e || !same_entry(sorted, e - 1, e);
+  return count;
 }
 
 /* --- by row ----------------------------------------------------------------------- */

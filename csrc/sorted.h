@@ -37,6 +37,9 @@ static inline const uint64_t *hr_sorted_entry(const hr_sorted *sorted, size_t en
   return sorted->blocks + entry / HR_LANES * sorted->words * HR_LANES + entry % HR_LANES;
 }
 
+/* How many different codes there are, of dead rows too. */
+size_t hr_sorted_distinct(const hr_sorted *sorted);
+
 /* Makes `place`, which hr_sorted_code needs. */
 hr_status hr_sorted_place(hr_sorted *sorted);
 void hr_sorted_code(const hr_sorted *sorted, size_t row, uint8_t *code);
