@@ -73,13 +73,9 @@ def text(found: Found) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
-    return "\n".join(
-        [
-            f"{found['size']:,} codes",
-            *lines,
-            ", ".join(f"{k} {v}" for k, v in found["machine"].items()),
-        ]
-    )
+    machine = ", ".join(f"{name} {value}" for name, value in found["machine"].items())
+    failed = [f"{what} failed:\n{why}" for what, why in found["failed"].items()]
+    return "\n".join([f"{found['size']:,} codes", *lines, *failed, machine])
 
 
 def write(reports: list[Found], path: Path) -> None:

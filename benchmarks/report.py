@@ -7,10 +7,11 @@ import dataclasses
 import json
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
-from hashret.errors import import_extra
+from hashret.errors import HashretError, import_extra
 from hashret.experiments.steps import Steps
 
 from . import curves, data, machine, pages, plots, real
@@ -39,10 +40,11 @@ def main(arguments: list[str] | None = None) -> int:
         "targets": [],
         "curves": {},
         "seconds": {},
+        "failed": {},
     }
     _measure(_chosen(options), options, found)
     _pages([found], options)
-    return 0
+    return 1 if found["failed"] else 0
 
 
 def _chosen(options: argparse.Namespace) -> list[Any]:
@@ -64,10 +66,14 @@ def _measure(chosen: list[Any], options: argparse.Namespace, found: dict[str, An
         began = time.perf_counter()
         with steps.step(title) as advance:
             advance(place, len(chosen), TARGETS[what].title if what in TARGETS else "")
-            if what in TARGETS:
-                found["targets"] += _rows(what, options.size)
-            else:
-                found["curves"][what] = CURVES[what](options.size)
+            try:
+                if what in TARGETS:
+                    found["targets"] += _rows(what, options.size)
+                else:
+                    found["curves"][what] = CURVES[what](options.size)
+            except (AssertionError, MemoryError, HashretError, OSError):
+                # A run takes an hour: the others are worth having.
+                found["failed"][title] = traceback.format_exc()
         found["seconds"][title] = round(time.perf_counter() - began, 1)
         _write(found, options.out)
 
