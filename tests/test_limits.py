@@ -111,7 +111,7 @@ def attempt(what, make, act, check):
         if done is not None:
             break
         check(index)
-        slack += max(1 << 16, slack // 6)
+        slack += max(1 << 16, slack // 4)
         if slack % 5 < 2:
             index = make()
     print(what, failed, flush=True)

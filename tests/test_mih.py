@@ -144,19 +144,28 @@ def test_changes_beside_sorted_codes(isa, rng, tmp_path, kind, shape):
 
 @pytest.mark.parametrize("kind", EXACT)
 @pytest.mark.parametrize("threads", [1, 3])
-def test_batches_of_any_size(rng, monkeypatch, kind, threads):
+def test_batches_of_any_size(monkeypatch, kind, threads):
+    """Threads share few queries by codes, where these are scanned, and many by queries."""
     monkeypatch.setattr(hashret.index, "PARALLEL_WORDS", 0)
-    codes, ids, _, _ = known(shapes.clustered, 5000, 64)
+    codes, ids, queries, (distances, named) = many_queries()
     index = build(kind, 64, codes, ids)
-    queries = codes[rng.integers(0, 5000, 300)] ^ rng.integers(0, 2, (300, 8), dtype=np.uint8)
-    expected = oracle.search(queries, codes, ids, 20)
-    wanted = oracle.range_search(queries, codes, ids, 6)
-    for count in (1, 2, 31, 33, 300):
-        found = index.search(queries[:count], 20, threads=threads)
-        np.testing.assert_array_equal(found[0], expected[0][:count])
-        np.testing.assert_array_equal(found[1], expected[1][:count])
-    for got, want in zip(index.range_search(queries, 6, threads=threads), wanted, strict=True):
+    for count, k in ((1, 20), (1, 20_000), (2, 20_000), (31, 400), (33, 20), (40, 20)):
+        found = index.search(queries[:count], k, threads=threads)
+        np.testing.assert_array_equal(found[0], distances[:count, :k])
+        np.testing.assert_array_equal(found[1], named[:count, :k])
+    wanted = within((distances, named), 20)
+    for got, want in zip(index.range_search(queries, 20, threads=threads), wanted, strict=True):
         np.testing.assert_array_equal(got, want)
+
+
+@functools.cache
+def many_queries():
+    """Enough codes for "auto" to make tables; queries with the order of all."""
+    rng = np.random.default_rng(8)
+    plain = shapes.clustered(rng, 20_000, 64)
+    codes, ids = shapes.pack(plain), rng.permutation(20_000).astype(np.int64)
+    queries = shapes.queries_near(rng, plain, 64, 40)
+    return codes, ids, queries, oracle.search(queries, codes, ids, 20_000)
 
 
 @pytest.mark.parametrize("kind", ["mih", "auto"])

@@ -10,8 +10,7 @@ import shapes
 import hashret
 from hashret import CodeError, DTypeError, IdError, ParameterError, ShapeError
 
-# "auto" makes tables above 16,384 different codes.
-LARGE = 40_000
+LARGE = 20_000
 TABLED = 150_000  # so many different codes get tables in an "auto" index
 
 
