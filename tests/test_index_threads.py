@@ -95,14 +95,21 @@ class History:
         )
 
 
-@pytest.mark.parametrize("kind", ["scan", "mih", "auto"])
 @pytest.mark.parametrize(
-    ("shape", "n"),
-    [(shapes.clustered, 3000), (shapes.few_values, 3000), (shapes.uniform, 24_000)],
+    ("kind", "shape", "n", "turns"),
+    [
+        ("scan", shapes.clustered, 3000, 25),
+        ("mih", shapes.clustered, 3000, 25),
+        ("mih", shapes.few_values, 3000, 25),
+        ("mih", shapes.uniform, 24_000, 25),
+        ("auto", shapes.clustered, 3000, 25),
+        ("auto", shapes.few_values, 30_000, 25),  # sorted
+        ("auto", shapes.uniform, 190_000, 12),  # with tables
+    ],
 )
-def test_readers_see_the_index_before_or_after_a_change(rng, kind, shape, n):
+def test_readers_see_the_index_before_or_after_a_change(rng, kind, shape, n, turns):
     """Tables are made by whoever searches first, beside the other readers."""
-    history = History(rng, shape, n, turns=25)
+    history = History(rng, shape, n, turns)
     index = hashret.Index(64, kind)
     index.add(history.start[1], history.start[0])
     begun = ended = 0

@@ -79,6 +79,8 @@ kind, folder = sys.argv[1:]
 rng = np.random.default_rng(0)
 tables = 4 if kind == "lsh" else None
 codes = rng.integers(0, 256, (150_000, 8), dtype=np.uint8)
+if kind == "auto":  # sorts equal codes
+    codes[1:] = np.repeat(codes[:50_000], 3, axis=0)[:-1]
 first, more = codes[:100_000], codes[100_000:]
 queries, k = codes[::15_000].copy(), 20
 fresh = np.arange(100_000, 150_000)
