@@ -74,13 +74,15 @@ INCLUDES: list[tuple[str, set[str]]] = [
     (r"kernels/kernels\.h", set()),
     (r"hashret\.h", set()),
     (
-        r"(scan|mih|lsh|rows|select|distances)\.[ch]",
+        r"(scan|mih|mih_tables|walk|survivors|order|plan|sorted|lsh|rows|select|nearest|distances)\.[ch]",
         {"hashret.h", "kernels.h", "dispatch.h", "select.h", "memory.h", "count.h"}
         | {
             "rows.h",
             "sorted.h",
             "scan.h",
             "mih.h",
+            "mih_tables.h",
+            "walk.h",
             "lsh.h",
             "plan.h",
             "nearest.h",
