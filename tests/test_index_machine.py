@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 import hashret
 
+# Sizes at which "auto" sorts codes or makes tables are in test_planner.py.
 SHAPES = {
     "scan": [(5, None), (64, None), (100, None)],
     "mih": [(5, None), (64, None), (64, 2), (100, 3)],
