@@ -51,17 +51,24 @@ static void insertion_sort(uint64_t *keys, size_t n) {
   }
 }
 
-/* Least significant byte first; bytes that all keys share are skipped. */
+/* Digits of a key, least significant first: three of the row, two of the distance. */
+#define DIGIT_BITS 11
+#define DIGIT_MASK (((uint64_t)1 << DIGIT_BITS) - 1)
+static const uint32_t digit_shifts[] = {0, 11, 22, 32, 43};
+
+/* Digits that all keys share are skipped. */
 static bool radix_sort(uint64_t *keys, size_t n) {
   uint64_t *spare = hr_alloc(n, sizeof *spare), *from = keys, *to = spare, differ = 0;
   if (!spare) return false;
   for (size_t i = 1; i < n; i++) differ |= keys[i] ^ keys[0];
-  for (uint32_t shift = 0; shift < 64; shift += 8) {
-    if (!(differ >> shift & 0xFF)) continue;
-    size_t starts[257] = {0};
-    for (size_t i = 0; i < n; i++) starts[(from[i] >> shift & 0xFF) + 1]++;
-    for (size_t d = 0; d < 256; d++) starts[d + 1] += starts[d];
-    for (size_t i = 0; i < n; i++) to[starts[from[i] >> shift & 0xFF]++] = from[i];
+  for (size_t digit = 0; digit < sizeof digit_shifts / sizeof *digit_shifts; digit++) {
+    uint32_t shift = digit_shifts[digit];
+    uint64_t mask = shift == 22 ? DIGIT_MASK >> 1 : DIGIT_MASK; /* a row has 32 bits */
+    if (!(differ >> shift & mask)) continue;
+    uint32_t starts[DIGIT_MASK + 2] = {0};
+    for (size_t i = 0; i < n; i++) starts[(from[i] >> shift & mask) + 1]++;
+    for (size_t d = 0; d <= mask; d++) starts[d + 1] += starts[d];
+    for (size_t i = 0; i < n; i++) to[starts[from[i] >> shift & mask]++] = from[i];
     uint64_t *swap = from;
     from = to;
     to = swap;
@@ -71,8 +78,8 @@ static bool radix_sort(uint64_t *keys, size_t n) {
   return true;
 }
 
-/* Up to here insertion beats clearing and filling the counters of several bytes. */
-#define SMALL 32
+/* Up to here insertion beats clearing and filling the counters of several digits. */
+#define SMALL 64
 
 static bool sort(uint64_t *keys, size_t n) {
   if (n > SMALL) return radix_sort(keys, n);

@@ -148,14 +148,21 @@ static hr_status scan_leftover(const hr_plan_request *r, const leftover *left, h
                         r->cancel, left->tops);
 }
 
+/* Queries of a batch are alike: when so many in a row gave up, only one in so many tries. */
+#define TRIES 4
+#define RETRY 16
+
 hr_status hr_plan_search(const hr_plan_request *r, hr_nearest *tops, hr_plan_work *work) {
   size_t words = r->plan->sorted->words;
   leftover left = {hr_alloc(r->count * words, sizeof *left.queries),
                    hr_alloc(r->count, sizeof(hr_nearest *)), 0};
   hr_status status = left.queries && left.tops ? HR_OK : HR_NO_MEMORY;
+  size_t failures = 0;
   for (size_t q = 0; !status && q < r->count; q++) {
     bool gave_up = true;
-    if (r->plan->mih && !r->scan) status = walk_query(r, q, &tops[q], work, &gave_up);
+    if (r->plan->mih && !r->scan && (failures < TRIES || q % RETRY == 0))
+      status = walk_query(r, q, &tops[q], work, &gave_up);
+    failures = gave_up ? failures + 1 : 0;
     if (!gave_up) continue;
     if (r->deferred) {
       r->deferred[q] = 1;

@@ -1,16 +1,12 @@
-/* Sorting, listing and scanning.
+/* Sorting and listing.
  *
  * Sorting is bound by memory: rows are dealt out to groups of about eight by their first
  * bits, a write to a far place each, and fetched back group by group, a far read each, some
- * 60 ns a code with both. Ten million codes of 64 bits take 0.7 s. A scan costs what that
- * of unsorted codes costs (scan.c); a result then reads its row's number, a far read too.
+ * 60 ns a code with both. Ten million codes of 64 bits take 0.7 s.
  */
 #include "sorted.h"
 
-#include "ceiling.h"
-#include "dispatch.h"
 #include "memory.h"
-#include "scan.h"
 
 /* Rows are dealt out by so many leading bits that a group has about eight. */
 #define GROUP_ROWS 8
@@ -278,12 +274,6 @@ size_t hr_sorted_distinct(const hr_sorted *sorted) {
 
 /* --- by row ----------------------------------------------------------------------- */
 
-/* A damaged file, mapped without its CRCs checked, may hold any number. */
-static size_t group_start(const hr_sorted *sorted, size_t entry) {
-  size_t start = sorted->starts ? sorted->starts[entry] : entry;
-  return start < sorted->rows.count ? start : sorted->rows.count;
-}
-
 hr_status hr_sorted_place(hr_sorted *sorted) {
   if (sorted->place) return HR_OK;
   uint32_t *place = hr_alloc_zero(sorted->rows.count, sizeof *place);
@@ -323,8 +313,8 @@ hr_status hr_sorted_melt(const hr_sorted *sorted, hr_rows *out) {
   hr_status status = hr_rows_reserve(&all, &sorted->rows);
   if (status) return status;
   for (size_t entry = 0; entry < sorted->entries; entry++) {
-    size_t end = group_start(sorted, entry + 1);
-    for (size_t i = group_start(sorted, entry); i < end; i++)
+    size_t end = hr_sorted_start(sorted, entry + 1);
+    for (size_t i = hr_sorted_start(sorted, entry); i < end; i++)
       if (sorted->order[i] < all.count)
         hr_rows_set_words(&all, sorted->order[i], hr_sorted_entry(sorted, entry));
   }
@@ -336,122 +326,16 @@ hr_status hr_sorted_melt(const hr_sorted *sorted, hr_rows *out) {
 void hr_sorted_entries(const hr_sorted *sorted, uint32_t *entries) {
   memset(entries, 0, sorted->rows.count * sizeof *entries);
   for (size_t entry = 0; entry < sorted->entries; entry++) {
-    size_t end = group_start(sorted, entry + 1);
-    for (size_t i = group_start(sorted, entry); i < end; i++)
+    size_t end = hr_sorted_start(sorted, entry + 1);
+    for (size_t i = hr_sorted_start(sorted, entry); i < end; i++)
       if (sorted->order[i] < sorted->rows.count) entries[sorted->order[i]] = (uint32_t)entry;
   }
 }
 
 bool hr_sorted_alive(const hr_sorted *sorted, size_t entry) {
-  size_t end = group_start(sorted, entry + 1);
-  for (size_t i = group_start(sorted, entry); i < end; i++)
+  size_t end = hr_sorted_start(sorted, entry + 1);
+  for (size_t i = hr_sorted_start(sorted, entry); i < end; i++)
     if (sorted->order[i] < sorted->rows.count && hr_rows_alive(&sorted->rows, sorted->order[i]))
       return true;
   return false;
-}
-
-/* --- scanning --------------------------------------------------------------------- */
-
-bool hr_sorted_offer(const hr_sorted *sorted, size_t entry, uint32_t distance, const uint8_t *allow,
-                     hr_nearest *top) {
-  if (top->by_entry) return hr_nearest_offer(top, distance, (uint32_t)entry);
-  size_t end = group_start(sorted, entry + 1), taken = 0;
-  for (size_t i = group_start(sorted, entry); i < end && taken < top->k; i++) {
-    uint32_t row = sorted->order[i];
-    if (row >= sorted->rows.count) continue;
-    if (allow && !(allow[row / 8] >> row % 8 & 1)) continue;
-    if (!hr_nearest_offer(top, distance, row)) return false;
-    taken++;
-  }
-  return true;
-}
-
-/* A tile stays in L2 while all queries of a batch pass over it. */
-#define TILE_BYTES ((size_t)256 << 10)
-
-/* Blocks to look at before limits are renewed; see scan.c. */
-static size_t first_window(const hr_nearest *top, size_t blocks) {
-  if (hr_nearest_full(top) || top->size >= top->k) return blocks;
-  return top->k / HR_LANES < blocks ? top->k / HR_LANES + 1 : blocks;
-}
-
-static void fetch_group(const hr_sorted *sorted, size_t entry) {
-  HR_PREFETCH(sorted->starts ? &sorted->starts[entry] : &sorted->order[entry]);
-}
-
-static bool offer_hits(const hr_sorted *sorted, const hr_hit *hits, size_t count,
-                       const uint8_t *allow, hr_nearest *const *tops) {
-  bool by_entry = tops[0]->by_entry, ok = true;
-  for (size_t i = 0; i < count && !by_entry; i++) fetch_group(sorted, hits[i].row);
-  for (size_t i = 0; i < count && ok; i++) {
-    hr_hit hit = hits[i];
-    if (hit.row >= sorted->entries) continue; /* the last block is padded */
-    ok = by_entry ? hr_nearest_offer(tops[hit.query], hit.distance, hit.row)
-                  : hr_sorted_offer(sorted, hit.row, hit.distance, allow, tops[hit.query]);
-  }
-  return ok;
-}
-
-static bool scan_group(const hr_sorted *sorted, size_t first, size_t end, const uint64_t *queries,
-                       uint32_t used, const uint8_t *allow, hr_nearest *const *tops) {
-  const hr_kernels *kernels = hr_active_kernels();
-  hr_hit hits[HR_HITS];
-  hr_pass pass = {.blocks = sorted->blocks,
-                  .words = sorted->words,
-                  .block = first,
-                  .queries = used == 1 ? 1 : HR_GROUP};
-  for (uint32_t q = 0; q < HR_GROUP; q++)
-    pass.query[q] = queries + (q < used ? q : 0) * sorted->words;
-  size_t window = first_window(tops[0], end - first);
-  while (pass.block < end) {
-    pass.end = end - pass.block > window ? pass.block + window : end;
-    for (uint32_t q = 0; q < used; q++) pass.limit[q] = tops[q]->limit + 1;
-    size_t found = kernels->below(&pass, hits);
-    if (!offer_hits(sorted, hits, found, allow, tops)) return false;
-    if (window < end - first) window *= 2;
-  }
-  return true;
-}
-
-static hr_status scan_all(const hr_sorted *sorted, size_t first, size_t end,
-                          const uint64_t *queries, size_t count, const uint8_t *allow,
-                          const int *cancel, hr_nearest *const *tops) {
-  size_t tile = TILE_BYTES / (sorted->words * HR_LANES * sizeof(uint64_t));
-  for (size_t start = first; start < end; start += tile) {
-    if (hr_cancelled(cancel)) return HR_CANCELLED;
-    size_t stop = end - start > tile ? start + tile : end;
-    for (size_t q = 0; q < count; q += HR_GROUP) {
-      uint32_t used = count - q < HR_GROUP ? (uint32_t)(count - q) : HR_GROUP;
-      if (!scan_group(sorted, start, stop, queries + q * sorted->words, used, allow, tops + q))
-        return HR_NO_MEMORY;
-    }
-  }
-  return HR_OK;
-}
-
-/* Lowers the limits to ceilings. The radii that were asked for stay. */
-static void lower_limits(const hr_sorted *sorted, size_t first, size_t end, const uint64_t *queries,
-                         size_t count, hr_nearest *const *tops) {
-  hr_sample s;
-  if (hr_sample_open(&s, sorted->blocks, sorted->words, first, end, NULL))
-    for (size_t q = 0; q < count; q++) {
-      uint32_t none = tops[q]->limit + 1;
-      tops[q]->limit = hr_sample_ceiling(&s, queries + q * sorted->words, tops[q]->k, none) - 1;
-    }
-  hr_sample_close(&s);
-}
-
-hr_status hr_sorted_scan(const hr_sorted *sorted, size_t first, size_t end, const uint64_t *queries,
-                         size_t count, const uint8_t *allow, const int *cancel,
-                         hr_nearest *const *tops) {
-  bool guess = count && !allow && !tops[0]->size && hr_sample_pays(tops[0]->k, end - first);
-  if (guess) lower_limits(sorted, first, end, queries, count, tops);
-  hr_status status = scan_all(sorted, first, end, queries, count, allow, cancel, tops);
-  for (size_t q = 0; guess && !status && q < count; q++) {
-    hr_nearest *top = tops[q];
-    if (hr_nearest_full(top) || top->limit == top->radius) continue;
-    hr_nearest_reset(top, top->radius); /* too low a guess */
-    status = scan_all(sorted, first, end, queries + q * sorted->words, 1, allow, cancel, &top);
-  }
-  return status;
 }

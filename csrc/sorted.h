@@ -37,6 +37,13 @@ static inline const uint64_t *hr_sorted_entry(const hr_sorted *sorted, size_t en
   return sorted->blocks + entry / HR_LANES * sorted->words * HR_LANES + entry % HR_LANES;
 }
 
+/* Where the rows of an entry begin in `order`. A damaged file, mapped without its CRCs checked, may
+ * hold any number. */
+static inline size_t hr_sorted_start(const hr_sorted *sorted, size_t entry) {
+  size_t start = sorted->starts ? sorted->starts[entry] : entry;
+  return start < sorted->rows.count ? start : sorted->rows.count;
+}
+
 /* How many different codes there are, of dead rows too. */
 size_t hr_sorted_distinct(const hr_sorted *sorted);
 
