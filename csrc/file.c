@@ -160,7 +160,7 @@ hr_status hr_image_open(hr_index *index, const char fingerprint[HR_FINGERPRINT_B
     hr_lock_shared(&index->lock);
     if (hr_index_ready(index, true)) break;
     hr_unlock_shared(&index->lock);
-    hr_status status = hr_index_prepare(index, true);
+    hr_status status = hr_index_prepare(index, true, NULL);
     if (status) return status;
   }
   fill_image(index, fingerprint, image);
@@ -182,7 +182,7 @@ static const char *check_shape(const header *h) {
   if (h->kind == HR_LSH &&
       (!h->tables || h->tables > h->bits || h->bits % h->tables || h->bits / h->tables > 64))
     return "impossible number of tables";
-  if (h->first_id > INT64_MAX - (int64_t)h->rows) return "ids out of range";
+  if (h->first_id > INT64_MAX - (int64_t)h->rows || h->next_id < 0) return "ids out of range";
   return NULL;
 }
 
@@ -234,14 +234,21 @@ static const uint8_t *find_sized(const reading *r, uint32_t tag, uint64_t expect
   return *reason ? NULL : bytes;
 }
 
-static const char *check_ids(const hr_rows *rows, int64_t next_id) {
+static const char *check_ids(const hr_rows *rows) {
   for (size_t row = 0; row < rows->count; row++) {
     int64_t id = hr_rows_id(rows, row);
     if (id == HR_MISSING_ID || (row && hr_rows_id(rows, row - 1) >= id))
       return "ids are not ascending";
-    if (id >= next_id && id != INT64_MAX) return "ids are out of range";
   }
   return NULL;
+}
+
+/* The largest id, which is looked at even in a file that is mapped unchecked: ids to come
+ * go on from there. */
+static const char *check_last_id(const hr_rows *rows, int64_t next_id) {
+  if (!rows->count) return NULL;
+  int64_t last = hr_rows_id(rows, rows->count - 1);
+  return last >= next_id && last != INT64_MAX ? "ids are out of range" : NULL;
 }
 
 /* Of words HR_LANES apart that are the last of each code. */
@@ -267,7 +274,8 @@ static const char *attach_ids(const reading *r, hr_rows *rows) {
   rows->first_id = r->h->first_id;
   rows->borrowed = true;
   rows->ids = (int64_t *)find_sized(r, SECTION_IDS, r->h->rows * sizeof(int64_t), &reason);
-  if (!reason && r->verify) reason = check_ids(rows, r->h->next_id);
+  if (!reason) reason = check_last_id(rows, r->h->next_id);
+  if (!reason && r->verify) reason = check_ids(rows);
   return reason;
 }
 

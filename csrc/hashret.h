@@ -28,6 +28,7 @@ typedef enum {
   HR_BAD_FORMAT,
   HR_BAD_MASK,
   HR_CANCELLED,
+  HR_NOT_READY,
   HR_STATUS_COUNT
 } hr_status;
 
@@ -99,8 +100,10 @@ size_t hr_index_ids(hr_index *index, int64_t *out, size_t room);
 
 /* --- searching ------------------------------------------------------------ */
 
-/* Builds what a search needs (merging, tables) and takes the read lock. On
- * failure the lock is not held. */
+/* Makes what a search needs (sorting, tables), beside readers and until `cancel`, which may
+ * be NULL. */
+hr_status hr_make_ready(hr_index *index, const int *cancel);
+/* Takes the read lock, or fails with HR_NOT_READY. */
 hr_status hr_read_lock(hr_index *index);
 void hr_read_unlock(hr_index *index);
 

@@ -55,7 +55,7 @@ size_t hr_index_live(const hr_index *index);
 
 /* Makes what searches need: tables, sorted codes, measured costs. With `all`, no code is left
  * aside and no row is dead. Takes the locks itself. */
-hr_status hr_index_prepare(hr_index *index, bool all);
+hr_status hr_index_prepare(hr_index *index, bool all, const int *cancel);
 /* Whether a search may begin. Needs a lock. */
 bool hr_index_ready(const hr_index *index, bool all);
 

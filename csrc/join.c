@@ -24,11 +24,11 @@ static hr_status sort_all(hr_join *join) {
   hr_rows rows;
   hr_status status = hr_index_gather(join->index, &rows);
   if (status) return status;
-  status = hr_sorted_build(&rows, &join->plan.sorted);
+  status = hr_sorted_build(&rows, NULL, &join->plan.sorted);
   hr_rows_free(&rows);
   join->own = true;
   if (!status && join->plan.sorted->entries > SCANNED_NODES) {
-    status = hr_mih_build(join->plan.sorted, 0, &join->plan.mih);
+    status = hr_mih_build(join->plan.sorted, 0, NULL, &join->plan.mih);
     if (!status) status = hr_plan_measure(&join->plan);
   }
   return status;
@@ -47,7 +47,9 @@ static hr_status mark_live(hr_join *join) {
 hr_status hr_join_open(hr_index *index, hr_join **out) {
   hr_join *join = hr_alloc_zero(1, sizeof *join);
   if (!join) return HR_NO_MEMORY;
-  hr_status status = hr_read_lock(index);
+  hr_status status;
+  while ((status = hr_read_lock(index)) == HR_NOT_READY)
+    if ((status = hr_make_ready(index, NULL))) break;
   if (status) {
     free(join);
     return status;

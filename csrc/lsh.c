@@ -83,7 +83,7 @@ static hr_status sort_group(table *t, size_t from, size_t to) {
   return HR_OK;
 }
 
-static hr_status build_table(hr_lsh *lsh, const hr_rows *rows, uint32_t number) {
+static hr_status build_table(hr_lsh *lsh, const hr_rows *rows, uint32_t number, const int *cancel) {
   table *t = &lsh->table[number];
   size_t slots = (size_t)1 << lsh->slot_bits;
   uint32_t start = number * lsh->width;
@@ -91,10 +91,13 @@ static hr_status build_table(hr_lsh *lsh, const hr_rows *rows, uint32_t number) 
   t->rows = hr_alloc_zero(lsh->count + COPIED_ROWS, sizeof *t->rows);
   t->keys = lsh->direct ? NULL : hr_alloc(lsh->count, sizeof *t->keys);
   if (!t->starts || !t->rows || (!t->keys && !lsh->direct)) return HR_NO_MEMORY;
-  for (size_t row = 0; row < lsh->count; row++)
+  for (size_t row = 0; row < lsh->count; row++) {
+    if (row % HR_POLL == 0 && hr_cancelled(cancel)) return HR_CANCELLED;
     t->starts[slot_of(lsh, row_key(rows, row, start, lsh->width)) + 1]++;
+  }
   for (size_t s = 0; s < slots; s++) t->starts[s + 1] += t->starts[s];
   for (size_t row = 0; row < lsh->count; row++) {
+    if (row % HR_POLL == 0 && hr_cancelled(cancel)) return HR_CANCELLED;
     uint64_t key = row_key(rows, row, start, lsh->width);
     uint32_t at = t->starts[slot_of(lsh, key)]++;
     t->rows[at] = (uint32_t)row;
@@ -114,7 +117,7 @@ static uint32_t slot_bits_for(size_t count) {
   return bits;
 }
 
-hr_status hr_lsh_build(const hr_rows *rows, uint32_t tables, hr_lsh **out) {
+hr_status hr_lsh_build(const hr_rows *rows, uint32_t tables, const int *cancel, hr_lsh **out) {
   hr_lsh *lsh = hr_alloc_zero(1, sizeof *lsh);
   if (!lsh) return HR_NO_MEMORY;
   lsh->tables = tables;
@@ -125,7 +128,7 @@ hr_status hr_lsh_build(const hr_rows *rows, uint32_t tables, hr_lsh **out) {
   if (lsh->direct) lsh->slot_bits = lsh->width;
   lsh->table = hr_alloc_zero(tables, sizeof *lsh->table);
   hr_status status = lsh->table ? HR_OK : HR_NO_MEMORY;
-  for (uint32_t t = 0; !status && t < tables; t++) status = build_table(lsh, rows, t);
+  for (uint32_t t = 0; !status && t < tables; t++) status = build_table(lsh, rows, t, cancel);
   if (status) {
     hr_lsh_free(lsh);
     return status;

@@ -8,7 +8,7 @@
 typedef struct hr_lsh hr_lsh;
 
 /* Tables over the first rows->count rows, dead ones included. */
-hr_status hr_lsh_build(const hr_rows *rows, uint32_t tables, hr_lsh **out);
+hr_status hr_lsh_build(const hr_rows *rows, uint32_t tables, const int *cancel, hr_lsh **out);
 void hr_lsh_free(hr_lsh *lsh);
 /* Rows the tables know; later ones are compared with every probe. */
 size_t hr_lsh_count(const hr_lsh *lsh);

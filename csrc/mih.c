@@ -19,6 +19,7 @@
 
 #include "memory.h"
 #include "mih_tables.h"
+#include "scan.h"
 
 /* Buckets of about a hundred codes: comparing codes side by side costs a fraction of a
  * nanosecond each, finding a bucket some forty, and a wider substring needs many more. */
@@ -97,31 +98,35 @@ void hr_mih_sketch(const hr_mih_table *t, uint32_t bits, const uint64_t *words, 
   }
 }
 
-static bool build_directory(hr_mih_table *t, const hr_sorted *sorted) {
+static hr_status build_directory(hr_mih_table *t, const hr_sorted *sorted, const int *cancel) {
   size_t buckets = (size_t)1 << t->prefix;
   t->directory = hr_alloc_aligned((buckets + 1) * sizeof *t->directory);
-  if (!t->directory) return false;
+  if (!t->directory) return HR_NO_MEMORY;
   memset(t->directory, 0, (buckets + 1) * sizeof *t->directory);
-  for (size_t e = 0; e < sorted->entries; e++)
+  for (size_t e = 0; e < sorted->entries; e++) {
+    if (e % HR_POLL == 0 && hr_cancelled(cancel)) return HR_CANCELLED;
     t->directory[hr_mih_key(t, hr_sorted_entry(sorted, e), HR_LANES) + 1]++;
+  }
   for (size_t b = 0; b < buckets; b++) t->directory[b + 1] += t->directory[b];
-  return true;
+  return HR_OK;
 }
 
 /* Entries come in their order, so that each bucket is in the order of its sketches. */
-static bool build_sketches(hr_mih_table *t, const hr_sorted *sorted, uint32_t words) {
+static hr_status build_sketches(hr_mih_table *t, const hr_sorted *sorted, uint32_t words,
+                                const int *cancel) {
   size_t buckets = (size_t)1 << t->prefix;
-  if (sorted->entries > SIZE_MAX / sizeof(uint32_t) / words) return false;
+  if (sorted->entries > SIZE_MAX / sizeof(uint32_t) / words) return HR_NO_MEMORY;
   t->sketches = hr_alloc_aligned(sorted->entries * words * sizeof *t->sketches);
-  if (!t->sketches) return false;
+  if (!t->sketches) return HR_NO_MEMORY;
   for (size_t e = 0; e < sorted->entries; e++) {
+    if (e % HR_POLL == 0 && hr_cancelled(cancel)) return HR_CANCELLED;
     const uint64_t *code = hr_sorted_entry(sorted, e);
     uint32_t at = t->directory[hr_mih_key(t, code, HR_LANES)]++;
     hr_mih_sketch(t, sorted->rows.bits, code, HR_LANES, words, t->sketches + (size_t)at * words);
   }
   memmove(t->directory + 1, t->directory, buckets * sizeof *t->directory);
   t->directory[0] = 0;
-  return true;
+  return HR_OK;
 }
 
 /* Substrings of equal length, or nearly. */
@@ -150,20 +155,20 @@ static void lay_out(hr_mih *mih) {
   cut(mih);
 }
 
-hr_status hr_mih_build(const hr_sorted *sorted, uint32_t tables, hr_mih **out) {
+hr_status hr_mih_build(const hr_sorted *sorted, uint32_t tables, const int *cancel, hr_mih **out) {
   hr_mih *mih = hr_alloc_zero(1, sizeof *mih);
   if (!mih) return HR_NO_MEMORY;
   mih->sorted = sorted;
   mih->tables = tables ? tables : suitable_tables(sorted->rows.bits, sorted->entries);
   lay_out(mih);
-  bool ok = true;
-  for (uint32_t i = 0; ok && i < mih->tables; i++) {
-    ok = build_directory(&mih->table[i], sorted);
-    if (ok && i) ok = build_sketches(&mih->table[i], sorted, mih->sketch_words);
+  hr_status status = HR_OK;
+  for (uint32_t i = 0; !status && i < mih->tables; i++) {
+    status = build_directory(&mih->table[i], sorted, cancel);
+    if (!status && i) status = build_sketches(&mih->table[i], sorted, mih->sketch_words, cancel);
   }
-  if (!ok) {
+  if (status) {
     hr_mih_free(mih);
-    return HR_NO_MEMORY;
+    return status;
   }
   *out = mih;
   return HR_OK;

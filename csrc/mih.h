@@ -27,7 +27,7 @@ typedef struct {
 
 /* Tables over the entries of `sorted`, which must outlive them. tables = 0: as many as
  * suit the number of entries. */
-hr_status hr_mih_build(const hr_sorted *sorted, uint32_t tables, hr_mih **out);
+hr_status hr_mih_build(const hr_sorted *sorted, uint32_t tables, const int *cancel, hr_mih **out);
 void hr_mih_free(hr_mih *mih);
 size_t hr_mih_bytes(const hr_mih *mih);
 

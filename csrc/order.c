@@ -102,6 +102,9 @@ bool hr_walk_pays(const hr_walk *w, const hr_costs *costs, double next, double s
   if (LOOKED_UP * k * costs->found > worth) return false;
   double spent = (double)w->work->buckets * costs->bucket +
                  (double)w->work->candidates * costs->code + (double)w->work->found * costs->found;
+  /* Much was spent and the end is not near: predictions for this query are not to be trusted. */
+  if (spent > scan_ns) return false;
+  worth -= spent / 2;
   return spent + next <= EXPLORED * scan_ns || remaining_cost(w, costs, w->top->limit) <= worth ||
          remaining_cost(w, costs, foreseen_limit(w)) <= worth;
 }

@@ -22,7 +22,11 @@ size_t hr_plan_bytes(const hr_plan *plan) {
 
 static double now_ns(void) {
   struct timespec now;
+#ifdef _WIN32
   timespec_get(&now, TIME_UTC);
+#else
+  clock_gettime(CLOCK_MONOTONIC, &now);
+#endif
   return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
@@ -33,6 +37,8 @@ static double now_ns(void) {
 #define TRIAL_QUERIES 16
 #define TRIAL_BUCKETS 256
 #define ROUNDS 3
+/* A clock may tick coarsely. */
+#define LEAST_NS 0.01
 
 /* Every fourth bit flipped: near to no code, as queries are. */
 #define FLIPPED 0x1111111111111111u
@@ -57,6 +63,7 @@ static hr_status time_scan(const hr_sorted *sorted, const uint64_t *queries, siz
     if (status) return status;
     if (spent < *per_block) *per_block = spent;
   }
+  if (*per_block < LEAST_NS) *per_block = LEAST_NS;
   return HR_OK;
 }
 
@@ -85,7 +92,7 @@ static hr_status time_walks(const hr_plan *plan, const uint64_t *queries, hr_nea
     each[q] = rest / (double)(work.buckets + BUCKETS_PER_FOUND * work.found);
   }
   qsort(each, TRIAL_QUERIES, sizeof *each, by_value);
-  costs->bucket = each[TRIAL_QUERIES / 2];
+  costs->bucket = fmax(each[TRIAL_QUERIES / 2], LEAST_NS);
   costs->found = BUCKETS_PER_FOUND * costs->bucket;
   return HR_OK;
 }

@@ -84,15 +84,16 @@ hr_status hr_index_gather(const hr_index *index, hr_rows *out) {
 /* Sorts all codes. The first time tables come later, when the unsorted codes are gone: both
  * at once need the memory of three. Then there are tables to search in until the new ones
  * are ready. */
-static hr_status sort_all(const hr_index *index, made *m) {
+static hr_status sort_all(const hr_index *index, const int *cancel, made *m) {
   const hr_plan *plan = &index->plan;
   bool first = !plan->sorted && !index->tail.count;
   hr_rows all;
   hr_status status = first ? HR_OK : hr_index_gather(index, &all);
   if (status) return status;
-  status = hr_sorted_build(first ? &index->base : &all, &m->plan.sorted);
+  status = hr_sorted_build(first ? &index->base : &all, cancel, &m->plan.sorted);
   if (!first) hr_rows_free(&all);
-  if (!status && plan->mih) status = hr_mih_build(m->plan.sorted, index->tables, &m->plan.mih);
+  if (!status && plan->mih)
+    status = hr_mih_build(m->plan.sorted, index->tables, cancel, &m->plan.mih);
   m->plan.costs = plan->costs;
   hr_rows_init(&m->base, index->bits);
   m->rows = true;
@@ -117,18 +118,18 @@ static hr_status count_equal(const hr_index *index, made *m) {
 }
 
 /* The first thing that is missing. */
-static hr_status make(const hr_index *index, bool all, made *m) {
+static hr_status make(const hr_index *index, bool all, const int *cancel, made *m) {
   *m = (made){0};
   if (all && (!sorts(index) || stays_unsorted(index))) {
     m->rows = true;
     return hr_index_gather(index, &m->base);
   }
-  if (!sorts(index)) return hr_lsh_build(&index->base, index->tables, &m->lsh);
+  if (!sorts(index)) return hr_lsh_build(&index->base, index->tables, cancel, &m->lsh);
   if (!sorted_enough(index, all)) {
     hr_status status = count_equal(index, m);
-    return status || m->scattered ? status : sort_all(index, m);
+    return status || m->scattered ? status : sort_all(index, cancel, m);
   }
-  if (!tabled(index)) return hr_mih_build(index->plan.sorted, index->tables, &m->plan.mih);
+  if (!tabled(index)) return hr_mih_build(index->plan.sorted, index->tables, cancel, &m->plan.mih);
   return measure(index, m);
 }
 
@@ -173,10 +174,10 @@ static bool begin(hr_index *index, bool all) {
   return needed;
 }
 
-static hr_status prepare_one(hr_index *index, bool all) {
+static hr_status prepare_one(hr_index *index, bool all, const int *cancel) {
   made m;
   hr_lock_shared(&index->lock);
-  hr_status status = make(index, all, &m);
+  hr_status status = make(index, all, cancel, &m);
   hr_unlock_shared(&index->lock);
   hr_lock_exclusive(&index->lock);
   if (!status) put_in_place(index, &m);
@@ -186,22 +187,23 @@ static hr_status prepare_one(hr_index *index, bool all) {
   return status;
 }
 
-hr_status hr_index_prepare(hr_index *index, bool all) {
+hr_status hr_index_prepare(hr_index *index, bool all, const int *cancel) {
   hr_status status = HR_OK;
   hr_lock_exclusive(&index->changing);
-  while (!status && begin(index, all)) status = prepare_one(index, all);
+  while (!status && begin(index, all)) status = prepare_one(index, all, cancel);
   hr_unlock_exclusive(&index->changing);
   return status;
 }
 
+hr_status hr_make_ready(hr_index *index, const int *cancel) {
+  return hr_index_prepare(index, false, cancel);
+}
+
 hr_status hr_read_lock(hr_index *index) {
-  for (;;) {
-    hr_lock_shared(&index->lock);
-    if (index->preparing || hr_index_ready(index, false)) return HR_OK;
-    hr_unlock_shared(&index->lock);
-    hr_status status = hr_index_prepare(index, false);
-    if (status) return status;
-  }
+  hr_lock_shared(&index->lock);
+  if (index->preparing || hr_index_ready(index, false)) return HR_OK;
+  hr_unlock_shared(&index->lock);
+  return HR_NOT_READY;
 }
 
 void hr_read_unlock(hr_index *index) { hr_unlock_shared(&index->lock); }

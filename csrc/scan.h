@@ -15,6 +15,8 @@ typedef struct {
 bool hr_reach_push(hr_reach *reach, uint32_t distance, uint32_t row);
 
 bool hr_cancelled(const int *cancel);
+/* Long loops look at it once in so many steps. */
+#define HR_POLL ((size_t)1 << 16)
 
 /* Offers the rows of blocks [first, end) to one selection per query. `queries`
  * holds rows->words words each; `allow` a bit a row, or NULL. */

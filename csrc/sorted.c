@@ -7,6 +7,7 @@
 #include "sorted.h"
 
 #include "memory.h"
+#include "scan.h"
 
 /* Rows are dealt out by so many leading bits that a group has about eight. */
 #define GROUP_ROWS 8
@@ -22,6 +23,7 @@ typedef struct {
 
 typedef struct {
   const hr_rows *rows;
+  const int *cancel;
   uint32_t prefix; /* leading bits that rows are dealt out by */
   size_t *ends;    /* 2^prefix + 1 */
   uint32_t *order, *renumbered;
@@ -92,8 +94,8 @@ static void sort_group(const hr_rows *rows, keyed *keys, size_t n, keyed *spare)
   if (from != keys) memcpy(keys, from, n * sizeof *keys);
 }
 
-static bool open_sorting(sorting *s, const hr_rows *rows) {
-  *s = (sorting){.rows = rows, .count = rows->count - rows->dead};
+static bool open_sorting(sorting *s, const hr_rows *rows, const int *cancel) {
+  *s = (sorting){.rows = rows, .cancel = cancel, .count = rows->count - rows->dead};
   while (s->prefix < MAX_PREFIX && s->prefix < rows->bits && s->count >> s->prefix > GROUP_ROWS)
     s->prefix++;
   s->ends = hr_alloc_zero(((size_t)1 << s->prefix) + 1, sizeof *s->ends);
@@ -112,20 +114,29 @@ static size_t group_of(const sorting *s, size_t row) {
   return s->prefix ? (size_t)(first_bits(s->rows, row) >> (64 - s->prefix)) : 0;
 }
 
+/* Polls now and then. */
+static bool stopped(const sorting *s, size_t step) {
+  return step % HR_POLL == 0 && hr_cancelled(s->cancel);
+}
+
 /* Deals the live rows out by prefix: order holds rows, ascending in each group. */
-static bool deal(sorting *s) {
+static hr_status deal(sorting *s) {
   size_t groups = (size_t)1 << s->prefix, largest = 0;
-  for (size_t row = 0; row < s->rows->count; row++)
+  for (size_t row = 0; row < s->rows->count; row++) {
+    if (stopped(s, row)) return HR_CANCELLED;
     if (hr_rows_alive(s->rows, row)) s->ends[group_of(s, row) + 1]++;
+  }
   for (size_t g = 0; g < groups; g++) {
     if (s->ends[g + 1] > largest) largest = s->ends[g + 1];
     s->ends[g + 1] += s->ends[g];
   }
-  for (size_t row = 0; row < s->rows->count; row++)
+  for (size_t row = 0; row < s->rows->count; row++) {
+    if (stopped(s, row)) return HR_CANCELLED;
     if (hr_rows_alive(s->rows, row)) s->order[s->ends[group_of(s, row)]++] = (uint32_t)row;
+  }
   s->keys = hr_alloc(largest, sizeof *s->keys);
   s->spare = hr_alloc(largest, sizeof *s->spare);
-  return s->keys && s->spare;
+  return s->keys && s->spare ? HR_OK : HR_NO_MEMORY;
 }
 
 /* Rows are far apart in memory: fetched so many groups ahead of their turn. */
@@ -137,9 +148,10 @@ static void fetch_rows(const sorting *s, size_t position) {
 }
 
 /* Sorts each group by code and counts the different codes. */
-static void sort_groups(sorting *s) {
+static hr_status sort_groups(sorting *s) {
   size_t groups = (size_t)1 << s->prefix, from = 0, fetched = 0;
   for (size_t g = 0; g < groups; g++) {
+    if (stopped(s, g)) return HR_CANCELLED;
     size_t n = s->ends[g] - from;
     for (; fetched < from + n + AHEAD_ROWS && fetched < s->count; fetched += AHEAD_ROWS)
       fetch_rows(s, fetched);
@@ -154,6 +166,7 @@ static void sort_groups(sorting *s) {
     }
     from += n;
   }
+  return HR_OK;
 }
 
 /* --- building -------------------------------------------------------------------- */
@@ -170,15 +183,17 @@ static bool equal_rows(const hr_rows *rows, size_t a, size_t b) {
 }
 
 /* Copies the codes in their order, equal ones once if there are starts. */
-static void copy_codes(hr_sorted *sorted, const sorting *s) {
+static hr_status copy_codes(hr_sorted *sorted, const sorting *s) {
   size_t entry = 0;
   for (size_t i = 0; i < s->count; i++) {
+    if (stopped(s, i)) return HR_CANCELLED;
     if (i % AHEAD_ROWS == 0) fetch_rows(s, i + AHEAD_ROWS);
     if (sorted->starts && i && equal_rows(s->rows, s->order[i - 1], s->order[i])) continue;
     if (sorted->starts) sorted->starts[entry] = (uint32_t)i;
     put_entry(sorted, entry++, s->rows, s->order[i]);
   }
   if (sorted->starts) sorted->starts[entry] = (uint32_t)s->count;
+  return HR_OK;
 }
 
 /* Ids of the live rows, and `order` in their numbers. */
@@ -206,33 +221,34 @@ static bool copy_ids(hr_sorted *sorted, const sorting *s) {
   return true;
 }
 
-static bool fill(hr_sorted *sorted, sorting *s) {
+static hr_status fill(hr_sorted *sorted, sorting *s) {
   bool shared = s->entries <= s->count / HR_SHARED;
   sorted->entries = shared ? s->entries : s->count;
   size_t blocks = hr_sorted_blocks(sorted), block = sorted->words * HR_LANES * sizeof(uint64_t);
-  if (blocks > SIZE_MAX / block) return false;
+  if (blocks > SIZE_MAX / block) return HR_NO_MEMORY;
   sorted->blocks = hr_alloc_aligned(blocks * block);
   sorted->starts = shared ? hr_alloc(sorted->entries + 1, sizeof *sorted->starts) : NULL;
-  if (!sorted->blocks || (shared && !sorted->starts)) return false;
+  if (!sorted->blocks || (shared && !sorted->starts)) return HR_NO_MEMORY;
   if (blocks) memset((char *)sorted->blocks + (blocks - 1) * block, 0, block);
-  copy_codes(sorted, s);
-  return copy_ids(sorted, s);
+  hr_status status = copy_codes(sorted, s);
+  return status || copy_ids(sorted, s) ? status : HR_NO_MEMORY;
 }
 
-hr_status hr_sorted_build(const hr_rows *rows, hr_sorted **out) {
+hr_status hr_sorted_build(const hr_rows *rows, const int *cancel, hr_sorted **out) {
   hr_sorted *sorted = hr_alloc_zero(1, sizeof *sorted);
   if (!sorted) return HR_NO_MEMORY;
   hr_rows_init(&sorted->rows, rows->bits);
   sorted->words = rows->words;
   sorting s;
-  bool ok = open_sorting(&s, rows) && deal(&s);
-  if (ok) sort_groups(&s);
-  ok = ok && fill(sorted, &s);
+  hr_status status = open_sorting(&s, rows, cancel) ? HR_OK : HR_NO_MEMORY;
+  if (!status) status = deal(&s);
+  if (!status) status = sort_groups(&s);
+  if (!status) status = fill(sorted, &s);
   sorted->order = s.order;
   close_sorting(&s);
-  if (!ok) {
+  if (status) {
     hr_sorted_free(sorted);
-    return HR_NO_MEMORY;
+    return status;
   }
   *out = sorted;
   return HR_OK;

@@ -24,8 +24,8 @@ typedef struct {
   bool borrowed;    /* blocks, starts and order belong to a file's bytes */
 } hr_sorted;
 
-/* Sorts the live rows; `rows` stays as it is. */
-hr_status hr_sorted_build(const hr_rows *rows, hr_sorted **out);
+/* Sorts the live rows; `rows` stays as it is. Polls `cancel`, which may be NULL. */
+hr_status hr_sorted_build(const hr_rows *rows, const int *cancel, hr_sorted **out);
 void hr_sorted_free(hr_sorted *sorted);
 size_t hr_sorted_bytes(const hr_sorted *sorted);
 

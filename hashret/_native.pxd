@@ -14,6 +14,7 @@ cdef extern from "hashret.h" nogil:
         HR_BAD_FORMAT
         HR_BAD_MASK
         HR_CANCELLED
+        HR_NOT_READY
         HR_STATUS_COUNT
 
     const char *hr_status_text(hr_status status)
@@ -58,6 +59,7 @@ cdef extern from "hashret.h" nogil:
     bint hr_index_contains(hr_index *index, int64_t id)
     size_t hr_index_ids(hr_index *index, int64_t *out, size_t room)
 
+    hr_status hr_make_ready(hr_index *index, const int *cancel)
     hr_status hr_read_lock(hr_index *index)
     void hr_read_unlock(hr_index *index)
 

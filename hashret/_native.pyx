@@ -14,6 +14,10 @@ KINDS = {"auto": HR_AUTO, "scan": HR_SCAN, "mih": HR_MIH, "lsh": HR_LSH}
 STATUS_COUNT = <int>HR_STATUS_COUNT
 
 
+class NotReady(Exception):
+    """A search needs what `NativeIndex.make_ready` makes."""
+
+
 cdef object _exception(hr_status status, str what, int64_t culprit=0):
     text = (<bytes>hr_status_text(status)).decode()
     if status == HR_NO_MEMORY:
@@ -26,6 +30,8 @@ cdef object _exception(hr_status status, str what, int64_t culprit=0):
         return errors.ShapeError(f"{what}: {text}")
     if status == HR_CANCELLED:
         return KeyboardInterrupt()
+    if status == HR_NOT_READY:
+        return NotReady(f"{what}: {text}")
     return errors.ParameterError(f"{what}: {text}")
 
 
@@ -413,6 +419,13 @@ cdef class NativeIndex:
             status = hr_index_distinct(self.handle, &count)
         _check(status, "stats")
         return count
+
+    def make_ready(self, Cancel cancel):
+        """Make what searches need: sort, build tables."""
+        cdef hr_status status
+        with nogil:
+            status = hr_make_ready(self.handle, &cancel.flag)
+        _check(status, "search")
 
     def add(self, codes, ids, size_t n):
         cdef _Buffer c = _Buffer(codes, n * ((self.bits + 7) // 8))

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _native
-from ._batch import Batch, Distances, Ids, available_cores
+from ._batch import Batch, Distances, Ids, available_cores, run_parts
 from ._checks import (
     check_at_least,
     check_fingerprint,
@@ -37,6 +37,8 @@ PARALLEL_WORDS = 1 << 23
 WORDS_PER_PROBE = 256
 # From so many queries on, threads share the queries and not the codes.
 FEW_QUERIES = 32
+# Fewer codes are sorted and have tables within some tenths of a second.
+SOON_READY = 1 << 20
 ALIGNMENT = 64
 
 
@@ -267,7 +269,7 @@ class Index:
         k = check_at_least("k", k)
         batch = self._batch(queries, margins, probes)
         parts, here = self._parts(batch.count, probes, threads)
-        with open_reader(self._native, filter) as reader:
+        with self._reader(filter) as reader:
             if here:
                 return batch.search_here(reader, k)
             if self._kind == "auto" and batch.count < FEW_QUERIES:
@@ -308,7 +310,7 @@ class Index:
         batch = self._batch(query, None, 1)
         if batch.count != 1:
             raise ShapeError(f"query: expected one code, got {batch.count}")
-        with open_reader(self._native, filter) as reader:
+        with self._reader(filter) as reader:
             distances, work = batch.search_told(reader, k)
         return explain(self._kind, len(self._native), distances, work)
 
@@ -337,7 +339,7 @@ class Index:
         radius = min(check_at_least("radius", radius, least=0), self._bits)
         batch = self._batch(queries, margins, probes)
         parts, here = self._parts(batch.count, probes, threads)
-        with open_reader(self._native, filter) as reader:
+        with self._reader(filter) as reader:
             return batch.range_search(reader, radius, parts, here)
 
     # -- every code against all others ------------------------------------------
@@ -445,6 +447,22 @@ class Index:
             "bytes": size,
             "bytes_per_code": size / count if count else 0.0,
         }
+
+    def _reader(self, filter: npt.ArrayLike | None) -> _native.Reader:
+        """Lock the index for reading; make what searches need if it is missing."""
+        while True:
+            try:
+                return open_reader(self._native, filter)
+            except _native.NotReady:
+                self._make_ready()
+
+    def _make_ready(self) -> None:
+        """Sort and build tables; where that takes long, on a thread that Ctrl-C can stop."""
+        cancel = _native.Cancel()
+        if len(self._native) < SOON_READY:
+            self._native.make_ready(cancel)
+        else:
+            run_parts(lambda part: self._native.make_ready(cancel), 1, cancel)
 
     def _batch(self, queries: npt.ArrayLike, margins: npt.ArrayLike | None, probes: int) -> Batch:
         packed = as_codes(queries, self._bits, "queries")

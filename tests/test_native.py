@@ -10,9 +10,8 @@ import pytest
 import hashret
 from hashret import _native
 
-OK, NO_MEMORY, BAD_ISA, REPEATED_ID, UNKNOWN_ID, TOO_MANY, BAD_FORMAT, BAD_MASK, CANCELLED = range(
-    9
-)
+OK, NO_MEMORY, BAD_ISA, REPEATED_ID, UNKNOWN_ID = range(5)
+TOO_MANY, BAD_FORMAT, BAD_MASK, CANCELLED, NOT_READY = range(5, 10)
 
 
 @pytest.mark.parametrize(
@@ -26,6 +25,7 @@ OK, NO_MEMORY, BAD_ISA, REPEATED_ID, UNKNOWN_ID, TOO_MANY, BAD_FORMAT, BAD_MASK,
         (BAD_FORMAT, hashret.FormatError, "not a valid index file"),
         (BAD_MASK, hashret.ShapeError, "mask of the wrong length"),
         (CANCELLED, KeyboardInterrupt, "^$"),
+        (NOT_READY, _native.NotReady, "here: not ready"),
     ],
 )
 def test_statuses_raise(status, error, message):
@@ -35,7 +35,7 @@ def test_statuses_raise(status, error, message):
 
 def test_every_status_is_covered():
     assert _native.raise_for_status(OK, "here") is None
-    assert _native.STATUS_COUNT == CANCELLED + 1
+    assert _native.STATUS_COUNT == NOT_READY + 1
 
 
 def test_errors_are_also_the_expected_builtins():
