@@ -352,20 +352,22 @@ def maps(name: str, coded: Sequence[Group], measure: str, cache: Path) -> list[P
 
 def commands(groups: Sequence[Group]) -> str:
     """Return the commands that measure what is shown."""
-    lines = []
+    together: dict[tuple[object, ...], list[Group]] = {}
     for group in groups:
-        suite = "cifar10" if group["dataset"] == "cifar10" else "fashion-mnist"
-        same = [g for g in groups if (g["protocol"], g["dataset"]) == where(group)]
-        trained = [g for g in same if g["network"]]
-        if trained and not group["network"]:
-            continue  # measured along with those
-        words = f"hashret benchmark --suite {suite} --protocol {group['protocol']}"
-        words += f" --budget {group['budget']}" if group["budget"] else ""
-        words += f" --network {group['network']}" if group["network"] else ""
-        seeds = max(len(g.rows) for g in same)
-        words += f" --seeds {seeds}" if seeds > 1 else ""
-        lines.append(f"{words} --out docs/results.jsonl --cache CACHE")
-    return "\n".join(unique(lines))
+        together.setdefault((where(group), group["budget"], group["network"]), []).append(group)
+    return "\n".join(command(part) for part in together.values())
+
+
+def command(groups: Sequence[Group]) -> str:
+    """Return the command that measures groups of one protocol, budget and network."""
+    first, seeds = groups[0], max(len(group.rows) for group in groups)
+    suite = "cifar10" if first["dataset"] == "cifar10" else "fashion-mnist"
+    words = f"hashret benchmark --suite {suite} --protocol {first['protocol']}"
+    words += f" --methods {','.join(unique([group['method'] for group in groups]))}"
+    words += f" --budget {first['budget']}" if first["budget"] else ""
+    words += f" --network {first['network']}" if first["network"] else ""
+    words += f" --seeds {seeds}" if seeds > 1 else ""
+    return f"{words} --out docs/results.jsonl --cache CACHE"
 
 
 def where(group: Group) -> tuple[str, str]:
