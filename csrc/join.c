@@ -27,10 +27,8 @@ static hr_status sort_all(hr_join *join) {
   status = hr_sorted_build(&rows, NULL, &join->plan.sorted);
   hr_rows_free(&rows);
   join->own = true;
-  if (!status && join->plan.sorted->entries > SCANNED_NODES) {
+  if (!status && join->plan.sorted->entries > SCANNED_NODES)
     status = hr_mih_build(join->plan.sorted, 0, NULL, &join->plan.mih);
-    if (!status) status = hr_plan_measure(&join->plan);
-  }
   return status;
 }
 
@@ -60,6 +58,9 @@ hr_status hr_join_open(hr_index *index, hr_join **out) {
     join->plan = index->plan;
   else
     status = sort_all(join);
+  /* Tables of HR_MIH come without costs, and here a scan may pay as well. */
+  if (!status && join->plan.mih && !(join->plan.costs.block > 0))
+    status = hr_plan_measure(&join->plan);
   if (!status) status = mark_live(join);
   if (status) {
     hr_join_close(join);
@@ -134,8 +135,7 @@ static hr_status search_chunk(const hr_join *join, chunk *c, size_t count, uint3
                              .queries = c->queries,
                              .count = count,
                              .cancel = cancel,
-                             .end = hr_sorted_blocks(join->plan.sorted),
-                             .walk = !(join->plan.costs.block > 0)};
+                             .end = hr_sorted_blocks(join->plan.sorted)};
   hr_plan_work work = {0};
   hr_status status = hr_plan_search(&request, c->tops, &work);
   for (size_t q = 0; !status && q < count; q++) link_found(join, c->nodes[q], &c->tops[q], parents);

@@ -1,6 +1,7 @@
 /* Bucket tables and probing. */
 #include "lsh.h"
 
+#include "bitstring.h"
 #include "memory.h"
 
 /* Rows grouped by slot, ascending within a group. A slot is the key itself
@@ -28,25 +29,9 @@ struct hr_lsh {
 /* Direct addressing may spend this many more bits than one slot a row needs. */
 #define DIRECT_SLACK 2
 
-static uint64_t swap_bytes(uint64_t x) {
-  x = (x & 0x00FF00FF00FF00FFu) << 8 | (x >> 8 & 0x00FF00FF00FF00FFu);
-  x = (x & 0x0000FFFF0000FFFFu) << 16 | (x >> 16 & 0x0000FFFF0000FFFFu);
-  return x << 32 | x >> 32;
-}
-
-/* Bits [start, start + width) of a code as a number, first bit highest. Words
- * are `stride` apart. Byte order turns bit order: bit 0 is the first byte's
- * highest. */
-static uint64_t substring(const uint64_t *words, size_t stride, uint32_t start, uint32_t width) {
-  uint32_t word = start / 64, offset = start % 64;
-  uint64_t bits = swap_bytes(words[word * stride]) << offset;
-  if (offset + width > 64) bits |= swap_bytes(words[(word + 1) * stride]) >> (64 - offset);
-  return bits >> (64 - width);
-}
-
 static uint64_t row_key(const hr_rows *rows, size_t row, uint32_t start, uint32_t width) {
   const uint64_t *word = rows->blocks + row / HR_LANES * rows->words * HR_LANES + row % HR_LANES;
-  return substring(word, HR_LANES, start, width);
+  return hr_substring(word, HR_LANES, start, width);
 }
 
 static size_t slot_of(const hr_lsh *lsh, uint64_t key) {
@@ -164,16 +149,10 @@ typedef struct {
   uint64_t ranks;
 } flips;
 
-static uint32_t popcount(uint64_t x) {
-  uint32_t count = 0;
-  for (; x; x &= x - 1) count++;
-  return count;
-}
-
 /* Cheaper first; among equals fewer flips, then lower ranks: a total order. */
 static bool before(const flips *a, const flips *b) {
   if (a->cost != b->cost) return a->cost < b->cost;
-  uint32_t flips_a = popcount(a->ranks), flips_b = popcount(b->ranks);
+  uint32_t flips_a = hr_popcount(a->ranks), flips_b = hr_popcount(b->ranks);
   return flips_a != flips_b ? flips_a < flips_b : a->ranks < b->ranks;
 }
 
@@ -273,7 +252,8 @@ hr_status hr_probes_open(uint32_t bits, uint32_t tables, uint32_t count, const u
   if (!status && !margins) fewest_flips(width, count, masks); /* the same in every table */
   for (uint32_t t = 0; !status && t < tables; t++) {
     if (margins) price_flips(width, margins + t * width, count, heap, masks);
-    uint64_t *keys = probes->keys + (size_t)t * count, own = substring(query, 1, t * width, width);
+    uint64_t *keys = probes->keys + (size_t)t * count,
+             own = hr_substring(query, 1, t * width, width);
     for (uint32_t i = 0; i < count; i++) keys[i] = own ^ masks[i];
   }
   free(heap);

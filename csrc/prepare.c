@@ -47,8 +47,8 @@ static bool measured(const hr_index *index) {
 }
 
 static bool lsh_ready(const hr_index *index) {
-  size_t tabled = index->lsh ? hr_lsh_count(index->lsh) : 0, aside = index->base.count - tabled;
-  return aside <= ASIDE_ROWS || aside <= tabled / ASIDE_SHARE;
+  size_t listed = index->lsh ? hr_lsh_count(index->lsh) : 0, aside = index->base.count - listed;
+  return aside <= ASIDE_ROWS || aside <= listed / ASIDE_SHARE;
 }
 
 bool hr_index_ready(const hr_index *index, bool all) {

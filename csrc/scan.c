@@ -4,9 +4,6 @@
 #include "ceiling.h"
 #include "dispatch.h"
 
-/* A tile stays in L2 while all queries of a batch pass over it. */
-#define TILE_BYTES ((size_t)256 << 10)
-
 void hr_cancel(int *flag) {
 #if defined(_MSC_VER) && !defined(__clang__)
   *(volatile int *)flag = 1;
@@ -77,7 +74,7 @@ static void group_topk(const hr_rows *rows, size_t first, size_t end, const uint
 
 static hr_status all_topk(const hr_rows *rows, size_t first, size_t end, const uint64_t *queries,
                           size_t count, const uint8_t *allow, const int *cancel, hr_topk *tops) {
-  size_t tile = TILE_BYTES / (rows->words * HR_LANES * sizeof(uint64_t));
+  size_t tile = HR_TILE_BYTES / (rows->words * HR_LANES * sizeof(uint64_t));
   for (size_t start = first; start < end; start += tile) {
     if (hr_cancelled(cancel)) return HR_CANCELLED;
     size_t stop = end - start > tile ? start + tile : end;
@@ -142,7 +139,7 @@ static hr_status group_radius(const hr_rows *rows, size_t first, size_t end,
 hr_status hr_scan_radius(const hr_rows *rows, size_t first, size_t end, const uint64_t *queries,
                          size_t count, const uint8_t *allow, const int *cancel, uint32_t radius,
                          hr_reach *reach) {
-  size_t tile = TILE_BYTES / (rows->words * HR_LANES * sizeof(uint64_t));
+  size_t tile = HR_TILE_BYTES / (rows->words * HR_LANES * sizeof(uint64_t));
   for (size_t start = first; start < end; start += tile) {
     if (hr_cancelled(cancel)) return HR_CANCELLED;
     size_t stop = end - start > tile ? start + tile : end;

@@ -5,6 +5,9 @@
 #include "rows.h"
 #include "select.h"
 
+/* A tile stays in L2 while all queries of a batch pass over it. */
+#define HR_TILE_BYTES ((size_t)256 << 10)
+
 /* A growing list of rows in reach. */
 typedef struct {
   hr_near *near;

@@ -19,9 +19,6 @@ bool hr_sorted_offer(const hr_sorted *sorted, size_t entry, uint32_t distance, c
   return true;
 }
 
-/* A tile stays in L2 while all queries of a batch pass over it. */
-#define TILE_BYTES ((size_t)256 << 10)
-
 /* Blocks to look at before limits are renewed; see scan.c. */
 static size_t first_window(const hr_nearest *top, size_t blocks) {
   if (hr_nearest_full(top) || top->size >= top->k) return blocks;
@@ -69,7 +66,7 @@ static bool scan_group(const hr_sorted *sorted, size_t first, size_t end, const 
 static hr_status scan_all(const hr_sorted *sorted, size_t first, size_t end,
                           const uint64_t *queries, size_t count, const uint8_t *allow,
                           const int *cancel, hr_nearest *const *tops) {
-  size_t tile = TILE_BYTES / (sorted->words * HR_LANES * sizeof(uint64_t));
+  size_t tile = HR_TILE_BYTES / (sorted->words * HR_LANES * sizeof(uint64_t));
   for (size_t start = first; start < end; start += tile) {
     if (hr_cancelled(cancel)) return HR_CANCELLED;
     size_t stop = end - start > tile ? start + tile : end;

@@ -347,6 +347,8 @@ class Index:
     def neighbor_graph(self, k: int, *, threads: int | None = None) -> tuple[Ids, Distances, Ids]:
         """Find the k nearest other codes of every code.
 
+        As exact as :meth:`search`: an index of kind ``"lsh"`` finds what shares a bucket.
+
         Parameters
         ----------
         k : int
@@ -377,7 +379,7 @@ class Index:
         """Group codes that are linked by distances of at most `radius`.
 
         Two ids are in a group if a chain of codes leads from one to the other, each at most
-        `radius` from the next: the connected components, exact. Equal codes are
+        `radius` from the next: the connected components, exact for every kind. Equal codes are
         compared once, so that many copies cost no more than one.
 
         Parameters
@@ -407,6 +409,8 @@ class Index:
 
     def pairs(self, radius: int, *, threads: int | None = None) -> tuple[Ids, Ids, Distances]:
         """Find all pairs of codes at a distance of at most `radius`.
+
+        As exact as :meth:`range_search`: an index of kind ``"lsh"`` finds what shares a bucket.
 
         Among m equal codes there are m (m - 1) / 2 pairs: where many are alike,
         :meth:`duplicates` tells the same in less room.
