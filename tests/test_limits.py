@@ -174,9 +174,11 @@ def test_out_of_memory_is_a_memory_error_and_changes_nothing(tmp_path, kind):
 # --- Ctrl-C ----------------------------------------------------------------------
 
 INTERRUPTED = """
-import sys
+import signal, sys
 import numpy as np, hashret
 
+# A shell starts what runs in the background with SIGINT ignored, which Python then leaves so.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 kind, call = sys.argv[1:]
 rng = np.random.default_rng(0)
 codes = rng.integers(0, 256, (400_000, 16), dtype=np.uint8)
