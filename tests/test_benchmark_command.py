@@ -283,8 +283,8 @@ def test_every_variant_can_be_planned():
     [
         ("fashion-mnist", None, None, ("small-cnn", None)),
         ("fashion-mnist", "linear", None, ("linear", "hog")),
-        ("fashion-mnist", None, "lite0", ("linear", "lite0")),
-        ("cifar10", None, None, ("linear", "lite0")),
+        ("fashion-mnist", None, "lite0", ("mlp", "lite0")),
+        ("cifar10", None, None, ("mlp", "lite0")),
         ("cifar10", "small-cnn", None, ("small-cnn", None)),
         ("cifar10", "mlp", "v.npz", ("mlp", "v.npz")),
     ],

@@ -66,7 +66,7 @@ def run_benchmark(
         Of :data:`~hashret.experiments.recipes.BUDGETS`.
     network : str, optional
         For deep methods: "linear" and "mlp" take the features, others images. By default
-        "small-cnn" for Fashion-MNIST, and "linear" for CIFAR-10 or where features are named.
+        "small-cnn" for Fashion-MNIST, and "mlp" for CIFAR-10 or where features are named.
     features : str, optional
         Vectors in place of images for all methods: "hog", "lite0", or an ``.npz`` file with
         arrays ``train`` and ``test``.

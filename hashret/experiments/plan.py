@@ -221,7 +221,7 @@ _CLASSES = 10
 def _training(name: str, entry: Deep, inputs: str | None, wanted: _Wanted) -> dict[str, Any]:
     """Return the fields of a run that say how a network is trained, on images or on `inputs`."""
     suite, vectors = wanted.suite, inputs is not None
-    network = wanted.network or ("linear" if vectors else "small-cnn")
+    network = wanted.network or ("mlp" if vectors else "small-cnn")
     options = entry.make().options()
     settings = learning(name, suite, network, wanted.budget, vectors)
     settings["images"] = budget(wanted.budget, suite, network, vectors)
