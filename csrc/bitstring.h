@@ -6,10 +6,19 @@
 #include <stdint.h>
 
 #if defined(_MSC_VER) && !defined(__clang__)
+#include <intrin.h>
 #include <stdlib.h>
 static inline uint64_t hr_swap_bytes(uint64_t x) { return _byteswap_uint64(x); }
+/* The number of the lowest bit that is set, of x > 0. */
+static inline uint32_t hr_lowest_bit(uint64_t x) {
+  unsigned long number;
+  _BitScanForward64(&number, x);
+  return (uint32_t)number;
+}
 #else
 static inline uint64_t hr_swap_bytes(uint64_t x) { return __builtin_bswap64(x); }
+/* The number of the lowest bit that is set, of x > 0. */
+static inline uint32_t hr_lowest_bit(uint64_t x) { return (uint32_t)__builtin_ctzll(x); }
 #endif
 
 /* Bits [start, start + width) of a code as a number, first bit highest; width is 1 to 64.

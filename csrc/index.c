@@ -222,7 +222,7 @@ static void insert_sorted(code_set *set, const hr_sorted *sorted) {
     if (hr_sorted_alive(sorted, entry)) insert_code(set, hr_sorted_entry(sorted, entry));
 }
 
-hr_status hr_index_count_distinct(const hr_index *index, size_t *out) {
+static hr_status count_distinct(const hr_index *index, size_t *out) {
   const hr_sorted *sorted = index->plan.sorted;
   if (sorted && !sorted->rows.dead && !index->base.count && !index->tail.count) {
     *out = hr_sorted_distinct(sorted);
@@ -242,7 +242,7 @@ hr_status hr_index_count_distinct(const hr_index *index, size_t *out) {
 
 hr_status hr_index_distinct(hr_index *index, size_t *out) {
   hr_lock_shared(&index->lock);
-  hr_status status = hr_index_count_distinct(index, out);
+  hr_status status = count_distinct(index, out);
   hr_unlock_shared(&index->lock);
   return status;
 }

@@ -10,10 +10,9 @@
 struct hr_index {
   hr_kind kind;
   uint32_t bits, tables;
-  hr_plan plan;     /* HR_AUTO, HR_MIH: nearly all codes, sorted; else empty */
-  hr_rows base;     /* the other codes, sorted by id */
-  hr_rows tail;     /* codes added since with ids that do not follow the base's */
-  size_t scattered; /* HR_AUTO: up to so many codes, hardly any of them equal, stay unsorted */
+  hr_plan plan; /* HR_AUTO, HR_MIH: nearly all codes, sorted; else empty */
+  hr_rows base; /* the other codes, sorted by id */
+  hr_rows tail; /* codes added since with ids that do not follow the base's */
   int64_t next_id;
   hr_lsh *lsh; /* tables over the first rows of base; NULL until a search needs them */
   hr_lock lock;
@@ -46,9 +45,6 @@ int hr_index_locate(const hr_index *index, int64_t id, size_t *row);
 
 /* A copy of all live codes, by id. Needs a lock. */
 hr_status hr_index_gather(const hr_index *index, hr_rows *out);
-
-/* Different live codes. Needs a lock. */
-hr_status hr_index_count_distinct(const hr_index *index, size_t *out);
 
 /* Live codes. Needs a lock. */
 size_t hr_index_live(const hr_index *index);

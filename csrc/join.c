@@ -108,8 +108,8 @@ static bool is_live(const hr_join *join, size_t node) {
 static void link_found(const hr_join *join, uint32_t node, const hr_nearest *top,
                        uint32_t *parents) {
   for (size_t i = 0; i < top->size; i++) {
-    uint32_t other = hr_near_row(top, i);
-    if (hr_near_distance(top, i) <= (int32_t)top->radius && is_live(join, other))
+    uint32_t other = hr_near_entry(top, i);
+    if (hr_near_distance(top, i) <= top->radius && is_live(join, other))
       link_nodes(parents, node, other);
   }
 }
@@ -147,10 +147,8 @@ static bool open_chunk(const hr_join *join, uint32_t radius, chunk *c) {
   c->queries = hr_alloc(TOGETHER * join->plan.sorted->words, sizeof *c->queries);
   c->tops = hr_alloc_zero(TOGETHER, sizeof *c->tops);
   bool ok = c->queries && c->tops;
-  for (size_t q = 0; ok && q < TOGETHER; q++) {
+  for (size_t q = 0; ok && q < TOGETHER; q++)
     ok = hr_nearest_open(&c->tops[q], SIZE_MAX, radius, farthest);
-    c->tops[q].by_entry = true;
-  }
   return ok;
 }
 

@@ -158,6 +158,11 @@ static void lay_out(hr_mih *mih) {
 hr_status hr_mih_build(const hr_sorted *sorted, uint32_t tables, const int *cancel, hr_mih **out) {
   hr_mih *mih = hr_alloc_zero(1, sizeof *mih);
   if (!mih) return HR_NO_MEMORY;
+  mih->habits = hr_alloc_zero(1, sizeof *mih->habits);
+  if (!mih->habits) {
+    hr_mih_free(mih);
+    return HR_NO_MEMORY;
+  }
   mih->sorted = sorted;
   mih->tables = tables ? tables : suitable_tables(sorted->rows.bits, sorted->entries);
   lay_out(mih);
@@ -180,11 +185,14 @@ void hr_mih_free(hr_mih *mih) {
     hr_free_aligned(mih->table[i].directory);
     hr_free_aligned(mih->table[i].sketches);
   }
+  free(mih->habits);
   free(mih);
 }
 
+hr_habits *hr_mih_habits(const hr_mih *mih) { return mih->habits; }
+
 size_t hr_mih_bytes(const hr_mih *mih) {
-  size_t bytes = 0;
+  size_t bytes = sizeof *mih->habits;
   for (uint32_t i = 0; i < mih->tables; i++)
     bytes += (((size_t)1 << mih->table[i].prefix) + 1 +
               (i ? mih->sorted->entries * mih->sketch_words : 0)) *
@@ -241,7 +249,12 @@ hr_status hr_mih_open(const hr_sorted *sorted, const uint8_t *bytes, size_t size
                   .tables = found.tables,
                   .sketch_words = found.sketch_words,
                   .shape = found,
+                  .habits = hr_alloc_zero(1, sizeof *mih->habits),
                   .borrowed = true};
+  if (!mih->habits) {
+    hr_mih_free(mih);
+    return HR_NO_MEMORY;
+  }
   cut(mih);
   size_t at = sizeof found;
   bool ok = true;
@@ -251,7 +264,7 @@ hr_status hr_mih_open(const hr_sorted *sorted, const uint8_t *bytes, size_t size
     if (ok && i) ok = (t->sketches = take(bytes, size, &at, sketches_bytes(mih))) != NULL;
   }
   if (!ok || (at + HR_ALIGNMENT - 1) / HR_ALIGNMENT * HR_ALIGNMENT != size) {
-    free(mih);
+    hr_mih_free(mih);
     return HR_BAD_FORMAT;
   }
   *out = mih;

@@ -10,6 +10,7 @@
 #ifndef HR_MIH_H
 #define HR_MIH_H
 
+#include "habits.h"
 #include "sorted.h"
 
 #define HR_MIH_MAX_TABLES 8
@@ -20,6 +21,7 @@ typedef struct hr_mih hr_mih;
 typedef struct {
   double block;   /* scanning 8 codes for one query */
   double grouped; /* the same for one of a group of queries */
+  double narrow;  /* what a scan takes beyond that to find a limit for the nearest */
   double bucket;  /* finding a bucket */
   double code;    /* comparing a candidate in it */
   double found;   /* looking up a candidate that is near enough */
@@ -30,6 +32,8 @@ typedef struct {
 hr_status hr_mih_build(const hr_sorted *sorted, uint32_t tables, const int *cancel, hr_mih **out);
 void hr_mih_free(hr_mih *mih);
 size_t hr_mih_bytes(const hr_mih *mih);
+/* Of searches that have these tables and a scan to choose from. */
+hr_habits *hr_mih_habits(const hr_mih *mih);
 
 /* The tables as byte ranges for a file, each to begin at a multiple of 64. */
 #define HR_MIH_PARTS (2 * HR_MIH_MAX_TABLES)
@@ -44,10 +48,16 @@ typedef struct {
   bool gave_up;    /* the rest costs more than a scan: the result is not complete */
 } hr_mih_work;
 
-/* Offers the codes that may be among the nearest. With `costs`, gives up once going on
- * costs more than scan_ns; without, never. */
+/* When to give up a walk. */
+typedef struct {
+  const hr_costs *costs;
+  double scan_ns; /* what a scan costs */
+  bool foresee;   /* as soon as going on will cost more; else once so much was spent */
+} hr_patience;
+
+/* Offers the codes that may be among the nearest. patience = NULL: never gives up. */
 hr_status hr_mih_search(const hr_mih *mih, const uint64_t *query, const uint8_t *allow,
-                        const int *cancel, const hr_costs *costs, double scan_ns, hr_nearest *top,
+                        const int *cancel, const hr_patience *patience, hr_nearest *top,
                         hr_mih_work *work);
 
 /* Walks until `buckets` buckets were looked into, for codes as near as random ones have

@@ -25,6 +25,7 @@ struct hr_mih {
   uint32_t tables, sketch_words;
   hr_mih_table table[HR_MIH_MAX_TABLES];
   hr_mih_shape shape;
+  hr_habits *habits;
   bool borrowed; /* directories and sketches belong to a file's bytes */
 };
 

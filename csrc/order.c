@@ -96,12 +96,23 @@ static uint32_t foreseen_limit(const hr_walk *w) {
 /* Predictions are off by some: a walk that is to cost nearly as much as a scan is none. */
 #define WORTHWHILE 0.9
 
+/* A walk that goes on whatever is foreseen may spend so many times as much. */
+#define ENDURED 2
+
+static double spent_on(const hr_walk *w, const hr_costs *costs) {
+  return (double)w->work->buckets * costs->bucket + (double)w->work->candidates * costs->code +
+         (double)w->work->found * costs->found;
+}
+
 /* The present limit bounds what is left to do: the k-th distance only falls. */
-bool hr_walk_pays(const hr_walk *w, const hr_costs *costs, double next, double scan_ns) {
+bool hr_walk_pays(const hr_walk *w, const hr_patience *patience, double next) {
+  const hr_costs *costs = patience->costs;
+  double scan_ns = patience->scan_ns, spent = spent_on(w, costs);
+  if (!patience->foresee) return spent + next < ENDURED * scan_ns;
+  /* The query's own code costs one bucket, and is what collapsed codes are full of. */
+  if (!w->work->buckets && next < scan_ns) return true;
   double k = w->top->k == SIZE_MAX ? 0 : (double)w->top->k, worth = WORTHWHILE * scan_ns;
   if (LOOKED_UP * k * costs->found > worth) return false;
-  double spent = (double)w->work->buckets * costs->bucket +
-                 (double)w->work->candidates * costs->code + (double)w->work->found * costs->found;
   /* Much was spent and the end is not near: predictions for this query are not to be trusted. */
   if (spent > scan_ns) return false;
   worth -= spent / 2;

@@ -36,6 +36,7 @@ static double now_ns(void) {
  * find its buckets in the cache, as no query does. */
 #define TRIAL_QUERIES 16
 #define TRIAL_BUCKETS 256
+#define TRIAL_RESULTS 10
 #define ROUNDS 3
 /* A clock may tick coarsely. */
 #define LEAST_NS 0.01
@@ -50,20 +51,37 @@ static void copy_query(const hr_sorted *sorted, size_t number, uint64_t *query) 
   for (size_t w = 0; w < sorted->words; w++) query[w] = words[w * HR_LANES] ^ FLIPPED;
 }
 
-static hr_status time_scan(const hr_sorted *sorted, const uint64_t *queries, size_t count,
-                           hr_nearest *const *tops, double *per_block) {
+static size_t trial_blocks(const hr_sorted *sorted) {
   size_t blocks = hr_sorted_blocks(sorted);
-  size_t end = blocks < TRIAL_BLOCKS ? blocks : TRIAL_BLOCKS;
-  *per_block = INFINITY;
+  return blocks < TRIAL_BLOCKS ? blocks : TRIAL_BLOCKS;
+}
+
+/* Of a query, for what lies within `radius`. */
+static hr_status time_scan(const hr_sorted *sorted, const uint64_t *queries, size_t count,
+                           uint32_t radius, hr_nearest *const *tops, double *each) {
+  *each = INFINITY;
   for (int round = 0; round < ROUNDS; round++) {
-    for (size_t q = 0; q < count; q++) hr_nearest_reset(tops[q], 0);
+    for (size_t q = 0; q < count; q++) hr_nearest_reset(tops[q], radius);
     double began = now_ns();
-    hr_status status = hr_sorted_scan(sorted, 0, end, queries, count, NULL, NULL, tops);
-    double spent = (now_ns() - began) / (double)(end * count);
+    hr_status status =
+        hr_sorted_scan(sorted, 0, trial_blocks(sorted), queries, count, NULL, NULL, tops);
+    double spent = (now_ns() - began) / (double)count;
     if (status) return status;
-    if (spent < *per_block) *per_block = spent;
+    if (spent < *each) *each = spent;
   }
-  if (*per_block < LEAST_NS) *per_block = LEAST_NS;
+  return HR_OK;
+}
+
+static hr_status time_scans(const hr_sorted *sorted, const uint64_t *queries,
+                            hr_nearest *const *tops, hr_costs *costs) {
+  double blocks = (double)trial_blocks(sorted), one, grouped, nearest;
+  hr_status status = time_scan(sorted, queries, 1, 0, tops, &one);
+  if (!status) status = time_scan(sorted, queries, TRIAL_QUERIES, 0, tops, &grouped);
+  if (!status) status = time_scan(sorted, queries, 1, UINT32_MAX, tops, &nearest);
+  if (status) return status;
+  costs->block = fmax(one / blocks, LEAST_NS);
+  costs->grouped = fmax(grouped / blocks, LEAST_NS);
+  costs->narrow = fmax(nearest - one, 0);
   return HR_OK;
 }
 
@@ -105,12 +123,12 @@ hr_status hr_plan_measure(hr_plan *plan) {
   hr_status status = queries ? HR_OK : HR_NO_MEMORY;
   for (size_t q = 0; q < TRIAL_QUERIES; q++) {
     tops[q] = &opened[q];
-    if (!status && !hr_nearest_open(tops[q], 1, farthest, farthest)) status = HR_NO_MEMORY;
+    if (!status && !hr_nearest_open(tops[q], TRIAL_RESULTS, farthest, farthest))
+      status = HR_NO_MEMORY;
     if (!status) copy_query(sorted, q, queries + q * sorted->words);
   }
   hr_costs costs = {0};
-  if (!status) status = time_scan(sorted, queries, 1, tops, &costs.block);
-  if (!status) status = time_scan(sorted, queries, TRIAL_QUERIES, tops, &costs.grouped);
+  if (!status) status = time_scans(sorted, queries, tops, &costs);
   if (!status && plan->mih) status = time_walks(plan, queries, tops[0], &costs);
   for (size_t q = 0; q < TRIAL_QUERIES; q++) hr_nearest_close(tops[q]);
   free(queries);
@@ -120,66 +138,99 @@ hr_status hr_plan_measure(hr_plan *plan) {
 
 /* --- searching -------------------------------------------------------------------- */
 
-/* Queries that are left for a scan, side by side. */
+/* A request, whose queries all ask for the same, under way. */
 typedef struct {
-  uint64_t *queries;
+  const hr_plan_request *request;
+  hr_plan_work *work;
+  hr_habits *habits; /* NULL: nothing to choose */
+  uint32_t asked_for;
+  double scan_ns;    /* of a query, as foreseen */
+  uint64_t *queries; /* those that are left for a scan, side by side */
   hr_nearest **tops;
   size_t count;
-} leftover;
+} searching;
 
-static void leave(leftover *left, size_t words, const uint64_t *query, hr_nearest *top) {
-  memcpy(left->queries + left->count * words, query, words * sizeof *query);
-  left->tops[left->count++] = top;
-}
-
-static hr_status walk_query(const hr_plan_request *r, size_t q, hr_nearest *top, hr_plan_work *work,
-                            bool *gave_up) {
+static bool open_searching(searching *s, const hr_plan_request *r, const hr_nearest *tops,
+                           hr_plan_work *work) {
   const hr_plan *plan = r->plan;
   const hr_costs *costs = &plan->costs;
-  double scan_ns = (double)hr_sorted_blocks(plan->sorted) *
-                   (r->count >= HR_GROUP ? costs->grouped : costs->block);
+  bool together = r->count >= HR_GROUP;
+  *s = (searching){.request = r, .work = work};
+  s->queries = hr_alloc(r->count * plan->sorted->words, sizeof *s->queries);
+  s->tops = hr_alloc(r->count, sizeof(hr_nearest *));
+  if (!r->count || !plan->mih || r->scan || r->walk) return s->queries && s->tops;
+  size_t k = tops[0].k;
+  s->habits = hr_mih_habits(plan->mih);
+  s->asked_for = hr_asked_for(k, tops[0].radius, plan->sorted->rows.bits, together, r->allow);
+  s->scan_ns = (double)hr_sorted_blocks(plan->sorted) * (together ? costs->grouped : costs->block);
+  if (k != SIZE_MAX) s->scan_ns += costs->narrow;
+  return s->queries && s->tops;
+}
+
+static void close_searching(searching *s) {
+  free(s->queries);
+  free(s->tops);
+}
+
+static void leave_for_scan(searching *s, size_t q, hr_nearest *top) {
+  const hr_plan_request *r = s->request;
+  size_t words = r->plan->sorted->words;
+  if (r->deferred) {
+    r->deferred[q] = 1;
+    return;
+  }
+  hr_nearest_begin_again(top);
+  memcpy(s->queries + s->count * words, r->queries + q * words, words * sizeof *r->queries);
+  s->tops[s->count++] = top;
+}
+
+static hr_status walk_query(searching *s, size_t q, hr_way way, hr_nearest *top, bool *gave_up) {
+  const hr_plan_request *r = s->request;
+  const hr_plan *plan = r->plan;
+  hr_patience patience = {&plan->costs, s->scan_ns, way == HR_AS_PLANNED};
   hr_mih_work done;
   hr_status status = hr_mih_search(plan->mih, r->queries + q * plan->sorted->words, r->allow,
-                                   r->cancel, r->walk ? NULL : costs, scan_ns, top, &done);
-  work->checked += done.candidates;
-  work->probed += done.buckets;
+                                   r->cancel, s->habits ? &patience : NULL, top, &done);
+  s->work->checked += done.candidates;
+  s->work->probed += done.buckets;
   *gave_up = done.gave_up;
-  if (!done.gave_up && done.radius < work->radius) work->radius = done.radius;
+  if (!done.gave_up && done.radius < s->work->radius) s->work->radius = done.radius;
   return status;
 }
 
-static hr_status scan_leftover(const hr_plan_request *r, const leftover *left, hr_plan_work *work) {
-  work->checked += (uint64_t)left->count * (r->end - r->first) * HR_LANES;
-  work->scanned += left->count;
-  return hr_sorted_scan(r->plan->sorted, r->first, r->end, left->queries, left->count, r->allow,
-                        r->cancel, left->tops);
+static hr_status answer(searching *s, size_t q, hr_nearest *top) {
+  const hr_plan_request *r = s->request;
+  hr_way way = r->scan || !r->plan->mih ? HR_SCAN_ONLY : HR_WALK_ON;
+  bool timed = false, left = true;
+  if (s->habits) way = hr_habits_choose(s->habits, s->asked_for, s->scan_ns, &timed);
+  if (way != HR_SCAN_ONLY) {
+    double began = timed ? now_ns() : 0;
+    hr_status status = walk_query(s, q, way, top, &left);
+    if (status) return status;
+    if (timed) hr_habits_record(s->habits, s->asked_for, way, now_ns() - began, left);
+  }
+  if (left) leave_for_scan(s, q, top);
+  return HR_OK;
 }
 
-/* Queries of a batch are alike: when so many in a row gave up, only one in so many tries. */
-#define TRIES 4
-#define RETRY 16
+static hr_status scan_those_left(searching *s) {
+  const hr_plan_request *r = s->request;
+  s->work->checked += (uint64_t)s->count * (r->end - r->first) * HR_LANES;
+  s->work->scanned += s->count;
+  double began = now_ns();
+  hr_status status = hr_sorted_scan(r->plan->sorted, r->first, r->end, s->queries, s->count,
+                                    r->allow, r->cancel, s->tops);
+  if (!status && s->habits)
+    hr_habits_record(s->habits, s->asked_for, HR_SCAN_ONLY, (now_ns() - began) / (double)s->count,
+                     false);
+  return status;
+}
 
 hr_status hr_plan_search(const hr_plan_request *r, hr_nearest *tops, hr_plan_work *work) {
-  size_t words = r->plan->sorted->words;
-  leftover left = {hr_alloc(r->count * words, sizeof *left.queries),
-                   hr_alloc(r->count, sizeof(hr_nearest *)), 0};
-  hr_status status = left.queries && left.tops ? HR_OK : HR_NO_MEMORY;
-  size_t failures = 0;
-  for (size_t q = 0; !status && q < r->count; q++) {
-    bool gave_up = true;
-    if (r->plan->mih && !r->scan && (failures < TRIES || q % RETRY == 0))
-      status = walk_query(r, q, &tops[q], work, &gave_up);
-    failures = gave_up ? failures + 1 : 0;
-    if (!gave_up) continue;
-    if (r->deferred) {
-      r->deferred[q] = 1;
-      continue;
-    }
-    hr_nearest_begin_again(&tops[q]);
-    leave(&left, words, r->queries + q * words, &tops[q]);
-  }
-  if (!status && left.count) status = scan_leftover(r, &left, work);
-  free(left.queries);
-  free(left.tops);
+  searching s;
+  hr_status status = open_searching(&s, r, tops, work) ? HR_OK : HR_NO_MEMORY;
+  for (size_t q = 0; !status && q < r->count; q++) status = answer(&s, q, &tops[q]);
+  if (!status && s.count) status = scan_those_left(&s);
+  close_searching(&s);
   return status;
 }

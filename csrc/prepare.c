@@ -9,18 +9,17 @@
 /* Rows aside of the tables are compared with every query, up to so many or this share. */
 #define ASIDE_ROWS ((size_t)256)
 #define ASIDE_SHARE 8
-/* HR_AUTO: sorting pays from so many codes on, if many are equal; tables pay from so many
- * different ones on: 131,072 of 64 bits are scanned in 30 us, about what a walk takes. */
+/* HR_AUTO: sorting pays from so many codes on; tables pay from so many different ones on: where
+ * they do not, a query finds out at the cost of a bucket (habits.h). */
 #define SCANNED_ROWS ((size_t)16384)
-#define SCANNED_ENTRIES ((size_t)131072)
+#define SCANNED_ENTRIES ((size_t)1024)
 
 static bool sorts(const hr_index *index) { return index->kind == HR_AUTO || index->kind == HR_MIH; }
 
-/* Whether the codes need not be sorted at all: few, or neither equal nor many. */
+/* Whether the codes are too few to be sorted. */
 static bool stays_unsorted(const hr_index *index) {
   size_t rows = index->base.count + index->tail.count;
-  return index->kind == HR_AUTO && !index->plan.sorted &&
-         (rows <= SCANNED_ROWS || rows <= index->scattered);
+  return index->kind == HR_AUTO && !index->plan.sorted && rows <= SCANNED_ROWS;
 }
 
 static bool flushed(const hr_index *index) { return !index->tail.count && !index->base.dead; }
@@ -63,7 +62,6 @@ typedef struct {
   hr_lsh *lsh;
   hr_rows base; /* replaces base and tail */
   bool rows;
-  size_t scattered; /* 0: as it was */
 } made;
 
 hr_status hr_index_gather(const hr_index *index, hr_rows *out) {
@@ -107,16 +105,6 @@ static hr_status measure(const hr_index *index, made *m) {
   return status;
 }
 
-/* Whether so few codes are equal that sorting them is for nothing, by counting them. */
-static hr_status count_equal(const hr_index *index, made *m) {
-  size_t rows = index->base.count + index->tail.count, distinct;
-  if (index->kind != HR_AUTO || index->plan.sorted || rows > SCANNED_ENTRIES) return HR_OK;
-  hr_status status = hr_index_count_distinct(index, &distinct);
-  if (!status && distinct > rows / HR_SHARED)
-    m->scattered = rows * 2 < SCANNED_ENTRIES ? rows * 2 : SCANNED_ENTRIES;
-  return status;
-}
-
 /* The first thing that is missing. */
 static hr_status make(const hr_index *index, bool all, const int *cancel, made *m) {
   *m = (made){0};
@@ -125,10 +113,7 @@ static hr_status make(const hr_index *index, bool all, const int *cancel, made *
     return hr_index_gather(index, &m->base);
   }
   if (!sorts(index)) return hr_lsh_build(&index->base, index->tables, cancel, &m->lsh);
-  if (!sorted_enough(index, all)) {
-    hr_status status = count_equal(index, m);
-    return status || m->scattered ? status : sort_all(index, cancel, m);
-  }
+  if (!sorted_enough(index, all)) return sort_all(index, cancel, m);
   if (!tabled(index)) return hr_mih_build(index->plan.sorted, index->tables, cancel, &m->plan.mih);
   return measure(index, m);
 }
@@ -141,7 +126,6 @@ static void discard(made *m) {
 
 /* Leaves in `m` what was there before. */
 static void put_in_place(hr_index *index, made *m) {
-  if (m->scattered) index->scattered = m->scattered;
   if (m->plan.sorted) {
     hr_plan before = index->plan;
     index->plan = m->plan;

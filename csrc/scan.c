@@ -109,7 +109,7 @@ static hr_status bounded_topk(const hr_rows *rows, size_t first, size_t end,
 
 hr_status hr_scan_topk(const hr_rows *rows, size_t first, size_t end, const uint64_t *queries,
                        size_t count, const uint8_t *allow, const int *cancel, hr_topk *tops) {
-  if (!count || tops->size || !hr_sample_pays(tops->k, end - first))
+  if (!count || tops->size || !hr_sample_pays(tops->k, end - first, false))
     return all_topk(rows, first, end, queries, count, allow, cancel, tops);
   uint32_t *ceilings = hr_alloc(count, sizeof *ceilings);
   if (!ceilings) return HR_NO_MEMORY;

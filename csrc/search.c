@@ -1,6 +1,7 @@
 /* Searching: what every kind shares around its own way to find candidates. */
 #include "dispatch.h"
 #include "index.h"
+#include "listing.h"
 #include "memory.h"
 #include "scan.h"
 #include "select.h"
@@ -145,11 +146,15 @@ static void merge_two(results into, results from, size_t k, results spare) {
   memcpy(into.ids, spare.ids, k * sizeof *spare.ids);
 }
 
-static void write_results(const hr_topk *top, const hr_rows *rows, size_t k, results out) {
-  for (size_t i = 0; i < k; i++) {
-    bool there = i < top->size;
-    out.distances[i] = there ? (int32_t)top->near[i].distance : HR_MISSING_DISTANCE;
-    out.ids[i] = there ? hr_rows_id(rows, top->near[i].row) : HR_MISSING_ID;
+static void write_results(const hr_near *near, size_t size, const hr_rows *rows, size_t k,
+                          results out) {
+  for (size_t i = 0; i < size; i++) {
+    out.distances[i] = (int32_t)near[i].distance;
+    out.ids[i] = hr_rows_id(rows, near[i].row);
+  }
+  for (size_t i = size; i < k; i++) {
+    out.distances[i] = HR_MISSING_DISTANCE;
+    out.ids[i] = HR_MISSING_ID;
   }
 }
 
@@ -174,7 +179,8 @@ static hr_status span_topk(const span *s, const hr_request *request, size_t from
   }
   for (size_t q = 0; !status && q < count; q++) {
     hr_topk_finish(&tops[q], farthest(s->rows), scratch);
-    write_results(&tops[q], s->rows, k, (results){out.distances + q * k, out.ids + q * k});
+    write_results(tops[q].near, tops[q].size, s->rows, k,
+                  (results){out.distances + q * k, out.ids + q * k});
   }
   for (size_t q = 0; tops && q < count; q++) hr_topk_close(&tops[q]);
   free(tops);
@@ -194,18 +200,21 @@ static void results_close(results r) {
 
 /* --- sorted codes ------------------------------------------------------------------ */
 
+static const uint8_t *allowed(const hr_index *index, const hr_request *request) {
+  return request->filter ? request->filter->allow[HR_SORTED] : index->plan.sorted->rows.live;
+}
+
 static hr_plan_request plan_of(const hr_index *index, const hr_request *request,
                                const uint64_t *queries, size_t from, size_t count) {
   const hr_sorted *sorted = index->plan.sorted;
-  hr_plan_request r = {
-      .plan = &index->plan,
-      .queries = queries,
-      .count = count,
-      .allow = request->filter ? request->filter->allow[HR_SORTED] : sorted->rows.live,
-      .cancel = request->cancel,
-      .scan = request->scan,
-      .walk = index->kind == HR_MIH,
-      .deferred = request->deferred ? request->deferred + from : NULL};
+  hr_plan_request r = {.plan = &index->plan,
+                       .queries = queries,
+                       .count = count,
+                       .allow = allowed(index, request),
+                       .cancel = request->cancel,
+                       .scan = request->scan,
+                       .walk = index->kind == HR_MIH,
+                       .deferred = request->deferred ? request->deferred + from : NULL};
   divide(hr_sorted_blocks(sorted), request, &r.first, &r.end);
   return r;
 }
@@ -215,12 +224,7 @@ static void tops_close(hr_nearest *tops, size_t count) {
   free(tops);
 }
 
-static hr_status finish(const hr_sorted *sorted, hr_nearest *top) {
-  if (top->by_entry) hr_nearest_rename(top, sorted->order, sorted->rows.count);
-  return hr_nearest_finish(top) ? HR_OK : HR_NO_MEMORY;
-}
-
-/* One finished selection a query; on failure none. */
+/* One selection a query, not listed yet; on failure none. */
 static hr_status sorted_search(const hr_index *index, const hr_request *request, size_t from,
                                const uint64_t *queries, size_t count, size_t k, uint32_t radius,
                                hr_nearest **out, hr_work *work) {
@@ -231,12 +235,8 @@ static hr_status sorted_search(const hr_index *index, const hr_request *request,
   hr_status status = tops ? HR_OK : HR_NO_MEMORY;
   for (size_t q = 0; !status && q < count; q++)
     if (!hr_nearest_open(&tops[q], k, radius, farthest)) status = HR_NO_MEMORY;
-  /* Where each entry is one row that may be found, rows are read only of those that remain. */
-  bool by_entry = !sorted->starts && !r.allow;
-  for (size_t q = 0; !status && q < count; q++) tops[q].by_entry = by_entry;
   hr_plan_work done = {.radius = index->bits};
   if (!status) status = hr_plan_search(&r, tops, &done);
-  for (size_t q = 0; !status && q < count; q++) status = finish(sorted, &tops[q]);
   work->checked += done.checked;
   work->probed += done.probed;
   work->scanned += done.scanned;
@@ -252,16 +252,22 @@ static hr_status sorted_search(const hr_index *index, const hr_request *request,
 static hr_status sorted_topk(const hr_index *index, const hr_request *request, size_t from,
                              const uint64_t *queries, size_t count, size_t k, results out,
                              hr_work *work) {
-  const hr_rows *rows = &index->plan.sorted->rows;
+  const hr_sorted *sorted = index->plan.sorted;
   hr_nearest *tops;
   hr_status status =
       sorted_search(index, request, from, queries, count, k, UINT32_MAX, &tops, work);
-  for (size_t q = 0; !status && q < count; q++)
-    for (size_t i = 0; i < k; i++) {
-      bool there = i < tops[q].size;
-      out.distances[q * k + i] = there ? hr_near_distance(&tops[q], i) : HR_MISSING_DISTANCE;
-      out.ids[q * k + i] = there ? hr_rows_id(rows, hr_near_row(&tops[q], i)) : HR_MISSING_ID;
-    }
+  hr_listing listing = {0};
+  hr_reach found = {0};
+  for (size_t q = 0; !status && q < count; q++) {
+    found.size = 0;
+    if (hr_list_rows(&listing, sorted, &tops[q], allowed(index, request), &found))
+      write_results(found.near, found.size, &sorted->rows, k,
+                    (results){out.distances + q * k, out.ids + q * k});
+    else
+      status = HR_NO_MEMORY;
+  }
+  free(found.near);
+  hr_listing_close(&listing);
   tops_close(tops, count);
   return status;
 }
@@ -429,11 +435,11 @@ static hr_status sorted_radius(const hr_index *index, const hr_request *request,
   hr_nearest *tops;
   hr_status status =
       sorted_search(index, request, from, queries, count, SIZE_MAX, radius, &tops, work);
+  hr_listing listing = {0};
   for (size_t q = 0; !status && q < count; q++)
-    for (size_t i = 0; !status && i < tops[q].size; i++)
-      if (!hr_reach_push(&reach[q], (uint32_t)hr_near_distance(&tops[q], i),
-                         hr_near_row(&tops[q], i)))
-        status = HR_NO_MEMORY;
+    if (!hr_list_rows(&listing, index->plan.sorted, &tops[q], allowed(index, request), &reach[q]))
+      status = HR_NO_MEMORY;
+  hr_listing_close(&listing);
   tops_close(tops, count);
   return status;
 }

@@ -59,7 +59,7 @@ bool hr_sorted_alive(const hr_sorted *sorted, size_t entry);
 /* Merges the live rows with their codes into `out`, by id. */
 hr_status hr_sorted_melt(const hr_sorted *sorted, hr_rows *out);
 
-/* Offers the rows of an entry that `allow`, a bit a row, lets pass (NULL: all).
+/* Offers an entry for those of its rows that `allow`, a bit a row, lets pass (NULL: all).
  * False when out of memory. */
 bool hr_sorted_offer(const hr_sorted *sorted, size_t entry, uint32_t distance, const uint8_t *allow,
                      hr_nearest *top);

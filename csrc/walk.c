@@ -182,7 +182,7 @@ static void step(hr_walk *w, const hr_costs *costs, uint32_t *next, double *cost
 }
 
 hr_status hr_mih_search(const hr_mih *mih, const uint64_t *query, const uint8_t *allow,
-                        const int *cancel, const hr_costs *costs, double scan_ns, hr_nearest *top,
+                        const int *cancel, const hr_patience *patience, hr_nearest *top,
                         hr_mih_work *work) {
   uint32_t sketches[QUERY_SKETCHES], next;
   hr_walk w; /* its lists are large and need not be cleared */
@@ -192,8 +192,8 @@ hr_status hr_mih_search(const hr_mih *mih, const uint64_t *query, const uint8_t 
   hr_status status = HR_OK;
   while (!status && !hr_walk_complete(&w, w.rings, top->limit)) {
     double cost;
-    step(&w, costs, &next, &cost);
-    if (costs && !hr_walk_pays(&w, costs, cost, scan_ns)) {
+    step(&w, patience ? patience->costs : NULL, &next, &cost);
+    if (patience && !hr_walk_pays(&w, patience, cost)) {
       work->gave_up = true;
       break;
     }

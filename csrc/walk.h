@@ -49,7 +49,7 @@ uint32_t hr_walk_cheapest(const hr_walk *w, const hr_costs *costs, const uint32_
 /* Whether all codes within `limit` were seen: a table that is walked through shows all. */
 bool hr_walk_complete(const hr_walk *w, const uint32_t *rings, uint32_t limit);
 /* Whether going on, with a ring that costs `next`, is worth it beside a scan. */
-bool hr_walk_pays(const hr_walk *w, const hr_costs *costs, double next, double scan_ns);
+bool hr_walk_pays(const hr_walk *w, const hr_patience *patience, double next);
 
 static inline size_t hr_least(size_t value, size_t most) { return value < most ? value : most; }
 

@@ -74,7 +74,7 @@ INCLUDES: list[tuple[str, set[str]]] = [
     (r"kernels/kernels\.h", set()),
     (r"hashret\.h", set()),
     (
-        r"(scan|mih|mih_tables|walk|survivors|order|plan|sorted|sorted_scan|lsh|rows|select|nearest|distances)\.[ch]",
+        r"(scan|mih|mih_tables|walk|survivors|order|plan|sorted|sorted_scan|lsh|rows|select|nearest|listing|habits|distances)\.[ch]",
         {"hashret.h", "kernels.h", "dispatch.h", "select.h", "memory.h", "count.h"}
         | {
             "rows.h",
@@ -88,6 +88,8 @@ INCLUDES: list[tuple[str, set[str]]] = [
             "nearest.h",
             "bitstring.h",
             "ceiling.h",
+            "habits.h",
+            "listing.h",
         },
     ),
 ]

@@ -11,7 +11,7 @@ import hashret
 from hashret import CodeError, DTypeError, IdError, ParameterError, ShapeError
 
 LARGE = 20_000
-TABLED = 150_000  # so many different codes get tables in an "auto" index
+TABLED = 150_000  # so many codes are sorted and get tables in an "auto" index
 
 
 def build(plain, kind, ids=None, **options):
@@ -93,6 +93,16 @@ def test_a_near_neighbour_is_found_without_a_scan(rng):
             told = index.explain(query[None], 1)
             assert told.way == "mih"
             assert told.candidates < 10_000
+
+
+def test_a_way_that_has_cost_more_is_left(rng):
+    """Where many results are asked for, walks end in scans; then they are not begun."""
+    plain = shapes.uniform(rng, TABLED, 64)
+    codes = shapes.pack(plain)
+    index = build(plain, "auto")
+    ways = [index.explain(query[None], 2000).way for query in codes[:40]]
+    assert ways.count("scan") > 25
+    assert index.explain(codes[:1], 1).way == "mih"  # what was asked for before says nothing here
 
 
 def test_clustered_codes_are_not_all_compared(rng):

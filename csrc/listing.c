@@ -1,0 +1,186 @@
+/* Listing costs, a row: 1 ns to take it from its entry if others stand beside it, or a far read
+ * that overlaps with others; then its place among those at the same distance, 2 ns by marks
+ * where rows are dense, else 2 ns a digit. */
+#include "listing.h"
+
+#include "bitstring.h"
+#include "kernels/kernels.h"
+
+void hr_listing_close(hr_listing *listing) {
+  free(listing->entries);
+  free(listing->rows);
+  free(listing->spare);
+  free(listing->marks);
+}
+
+/* Contents are lost. */
+static bool reserve(uint32_t **numbers, size_t *room, size_t count) {
+  if (count <= *room) return true;
+  free(*numbers);
+  *numbers = hr_alloc(count, sizeof **numbers);
+  *room = *numbers ? count : 0;
+  return *numbers;
+}
+
+/* --- rows in order ------------------------------------------------------------------- */
+
+/* Up to here insertion beats clearing and filling counters. */
+#define SMALL 24
+/* Marks are read in words of 64 rows: they pay from one row in so many on. */
+#define SPARSE 64
+
+static void insertion_sort(uint32_t *rows, size_t n) {
+  for (size_t i = 1; i < n; i++) {
+    uint32_t row = rows[i];
+    size_t j = i;
+    for (; j && rows[j - 1] > row; j--) rows[j] = rows[j - 1];
+    rows[j] = row;
+  }
+}
+
+static bool sort_by_marks(hr_listing *listing, size_t n, size_t all) {
+  size_t words = (all + 63) / 64, found = 0;
+  if (!listing->marks) listing->marks = hr_alloc_zero(words, sizeof *listing->marks);
+  if (!listing->marks) return false;
+  for (size_t i = 0; i < n; i++)
+    listing->marks[listing->rows[i] / 64] |= (uint64_t)1 << listing->rows[i] % 64;
+  for (size_t w = 0; w < words && found < n; w++) {
+    for (uint64_t left = listing->marks[w]; left; left &= left - 1)
+      listing->rows[found++] = (uint32_t)(w * 64 + hr_lowest_bit(left));
+    listing->marks[w] = 0;
+  }
+  return true;
+}
+
+/* Wide digits save passes, narrow ones the counters of a pass. */
+#define MANY 2048
+#define WIDE_BITS 11
+#define NARROW_BITS 8
+
+static bool radix_sort(hr_listing *listing, size_t n, size_t all) {
+  free(listing->spare);
+  listing->spare = hr_alloc(listing->rows_room, sizeof *listing->spare);
+  if (!listing->spare) return false;
+  uint32_t width = n < MANY ? NARROW_BITS : WIDE_BITS, mask = ((uint32_t)1 << width) - 1;
+  for (uint32_t shift = 0; shift < 32 && (all - 1) >> shift; shift += width) {
+    uint32_t starts[((size_t)1 << WIDE_BITS) + 1], *from = listing->rows, *to = listing->spare;
+    memset(starts, 0, ((size_t)mask + 2) * sizeof *starts);
+    for (size_t i = 0; i < n; i++) starts[(from[i] >> shift & mask) + 1]++;
+    for (size_t d = 0; d <= mask; d++) starts[d + 1] += starts[d];
+    for (size_t i = 0; i < n; i++) to[starts[from[i] >> shift & mask]++] = from[i];
+    listing->rows = to;
+    listing->spare = from;
+  }
+  return true;
+}
+
+/* Of n different rows among `all`. */
+static bool sort_rows(hr_listing *listing, size_t n, size_t all) {
+  if (n > all / SPARSE && n > SMALL) return sort_by_marks(listing, n, all);
+  if (n > SMALL) return radix_sort(listing, n, all);
+  insertion_sort(listing->rows, n);
+  return true;
+}
+
+/* --- rows of entries ------------------------------------------------------------------ */
+
+/* How far ahead of their turn entries are fetched. */
+#define AHEAD 16
+
+/* The first rows of an entry that may pass, `room` at most, after the `n` that are there. */
+static size_t take_rows(const hr_sorted *sorted, size_t entry, const uint8_t *allow, size_t room,
+                        uint32_t *rows, size_t n) {
+  size_t from = hr_sorted_start(sorted, entry), end = hr_sorted_start(sorted, entry + 1), taken = 0;
+  for (size_t i = from; i < end && taken < room; i++) {
+    uint32_t row = sorted->order[i];
+    if (row >= sorted->rows.count) continue; /* a damaged file, mapped without its CRCs checked */
+    rows[n + taken] = row;
+    taken += !allow || (allow[row / 8] >> row % 8 & 1);
+  }
+  return n + taken;
+}
+
+/* The rows of entries that are one row each. */
+static size_t take_single(const hr_sorted *sorted, const uint32_t *entries, size_t count,
+                          uint32_t *rows) {
+  size_t n = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (i + AHEAD < count) HR_PREFETCH(&sorted->order[entries[i + AHEAD]]);
+    rows[n] = sorted->order[entries[i]];
+    n += rows[n] < sorted->rows.count;
+  }
+  return n;
+}
+
+/* How many rows entries have, `room` of each at most. */
+static size_t count_rows(const hr_sorted *sorted, const uint32_t *entries, size_t count,
+                         size_t room) {
+  size_t sum = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (sorted->starts && i + AHEAD < count) HR_PREFETCH(&sorted->starts[entries[i + AHEAD]]);
+    size_t from = hr_sorted_start(sorted, entries[i]),
+           end = hr_sorted_start(sorted, entries[i] + 1);
+    if (end > from) sum += end - from < room ? end - from : room;
+    HR_PREFETCH(&sorted->order[from]);
+  }
+  return sum;
+}
+
+/* The rows of entries at one distance, `room` of them at most, ascending; SIZE_MAX when out of
+ * memory. */
+static size_t gather(hr_listing *listing, const hr_sorted *sorted, const uint32_t *entries,
+                     size_t count, const uint8_t *allow, size_t room) {
+  bool single = !sorted->starts && !allow;
+  size_t most = single ? count : count_rows(sorted, entries, count, room), n = 0;
+  /* One more, since a row that may not pass is written before it is known. */
+  if (!reserve(&listing->rows, &listing->rows_room, most + 1)) return SIZE_MAX;
+  if (single)
+    n = take_single(sorted, entries, count, listing->rows);
+  else
+    for (size_t i = 0; i < count; i++)
+      n = take_rows(sorted, entries[i], allow, room, listing->rows, n);
+  if (count > 1 && !sort_rows(listing, n, sorted->rows.count)) return SIZE_MAX;
+  return n < room ? n : room;
+}
+
+/* --- a selection ---------------------------------------------------------------------- */
+
+/* Entries by distance; those at distance d are [starts[d], starts[d + 1]). */
+static bool sort_entries(hr_listing *listing, const hr_nearest *top, size_t *starts) {
+  if (!reserve(&listing->entries, &listing->entries_room, top->size)) return false;
+  memset(starts, 0, ((size_t)top->limit + 3) * sizeof *starts);
+  size_t *next = starts + 1; /* where the next one goes */
+  for (size_t i = 0; i < top->size; i++) next[hr_near_distance(top, i) + 1]++;
+  for (uint32_t d = 0; d <= top->limit; d++) next[d + 1] += next[d];
+  for (size_t i = 0; i < top->size; i++)
+    listing->entries[next[hr_near_distance(top, i)]++] = hr_near_entry(top, i);
+  return true;
+}
+
+static bool append(hr_reach *out, uint32_t distance, const uint32_t *rows, size_t n) {
+  if (out->capacity - out->size < n) {
+    size_t capacity = out->size + n + out->capacity;
+    hr_near *near = realloc(out->near, capacity * sizeof *near);
+    if (!near) return false;
+    out->near = near;
+    out->capacity = capacity;
+  }
+  for (size_t i = 0; i < n; i++) out->near[out->size + i] = (hr_near){distance, rows[i]};
+  out->size += n;
+  return true;
+}
+
+bool hr_list_rows(hr_listing *listing, const hr_sorted *sorted, hr_nearest *top,
+                  const uint8_t *allow, hr_reach *out) {
+  size_t starts[HR_MAX_BITS + 3], left = top->k;
+  hr_nearest_thin(top);
+  if (!sort_entries(listing, top, starts)) return false;
+  for (uint32_t d = 0; d <= top->limit && left; d++) {
+    size_t count = starts[d + 1] - starts[d];
+    if (!count) continue;
+    size_t n = gather(listing, sorted, listing->entries + starts[d], count, allow, left);
+    if (n == SIZE_MAX || !append(out, d, listing->rows, n)) return false;
+    left -= n;
+  }
+  return true;
+}

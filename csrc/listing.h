@@ -1,0 +1,22 @@
+/* From the nearest entries to their rows, by (distance, row). */
+#ifndef HR_LISTING_H
+#define HR_LISTING_H
+
+#include "scan.h"
+#include "sorted.h"
+
+/* What listing one selection after the other needs; all zero at first. */
+typedef struct {
+  uint32_t *entries, *rows, *spare;
+  size_t entries_room, rows_room;
+  uint64_t *marks; /* a bit a row, all zero in between; NULL until needed */
+} hr_listing;
+
+void hr_listing_close(hr_listing *listing);
+
+/* Appends the k nearest rows that `allow`, a bit a row, lets pass (NULL: all), ascending by
+ * (distance, row). `top` is thinned. False when out of memory. */
+bool hr_list_rows(hr_listing *listing, const hr_sorted *sorted, hr_nearest *top,
+                  const uint8_t *allow, hr_reach *out);
+
+#endif
