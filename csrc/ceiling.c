@@ -10,7 +10,7 @@
 #define LEAST_BLOCKS 64 /* fewer tell too little */
 #define FEW 8           /* of so few blocks that hold k rows, most are below any ceiling */
 #define CEILING_MIN_K 100
-#define CEILING_MIN_K_SORTED 8
+#define CEILING_MIN_K_SORTED 40
 
 static size_t sampled(size_t blocks) {
   size_t count = blocks / SAMPLE_SHARE;

@@ -25,6 +25,7 @@ typedef enum {
 typedef struct {
   float ns;   /* what a query takes, without a scan that follows */
   float left; /* share of queries that a scan follows */
+  uint32_t times;
 } hr_habit;
 
 typedef struct {

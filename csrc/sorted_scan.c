@@ -79,6 +79,54 @@ static hr_status scan_all(const hr_sorted *sorted, size_t first, size_t end,
   return HR_OK;
 }
 
+/* --- limits to begin with -------------------------------------------------------------
+ *
+ * Codes that begin alike stand together: those around the place of a query's own code are
+ * near it, and the k-th of them is a limit for all. It is known after a few blocks; without,
+ * twice as many entries are taken on the way (ceiling.h), at 12 ns each.
+ */
+
+/* Fewer blocks are scanned before they are searched. */
+#define WORTH_BLOCKS 512
+#define FEWEST_AROUND 8 /* blocks around a query's place, and two for each that k rows fill */
+
+static int compare(const hr_sorted *sorted, size_t entry, const uint64_t *query) {
+  const uint64_t *words = hr_sorted_entry(sorted, entry);
+  for (size_t w = 0; w < sorted->words; w++) {
+    uint64_t mine = hr_swap_bytes(words[w * HR_LANES]), other = hr_swap_bytes(query[w]);
+    if (mine != other) return mine < other ? -1 : 1;
+  }
+  return 0;
+}
+
+static size_t place_of(const hr_sorted *sorted, const uint64_t *query) {
+  size_t low = 0, high = sorted->entries;
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    if (compare(sorted, middle, query) < 0)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
+static bool look_around(const hr_sorted *sorted, size_t first, size_t end, const uint64_t *query,
+                        const uint8_t *allow, hr_nearest *top) {
+  size_t around = top->k / HR_LANES + FEWEST_AROUND / 2, place = place_of(sorted, query) / HR_LANES;
+  size_t from = place > first + around ? place - around : first;
+  size_t to = end - from > 2 * around ? from + 2 * around : end;
+  if (from >= to) return true;
+  if (!scan_group(sorted, from, to, query, 1, allow, &top)) return false;
+  hr_nearest_begin_again(top);
+  return true;
+}
+
+static bool look_pays(const hr_nearest *top, size_t blocks) {
+  return blocks >= WORTH_BLOCKS && top->k / HR_LANES < blocks / WORTH_BLOCKS * FEWEST_AROUND &&
+         !top->size && top->limit == top->radius;
+}
+
 /* Lowers the limits to ceilings. The radii that were asked for stay. */
 static void lower_limits(const hr_sorted *sorted, size_t first, size_t end, const uint64_t *queries,
                          size_t count, hr_nearest *const *tops) {
@@ -95,6 +143,10 @@ hr_status hr_sorted_scan(const hr_sorted *sorted, size_t first, size_t end, cons
                          size_t count, const uint8_t *allow, const int *cancel,
                          hr_nearest *const *tops) {
   bool guess = count && !allow && !tops[0]->size && hr_sample_pays(tops[0]->k, end - first, true);
+  for (size_t q = 0; !guess && q < count; q++)
+    if (look_pays(tops[q], end - first) &&
+        !look_around(sorted, first, end, queries + q * sorted->words, allow, tops[q]))
+      return HR_NO_MEMORY;
   if (guess) lower_limits(sorted, first, end, queries, count, tops);
   hr_status status = scan_all(sorted, first, end, queries, count, allow, cancel, tops);
   for (size_t q = 0; guess && !status && q < count; q++) {
