@@ -26,8 +26,8 @@ from hashret.evaluation.charts import (
 from hashret.evaluation.plots import Curve, write_precision_recall
 from hashret.evaluation.protocols import PROTOCOLS, protocol
 from hashret.experiments.ledger import read_rows
-from hashret.experiments.plan import Run
-from hashret.experiments.recipes import method
+from hashret.experiments.plan import SUITES, Run
+from hashret.experiments.recipes import Deep, method
 from hashret.experiments.scoreboard import Group, group_rows
 
 PAGE, IMAGES = Path("docs/results.md"), Path("docs/images")
@@ -352,18 +352,36 @@ def maps(name: str, coded: Sequence[Group], measure: str, cache: Path) -> list[P
 
 def commands(groups: Sequence[Group]) -> str:
     """Return the commands that measure what is shown."""
-    together: dict[tuple[object, ...], list[Group]] = {}
+    methods: dict[tuple[object, ...], list[Group]] = {}
     for group in groups:
-        together.setdefault((where(group), group["budget"], group["network"]), []).append(group)
-    return "\n".join(command(part) for part in together.values())
+        key = (where(group), group["budget"], group["network"], group["method"])
+        methods.setdefault(key, []).append(group)
+    together: dict[tuple[object, ...], list[Group]] = {}
+    for (*place, _), own in methods.items():
+        seeds = max(len(group.rows) for group in own)
+        together.setdefault((*place, lengths(own), seeds), []).extend(own)
+    return "\n".join(command(part, key[-2], key[-1]) for key, part in together.items())
 
 
-def command(groups: Sequence[Group]) -> str:
+def lengths(groups: Sequence[Group]) -> tuple[int, ...] | None:
+    """Return the lengths of a method's codes, or None if they are the suite's."""
+    found = tuple(sorted(group["bits"] for group in groups if group["bits"]))
+    entry = method(groups[0]["method"])
+    fixed = isinstance(entry, Deep) and entry.bit_a_class
+    return None if not found or fixed or found == suite_of(groups[0])[1] else found
+
+
+def suite_of(group: Group) -> tuple[str, tuple[int, ...]]:
+    name = "cifar10" if group["dataset"] == "cifar10" else "fashion-mnist"
+    return name, SUITES[name].bits
+
+
+def command(groups: Sequence[Group], bits: Any, seeds: Any) -> str:
     """Return the command that measures groups of one protocol, budget and network."""
-    first, seeds = groups[0], max(len(group.rows) for group in groups)
-    suite = "cifar10" if first["dataset"] == "cifar10" else "fashion-mnist"
-    words = f"hashret benchmark --suite {suite} --protocol {first['protocol']}"
+    first = groups[0]
+    words = f"hashret benchmark --suite {suite_of(first)[0]} --protocol {first['protocol']}"
     words += f" --methods {','.join(unique([group['method'] for group in groups]))}"
+    words += f" --bits {','.join(map(str, bits))}" if bits else ""
     words += f" --budget {first['budget']}" if first["budget"] else ""
     words += f" --network {first['network']}" if first["network"] else ""
     words += f" --seeds {seeds}" if seeds > 1 else ""
