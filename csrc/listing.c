@@ -130,7 +130,7 @@ static size_t count_rows(const hr_sorted *sorted, const uint32_t *entries, size_
  * memory. */
 static size_t gather(hr_listing *listing, const hr_sorted *sorted, const uint32_t *entries,
                      size_t count, const uint8_t *allow, size_t room) {
-  bool single = !sorted->starts && !allow;
+  bool single = !sorted->starts && !allow; /* each entry is one row that may be found */
   size_t most = single ? count : count_rows(sorted, entries, count, room), n = 0;
   /* One more, since a row that may not pass is written before it is known. */
   if (!reserve(&listing->rows, &listing->rows_room, most + 1)) return SIZE_MAX;
@@ -176,10 +176,13 @@ bool hr_list_rows(hr_listing *listing, const hr_sorted *sorted, hr_nearest *top,
   hr_nearest_thin(top);
   if (!sort_entries(listing, top, starts)) return false;
   for (uint32_t d = 0; d <= top->limit && left; d++) {
-    size_t count = starts[d + 1] - starts[d];
-    if (!count) continue;
-    size_t n = gather(listing, sorted, listing->entries + starts[d], count, allow, left);
-    if (n == SIZE_MAX || !append(out, d, listing->rows, n)) return false;
+    const uint32_t *entries = listing->entries + starts[d], *rows = entries;
+    size_t count = starts[d + 1] - starts[d], n = count < left ? count : left;
+    if (count && !top->by_row) {
+      n = gather(listing, sorted, entries, count, allow, left);
+      rows = listing->rows;
+    }
+    if (n == SIZE_MAX || !append(out, d, rows, n)) return false;
     left -= n;
   }
   return true;

@@ -28,6 +28,7 @@ void hr_nearest_reset(hr_nearest *top, uint32_t radius) {
   memset(top->counts, 0, ((size_t)top->farthest + 1) * sizeof *top->counts);
   top->size = 0;
   top->nearer = 0;
+  top->by_row = false;
   top->limit = top->radius = radius < top->farthest ? radius : top->farthest;
 }
 
@@ -37,6 +38,7 @@ void hr_nearest_begin_again(hr_nearest *top) {
 
 /* Without branches: which entries stay cannot be predicted. */
 void hr_nearest_thin(hr_nearest *top) {
+  if (top->k == SIZE_MAX) return;
   size_t kept = 0;
   uint64_t beyond = ((uint64_t)top->limit + 1) << 32;
   for (size_t i = 0; i < top->size; i++) {

@@ -16,11 +16,12 @@
 
 typedef struct {
   uint64_t *near;   /* distance << 32 | entry */
-  uint64_t *counts; /* rows of taken entries by distance */
+  uint64_t *counts; /* rows of taken entries by distance; unless k = SIZE_MAX */
   size_t k, size, capacity;
   uint64_t nearer; /* rows at a distance < limit: fewer than k */
   uint32_t limit;  /* entries beyond are out */
   uint32_t radius, farthest;
+  bool by_row; /* entries are rows, and come ascending: of those at the limit the first count */
 } hr_nearest;
 
 /* No distance offered may exceed `farthest`. k = SIZE_MAX takes all within the radius.
@@ -53,6 +54,7 @@ static inline bool hr_nearest_offer(hr_nearest *top, uint32_t distance, uint32_t
   if (distance > top->limit || !rows) return true;
   if (top->size == top->capacity && !hr_nearest_make_room(top)) return false;
   top->near[top->size++] = (uint64_t)distance << 32 | entry;
+  if (top->k == SIZE_MAX) return true; /* the limit stays */
   top->counts[distance] += rows;
   if (distance == top->limit) return true;
   top->nearer += rows;

@@ -90,6 +90,7 @@ static hr_status sort_all(const hr_index *index, const int *cancel, made *m) {
   if (status) return status;
   status = hr_sorted_build(first ? &index->base : &all, cancel, &m->plan.sorted);
   if (!first) hr_rows_free(&all);
+  if (!status && index->kind == HR_AUTO) status = hr_sorted_keep_by_row(m->plan.sorted);
   if (!status && plan->mih)
     status = hr_mih_build(m->plan.sorted, index->tables, cancel, &m->plan.mih);
   m->plan.costs = plan->costs;

@@ -258,6 +258,7 @@ void hr_sorted_free(hr_sorted *sorted) {
   if (!sorted) return;
   hr_rows_free(&sorted->rows);
   free(sorted->place);
+  hr_free_aligned(sorted->by_row);
   if (!sorted->borrowed) {
     hr_free_aligned(sorted->blocks);
     hr_free_aligned(sorted->order);
@@ -266,9 +267,30 @@ void hr_sorted_free(hr_sorted *sorted) {
   free(sorted);
 }
 
+static size_t block_bytes(const hr_sorted *sorted) {
+  return hr_sorted_blocks(sorted) * sorted->words * HR_LANES * sizeof(uint64_t);
+}
+
+/* At 64 bits a copy of 8 MiB, of which a scan saves up to a third of its time. */
+#define KEPT_BYTES ((size_t)8 << 20)
+
+hr_status hr_sorted_keep_by_row(hr_sorted *sorted) {
+  if (sorted->starts || block_bytes(sorted) > KEPT_BYTES) return HR_OK;
+  sorted->by_row = hr_alloc_aligned(block_bytes(sorted));
+  if (!sorted->by_row) return HR_NO_MEMORY;
+  memset(sorted->by_row, 0, block_bytes(sorted));
+  for (size_t entry = 0; entry < sorted->entries; entry++) {
+    const uint64_t *from = hr_sorted_entry(sorted, entry);
+    size_t row = sorted->order[entry];
+    uint64_t *to = sorted->by_row + row / HR_LANES * sorted->words * HR_LANES + row % HR_LANES;
+    for (size_t w = 0; w < sorted->words; w++) to[w * HR_LANES] = from[w * HR_LANES];
+  }
+  return HR_OK;
+}
+
 size_t hr_sorted_bytes(const hr_sorted *sorted) {
   size_t rows = sorted->rows.count;
-  return hr_sorted_blocks(sorted) * sorted->words * HR_LANES * sizeof(uint64_t) +
+  return block_bytes(sorted) * (sorted->by_row ? 2 : 1) +
          rows * sizeof(uint32_t) * (sorted->place ? 2 : 1) +
          (sorted->starts ? (sorted->entries + 1) * sizeof(uint32_t) : 0) +
          (sorted->rows.ids ? rows * sizeof(int64_t) : 0) + (sorted->rows.live ? rows / 8 : 0);

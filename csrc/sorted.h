@@ -21,12 +21,16 @@ typedef struct {
   uint32_t *starts; /* entries + 1; entry e has order[starts[e] .. starts[e + 1]); NULL: order[e] */
   uint32_t *order;  /* rows by entry, ascending within one */
   uint32_t *place;  /* row -> position in order; NULL until needed */
+  uint64_t *by_row; /* the codes once more, a row each, laid out likewise; NULL: not kept */
   bool borrowed;    /* blocks, starts and order belong to a file's bytes */
 } hr_sorted;
 
 /* Sorts the live rows; `rows` stays as it is. Polls `cancel`, which may be NULL. */
 hr_status hr_sorted_build(const hr_rows *rows, const int *cancel, hr_sorted **out);
 void hr_sorted_free(hr_sorted *sorted);
+/* Keeps the codes by row too if they are few enough and hardly any are equal: a scan of them
+ * meets rows in their order, and reads no far row numbers. */
+hr_status hr_sorted_keep_by_row(hr_sorted *sorted);
 size_t hr_sorted_bytes(const hr_sorted *sorted);
 
 static inline size_t hr_sorted_blocks(const hr_sorted *sorted) {

@@ -31,31 +31,39 @@ static void fetch_entry(const hr_sorted *sorted, size_t entry) {
 
 static bool offer_hits(const hr_sorted *sorted, const hr_hit *hits, size_t count,
                        const uint8_t *allow, hr_nearest *const *tops) {
-  bool alone = !sorted->starts && !allow, ok = true; /* each entry is one row that may be found */
-  for (size_t i = 0; i < count && !alone; i++) fetch_entry(sorted, hits[i].row);
+  /* Each hit is one row that may be found. */
+  bool single = tops[0]->by_row || (!sorted->starts && !allow), ok = true;
+  for (size_t i = 0; i < count && !single; i++) fetch_entry(sorted, hits[i].row);
   for (size_t i = 0; i < count && ok; i++) {
     hr_hit hit = hits[i];
     if (hit.row >= sorted->entries) continue; /* the last block is padded */
-    ok = alone ? hr_nearest_offer(tops[hit.query], hit.distance, hit.row, 1)
-               : hr_sorted_offer(sorted, hit.row, hit.distance, allow, tops[hit.query]);
+    ok = single ? hr_nearest_offer(tops[hit.query], hit.distance, hit.row, 1)
+                : hr_sorted_offer(sorted, hit.row, hit.distance, allow, tops[hit.query]);
   }
   return ok;
+}
+
+/* Hits are nearer than this. Rows that come ascending lose against those at the limit. */
+static uint32_t hit_limit(const hr_nearest *top) {
+  return top->limit + !(top->by_row && hr_nearest_full(top));
 }
 
 static bool scan_group(const hr_sorted *sorted, size_t first, size_t end, const uint64_t *queries,
                        uint32_t used, const uint8_t *allow, hr_nearest *const *tops) {
   const hr_kernels *kernels = hr_active_kernels();
+  bool by_row = tops[0]->by_row;
   hr_hit hits[HR_HITS];
-  hr_pass pass = {.blocks = sorted->blocks,
+  hr_pass pass = {.blocks = by_row ? sorted->by_row : sorted->blocks,
                   .words = sorted->words,
                   .block = first,
-                  .queries = used == 1 ? 1 : HR_GROUP};
+                  .queries = used == 1 ? 1 : HR_GROUP,
+                  .allow = by_row ? allow : NULL};
   for (uint32_t q = 0; q < HR_GROUP; q++)
     pass.query[q] = queries + (q < used ? q : 0) * sorted->words;
   size_t window = first_window(tops[0], end - first);
   while (pass.block < end) {
     pass.end = end - pass.block > window ? pass.block + window : end;
-    for (uint32_t q = 0; q < used; q++) pass.limit[q] = tops[q]->limit + 1;
+    for (uint32_t q = 0; q < used; q++) pass.limit[q] = hit_limit(tops[q]);
     size_t found = kernels->below(&pass, hits);
     if (!offer_hits(sorted, hits, found, allow, tops)) return false;
     if (window < end - first) window *= 2;
@@ -139,20 +147,34 @@ static void lower_limits(const hr_sorted *sorted, size_t first, size_t end, cons
   hr_sample_close(&s);
 }
 
-hr_status hr_sorted_scan(const hr_sorted *sorted, size_t first, size_t end, const uint64_t *queries,
-                         size_t count, const uint8_t *allow, const int *cancel,
-                         hr_nearest *const *tops) {
-  bool guess = count && !allow && !tops[0]->size && hr_sample_pays(tops[0]->k, end - first, true);
-  for (size_t q = 0; !guess && q < count; q++)
+/* Limits, from some codes, for queries that have none yet. */
+static hr_status begin_limits(const hr_sorted *sorted, size_t first, size_t end,
+                              const uint64_t *queries, size_t count, const uint8_t *allow,
+                              hr_nearest *const *tops) {
+  for (size_t q = 0; q < count; q++)
     if (look_pays(tops[q], end - first) &&
         !look_around(sorted, first, end, queries + q * sorted->words, allow, tops[q]))
       return HR_NO_MEMORY;
-  if (guess) lower_limits(sorted, first, end, queries, count, tops);
-  hr_status status = scan_all(sorted, first, end, queries, count, allow, cancel, tops);
+  return HR_OK;
+}
+
+hr_status hr_sorted_scan(const hr_sorted *sorted, size_t first, size_t end, const uint64_t *queries,
+                         size_t count, const uint8_t *allow, const int *cancel,
+                         hr_nearest *const *tops) {
+  bool rows = sorted->by_row,
+       guess = count && !allow && !tops[0]->size && hr_sample_pays(tops[0]->k, end - first, !rows);
+  hr_status status = HR_OK;
+  if (guess)
+    lower_limits(sorted, first, end, queries, count, tops);
+  else if (!rows)
+    status = begin_limits(sorted, first, end, queries, count, allow, tops);
+  for (size_t q = 0; q < count; q++) tops[q]->by_row = rows;
+  if (!status) status = scan_all(sorted, first, end, queries, count, allow, cancel, tops);
   for (size_t q = 0; guess && !status && q < count; q++) {
     hr_nearest *top = tops[q];
     if (hr_nearest_full(top) || top->limit == top->radius) continue;
     hr_nearest_reset(top, top->radius); /* too low a guess */
+    top->by_row = rows;
     status = scan_all(sorted, first, end, queries + q * sorted->words, 1, allow, cancel, &top);
   }
   return status;
