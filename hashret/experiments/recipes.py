@@ -154,6 +154,7 @@ VARIANTS: dict[str, Method] = {
         "regularised",
         {"loss": "dsh", "balance": 1.0, "decorrelation": 1.0},
     ),
+    "bihalf-gentle": Deep("BiHalf, gamma 1", "bihalf", {"gamma": 1.0}),
     "orthohash-self-distilled": Deep(
         "OrthoHash, self-distilled", "self-distilled", {"loss": "orthohash"}
     ),
