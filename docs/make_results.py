@@ -352,7 +352,8 @@ def curves_of(name: str, part: Sequence[Group], groups: Sequence[Group], bits: i
 
 def maps(name: str, coded: Sequence[Group], measure: str, cache: Path) -> list[Path]:
     """Draw ITQ's codes and those of the best method, of the shortest length."""
-    shortest = min(group["bits"] for group in coded if group["method"] != "classifier")
+    compared = [group for group in coded if group["method"] == "itq"] or coded
+    shortest = min(group["bits"] for group in compared if group["method"] != "classifier")
     part = [group for group in coded if group["bits"] == shortest]
     best = max(part, key=lambda group: average(group, measure) or 0)
     shown = {group["method"]: group for group in part if group["method"] == "itq" or group is best}
@@ -380,13 +381,13 @@ def commands(groups: Sequence[Group]) -> str:
     """Return the commands that measure what is shown."""
     methods: dict[tuple[object, ...], list[Group]] = {}
     for group in groups:
-        key = (where(group), group["budget"], group["network"], group["method"])
+        seeds = len(group.rows)
+        key = (where(group), group["budget"], group["network"], seeds, group["method"])
         methods.setdefault(key, []).append(group)
     together: dict[tuple[object, ...], list[Group]] = {}
     for (*place, _), own in methods.items():
-        seeds = max(len(group.rows) for group in own)
-        together.setdefault((*place, lengths(own), seeds), []).extend(own)
-    return "\n".join(command(part, key[-2], key[-1]) for key, part in together.items())
+        together.setdefault((*place, lengths(own)), []).extend(own)
+    return "\n".join(command(part, key[-1], key[-2]) for key, part in together.items())
 
 
 def lengths(groups: Sequence[Group]) -> tuple[int, ...] | None:
@@ -411,6 +412,7 @@ def command(groups: Sequence[Group], bits: Any, seeds: Any) -> str:
     words += f" --budget {first['budget']}" if first["budget"] else ""
     words += f" --network {first['network']}" if first["network"] else ""
     words += f" --seeds {seeds}" if seeds > 1 else ""
+    words += " --data cifar10-jpeg.zip" if suite_of(first)[0] == "cifar10" else ""
     return f"{words} --out docs/results.jsonl --cache CACHE"
 
 
