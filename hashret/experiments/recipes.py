@@ -201,7 +201,7 @@ _VECTORS = {"batch_size": 256, "learning_rate": 1e-3, "head_rate": 1.0, "weight_
 # By method, data set, network and budget, None for any: what differs from the above, and why. A
 # later entry overrides an earlier one.
 TUNED: dict[tuple[str | None, str | None, str | None, str | None], dict[str, Any]] = {
-    # Those that learn distances between vectors from images went astray at 1e-2 in trials on
+    # Those that learn distances between vectors from images: a lower rate, after trials on
     # training images.
     ("greedyhash-unsupervised", None, "small-cnn", None): {"learning_rate": 3e-3},
     ("bihalf", None, "small-cnn", None): {"learning_rate": 3e-3},
