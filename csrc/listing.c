@@ -5,6 +5,7 @@
 
 #include "bitstring.h"
 #include "kernels/kernels.h"
+#include "row_sort.h"
 
 void hr_listing_close(hr_listing *listing) {
   free(listing->entries);
@@ -24,19 +25,8 @@ static bool reserve(uint32_t **numbers, size_t *room, size_t count) {
 
 /* --- rows in order ------------------------------------------------------------------- */
 
-/* Up to here insertion beats clearing and filling counters. */
-#define SMALL 24
 /* Marks are read in words of 64 rows: they pay from one row in so many on. */
 #define SPARSE 64
-
-static void insertion_sort(uint32_t *rows, size_t n) {
-  for (size_t i = 1; i < n; i++) {
-    uint32_t row = rows[i];
-    size_t j = i;
-    for (; j && rows[j - 1] > row; j--) rows[j] = rows[j - 1];
-    rows[j] = row;
-  }
-}
 
 static bool sort_by_marks(hr_listing *listing, size_t n, size_t all) {
   size_t words = (all + 63) / 64, found = 0;
@@ -52,33 +42,11 @@ static bool sort_by_marks(hr_listing *listing, size_t n, size_t all) {
   return true;
 }
 
-/* Wide digits save passes, narrow ones the counters of a pass. */
-#define MANY 2048
-#define WIDE_BITS 11
-#define NARROW_BITS 8
-
-static bool radix_sort(hr_listing *listing, size_t n, size_t all) {
-  free(listing->spare);
-  listing->spare = hr_alloc(listing->rows_room, sizeof *listing->spare);
-  if (!listing->spare) return false;
-  uint32_t width = n < MANY ? NARROW_BITS : WIDE_BITS, mask = ((uint32_t)1 << width) - 1;
-  for (uint32_t shift = 0; shift < 32 && (all - 1) >> shift; shift += width) {
-    uint32_t starts[((size_t)1 << WIDE_BITS) + 1], *from = listing->rows, *to = listing->spare;
-    memset(starts, 0, ((size_t)mask + 2) * sizeof *starts);
-    for (size_t i = 0; i < n; i++) starts[(from[i] >> shift & mask) + 1]++;
-    for (size_t d = 0; d <= mask; d++) starts[d + 1] += starts[d];
-    for (size_t i = 0; i < n; i++) to[starts[from[i] >> shift & mask]++] = from[i];
-    listing->rows = to;
-    listing->spare = from;
-  }
-  return true;
-}
-
 /* Of n different rows among `all`. */
 static bool sort_rows(hr_listing *listing, size_t n, size_t all) {
-  if (n > all / SPARSE && n > SMALL) return sort_by_marks(listing, n, all);
-  if (n > SMALL) return radix_sort(listing, n, all);
-  insertion_sort(listing->rows, n);
+  if (n > all / SPARSE && n >= HR_FEW_ROWS) return sort_by_marks(listing, n, all);
+  if (n >= HR_FEW_ROWS && !reserve(&listing->spare, &listing->spare_room, n)) return false;
+  hr_sort_rows(listing->rows, n, listing->spare);
   return true;
 }
 
@@ -158,13 +126,7 @@ static bool sort_entries(hr_listing *listing, const hr_nearest *top, size_t *sta
 }
 
 static bool append(hr_reach *out, uint32_t distance, const uint32_t *rows, size_t n) {
-  if (out->capacity - out->size < n) {
-    size_t capacity = out->size + n + out->capacity;
-    hr_near *near = realloc(out->near, capacity * sizeof *near);
-    if (!near) return false;
-    out->near = near;
-    out->capacity = capacity;
-  }
+  if (!hr_reach_reserve(out, n)) return false;
   for (size_t i = 0; i < n; i++) out->near[out->size + i] = (hr_near){distance, rows[i]};
   out->size += n;
   return true;

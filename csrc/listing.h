@@ -8,7 +8,7 @@
 /* What listing one selection after the other needs; all zero at first. */
 typedef struct {
   uint32_t *entries, *rows, *spare;
-  size_t entries_room, rows_room;
+  size_t entries_room, rows_room, spare_room;
   uint64_t *marks; /* a bit a row, all zero in between; NULL until needed */
 } hr_listing;
 

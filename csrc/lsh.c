@@ -3,6 +3,7 @@
 
 #include "bitstring.h"
 #include "memory.h"
+#include "row_sort.h"
 
 /* Rows grouped by slot, ascending within a group. A slot is the key itself
  * where that can be addressed directly; else the top bits of its hash, and
@@ -328,64 +329,10 @@ static hr_status collect(const hr_lsh *lsh, const hr_probes *probes, list *found
   return HR_OK;
 }
 
-#define DIGIT_BITS 8
-#define DIGITS (32 / DIGIT_BITS)
-#define DIGIT_VALUES ((size_t)1 << DIGIT_BITS)
-
-static size_t digit(uint32_t row, size_t d) { return row >> d * DIGIT_BITS & (DIGIT_VALUES - 1); }
-
-/* Moves rows into the order of one digit; false if they all share it. */
-static bool sort_by(const uint32_t *from, size_t size, size_t d, uint32_t *counts, uint32_t *to) {
-  if (counts[digit(from[0], d)] == size) return false;
-  uint32_t start = 0;
-  for (size_t v = 0; v < DIGIT_VALUES; v++) {
-    uint32_t count = counts[v];
-    counts[v] = start;
-    start += count;
-  }
-  for (size_t i = 0; i < size; i++) to[counts[digit(from[i], d)]++] = from[i];
-  return true;
-}
-
-/* Least significant digit first; the digits of all passes are counted in one.
- * `spare` has room for as many rows. */
-static void sort_rows(list *found, uint32_t *spare) {
-  uint32_t counts[DIGITS][DIGIT_VALUES] = {{0}};
-  uint32_t *from = found->rows, *to = spare, highest = 0;
-  for (size_t i = 0; i < found->size; i++) highest |= from[i];
-  size_t digits = 1;
-  while (digits < DIGITS && highest >> digits * DIGIT_BITS) digits++;
-  for (size_t i = 0; i < found->size; i++)
-    for (size_t d = 0; d < digits; d++) counts[d][digit(from[i], d)]++;
-  for (size_t d = 0; d < digits; d++) {
-    if (!sort_by(from, found->size, d, counts[d], to)) continue;
-    uint32_t *swap = from;
-    from = to;
-    to = swap;
-  }
-  if (from != found->rows) memcpy(found->rows, from, found->size * sizeof *from);
-}
-
-/* Below this many rows clearing the counters costs more than inserting. */
-#define FEW 48
-
-static void insert_rows(list *found) {
-  for (size_t i = 1; i < found->size; i++) {
-    uint32_t row = found->rows[i];
-    size_t at = i;
-    for (; at && found->rows[at - 1] > row; at--) found->rows[at] = found->rows[at - 1];
-    found->rows[at] = row;
-  }
-}
-
 static hr_status sort_unique(list *found) {
   if (!found->size) return HR_OK;
-  if (found->size < FEW) {
-    insert_rows(found);
-  } else {
-    if (!reserve(found, found->size)) return HR_NO_MEMORY;
-    sort_rows(found, found->rows + found->size);
-  }
+  if (!reserve(found, found->size)) return HR_NO_MEMORY;
+  hr_sort_rows(found->rows, found->size, found->rows + found->size);
   size_t kept = 1;
   for (size_t i = 1; i < found->size; i++) {
     found->rows[kept] = found->rows[i];

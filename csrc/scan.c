@@ -20,15 +20,15 @@ bool hr_cancelled(const int *cancel) {
 #endif
 }
 
-bool hr_reach_push(hr_reach *reach, uint32_t distance, uint32_t row) {
-  if (reach->size == reach->capacity) {
-    size_t capacity = reach->capacity ? reach->capacity * 2 : 64;
-    hr_near *near = realloc(reach->near, capacity * sizeof *near);
-    if (!near) return false;
-    reach->near = near;
-    reach->capacity = capacity;
-  }
-  reach->near[reach->size++] = (hr_near){distance, row};
+#define LEAST_REACH ((size_t)64)
+
+bool hr_reach_reserve(hr_reach *reach, size_t more) {
+  if (more <= reach->capacity - reach->size) return true;
+  size_t capacity = reach->size + more + reach->capacity + LEAST_REACH;
+  hr_near *near = realloc(reach->near, capacity * sizeof *near);
+  if (!near) return false;
+  reach->near = near;
+  reach->capacity = capacity;
   return true;
 }
 

@@ -14,8 +14,15 @@ typedef struct {
   size_t size, capacity;
 } hr_reach;
 
+/* Makes room for so many more; false when out of memory. */
+bool hr_reach_reserve(hr_reach *reach, size_t more);
+
 /* Appends; false when out of memory. */
-bool hr_reach_push(hr_reach *reach, uint32_t distance, uint32_t row);
+static inline bool hr_reach_push(hr_reach *reach, uint32_t distance, uint32_t row) {
+  if (reach->size == reach->capacity && !hr_reach_reserve(reach, 1)) return false;
+  reach->near[reach->size++] = (hr_near){distance, row};
+  return true;
+}
 
 bool hr_cancelled(const int *cancel);
 /* Long loops look at it once in so many steps. */

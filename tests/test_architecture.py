@@ -74,7 +74,7 @@ INCLUDES: list[tuple[str, set[str]]] = [
     (r"kernels/kernels\.h", set()),
     (r"hashret\.h", set()),
     (
-        r"(scan|mih|mih_tables|walk|survivors|order|plan|sorted|sorted_scan|lsh|rows|select|nearest|listing|habits|distances)\.[ch]",
+        r"(scan|mih|mih_tables|walk|survivors|order|plan|sorted|sorted_scan|lsh|rows|select|nearest|listing|row_sort|habits|distances)\.[ch]",
         {"hashret.h", "kernels.h", "dispatch.h", "select.h", "memory.h", "count.h"}
         | {
             "rows.h",
@@ -90,6 +90,7 @@ INCLUDES: list[tuple[str, set[str]]] = [
             "ceiling.h",
             "habits.h",
             "listing.h",
+            "row_sort.h",
         },
     ),
 ]
