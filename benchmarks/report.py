@@ -15,7 +15,7 @@ from hashret.errors import HashretError, import_extra
 from hashret.experiments.steps import Steps
 
 from . import curves, data, machine, pages, plots, real
-from .sizes import size
+from .sizes import SIZES, size
 from .targets import TARGETS
 
 CURVES = {"latency": curves.latency, "recall": curves.recall}
@@ -54,7 +54,7 @@ def _chosen(options: argparse.Namespace) -> list[Any]:
     fitting = [
         number for number, it in sorted(TARGETS.items()) if it.least <= options.size <= it.most
     ]
-    return [*fitting, *CURVES]
+    return [*fitting, *(CURVES if options.size <= SIZES["large"] else ())]
 
 
 def _measure(chosen: list[Any], options: argparse.Namespace, found: dict[str, Any]) -> None:
@@ -117,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
         "--size",
         type=size,
         default=size("large"),
-        help="codes: small, medium, large (default), huge (only what is about 100,000,000 codes) "
+        help="codes: small, medium, large (default), huge, billion (only what is about so many) "
         "or a number; target 6 takes ten times as many",
     )
     add(

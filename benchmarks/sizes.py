@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import argparse
 
-SIZES = {"small": 100_000, "medium": 1_000_000, "large": 10_000_000, "huge": 100_000_000}
+SIZES = {
+    "small": 100_000,
+    "medium": 1_000_000,
+    "large": 10_000_000,
+    "huge": 100_000_000,
+    "billion": 1_000_000_000,
+}
 
 
 def size(text: str) -> int:
-    """Read ``small``, ``medium``, ``large``, ``huge`` or a number of at least 1,000."""
+    """Read a name of :data:`SIZES` or a number of at least 1,000."""
     try:
         count = SIZES[text] if text in SIZES else int(text)
     except ValueError:
