@@ -92,6 +92,16 @@ def test_unseen_classes_are_not_trained_on(classes: int) -> None:
     assert len(split.database_labels) + len(split.train_labels) == 8000
 
 
+def test_held_out_queries_are_training_images_that_do_not_train() -> None:
+    data = numbered("any", 8000, 2000)
+    split = protocol("held-out").split(data, seed=1)
+    queries, database = numbers(split.query_images), numbers(split.database_images)
+    assert len(queries) == 800
+    assert sorted([*queries, *database]) == list(range(8000))
+    np.testing.assert_array_equal(numbers(split.train_images), database)
+    np.testing.assert_array_equal(split.query_labels, data.train_labels[queries])
+
+
 def test_the_sample_has_a_protocol() -> None:
     split = protocol("fmnist-sample").split(fashion_mnist_sample())
     assert (len(split.database_labels), len(split.query_labels)) == (3000, 1000)
@@ -104,6 +114,8 @@ def test_a_protocol_refuses_other_data(fashion: Dataset) -> None:
         protocol("fmnist-seed").split(numbered("fashion-mnist", 6000, 1000))
     with pytest.raises(ShapeError, match="4 classes"):
         protocol("unseen").split(numbered("any", 9, 3, classes=3))
+    with pytest.raises(ShapeError, match="10 training images, got 9"):
+        protocol("held-out").split(numbered("any", 9, 3))
     with pytest.raises(ParameterError, match="fmnist-full"):
         protocol("fmnist")
 

@@ -233,6 +233,16 @@ def _unseen(dataset: Dataset, seed: int) -> _Rows:
     )
 
 
+def _held_out(dataset: Dataset, seed: int) -> _Rows:
+    """Draw a tenth of the training images as queries."""
+    rows = np.random.default_rng(seed).permutation(len(dataset.train_images))
+    tenth = len(rows) // 10
+    if not tenth:
+        raise ShapeError(f"dataset: protocol held-out needs 10 training images, got {len(rows)}")
+    train = np.sort(rows[tenth:])
+    return _Rows(database=train, queries=np.sort(rows[:tenth]), train=train)
+
+
 _AT_10 = (Measure(10, "hits"), Measure(10, "min"))
 _ALL = (Measure(None, "relevant"),)
 _LEAK = "training images in the database inflate mAP@all"
@@ -333,6 +343,18 @@ PROTOCOLS = {
             note="JPEG edition",
             select=_official(None, None),
             labels_in_training=False,
+        ),
+        Protocol(
+            name="held-out",
+            dataset=None,
+            sizes=None,
+            database="nine tenths of the training images, drawn",
+            queries="the other tenth of the training images",
+            training="the database",
+            measures=_AT_10 + _ALL,
+            note="for choosing settings: no test image is looked at",
+            select=_held_out,
+            drawn=True,
         ),
         Protocol(
             name="unseen",

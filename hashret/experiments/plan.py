@@ -46,7 +46,10 @@ class Suite:
 
 SUITES = {
     "fashion-mnist": Suite(
-        ("fmnist-full", "fmnist-seed", "unseen", "fmnist-sample"), (16, 48), "hog", True
+        ("fmnist-full", "fmnist-seed", "held-out", "unseen", "fmnist-sample"),
+        (16, 48),
+        "hog",
+        True,
     ),
     "cifar10": Suite(
         (
@@ -55,6 +58,7 @@ SUITES = {
             "cifar10-54k",
             "cifar10-semi",
             "cifar10-unsup",
+            "held-out",
             "unseen",
         ),
         (16, 32, 48, 64),
