@@ -1,21 +1,26 @@
 /* Remembering and choosing. */
 #include "habits.h"
 
+#include <math.h>
+
+#include "kernels/kernels.h"
+
 /* Queries that go as planned before anything else is tried; then, if plans mostly ended in scans,
  * as many that walk on; then some that are scanned, unless that is foreseen to be hopeless. */
 #define FIRST 3
 #define SCANS 2
-/* Afterwards one query in so many tries another way; a hopeless one is tried HOPELESS times more
- * seldom. */
+/* Afterwards one query in so many tries another way; the more seldom, the more that costs, so that
+ * trying takes about a fiftieth of all time. */
 #define EXPLORED 32
-#define HOPELESS 8
-#define HOPELESS_SHARE 3
 /* In steady state one query in so many is timed: reading the clock takes 25 ns. */
 #define TIMED 4
 /* A new figure moves the average by an eighth at last, and counts for at most twice or half of
  * it: a query that was interrupted tells nothing. */
 #define MEMORY 8
 #define SURPRISE 2
+/* A walk that takes less than one part in so many of a scan tells little about the pace of others:
+ * its beginning weighs more. */
+#define TELLING 4
 
 static float load(const float *from) {
 #if defined(_MSC_VER) && !defined(__clang__)
@@ -46,6 +51,8 @@ static uint32_t count_one(uint32_t *counter) {
 #endif
 }
 
+#define TOGETHER 2u
+
 uint32_t hr_asked_for(size_t k, uint32_t radius, uint32_t bits, bool together, bool filtered) {
   uint32_t number = 0;
   if (k == SIZE_MAX) {
@@ -55,60 +62,86 @@ uint32_t hr_asked_for(size_t k, uint32_t radius, uint32_t bits, bool together, b
     while (k >>= 1) number++;
     if (number > 31) number = 31;
   }
-  return number * 4 + 2 * together + filtered;
+  return number * 4 + (together ? TOGETHER : 0) + filtered;
 }
 
-/* What each way takes in all; 0: not known. */
-static void load_costs(const hr_habits *habits, uint32_t asked_for, double scan_ns, double *cost) {
+static double known_or(const float *from, double otherwise) {
+  double known = load(from);
+  return known > 0 ? known : otherwise;
+}
+
+/* What each way takes in all; 0: not known. What the scan after a walk takes. */
+static double load_costs(const hr_habits *habits, uint32_t asked_for, double scan_ns,
+                         double *cost) {
   const hr_habit *of = habits->of[asked_for];
-  cost[HR_SCAN_ONLY] = load(&of[HR_SCAN_ONLY].ns);
-  if (!(cost[HR_SCAN_ONLY] > 0)) cost[HR_SCAN_ONLY] = scan_ns;
+  cost[HR_SCAN_ONLY] = known_or(&of[HR_SCAN_ONLY].ns, scan_ns);
+  double after = known_or(&habits->scan[asked_for], cost[HR_SCAN_ONLY]);
   for (int way = 0; way < HR_WAYS; way++)
-    if (way != HR_SCAN_ONLY)
-      cost[way] = load(&of[way].ns) + load(&of[way].left) * cost[HR_SCAN_ONLY];
+    if (way != HR_SCAN_ONLY) cost[way] = load(&of[way].ns) + load(&of[way].left) * after;
+  return after;
 }
 
 /* The way to try instead of the best one, or that. */
 static hr_way explore(uint32_t turn, const double *cost, hr_way best, bool walks_on) {
-  hr_way other = best;
   uint32_t round = turn / EXPLORED;
-  if (turn < 2 * FIRST)
-    other = walks_on ? HR_WALK_ON : best;
-  else if (turn < 2 * FIRST + SCANS)
+  if (turn < 2 * FIRST) return walks_on ? HR_WALK_ON : best;
+  hr_way other = (hr_way)((best + 1 + round % (HR_WAYS - 1)) % HR_WAYS);
+  if (turn < 2 * FIRST + SCANS)
     other = HR_SCAN_ONLY;
-  else if (turn % EXPLORED == 0)
-    other = (hr_way)((best + 1 + round % (HR_WAYS - 1)) % HR_WAYS);
-  bool hopeless = cost[other] > HOPELESS_SHARE * cost[best];
-  return hopeless && round % (2 * HOPELESS) < 2 * HOPELESS - 2 ? best : other;
+  else if (turn % EXPLORED)
+    return best;
+  double excess = cost[other] / cost[best] - 1;
+  if (excess <= 1) return other;
+  uint32_t seldom = (uint32_t)fmin(2 * excess, UINT16_MAX);
+  return (round / (HR_WAYS - 1) + 1) % seldom ? best : other;
 }
 
-hr_way hr_habits_choose(hr_habits *habits, uint32_t asked_for, double scan_ns, bool *timed) {
-  uint32_t turn = count_one(&habits->asked[asked_for]);
-  *timed = true;
-  if (turn < FIRST) return HR_AS_PLANNED;
-  double cost[HR_WAYS];
-  load_costs(habits, asked_for, scan_ns, cost);
+hr_choice hr_habits_choose(hr_habits *habits, uint32_t asked_for, double scan_ns) {
+  /* Queries asked together go the same way by fours, which share a scan. */
+  uint32_t turn = count_one(&habits->asked[asked_for]) / (asked_for & TOGETHER ? HR_GROUP : 1);
+  double cost[HR_WAYS], after = load_costs(habits, asked_for, scan_ns, cost);
+  hr_choice choice = {HR_AS_PLANNED, true, after / known_or(&habits->pace[asked_for], 1)};
+  if (turn < FIRST) return choice;
   hr_way best = HR_AS_PLANNED;
   if (cost[HR_SCAN_ONLY] < cost[best]) best = HR_SCAN_ONLY;
   if (cost[HR_WALK_ON] > 0 && cost[HR_WALK_ON] < cost[best]) best = HR_WALK_ON;
-  *timed = turn % TIMED == 0 || turn < EXPLORED;
   bool walks_on = load(&habits->of[asked_for][HR_AS_PLANNED].left) > 0.5F;
-  hr_way way = explore(turn, cost, best, walks_on);
-  if (way != best) *timed = true;
-  return way;
+  choice.way = explore(turn, cost, best, walks_on);
+  choice.timed = turn % TIMED == 0 || turn < EXPLORED || choice.way != best;
+  return choice;
+}
+
+/* The average, moved towards what was found. */
+static float moved(float known, float found, uint32_t times) {
+  if (found > known * SURPRISE) found = known * SURPRISE;
+  if (found < known / SURPRISE) found = known / SURPRISE;
+  return known + (found - known) / (times < MEMORY ? times : MEMORY);
 }
 
 void hr_habits_record(hr_habits *habits, uint32_t asked_for, hr_way way, double ns, bool left) {
   hr_habit *habit = &habits->of[asked_for][way];
   float known = load(&habit->ns), found = (float)ns, share = left ? 1 : 0;
-  uint32_t times = count_one(&habit->times);
-  if (times && known > 0) {
-    float before = load(&habit->left), weight = 1.0F / (times + 1 < MEMORY ? times + 1 : MEMORY);
-    if (found > known * SURPRISE) found = known * SURPRISE;
-    if (found < known / SURPRISE) found = known / SURPRISE;
-    found = known + (found - known) * weight;
-    share = before + (share - before) * weight;
+  uint32_t times = count_one(&habit->times) + 1;
+  if (times > 1 && known > 0) {
+    float before = load(&habit->left);
+    found = moved(known, found, times);
+    share = before + (share - before) / (times < MEMORY ? times : MEMORY);
   }
   store(&habit->ns, found);
   store(&habit->left, share);
+}
+
+void hr_habits_record_scan(hr_habits *habits, uint32_t asked_for, double ns) {
+  float known = load(&habits->scan[asked_for]), found = (float)ns;
+  store(&habits->scan[asked_for], known > 0 ? moved(known, found, MEMORY) : found);
+}
+
+void hr_habits_record_pace(hr_habits *habits, uint32_t asked_for, double ns, double foreseen,
+                           double scan_ns) {
+  double known = known_or(&habits->pace[asked_for], 1),
+         weight = fmin(TELLING * foreseen / scan_ns, 1);
+  if (!(weight > 0)) return;
+  double found = fmax(fmin(ns / foreseen, known * SURPRISE), known / SURPRISE);
+  double pace = known + (found - known) * weight / MEMORY;
+  store(&habits->pace[asked_for], (float)fmax(fmin(pace, SURPRISE), 1.0 / SURPRISE));
 }

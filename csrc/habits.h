@@ -1,8 +1,9 @@
 /* What ways of answering have cost, so that the next query takes the cheapest.
  *
  * A plan foresees what a walk will cost; where it is mistaken, it would be so for each query
- * of that kind. So the time that queries take is remembered by what they ask for, and the way
- * that took least is gone, but for one query in EXPLORED (habits.c) that tries another.
+ * of that kind. So the time that queries take is remembered by what they ask for: how it compares
+ * with what was foreseen, by which plans are corrected, and what each way takes on the whole. The
+ * way that took least is gone, but for a query now and then that tries another (habits.c).
  * Queries that search at the same time share the figures; one may get lost, none is torn.
  */
 #ifndef HR_HABITS_H
@@ -30,15 +31,29 @@ typedef struct {
 
 typedef struct {
   uint32_t asked[HR_ASKED_FOR];
+  float scan[HR_ASKED_FOR]; /* what the scan takes that follows a walk, as few share it; 0: not
+                               known */
+  float pace[HR_ASKED_FOR]; /* time of a walk / what it was foreseen to take; 0: not known */
   hr_habit of[HR_ASKED_FOR][HR_WAYS];
 } hr_habits;
+
+typedef struct {
+  hr_way way;
+  bool timed;     /* whether its time is worth taking */
+  double scan_ns; /* what a scan takes, in nanoseconds such as walks are foreseen in */
+} hr_choice;
 
 /* What is asked for, as a number: k nearest (SIZE_MAX: all) within `radius` of `bits` bits. */
 uint32_t hr_asked_for(size_t k, uint32_t radius, uint32_t bits, bool together, bool filtered);
 
-/* The way to go, and whether its time is worth taking. A scan is to take scan_ns. */
-hr_way hr_habits_choose(hr_habits *habits, uint32_t asked_for, double scan_ns, bool *timed);
+/* The way to go. A scan is foreseen to take scan_ns. */
+hr_choice hr_habits_choose(hr_habits *habits, uint32_t asked_for, double scan_ns);
 /* Whether a query was left for a scan, which is recorded by itself. */
 void hr_habits_record(hr_habits *habits, uint32_t asked_for, hr_way way, double ns, bool left);
+/* What a scan took of each query that was left for it. */
+void hr_habits_record_scan(hr_habits *habits, uint32_t asked_for, double ns);
+/* What a walk took, and was foreseen to; a scan is foreseen to take scan_ns. */
+void hr_habits_record_pace(hr_habits *habits, uint32_t asked_for, double ns, double foreseen,
+                           double scan_ns);
 
 #endif

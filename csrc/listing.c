@@ -113,15 +113,35 @@ static size_t gather(hr_listing *listing, const hr_sorted *sorted, const uint32_
 
 /* --- a selection ---------------------------------------------------------------------- */
 
+/* next[d]: where the first at distance d goes, if they are ordered by distance. */
+static void count_distances(const hr_nearest *top, size_t *next) {
+  memset(next, 0, ((size_t)top->limit + 2) * sizeof *next);
+  for (size_t i = 0; i < top->size; i++) next[hr_near_distance(top, i) + 1]++;
+  for (uint32_t d = 0; d <= top->limit; d++) next[d + 1] += next[d];
+}
+
 /* Entries by distance; those at distance d are [starts[d], starts[d + 1]). */
 static bool sort_entries(hr_listing *listing, const hr_nearest *top, size_t *starts) {
   if (!reserve(&listing->entries, &listing->entries_room, top->size)) return false;
-  memset(starts, 0, ((size_t)top->limit + 3) * sizeof *starts);
-  size_t *next = starts + 1; /* where the next one goes */
-  for (size_t i = 0; i < top->size; i++) next[hr_near_distance(top, i) + 1]++;
-  for (uint32_t d = 0; d <= top->limit; d++) next[d + 1] += next[d];
+  size_t *next = starts + 1;
+  starts[0] = 0;
+  count_distances(top, next);
   for (size_t i = 0; i < top->size; i++)
     listing->entries[next[hr_near_distance(top, i)]++] = hr_near_entry(top, i);
+  return true;
+}
+
+/* Entries that are rows and ascend already. */
+static bool list_ascending(const hr_nearest *top, hr_reach *out) {
+  size_t next[HR_MAX_BITS + 2];
+  if (!hr_reach_reserve(out, top->size)) return false;
+  hr_near *near = out->near + out->size;
+  count_distances(top, next);
+  for (size_t i = 0; i < top->size; i++) {
+    uint32_t distance = hr_near_distance(top, i);
+    near[next[distance]++] = (hr_near){distance, hr_near_entry(top, i)};
+  }
+  out->size += top->size < top->k ? top->size : top->k;
   return true;
 }
 
@@ -136,15 +156,13 @@ bool hr_list_rows(hr_listing *listing, const hr_sorted *sorted, hr_nearest *top,
                   const uint8_t *allow, hr_reach *out) {
   size_t starts[HR_MAX_BITS + 3], left = top->k;
   hr_nearest_thin(top);
+  if (top->by_row) return list_ascending(top, out);
   if (!sort_entries(listing, top, starts)) return false;
   for (uint32_t d = 0; d <= top->limit && left; d++) {
-    const uint32_t *entries = listing->entries + starts[d], *rows = entries;
-    size_t count = starts[d + 1] - starts[d], n = count < left ? count : left;
-    if (count && !top->by_row) {
-      n = gather(listing, sorted, entries, count, allow, left);
-      rows = listing->rows;
-    }
-    if (n == SIZE_MAX || !append(out, d, rows, n)) return false;
+    size_t count = starts[d + 1] - starts[d];
+    if (!count) continue;
+    size_t n = gather(listing, sorted, listing->entries + starts[d], count, allow, left);
+    if (n == SIZE_MAX || !append(out, d, listing->rows, n)) return false;
     left -= n;
   }
   return true;

@@ -44,6 +44,7 @@ hr_status hr_mih_open(const hr_sorted *sorted, const uint8_t *bytes, size_t size
 /* What a search did. */
 typedef struct {
   uint64_t buckets, candidates, found;
+  double foreseen; /* nanoseconds that all of it is expected to take; by patience's costs */
   uint32_t radius; /* all codes within it were seen */
   bool gave_up;    /* the rest costs more than a scan: the result is not complete */
 } hr_mih_work;

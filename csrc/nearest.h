@@ -62,4 +62,10 @@ static inline bool hr_nearest_offer(hr_nearest *top, uint32_t distance, uint32_t
   return true;
 }
 
+/* The same for one row, where rows come ascending: at the limit the first ones count. */
+static inline bool hr_nearest_offer_row(hr_nearest *top, uint32_t distance, uint32_t row) {
+  if (distance >= top->limit && (distance > top->limit || hr_nearest_full(top))) return true;
+  return hr_nearest_offer(top, distance, row, 1);
+}
+
 #endif

@@ -99,23 +99,28 @@ static uint32_t foreseen_limit(const hr_walk *w) {
 /* A walk that goes on whatever is foreseen may spend so many times as much. */
 #define ENDURED 2
 
-static double spent_on(const hr_walk *w, const hr_costs *costs) {
+double hr_walk_spent(const hr_walk *w, const hr_costs *costs) {
   return (double)w->work->buckets * costs->bucket + (double)w->work->candidates * costs->code +
          (double)w->work->found * costs->found;
 }
 
-/* The present limit bounds what is left to do: the k-th distance only falls. */
-bool hr_walk_pays(const hr_walk *w, const hr_patience *patience, double next) {
+/* The present limit bounds what is left to do: the k-th distance only falls. So what was once
+ * foreseen to pay does, until it has cost more than that. */
+bool hr_walk_pays(hr_walk *w, const hr_patience *patience, double next) {
   const hr_costs *costs = patience->costs;
-  double scan_ns = patience->scan_ns, spent = spent_on(w, costs);
+  double scan_ns = patience->scan_ns, spent = hr_walk_spent(w, costs);
   if (!patience->foresee) return spent + next < ENDURED * scan_ns;
+  if (spent + next <= w->promised) return true;
   /* The query's own code costs one bucket, and is what collapsed codes are full of. */
   if (!w->work->buckets && next < scan_ns) return true;
   double k = w->top->k == SIZE_MAX ? 0 : (double)w->top->k, worth = WORTHWHILE * scan_ns;
   if (LOOKED_UP * k * costs->found > worth) return false;
   /* Much was spent and the end is not near: predictions for this query are not to be trusted. */
   if (spent > scan_ns) return false;
+  if (spent + next <= EXPLORED * scan_ns) return true;
   worth -= spent / 2;
-  return spent + next <= EXPLORED * scan_ns || remaining_cost(w, costs, w->top->limit) <= worth ||
-         remaining_cost(w, costs, foreseen_limit(w)) <= worth;
+  double left = remaining_cost(w, costs, w->top->limit);
+  if (left > worth) left = remaining_cost(w, costs, foreseen_limit(w));
+  w->promised = spent + left;
+  return left <= worth;
 }

@@ -29,10 +29,23 @@ static void fetch_entry(const hr_sorted *sorted, size_t entry) {
   HR_PREFETCH(sorted->starts ? &sorted->starts[entry] : &sorted->order[entry]);
 }
 
+static bool offer_rows(const hr_sorted *sorted, const hr_hit *hits, size_t count,
+                       hr_nearest *const *tops) {
+  bool ok = true, all = tops[0]->k == SIZE_MAX;
+  for (size_t i = 0; i < count && ok; i++) {
+    hr_hit hit = hits[i];
+    hr_nearest *top = tops[hit.query];
+    if (hit.row >= sorted->entries) continue; /* the last block is padded */
+    ok = all ? hr_nearest_offer(top, hit.distance, hit.row, 1)
+             : hr_nearest_offer_row(top, hit.distance, hit.row);
+  }
+  return ok;
+}
+
 static bool offer_hits(const hr_sorted *sorted, const hr_hit *hits, size_t count,
                        const uint8_t *allow, hr_nearest *const *tops) {
-  /* Each hit is one row that may be found. */
-  bool single = tops[0]->by_row || (!sorted->starts && !allow), ok = true;
+  if (tops[0]->by_row) return offer_rows(sorted, hits, count, tops);
+  bool single = !sorted->starts && !allow, ok = true; /* each hit is one row that may be found */
   for (size_t i = 0; i < count && !single; i++) fetch_entry(sorted, hits[i].row);
   for (size_t i = 0; i < count && ok; i++) {
     hr_hit hit = hits[i];

@@ -155,6 +155,7 @@ static void open_walk(hr_walk *w, const hr_mih *mih, const uint64_t *query, uint
   w->work = work;
   w->sketches = sketches;
   w->pendings = 0;
+  w->promised = 0;
   w->enough = top->k < FEWEST_PENDING ? FEWEST_PENDING : top->k < HR_PENDING ? top->k : HR_PENDING;
   memset(w->rings, 0, sizeof w->rings);
   for (uint32_t i = 0; i < mih->tables; i++) {
@@ -199,6 +200,7 @@ hr_status hr_mih_search(const hr_mih *mih, const uint64_t *query, const uint8_t 
     }
     status = walk_ring(&w, next);
   }
+  if (patience) work->foreseen = hr_walk_spent(&w, patience->costs);
   work->radius = radius_seen(&w);
   return status;
 }

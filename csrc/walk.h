@@ -30,6 +30,7 @@ typedef struct {
   uint32_t *sketches;               /* of the query, for each table */
   hr_survivor pending[HR_PENDING], nearest_first[HR_PENDING];
   size_t pendings, enough; /* that many are looked up at once */
+  double promised;         /* the walk pays as long as it has cost no more; nanoseconds */
 } hr_walk;
 
 /* --- survivors.c: candidates whose sketch is near enough --- */
@@ -49,7 +50,9 @@ uint32_t hr_walk_cheapest(const hr_walk *w, const hr_costs *costs, const uint32_
 /* Whether all codes within `limit` were seen: a table that is walked through shows all. */
 bool hr_walk_complete(const hr_walk *w, const uint32_t *rings, uint32_t limit);
 /* Whether going on, with a ring that costs `next`, is worth it beside a scan. */
-bool hr_walk_pays(const hr_walk *w, const hr_patience *patience, double next);
+bool hr_walk_pays(hr_walk *w, const hr_patience *patience, double next);
+/* What was done so far takes so many nanoseconds. */
+double hr_walk_spent(const hr_walk *w, const hr_costs *costs);
 
 static inline size_t hr_least(size_t value, size_t most) { return value < most ? value : most; }
 
