@@ -1,4 +1,4 @@
-/* Inserting few rows costs n / 4 steps a row; sorting more by digits, 1.5 ns a row and digit, and
+/* Inserting few rows costs n / 4 steps a row; sorting more by digits, 2 ns a row and digit, and
  * the counters: wide digits save passes, narrow ones counters. */
 #include "row_sort.h"
 
