@@ -1,4 +1,4 @@
-"""The kernels as a C program: on this processor, and NEON under emulation."""
+"""Parts of the engine in C programs: kernels, NEON under emulation, the planner's memory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hashret import _native
 
 HERE = Path(__file__).parent
 CSRC = HERE.parent / "csrc"
-SOURCES = [
+KERNELS = [
     "status.c",
     "cpu.c",
     "dispatch.c",
@@ -21,27 +21,33 @@ SOURCES = [
 ]
 
 
-def build_and_run(compiler, emulator, tmp_path):
+def build_and_run(compiler, emulator, name, sources, tmp_path):
     if not CSRC.is_dir():
         pytest.skip("needs the engine's sources")
     for tool in [compiler, *emulator[:1]]:
         if shutil.which(tool) is None:
             pytest.skip(f"needs {tool}")
-    program = tmp_path / "kernels"
+    if sysconfig.get_platform().startswith("win"):
+        pytest.skip("needs a Unix compiler driver")
+    program = tmp_path / name
     command = [compiler, "-std=gnu11", "-O3", "-Wall", "-Wextra", "-Werror", f"-I{CSRC}"]
-    sources = [HERE / "cross" / "kernels.c", *(CSRC / source for source in SOURCES)]
-    subprocess.run([*command, *map(str, sources), "-o", str(program)], check=True)
+    paths = [HERE / "cross" / f"{name}.c", *(CSRC / source for source in sources)]
+    subprocess.run([*command, *map(str, paths), "-o", str(program), "-lm"], check=True)
     done = subprocess.run([*emulator, str(program)], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout
     return done.stdout.split()
 
 
 def test_kernels_of_this_processor(tmp_path):
-    if sysconfig.get_platform().startswith("win"):
-        pytest.skip("needs a Unix compiler driver")
-    assert build_and_run("cc", [], tmp_path) == _native.supported_isas()
+    assert build_and_run("cc", [], "kernels", KERNELS, tmp_path) == _native.supported_isas()
 
 
 def test_neon_under_emulation(tmp_path):
     emulator = ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"]
-    assert build_and_run("aarch64-linux-gnu-gcc", emulator, tmp_path) == ["neon", "scalar"]
+    found = build_and_run("aarch64-linux-gnu-gcc", emulator, "kernels", KERNELS, tmp_path)
+    assert found == ["neon", "scalar"]
+
+
+def test_the_planner_takes_the_cheapest_way(tmp_path):
+    """With costs given in place of a clock, whose ticks no test can foresee."""
+    assert build_and_run("cc", [], "habits", ["habits.c"], tmp_path) == []

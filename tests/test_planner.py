@@ -95,14 +95,14 @@ def test_a_near_neighbour_is_found_without_a_scan(rng):
             assert told.candidates < 10_000
 
 
-def test_a_way_that_has_cost_more_is_left(rng):
-    """Where many results are asked for, walks end in scans; then they are not begun."""
+def test_queries_for_much_do_not_spoil_queries_for_little(rng):
+    """Where many results are asked for, walks end in scans, if they are begun."""
     plain = shapes.uniform(rng, TABLED, 64)
     codes = shapes.pack(plain)
     index = build(plain, "auto")
-    ways = [index.explain(query[None], 2000).way for query in codes[:40]]
-    assert ways.count("scan") > 25
-    assert index.explain(codes[:1], 1).way == "mih"  # what was asked for before says nothing here
+    ways = {index.explain(query[None], 2000).way for query in codes[:40]}
+    assert ways <= {"scan", "mih, then scan"}
+    assert index.explain(codes[:1], 1).way == "mih"
 
 
 def test_clustered_codes_are_not_all_compared(rng):

@@ -1,0 +1,113 @@
+/* Plays queries of known cost to the planner's memory: which ways does it go? */
+#include "habits.h"
+
+#include <stdio.h>
+
+enum { ASKED = 40, TOGETHER = 42, EARLY = 200, LATE = 2000 };
+
+typedef struct {
+  double planned, planned_left; /* what a walk as planned takes, and how often a scan follows */
+  double walk_on;
+  double scan;
+} world;
+
+static int failures;
+
+static void expect(int holds, const char *what) {
+  if (holds) return;
+  printf("not so: %s\n", what);
+  failures++;
+}
+
+/* Answers `queries` queries in this world; counts the ways they went. */
+static void play(hr_habits *habits, uint32_t asked_for, const world *is, int queries, int *ways) {
+  for (int way = 0; way < HR_WAYS; way++) ways[way] = 0;
+  double owed = 0; /* a share of a query that is left for a scan */
+  for (int q = 0; q < queries; q++) {
+    hr_choice choice = hr_habits_choose(habits, asked_for, is->scan);
+    ways[choice.way]++;
+    bool left = false;
+    if (choice.way == HR_AS_PLANNED) {
+      owed += is->planned_left;
+      left = owed >= 1;
+      owed -= left;
+    }
+    double ns = choice.way == HR_AS_PLANNED ? is->planned : is->walk_on;
+    if (choice.way == HR_SCAN_ONLY)
+      hr_habits_record(habits, asked_for, HR_SCAN_ONLY, is->scan, false);
+    else if (choice.timed)
+      hr_habits_record(habits, asked_for, choice.way, ns, left);
+    if (left) hr_habits_record_scan(habits, asked_for, is->scan);
+  }
+}
+
+/* In the long run nearly all queries go this way. */
+static void expect_way(const world *is, uint32_t asked_for, hr_way way, const char *what) {
+  hr_habits habits = {0};
+  int ways[HR_WAYS];
+  play(&habits, asked_for, is, EARLY, ways);
+  play(&habits, asked_for, is, LATE, ways);
+  expect(ways[way] > LATE * 9 / 10, what);
+}
+
+static void test_the_cheapest_way_is_taken(void) {
+  for (uint32_t asked_for = ASKED; asked_for <= TOGETHER; asked_for += 2) {
+    expect_way(&(world){10, 0, 10, 100}, asked_for, HR_AS_PLANNED, "walks that end are kept");
+    expect_way(&(world){30, 1, 300, 100}, asked_for, HR_SCAN_ONLY,
+               "walks that all end in scans are not begun");
+    expect_way(&(world){30, 1, 60, 100}, asked_for, HR_WALK_ON,
+               "walks that were given up too early go on");
+    expect_way(&(world){30, 0.2, 300, 100}, asked_for, HR_AS_PLANNED,
+               "a scan now and then is no reason to scan always");
+  }
+}
+
+static void test_other_kinds_of_queries_are_not_touched(void) {
+  hr_habits habits = {0};
+  int ways[HR_WAYS];
+  play(&habits, ASKED, &(world){30, 1, 300, 100}, EARLY, ways);
+  play(&habits, ASKED + 4, &(world){10, 0, 10, 100}, 10, ways);
+  expect(ways[HR_AS_PLANNED] >= 8, "what was asked for before says nothing here");
+}
+
+static void test_an_interrupted_query_tells_nothing(void) {
+  hr_habits habits = {0};
+  const world is = {40, 0, 200, 100};
+  int ways[HR_WAYS];
+  play(&habits, ASKED, &is, EARLY, ways);
+  hr_habits_record(&habits, ASKED, HR_AS_PLANNED, 1e9, false);
+  play(&habits, ASKED, &is, EARLY, ways);
+  expect(ways[HR_AS_PLANNED] > EARLY * 9 / 10, "one slow query changes little");
+}
+
+static void test_what_changes_is_noticed(void) {
+  hr_habits habits = {0};
+  int ways[HR_WAYS];
+  play(&habits, ASKED, &(world){80, 0, 80, 100}, LATE, ways);
+  play(&habits, ASKED, &(world){300, 0, 300, 100}, LATE, ways);
+  play(&habits, ASKED, &(world){300, 0, 300, 100}, LATE, ways);
+  expect(ways[HR_SCAN_ONLY] > LATE * 8 / 10, "walks that became dear are left");
+  play(&habits, ASKED, &(world){50, 0, 50, 100}, 5 * LATE, ways);
+  play(&habits, ASKED, &(world){50, 0, 50, 100}, LATE, ways);
+  expect(ways[HR_SCAN_ONLY] < LATE * 2 / 10, "walks that became cheap are taken again");
+}
+
+static void test_trying_is_cheap(void) {
+  hr_habits habits = {0};
+  const world is = {1, 0, 1, 1000};
+  int ways[HR_WAYS];
+  play(&habits, ASKED, &is, EARLY, ways);
+  play(&habits, ASKED, &is, 200 * LATE, ways);
+  double best = 200.0 * LATE * is.planned, rest = ways[HR_SCAN_ONLY] * is.scan;
+  expect(ways[HR_SCAN_ONLY] > 0, "the other way is tried again");
+  expect(rest < best / 10, "trying takes a small share of all time");
+}
+
+int main(void) {
+  test_the_cheapest_way_is_taken();
+  test_other_kinds_of_queries_are_not_touched();
+  test_an_interrupted_query_tells_nothing();
+  test_what_changes_is_noticed();
+  test_trying_is_cheap();
+  return failures != 0;
+}
