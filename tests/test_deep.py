@@ -23,6 +23,7 @@ from hashret.errors import (  # noqa: E402
     CodeError,
     DTypeError,
     FormatError,
+    HashretError,
     ParameterError,
     ShapeError,
     TrainingError,
@@ -261,6 +262,36 @@ def test_mirror_encodes_by_the_mean_of_both_views(tmp_path):
     loaded = DeepHasher.load(tmp_path / "encoder")
     assert loaded.fingerprint == both.fingerprint
     np.testing.assert_array_equal(loaded.project(images), both.project(images))
+
+
+def test_nudge_encodes_by_the_mean_of_five_places(tmp_path):
+    images, labels = patterns(channels=3)
+    plain = quick(epochs=1).fit(images, labels)
+    padded = np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0)))
+    height, width = images.shape[1:3]
+    moved = [
+        padded[:, 2 + dy : 2 + dy + height, 2 + dx : 2 + dx + width]
+        for dy, dx in ((0, 0), (-2, 0), (2, 0), (0, -2), (0, 2))
+    ]
+    five = quick(epochs=1, nudge=2).fit(images, labels)
+    expected = np.mean([plain.project(view) for view in moved], axis=0)
+    np.testing.assert_allclose(five.project(images), expected, rtol=1e-5, atol=1e-6)
+    ten = quick(epochs=1, nudge=2, mirror=True).fit(images, labels)
+    expected = (five.project(images) + five.project(images[:, :, ::-1])) / 2
+    # Moved and mirrored is not mirrored and moved, but all five places are taken.
+    np.testing.assert_allclose(ten.project(images), expected, rtol=1e-5, atol=1e-6)
+    assert len({hasher.fingerprint for hasher in (plain, five, ten)}) == 3
+    ten.save(tmp_path / "encoder")
+    loaded = DeepHasher.load(tmp_path / "encoder")
+    assert loaded.fingerprint == ten.fingerprint
+    np.testing.assert_array_equal(loaded.project(images), ten.project(images))
+
+
+@pytest.mark.parametrize("nudge", [-1, 0.5, "1", None, 10**9])
+def test_a_nudge_that_leaves_nothing_of_an_image_is_refused(nudge):
+    images, labels = patterns(channels=3)
+    with pytest.raises(HashretError, match="nudge"):
+        quick(nudge=nudge).fit(images, labels)
 
 
 @pytest.mark.parametrize(("channels", "size"), [(1, 28), (3, 32), (3, 12)])

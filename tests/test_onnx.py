@@ -65,7 +65,9 @@ def test_all_networks_give_the_same_codes(tmp_path, network):
 
 def test_grey_images_have_one_channel(tmp_path):
     grey = COLOUR[:, :12, :12, 0]
-    check(fitted(grey, "small-cnn", bits=16, mirror=True), grey, tmp_path / "encoder.onnx")
+    for nudge in (0, 1):
+        hasher = fitted(grey, "small-cnn", bits=16, mirror=True, nudge=nudge)
+        check(hasher, grey, tmp_path / "encoder.onnx")
 
 
 @pytest.mark.parametrize("loss", ["dsh", "orthohash", *OWN_MARGINS])

@@ -65,6 +65,9 @@ class DeepHasher:
     mirror : bool
         Encode an image by the mean of its outputs and its mirror image's, which takes twice
         the time.
+    nudge : int
+        Encode an image by the mean of its outputs and those of the image moved by so many
+        pixels up, down, left and right, which takes five times the time.
     ema : float, optional
         Decay of a moving average of the weights, which is then what is kept.
     validation : float
@@ -132,6 +135,7 @@ class DeepHasher:
         shift: int = 2,
         cutout: int = 0,
         mirror: bool = False,
+        nudge: int = 0,
         ema: float | None = None,
         validation: float = 0.0,
         patience: int | None = None,
@@ -152,6 +156,7 @@ class DeepHasher:
         self.shift = shift
         self.cutout = cutout
         self.mirror = mirror
+        self.nudge = nudge
         self.ema = ema
         self.validation = validation
         self.patience = patience
@@ -348,6 +353,7 @@ class DeepHasher:
                 loss=copy.deepcopy(loss),
                 bits=check_bits(header["bits"]),
                 mirror=bool(header["mirror"]),
+                nudge=header.get("nudge", 0),
                 device=device,
             )
             shape = tuple(whole("input_shape", n, 1) for n in header["input_shape"])
@@ -376,8 +382,11 @@ class DeepHasher:
             network = copy.deepcopy(self.network)
         else:
             network = make_network(self.network, shape)
-        mirror = bool(self.mirror) and len(shape) == 3
-        return HashModel(network, shape, loss.outputs, loss.batch_norm, mirror)
+        nudge = whole("nudge", self.nudge, 0)
+        views = (bool(self.mirror), nudge) if len(shape) == 3 else ()
+        if views and nudge >= min(shape[:2]):
+            raise ParameterError(f"nudge: expected less than the images' sides, got {nudge}")
+        return HashModel(network, shape, loss.outputs, loss.batch_norm, *views)
 
     def _settings(self, device: torch.device) -> Settings:
         if self.precision not in ("auto", "float32", "bfloat16"):
@@ -433,6 +442,8 @@ class DeepHasher:
             "loss_options": loss.options(),
             "bits": self.code_bits,
             "mirror": bool(self.mirror),
+            # Only where it matters: encoders from before it was known keep their fingerprints.
+            **({"nudge": int(self.nudge)} if self.nudge else {}),
             "input_shape": list(self.input_shape_),
             "classes": self.classes_.tolist(),
         }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ..errors import ParameterError, ShapeError
 from .resnet import resnet_18
@@ -155,6 +156,9 @@ class HashModel(nn.Module):
     mirror : bool
         Whether, but in training, an image's outputs are the mean of its own and of its mirror
         image's.
+    nudge : int
+        But in training, take the mean also with the image moved by so many pixels up, down, left
+        and right.
     """
 
     mean: Tensor
@@ -167,9 +171,10 @@ class HashModel(nn.Module):
         outputs: int,
         batch_norm: bool = False,
         mirror: bool = False,
+        nudge: int = 0,
     ) -> None:
         super().__init__()
-        self.mirror = mirror
+        self.mirror, self.nudge = mirror, nudge
         # Images go through the network with the channels first.
         sizes = (shape[0],) if len(shape) == 1 else (shape[2], 1, 1)
         self.register_buffer("mean", torch.zeros(sizes))
@@ -210,11 +215,23 @@ class HashModel(nn.Module):
         if inputs.ndim == 4:
             # The permuted view of channels-last bytes is already in channels-last format.
             inputs = inputs.permute(0, 3, 1, 2).float() / 255
-        inputs = (inputs - self.mean) / self.std
-        outputs: Tensor = self.head(self.network(inputs))
-        if self.mirror and not self.training:
-            outputs = (outputs + self.head(self.network(inputs.flip(3)))) / 2
-        return outputs
+        views = [inputs] if self.training else self._views(inputs)
+        outputs: list[Tensor]
+        outputs = [self.head(self.network((view - self.mean) / self.std)) for view in views]
+        return sum(outputs[1:], outputs[0]) / len(outputs)
+
+    def _views(self, inputs: Tensor) -> list[Tensor]:
+        """Return what the mean is taken over: images moved over black, and all of that mirrored."""
+        views = [inputs]
+        if self.nudge:
+            by = self.nudge
+            height, width = inputs.shape[2:]
+            padded = functional.pad(inputs, (by, by, by, by))
+            for top, left in ((0, by), (2 * by, by), (by, 0), (by, 2 * by)):
+                views.append(padded[:, :, top : top + height, left : left + width])
+        if self.mirror:
+            views += [view.flip(3) for view in views]
+        return views
 
 
 def _feature_count(network: nn.Module, shape: tuple[int, ...]) -> int:

@@ -223,6 +223,7 @@ def _identity(
     """Return a digest of all that decides the result, taken before the first step."""
     held = [] if held_out is None else [held_out.inputs, held_out.targets]
     weights = list(model.state_dict().values())
+    views = [model.mirror, model.nudge]
     return digest(
-        inputs, targets, *held, asdict(settings), model.mirror, loss.name, loss.options(), *weights
+        inputs, targets, *held, asdict(settings), views, loss.name, loss.options(), *weights
     )

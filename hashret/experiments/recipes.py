@@ -215,6 +215,9 @@ TUNED: dict[tuple[str | None, str | None, str | None, str | None], dict[str, Any
         "cutout": 8,
         "mirror": True,
     },
+    # GreedyHash at 16 bits on held-out training images, 16 epochs: mAP@10 (hits) 0.945, and 0.947
+    # with these further views.
+    (None, "fashion-mnist", "resnet-9", "long"): {"nudge": 1},
 }
 
 
