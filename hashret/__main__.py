@@ -14,6 +14,9 @@ def main() -> None:
     except MissingExtraError as error:
         print(f"hashret: {error}", file=sys.stderr)
         raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("hashret: interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
     app(prog_name="hashret")
 
 

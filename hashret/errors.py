@@ -9,7 +9,11 @@ int64 (1, 3)``.
 from __future__ import annotations
 
 import importlib
-from types import ModuleType
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType, ModuleType
 
 __all__ = [
     "CodeError",
@@ -81,8 +85,32 @@ class MissingExtraError(HashretError, ImportError):
     """An optional package is missing; the message names the extra to install."""
 
 
+@contextmanager
+def _interrupted_afterwards() -> Iterator[None]:
+    """Hold Ctrl-C back until the block ends, where it would raise KeyboardInterrupt."""
+    ours = threading.current_thread() is threading.main_thread()
+    if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    came = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if came:
+        raise KeyboardInterrupt
+
+
 def import_extra(module: str, extra: str) -> ModuleType:
     """Import an optional package, or say which extra brings it.
+
+    Ctrl-C takes effect after the import: torch, interrupted in the middle of its own, can end
+    the process by abort().
 
     Parameters
     ----------
@@ -97,7 +125,8 @@ def import_extra(module: str, extra: str) -> ModuleType:
         If the package is not installed.
     """
     try:
-        return importlib.import_module(module)
+        with _interrupted_afterwards():
+            return importlib.import_module(module)
     except ModuleNotFoundError as error:
         # A broken install of the package itself is not a missing extra.
         if error.name is None or error.name.split(".")[0] != module.split(".")[0]:
