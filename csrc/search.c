@@ -65,6 +65,16 @@ static void candidates_close(candidates *c) {
   free(c->distances);
 }
 
+static void keep_allowed(candidates *c, const span *s) {
+  size_t kept = 0;
+  for (size_t i = 0; i < c->count; i++) {
+    uint32_t row = c->rows[i];
+    if (row / HR_LANES < s->first || row / HR_LANES >= s->end) continue;
+    if (!s->allow || s->allow[row / 8] >> row % 8 & 1) c->rows[kept++] = row;
+  }
+  c->count = kept;
+}
+
 static hr_status candidates_open(candidates *c, const span *s, const hr_request *request, size_t q,
                                  const uint64_t *query, hr_work *work) {
   *c = (candidates){0};
@@ -78,20 +88,15 @@ static hr_status candidates_open(candidates *c, const span *s, const hr_request 
   work->probed += (uint64_t)probes.tables * probes.count;
   hr_probes_close(&probes);
   if (status) return status;
-  size_t kept = 0;
-  for (size_t i = 0; i < c->count; i++) {
-    uint32_t row = c->rows[i];
-    if (row / HR_LANES < s->first || row / HR_LANES >= s->end) continue;
-    if (!s->allow || s->allow[row / 8] >> row % 8 & 1) c->rows[kept++] = row;
-  }
-  c->count = kept;
-  c->distances = hr_alloc(kept, sizeof *c->distances);
+  if (s->allow || s->end - s->first < hr_rows_blocks(s->rows)) keep_allowed(c, s);
+  c->distances = hr_alloc(c->count, sizeof *c->distances);
   if (!c->distances) {
     candidates_close(c);
     return HR_NO_MEMORY;
   }
-  hr_active_kernels()->pick(s->rows->blocks, s->rows->words, c->rows, kept, query, c->distances);
-  work->checked += kept;
+  hr_active_kernels()->pick(s->rows->blocks, s->rows->words, c->rows, c->count, query,
+                            c->distances);
+  work->checked += c->count;
   return HR_OK;
 }
 
