@@ -56,16 +56,21 @@ static inline bool hr_nearest_offer(hr_nearest *top, uint32_t distance, uint32_t
   top->near[top->size++] = (uint64_t)distance << 32 | entry;
   if (top->k == SIZE_MAX) return true; /* the limit stays */
   top->counts[distance] += rows;
-  if (distance == top->limit) return true;
-  top->nearer += rows;
+  top->nearer += distance < top->limit ? rows : 0; /* no branch: it could not be predicted */
   while (top->nearer >= top->k) top->nearer -= top->counts[--top->limit];
   return true;
 }
 
-/* The same for one row, where rows come ascending: at the limit the first ones count. */
+/* The same for one row, where rows come ascending and k is not SIZE_MAX: at the limit the first
+ * ones count. */
 static inline bool hr_nearest_offer_row(hr_nearest *top, uint32_t distance, uint32_t row) {
-  if (distance >= top->limit && (distance > top->limit || hr_nearest_full(top))) return true;
-  return hr_nearest_offer(top, distance, row, 1);
+  if (distance >= top->limit + !hr_nearest_full(top)) return true;
+  if (top->size == top->capacity && !hr_nearest_make_room(top)) return false;
+  top->near[top->size++] = (uint64_t)distance << 32 | row;
+  top->counts[distance]++;
+  top->nearer += distance < top->limit;
+  while (top->nearer >= top->k) top->nearer -= top->counts[--top->limit];
+  return true;
 }
 
 #endif
