@@ -19,10 +19,17 @@ bool hr_sorted_offer(const hr_sorted *sorted, size_t entry, uint32_t distance, c
   return hr_nearest_offer(top, distance, (uint32_t)entry, rows);
 }
 
+/* Blocks that hold as many rows as are asked for, if their entries have as many as most. */
+static size_t blocks_of(const hr_sorted *sorted, size_t k) {
+  double entries = (double)k * (double)sorted->entries / (double)sorted->rows.count;
+  return (size_t)(entries / HR_LANES) + 1;
+}
+
 /* Blocks to look at before limits are renewed; see scan.c. */
-static size_t first_window(const hr_nearest *top, size_t blocks) {
+static size_t first_window(const hr_sorted *sorted, const hr_nearest *top, size_t blocks) {
   if (hr_nearest_full(top) || top->size >= top->k) return blocks;
-  return top->k / HR_LANES < blocks ? top->k / HR_LANES + 1 : blocks;
+  size_t enough = blocks_of(sorted, top->k);
+  return enough < blocks ? enough : blocks;
 }
 
 static void fetch_entry(const hr_sorted *sorted, size_t entry) {
@@ -49,9 +56,11 @@ static bool offer_hits(const hr_sorted *sorted, const hr_hit *hits, size_t count
   for (size_t i = 0; i < count && !single; i++) fetch_entry(sorted, hits[i].row);
   for (size_t i = 0; i < count && ok; i++) {
     hr_hit hit = hits[i];
-    if (hit.row >= sorted->entries) continue; /* the last block is padded */
-    ok = single ? hr_nearest_offer(tops[hit.query], hit.distance, hit.row, 1)
-                : hr_sorted_offer(sorted, hit.row, hit.distance, allow, tops[hit.query]);
+    hr_nearest *top = tops[hit.query];
+    /* The limit may have come down, and the last block is padded. */
+    if (hit.distance > top->limit || hit.row >= sorted->entries) continue;
+    ok = single ? hr_nearest_offer(top, hit.distance, hit.row, 1)
+                : hr_sorted_offer(sorted, hit.row, hit.distance, allow, top);
   }
   return ok;
 }
@@ -73,7 +82,7 @@ static bool scan_group(const hr_sorted *sorted, size_t first, size_t end, const 
                   .allow = by_row ? allow : NULL};
   for (uint32_t q = 0; q < HR_GROUP; q++)
     pass.query[q] = queries + (q < used ? q : 0) * sorted->words;
-  size_t window = first_window(tops[0], end - first);
+  size_t window = first_window(sorted, tops[0], end - first);
   while (pass.block < end) {
     pass.end = end - pass.block > window ? pass.block + window : end;
     for (uint32_t q = 0; q < used; q++) pass.limit[q] = hit_limit(tops[q]);
