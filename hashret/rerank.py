@@ -117,8 +117,9 @@ def by_margins(
     The asymmetric Hamming distance: the sum of ``abs(margin)`` over the bits in which the
     candidate's code differs from the query's. A bit that the query has by a hair weighs little.
     It orders as the inner product of margins and code (as -1 and 1) does, from high to low:
-    that is ``sum(abs(margins)) - 2 * distance``. Source: M. Jain, H. Jégou, P. Gribonval,
-    "Asymmetric Hamming embedding", ACM Multimedia 2011.
+    that is ``sum(abs(margins)) - 2 * distance``. Source: M. Jain, H. Jégou, P. Gros,
+    "Asymmetric Hamming embedding: taking the best of our bits for large scale image search",
+    ACM Multimedia 2011.
 
     Parameters
     ----------
