@@ -151,8 +151,12 @@ class Batch:
         )
 
 
+# Made once, for the sake of single queries.
+_INT32, _INT64 = np.dtype(np.int32), np.dtype(np.int64)
+
+
 def _empty_results(shape: tuple[int, ...]) -> tuple[Distances, Ids]:
-    return np.empty(shape, np.int32), np.empty(shape, np.int64)
+    return np.empty(shape, _INT32), np.empty(shape, _INT64)
 
 
 def _join(found: list[tuple[Ids, _native.Hits]]) -> tuple[Ids, Distances, Ids]:

@@ -34,6 +34,8 @@ __all__ = [
 ]
 
 MAX_BITS = 4096
+# Compared by itself: to make a dtype of a type takes longer.
+_UINT8 = np.dtype(np.uint8)
 
 Codes = npt.NDArray[np.uint8]
 
@@ -122,7 +124,7 @@ def as_codes(codes: npt.ArrayLike, bits: int, name: str = "codes") -> Codes:
     """
     if (
         isinstance(codes, np.ndarray)
-        and codes.dtype == np.uint8
+        and codes.dtype == _UINT8
         and codes.ndim == 2
         and codes.shape[1] * 8 == bits
         and codes.flags.c_contiguous

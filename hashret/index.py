@@ -475,14 +475,16 @@ class Index:
 
     def _parts(self, count: int, probes: int, threads: int | None) -> tuple[int, bool]:
         """How many parts to divide the work into, and whether it is too short for threads."""
-        limit = self._threads(threads)
+        if threads is not None:
+            threads = check_at_least("threads", threads)
         words = count * (
             self._tables * probes * WORDS_PER_PROBE
             if self._kind == "lsh"
             else len(self._native) * ((self._bits + 63) // 64)
         )
         if words < PARALLEL_WORDS:
-            return 1, True
+            return 1, True  # asking for the cores takes as long as a small search
+        limit = self._threads(threads)
         # Parts of the rows would each look into all buckets.
         return (min(limit, count) if self._kind in ("lsh", "mih") else limit), False
 
