@@ -8,6 +8,7 @@ import json
 import sys
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,9 @@ def _measure(chosen: list[Any], options: argparse.Namespace, found: dict[str, An
             advance(place, len(chosen), TARGETS[what].title if what in TARGETS else "")
             try:
                 if what in TARGETS:
-                    found["targets"] += _rows(what, options.size)
+                    for row in _rows(what, options.size):
+                        found["targets"].append(row)
+                        advance(place, len(chosen), f"{row['case']}: {row['measured']:.4g}")
                 else:
                     found["curves"][what] = CURVES[what](options.size)
             except (AssertionError, MemoryError, HashretError, OSError):
@@ -78,11 +81,9 @@ def _measure(chosen: list[Any], options: argparse.Namespace, found: dict[str, An
         _write(found, options.out)
 
 
-def _rows(number: int, count: int) -> list[dict[str, Any]]:
-    return [
-        {"target": number, "passed": row.passed, **dataclasses.asdict(row)}
-        for row in TARGETS[number].measure(count)
-    ]
+def _rows(number: int, count: int) -> Iterator[dict[str, Any]]:
+    for row in TARGETS[number].measure(count):
+        yield {"target": number, "passed": row.passed, **dataclasses.asdict(row)}
 
 
 def _write(found: dict[str, Any], folder: Path) -> None:
