@@ -25,8 +25,8 @@ typedef struct {
   const hr_rows *rows;
   const int *cancel;
   uint32_t prefix; /* leading bits that rows are dealt out by */
-  size_t *ends;    /* 2^prefix + 1 */
-  uint32_t *order, *renumbered;
+  uint32_t *ends;  /* 2^prefix + 1 */
+  uint32_t *order;
   size_t count, entries;
   keyed *keys, *spare; /* room for the largest group */
 } sorting;
@@ -98,14 +98,16 @@ static bool open_sorting(sorting *s, const hr_rows *rows, const int *cancel) {
   *s = (sorting){.rows = rows, .cancel = cancel, .count = rows->count - rows->dead};
   while (s->prefix < MAX_PREFIX && s->prefix < rows->bits && s->count >> s->prefix > GROUP_ROWS)
     s->prefix++;
-  s->ends = hr_alloc_zero(((size_t)1 << s->prefix) + 1, sizeof *s->ends);
+  size_t bytes = (((size_t)1 << s->prefix) + 1) * sizeof *s->ends;
+  s->ends = hr_alloc_aligned(bytes); /* on huge pages: it is written to far and wide */
   s->order = hr_alloc_aligned(s->count * sizeof *s->order);
+  if (s->ends) memset(s->ends, 0, bytes);
   return s->ends && s->order;
 }
 
 /* Everything but `order`, which the result keeps. */
 static void close_sorting(sorting *s) {
-  free(s->ends);
+  hr_free_aligned(s->ends);
   free(s->keys);
   free(s->spare);
 }
