@@ -10,8 +10,9 @@
 struct hr_join {
   hr_index *index; /* read-locked */
   hr_plan plan;
-  bool own;      /* the plan was made for this */
-  uint8_t *live; /* a bit a node; NULL: all are */
+  hr_sorted by_entry; /* the index's codes, without those by row: links are between entries */
+  bool own;           /* the plan was made for this */
+  uint8_t *live;      /* a bit a node; NULL: all are */
 };
 
 /* Nodes that are searched for together, so that a scan is tiled. */
@@ -54,10 +55,14 @@ hr_status hr_join_open(hr_index *index, hr_join **out) {
   }
   join->index = index;
   bool aside = index->base.count || index->tail.count;
-  if (index->plan.sorted && !aside)
+  if (index->plan.sorted && !aside) {
     join->plan = index->plan;
-  else
+    join->by_entry = *index->plan.sorted;
+    join->by_entry.by_row = NULL;
+    join->plan.sorted = &join->by_entry;
+  } else {
     status = sort_all(join);
+  }
   /* Tables of HR_MIH come without costs, and here a scan may pay as well. */
   if (!status && join->plan.mih && !(join->plan.costs.block > 0))
     status = hr_plan_measure(&join->plan);

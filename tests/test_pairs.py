@@ -109,6 +109,28 @@ def test_nothing_to_compare():
         assert (ids.shape, distances.shape, neighbors.shape) == ((0,), (0, 2), (0, 2))
 
 
+@pytest.mark.parametrize("radius", [1, 2, 9])
+@pytest.mark.parametrize("kind", ["mih", "auto"])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_groups_of_many_codes(rng, kind, radius, threads):
+    """So many that "auto" has tables, and some of its queries are scans."""
+    count = 10_000
+    centres = rng.integers(0, 256, (count, 12), np.uint8)  # of 96 bits: none within 20 of others
+    codes = np.repeat(centres, 3, axis=0)
+    codes[1::3, 0] ^= 1  # each has two more codes, at distances 1 and 2 of it
+    codes[2::3, 0] ^= 3
+    order = rng.permutation(len(codes))
+    index = hashret.Index(96, kind)
+    index.add(codes[order], order)
+    index.search(codes[:1], 1)
+    # The chain of 1s links all three.
+    groups = np.array(index.duplicates(radius, threads=threads))
+    np.testing.assert_array_equal(groups, np.arange(3 * count).reshape(count, 3))
+    first, second, _ = index.pairs(radius, threads=threads)
+    assert len(first) == count * (2 if radius == 1 else 3)
+    np.testing.assert_array_equal(first // 3, second // 3)
+
+
 @pytest.mark.parametrize("kind", ["mih", "auto"])
 def test_a_hundred_thousand_equal_codes_are_one_group(kind):
     index = hashret.Index(64, kind)
