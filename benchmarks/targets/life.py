@@ -37,7 +37,8 @@ def build(size: int) -> Iterator[Row]:
             }
         ).play(5)
         case = f"{size:,} codes, {kind}"
-        yield Row(case, size / contest.median() / 1e6, 5.0, unit=" M codes/s")
+        best = size / min(contest.seconds["hashret"]) / 1e6
+        yield Row(case, size / contest.median() / 1e6, 5.0, unit=" M codes/s", best=best)
         yield ratio(case, contest, "faiss flat")
         if sys.platform == "linux":
             yield Row(f"{case}, peak memory / index", _peak(size, kind), 2.2, at_most=True)
