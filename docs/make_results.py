@@ -89,9 +89,6 @@ REMARKS: dict[tuple[str, str], str] = {
     ("cifar10-full", "*"): "The lite0 features are of a small network at 96x96 pixels, as it was "
     "trained on ImageNet; a head is all that learns. The published networks are trained on as a "
     "whole.",
-    ("cifar10-full", "orthohash"): "The run from scratch was stopped once and resumed, so that its "
-    "time was not taken; it has seen as many images as the rates in `recipes.py` allow 2,500 CPU "
-    "seconds.",
     ("cifar10-59k", "*"): "Below the published figures by 0.2, which are of an AlexNet trained on "
     "as a whole, at its best epoch on the queries: our features stay as they are, 5,000 labels "
     "train a head, and the number of epochs was chosen before. By cosine, the vectors themselves "
