@@ -21,6 +21,7 @@ bool hr_sorted_offer(const hr_sorted *sorted, size_t entry, uint32_t distance, c
 
 /* Blocks that hold as many rows as are asked for, if their entries have as many as most. */
 static size_t blocks_of(const hr_sorted *sorted, size_t k) {
+  if (k >= sorted->rows.count) return hr_sorted_blocks(sorted);
   double entries = (double)k * (double)sorted->entries / (double)sorted->rows.count;
   return (size_t)(entries / HR_LANES) + 1;
 }
