@@ -5,19 +5,32 @@
 
 #include "kernels/kernels.h"
 
+/* Queries asked together take turns in sections that go the same way: fewer would share no scan,
+ * and each would find in the cache what another way left there. */
+#define SECTION 16
 /* Queries that go as planned before anything else is tried; then, if plans mostly ended in scans,
  * as many that walk on; then some that are scanned, unless that is foreseen to be hopeless. */
 #define FIRST 3
 #define SCANS 2
-/* Afterwards one query in so many tries another way; the more seldom, the more that costs, so that
- * trying takes about a fiftieth of all time. */
-#define EXPLORED 32
+/* Afterwards so many queries on end, out of so many, try another way; the more seldom, the more
+ * that costs, so that trying takes about a fiftieth of all time. The first of them finds nothing
+ * of what it needs in the cache, and tells little of what the way would take by habit. */
+#define RUN 4
+#define EXPLORED_BITS 7
+#define EXPLORED (1u << EXPLORED_BITS)
+/* The first times sooner: at this turn, and whenever there have been twice as many. */
+#define SOON_BITS 4
+#define SOON (1u << SOON_BITS)
 /* In steady state one query in so many is timed: reading the clock takes 25 ns. */
-#define TIMED 4
-/* A new figure moves the average by an eighth at last, and counts for at most twice or half of
- * it: a query that was interrupted tells nothing. */
+#define TIMED 8
+/* A new figure of scans moves the average by an eighth at last, and counts for at most twice or
+ * half of it: a scan that was interrupted tells nothing. */
 #define MEMORY 8
 #define SURPRISE 2
+/* What walks take differs much from query to query, and their mean may lie in few that take fifty
+ * times as long as others. None takes longer than so many scans but by interruption. */
+#define WALK_MEMORY 64
+#define LONGEST 3
 /* A walk that takes less than one part in so many of a scan tells little about the pace of others:
  * its beginning weighs more. */
 #define TELLING 4
@@ -81,14 +94,33 @@ static double load_costs(const hr_habits *habits, uint32_t asked_for, double sca
   return after;
 }
 
+/* How often it has been time to try another way. */
+static uint32_t round_of(uint32_t turn) {
+  uint32_t round = turn / EXPLORED;
+  if (round) return round + EXPLORED_BITS - SOON_BITS;
+  while (turn >= SOON) {
+    turn /= 2;
+    round++;
+  }
+  return round;
+}
+
+/* Since it last was; below RUN another way is tried. */
+static uint32_t place_in_run(uint32_t turn) {
+  uint32_t begin = SOON;
+  if (turn >= EXPLORED) return turn % EXPLORED;
+  while (2 * begin <= turn) begin *= 2;
+  return turn - begin;
+}
+
 /* The way to try instead of the best one, or that. */
 static hr_way explore(uint32_t turn, const double *cost, hr_way best, bool walks_on) {
-  uint32_t round = turn / EXPLORED;
+  uint32_t round = round_of(turn);
   if (turn < 2 * FIRST) return walks_on ? HR_WALK_ON : best;
   hr_way other = (hr_way)((best + 1 + round % (HR_WAYS - 1)) % HR_WAYS);
   if (turn < 2 * FIRST + SCANS)
     other = HR_SCAN_ONLY;
-  else if (turn % EXPLORED)
+  else if (!round || place_in_run(turn) >= RUN)
     return best;
   double excess = cost[other] / cost[best] - 1;
   if (excess <= 1) return other;
@@ -97,8 +129,7 @@ static hr_way explore(uint32_t turn, const double *cost, hr_way best, bool walks
 }
 
 hr_choice hr_habits_choose(hr_habits *habits, uint32_t asked_for, double scan_ns) {
-  /* Queries asked together go the same way by fours, which share a scan. */
-  uint32_t turn = count_one(&habits->asked[asked_for]) / (asked_for & TOGETHER ? HR_GROUP : 1);
+  uint32_t turn = count_one(&habits->asked[asked_for]) / (asked_for & TOGETHER ? SECTION : 1);
   double cost[HR_WAYS], after = load_costs(habits, asked_for, scan_ns, cost);
   hr_choice choice = {HR_AS_PLANNED, true, after / known_or(&habits->pace[asked_for], 1)};
   if (turn < FIRST) return choice;
@@ -107,33 +138,40 @@ hr_choice hr_habits_choose(hr_habits *habits, uint32_t asked_for, double scan_ns
   if (cost[HR_WALK_ON] > 0 && cost[HR_WALK_ON] < cost[best]) best = HR_WALK_ON;
   bool walks_on = load(&habits->of[asked_for][HR_AS_PLANNED].left) > 0.5F;
   choice.way = explore(turn, cost, best, walks_on);
-  choice.timed = turn % TIMED == 0 || turn < EXPLORED || choice.way != best;
+  choice.timed = choice.way == best ? turn % TIMED == 0 || turn < SOON : place_in_run(turn) != 0;
   return choice;
 }
 
 /* The average, moved towards what was found. */
-static float moved(float known, float found, uint32_t times) {
-  if (found > known * SURPRISE) found = known * SURPRISE;
-  if (found < known / SURPRISE) found = known / SURPRISE;
-  return known + (found - known) / (times < MEMORY ? times : MEMORY);
+static float moved(float known, float found, uint32_t times, uint32_t memory) {
+  return known + (found - known) / (times < memory ? times : memory);
 }
 
-void hr_habits_record(hr_habits *habits, uint32_t asked_for, hr_way way, double ns, bool left) {
+static float moved_by_scan(float known, float found, uint32_t times) {
+  if (found > known * SURPRISE) found = known * SURPRISE;
+  if (found < known / SURPRISE) found = known / SURPRISE;
+  return moved(known, found, times, MEMORY);
+}
+
+void hr_habits_record(hr_habits *habits, uint32_t asked_for, hr_way way, double ns, bool left,
+                      double scan_ns) {
   hr_habit *habit = &habits->of[asked_for][way];
-  float known = load(&habit->ns), found = (float)ns, share = left ? 1 : 0;
   uint32_t times = count_one(&habit->times) + 1;
-  if (times > 1 && known > 0) {
-    float before = load(&habit->left);
-    found = moved(known, found, times);
-    share = before + (share - before) / (times < MEMORY ? times : MEMORY);
+  float known = load(&habit->ns), share = left ? 1 : 0, before = load(&habit->left);
+  bool first = times == 1 || !(known > 0);
+  if (way == HR_SCAN_ONLY) {
+    store(&habit->ns, first ? (float)ns : moved_by_scan(known, (float)ns, times));
+    return;
   }
-  store(&habit->ns, found);
-  store(&habit->left, share);
+  double cost[HR_WAYS], longest = LONGEST * load_costs(habits, asked_for, scan_ns, cost);
+  float found = (float)fmin(ns, longest);
+  store(&habit->ns, first ? found : moved(known, found, times, WALK_MEMORY));
+  store(&habit->left, first ? share : moved(before, share, times, WALK_MEMORY));
 }
 
 void hr_habits_record_scan(hr_habits *habits, uint32_t asked_for, double ns) {
   float known = load(&habits->scan[asked_for]), found = (float)ns;
-  store(&habits->scan[asked_for], known > 0 ? moved(known, found, MEMORY) : found);
+  store(&habits->scan[asked_for], known > 0 ? moved_by_scan(known, found, MEMORY) : found);
 }
 
 void hr_habits_record_pace(hr_habits *habits, uint32_t asked_for, double ns, double foreseen,

@@ -48,8 +48,10 @@ uint32_t hr_asked_for(size_t k, uint32_t radius, uint32_t bits, bool together, b
 
 /* The way to go. A scan is foreseen to take scan_ns. */
 hr_choice hr_habits_choose(hr_habits *habits, uint32_t asked_for, double scan_ns);
-/* Whether a query was left for a scan, which is recorded by itself. */
-void hr_habits_record(hr_habits *habits, uint32_t asked_for, hr_way way, double ns, bool left);
+/* What a query took, and whether it was left for a scan, which is recorded by itself and foreseen
+ * to take scan_ns. */
+void hr_habits_record(hr_habits *habits, uint32_t asked_for, hr_way way, double ns, bool left,
+                      double scan_ns);
 /* What a scan took of each query that was left for it. */
 void hr_habits_record_scan(hr_habits *habits, uint32_t asked_for, double ns);
 /* What a walk took, and was foreseen to; a scan is foreseen to take scan_ns. */

@@ -199,7 +199,7 @@ static hr_status walk_query(searching *s, size_t q, const hr_choice *choice, hr_
 }
 
 static void remember(const searching *s, hr_way way, double ns, const hr_mih_work *done) {
-  hr_habits_record(s->habits, s->asked_for, way, ns, done->gave_up);
+  hr_habits_record(s->habits, s->asked_for, way, ns, done->gave_up, s->scan_ns);
   hr_habits_record_pace(s->habits, s->asked_for, ns, done->foreseen, s->scan_ns);
 }
 
@@ -221,10 +221,10 @@ static hr_status answer(searching *s, size_t q, hr_nearest *top) {
 
 /* What is left after walks may be too few queries for a scan to be shared. */
 static void remember_scan(const searching *s, double ns) {
-  if (s->walked)
+  if (s->walked > s->count / 2)
     hr_habits_record_scan(s->habits, s->asked_for, ns);
   else if (s->count == s->request->count || s->count >= HR_GROUP)
-    hr_habits_record(s->habits, s->asked_for, HR_SCAN_ONLY, ns, false);
+    hr_habits_record(s->habits, s->asked_for, HR_SCAN_ONLY, ns, false, s->scan_ns);
 }
 
 static hr_status scan_those_left(searching *s) {
