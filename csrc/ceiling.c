@@ -6,14 +6,18 @@
 #include "hashret.h"
 #include "memory.h"
 
-#define SAMPLE_SHARE 32 /* one block in so many is sampled */
-#define LEAST_BLOCKS 64 /* fewer tell too little */
+#define SAMPLE_SHARE 32 /* one block in so many is sampled, */
+#define USUAL_BLOCKS 64 /* or more, up to so many blocks, */
+#define FEW_SHARE 8     /* but never a larger share than this */
+#define LEAST_BLOCKS 32 /* fewer tell too little */
 #define FEW 8           /* of so few blocks that hold k rows, most are below any ceiling */
 #define CEILING_MIN_K 100
 #define CEILING_MIN_K_SORTED 40
 
 static size_t sampled(size_t blocks) {
-  size_t count = blocks / SAMPLE_SHARE;
+  size_t count = blocks / SAMPLE_SHARE, usual = blocks / FEW_SHARE;
+  if (usual > USUAL_BLOCKS) usual = USUAL_BLOCKS;
+  if (count < usual) count = usual;
   return count < HR_SAMPLE_BLOCKS ? count : HR_SAMPLE_BLOCKS;
 }
 

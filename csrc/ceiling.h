@@ -8,7 +8,8 @@
  * that clusters stored side by side do not mislead it. Should fewer than k rows turn
  * out to be below it, which happens to one query in five hundred for rows in
  * random order, that query has to be searched again without. In all k = 1000 costs
- * 1.5 times what k = 10 does, and without ceilings 2.6 times.
+ * 1.5 times what k = 10 does, and without ceilings 2.6 times. A sample of 512 rows tells
+ * enough: of 4,000 to 16,000 rows k = 100 takes two thirds of the time that it does without.
  *
  * Among sorted codes the limit falls wherever the scan comes nearer to the query: twice
  * as many rows are below it when they come (60,000 codes of images, k = 100: 1,185 and 624;
