@@ -9,7 +9,8 @@
 typedef struct {
   uint32_t *entries, *rows, *spare;
   size_t entries_room, rows_room, spare_room;
-  uint64_t *marks; /* a bit a row, all zero in between; NULL until needed */
+  uint64_t *marks;    /* a bit a row, all zero in between; NULL until needed */
+  uint8_t *distances; /* of rows that are marked; NULL until needed */
 } hr_listing;
 
 void hr_listing_close(hr_listing *listing);

@@ -16,7 +16,7 @@
 
 typedef struct {
   uint64_t *near;   /* distance << 32 | entry */
-  uint64_t *counts; /* rows of taken entries by distance; unless k = SIZE_MAX */
+  uint64_t *counts; /* rows of taken entries by distance */
   size_t k, size, capacity;
   uint64_t nearer; /* rows at a distance < limit: fewer than k */
   uint32_t limit;  /* entries beyond are out */
@@ -54,8 +54,8 @@ static inline bool hr_nearest_offer(hr_nearest *top, uint32_t distance, uint32_t
   if (distance > top->limit || !rows) return true;
   if (top->size == top->capacity && !hr_nearest_make_room(top)) return false;
   top->near[top->size++] = (uint64_t)distance << 32 | entry;
-  if (top->k == SIZE_MAX) return true; /* the limit stays */
   top->counts[distance] += rows;
+  if (top->k == SIZE_MAX) return true;             /* the limit stays */
   top->nearer += distance < top->limit ? rows : 0; /* no branch: it could not be predicted */
   while (top->nearer >= top->k) top->nearer -= top->counts[--top->limit];
   return true;
