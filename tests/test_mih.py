@@ -200,3 +200,20 @@ def test_collapsed_codes_are_ordered_by_id_and_cost_less_than_a_scan(isa, kind, 
     few = rng.permutation(n)[:50]
     expected = oracle.search(queries, codes[few], ids[few], 60)
     assert_answers(index, queries, expected, (1, 60), (), filter=ids[few])
+
+
+@pytest.mark.parametrize("distinct", [50_000, 40_000, 9_000])
+@pytest.mark.parametrize(("bits", "zeros"), [(13, 0), (64, 0), (64, 20), (65, 0), (200, 70)])
+def test_more_codes_than_are_sorted_at_once(rng, bits, zeros, distinct):
+    """Groups by the first bits, where these tell little, where codes repeat, and some are gone."""
+    plain = rng.integers(0, 2, (distinct, bits), dtype=np.uint8)
+    plain[:, :zeros] = 0
+    codes = np.packbits(plain, axis=1)[rng.permutation(50_000) % distinct]
+    ids = np.sort(rng.permutation(200_000)[:50_000])
+    index = hashret.Index(bits, "mih")
+    index.add(codes, ids)
+    gone = rng.choice(50_000, 1000, replace=False)
+    index.remove(ids[gone])
+    left = np.setdiff1d(np.arange(50_000), gone)
+    queries = codes[rng.choice(left, 20)]
+    assert_oracle(index, codes[left], ids[left], queries, ks=(1, 100), radii=(0, 2))
