@@ -39,7 +39,9 @@ TARGETED = """
 REGRETS = """
 ### The planner, cell by cell
 
-Its time over that of the better of its two ways; `k` nearest or all within a radius.
+Its time over that of the better of its two ways; `k` nearest or all within a radius. Where that is
+more than the goal, `twin` is what a second index of the better way takes over the first: so much
+the measure itself varies.
 
 {regrets}
 """
