@@ -7,7 +7,7 @@
 
 /* Queries asked together take turns in sections that go the same way: fewer would share no scan,
  * and each would find in the cache what another way left there. */
-#define SECTION 16
+#define SECTION 8
 /* Queries that go as planned before anything else is tried; then, if plans mostly ended in scans,
  * as many that walk on; then some that are scanned, unless that is foreseen to be hopeless. */
 #define FIRST 3
@@ -16,7 +16,7 @@
  * that costs, so that trying takes about a fiftieth of all time. The first of them finds nothing
  * of what it needs in the cache, and tells little of what the way would take by habit. */
 #define RUN 4
-#define EXPLORED_BITS 7
+#define EXPLORED_BITS 8
 #define EXPLORED (1u << EXPLORED_BITS)
 /* The first times sooner: at this turn, and whenever there have been twice as many. */
 #define SOON_BITS 4

@@ -96,19 +96,13 @@ static bool append(hr_listing *listing, size_t n, size_t room, uint32_t distance
 
 /* --- a selection ---------------------------------------------------------------------- */
 
-/* next[d]: where the first at distance d goes, if they are ordered by distance. */
-static void count_distances(const hr_nearest *top, size_t *next) {
-  memset(next, 0, ((size_t)top->limit + 2) * sizeof *next);
-  for (size_t i = 0; i < top->size; i++) next[hr_near_distance(top, i) + 1]++;
-  for (uint32_t d = 0; d <= top->limit; d++) next[d + 1] += next[d];
-}
-
 /* Entries by distance; those at distance d are [starts[d], starts[d + 1]). */
 static bool sort_entries(hr_listing *listing, const hr_nearest *top, size_t *starts) {
   if (!reserve(&listing->entries, &listing->entries_room, top->size)) return false;
-  size_t *next = starts + 1;
-  starts[0] = 0;
-  count_distances(top, next);
+  size_t *next = starts + 1; /* where the next at each distance goes */
+  memset(starts, 0, ((size_t)top->limit + 3) * sizeof *starts);
+  for (size_t i = 0; i < top->size; i++) next[hr_near_distance(top, i) + 1]++;
+  for (uint32_t d = 0; d <= top->limit; d++) next[d + 1] += next[d];
   for (size_t i = 0; i < top->size; i++)
     listing->entries[next[hr_near_distance(top, i)]++] = hr_near_entry(top, i);
   return true;
@@ -119,7 +113,8 @@ static bool list_ascending(const hr_nearest *top, hr_reach *out) {
   size_t next[HR_MAX_BITS + 2];
   if (!hr_reach_reserve(out, top->size)) return false;
   hr_near *near = out->near + out->size;
-  count_distances(top, next);
+  next[0] = 0;
+  for (uint32_t d = 0; d <= top->limit; d++) next[d + 1] = next[d] + top->counts[d];
   for (size_t i = 0; i < top->size; i++) {
     uint32_t distance = hr_near_distance(top, i);
     near[next[distance]++] = (hr_near){distance, hr_near_entry(top, i)};

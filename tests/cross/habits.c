@@ -133,7 +133,7 @@ static void test_queries_asked_together_take_turns_in_sections(void) {
   int tries = 0, alone = 0, cold = 0;
   for (int section = 0; section < LATE; section++) {
     hr_choice first = {0};
-    for (int q = 0; q < 16; q++) {
+    for (int q = 0; q < 8; q++) {
       hr_choice choice = hr_habits_choose(&habits, TOGETHER, 30);
       if (!q) first = choice;
       alone += choice.way != first.way;
