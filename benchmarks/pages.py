@@ -24,8 +24,9 @@ and holds the figures of these runs. Every answer was compared with the slow and
 `tests/oracle.py`, or where that takes too long with faiss's exhaustive search, before it counted.
 The contenders search the same codes in one process, on one thread each and in turns. A ratio is the
 median of their times over the median of ours, or where times differ from query to query (targets
-7 to 9) the median of the ratios, no query asked twice; *best* is the ratio of the shortest times,
-or the best rate. Ratios carry over to similar machines; times do not.
+7 to 9) the median of the ratios, no query asked twice, each ratio the geometric mean over a round
+in which all contenders had each place once; *best* is the ratio of the shortest times, or the best
+rate. Ratios carry over to similar machines; times do not.
 
 {machine}
 """

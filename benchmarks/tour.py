@@ -21,7 +21,7 @@ class Tour:
 
     No query is asked twice of the same contender, so that none finds in a cache what its last
     turn left there; the first query only warms up. Where times differ from query to query, the
-    median of the ratios says more than the ratio of the medians.
+    median of ratios says more than the ratio of the medians.
 
     Parameters
     ----------
@@ -85,11 +85,21 @@ class Tour:
         return statistics.median(self.seconds[name])
 
     def ratio(self, rival: str, best: bool = False) -> float:
-        """How many times as long the rival takes: median over the queries, or best to best."""
+        """How many times as long the rival takes: median over rounds of turns, or best to best.
+
+        Who searches after whom can matter to both, so that single ratios fall into two heaps. In
+        a round each contender has had each place once; its ratio is the geometric mean.
+        """
         theirs, mine = self.seconds[rival], self.seconds[OURS]
         if best:
             return min(theirs) / min(mine)
-        return statistics.median(a / b for a, b in zip(theirs, mine, strict=False))
+        ratios = [a / b for a, b in zip(theirs, mine, strict=False)]
+        places = sum(len(taken) == len(mine) for taken in self.seconds.values())
+        places = min(places, len(ratios))  # few turns, if many were slow
+        rounds = [ratios[start : start + places] for start in range(0, len(ratios), places)]
+        return statistics.median(
+            statistics.geometric_mean(turns) for turns in rounds if len(turns) == places
+        )
 
     def found(self, name: str, calls: int | None = None) -> Answer:
         """Distances and ids of the first calls, one under the other; of all that it answered."""
