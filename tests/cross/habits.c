@@ -94,11 +94,11 @@ static void test_what_changes_is_noticed(void) {
 
 static void test_trying_is_cheap(void) {
   hr_habits habits = {0};
-  const world is = {1, 0, 1, 100};
+  const world is = {1, 0, 1, 1000};
   int ways[HR_WAYS];
   play(&habits, ASKED, &is, EARLY, ways);
-  play(&habits, ASKED, &is, 200 * LATE, ways);
-  double best = 200.0 * LATE * is.planned, rest = ways[HR_SCAN_ONLY] * is.scan;
+  play(&habits, ASKED, &is, 1000 * LATE, ways);
+  double best = 1000.0 * LATE * is.planned, rest = ways[HR_SCAN_ONLY] * is.scan;
   expect(ways[HR_SCAN_ONLY] > 0, "the other way is tried again");
   expect(rest < best / 20, "trying takes a small share of all time");
 }
