@@ -1,12 +1,12 @@
 /* Bucket tables over sorted codes, and the walk through them.
  *
- * What a query costs is what it fetches: a bucket is a directory line and the lines of
- * its codes, 50 to 150 codes of 8 bytes, and takes 110 to 140 ns, fetches of 16 buckets
- * overlapping; comparing its codes, eight a register, takes 0.1 ns each of it. Among a
- * hundred million random codes of 64 bits the ten nearest lie within 12 and take 10,900
- * buckets of three tables and 477,000 candidates, 1.5 ms; among a million they lie within
- * 16 and take 1,000 buckets of five tables and 134,000 candidates, 0.13 ms (a scan: 0.26
- * ms; AVX-512 at 2.3 GHz). On pages of 4 KiB a bucket takes twice as long.
+ * What a query costs is what it fetches: a bucket is a directory line and the lines of its codes,
+ * 50 to 150 of 8 bytes. It takes about 100 ns, and 1.1 to 1.2 ns a code, of which comparing eight
+ * a register is a tenth; fetches of 16 buckets overlap. Among a hundred million random codes of
+ * 64 bits the ten nearest lie within 12 and take 10,900 buckets of three tables and 477,000
+ * candidates, 1.5 ms; among a million they lie within 16 and take 790 buckets of five tables and
+ * 106,000 candidates, 0.11 to 0.18 ms by what else is in the cache (a scan: 0.26 ms; AVX-512 at
+ * 2.3 GHz). On pages of 4 KiB a bucket takes twice as long.
  *
  * Table 0 is the sorted codes themselves: a bucket is a run of them. The other tables
  * keep of each code a sketch, the first bits that its bucket does not tell, sorted by

@@ -61,9 +61,9 @@ hr_status hr_mih_search(const hr_mih *mih, const uint64_t *query, const uint8_t 
                         const int *cancel, const hr_patience *patience, hr_nearest *top,
                         hr_mih_work *work);
 
-/* Walks until `buckets` buckets were looked into, for codes as near as random ones have
- * some neighbours: for measuring. */
-hr_status hr_mih_trial(const hr_mih *mih, const uint64_t *query, uint64_t buckets, hr_nearest *top,
-                       hr_mih_work *work);
+/* Walks until `buckets` buckets were looked into, of each the first part in 2^shortened, for codes
+ * as near as random ones have some neighbours: for measuring. */
+hr_status hr_mih_trial(const hr_mih *mih, const uint64_t *query, uint64_t buckets,
+                       uint32_t shortened, hr_nearest *top, hr_mih_work *work);
 
 #endif

@@ -91,6 +91,7 @@ static void find_buckets(const hr_walk *w, const hr_mih_table *t, hr_bucket *buc
     b->from = t->directory[b->key];
     b->to = (uint32_t)hr_least(t->directory[b->key + 1], entries);
     if (b->from >= b->to) b->from = b->to = 0;
+    b->to = b->from + ((b->to - b->from) >> w->shortened);
     fetch_bucket(w, t, b);
   }
 }
@@ -136,7 +137,7 @@ static hr_status walk_ring(hr_walk *w, uint32_t number) {
 
 /* Used for the order of rings where no costs were measured. */
 static const hr_costs typical = {
-    .block = 2, .grouped = 0.5, .bucket = 40, .code = 0.4, .found = 100};
+    .block = 2, .grouped = 0.5, .bucket = 100, .code = 1, .found = 100};
 
 static double bucket_length(const hr_mih *mih, uint32_t number, uint32_t key) {
   const uint32_t *own = mih->table[number].directory + key;
@@ -156,6 +157,7 @@ static void open_walk(hr_walk *w, const hr_mih *mih, const uint64_t *query, uint
   w->sketches = sketches;
   w->pendings = 0;
   w->promised = 0;
+  w->shortened = 0;
   w->enough = top->k < FEWEST_PENDING ? FEWEST_PENDING : top->k < HR_PENDING ? top->k : HR_PENDING;
   memset(w->rings, 0, sizeof w->rings);
   for (uint32_t i = 0; i < mih->tables; i++) {
@@ -205,12 +207,13 @@ hr_status hr_mih_search(const hr_mih *mih, const uint64_t *query, const uint8_t 
   return status;
 }
 
-hr_status hr_mih_trial(const hr_mih *mih, const uint64_t *query, uint64_t buckets, hr_nearest *top,
-                       hr_mih_work *work) {
+hr_status hr_mih_trial(const hr_mih *mih, const uint64_t *query, uint64_t buckets,
+                       uint32_t shortened, hr_nearest *top, hr_mih_work *work) {
   uint32_t sketches[QUERY_SKETCHES], next;
   hr_walk w;
   hr_nearest_reset(top, hr_mih_usual_radius(mih->sorted->rows.bits, mih->sorted->entries));
   open_walk(&w, mih, query, sketches, top, work);
+  w.shortened = shortened;
   hr_status status = HR_OK;
   while (!status && work->buckets < buckets && !hr_walk_complete(&w, w.rings, top->farthest)) {
     double cost;

@@ -30,6 +30,7 @@ typedef struct {
   uint32_t *sketches;               /* of the query, for each table */
   hr_survivor pending[HR_PENDING], nearest_first[HR_PENDING];
   size_t pendings, enough; /* that many are looked up at once */
+  uint32_t shortened;      /* buckets are cut to one part in 2^shortened; for measuring */
   double promised;         /* the walk pays as long as it has cost no more; nanoseconds */
 } hr_walk;
 
