@@ -5,9 +5,6 @@
 
 #include "kernels/kernels.h"
 
-/* Queries asked together take turns in sections that go the same way: fewer would share no scan,
- * and each would find in the cache what another way left there. */
-#define SECTION 8
 /* Queries that go as planned before anything else is tried; then, if plans mostly ended in scans,
  * as many that walk on; then some that are scanned, unless that is foreseen to be hopeless. */
 #define FIRST 3
@@ -21,8 +18,10 @@
 /* The first times sooner: at this turn, and whenever there have been twice as many. */
 #define SOON_BITS 4
 #define SOON (1u << SOON_BITS)
-/* In steady state one query in so many is timed: reading the clock takes 25 ns. */
+/* In steady state one turn in so many is timed, for reading the clock takes 25 ns, twice a query;
+ * but each of those that take a hundred times as long, so that a mistake is soon noticed. */
 #define TIMED 8
+#define LONG_NS 5000
 /* A new figure of scans moves the average by an eighth at last, and counts for at most twice or
  * half of it: a scan that was interrupted tells nothing. */
 #define MEMORY 8
@@ -64,8 +63,6 @@ static uint32_t count_one(uint32_t *counter) {
 #endif
 }
 
-#define TOGETHER 2u
-
 uint32_t hr_asked_for(size_t k, uint32_t radius, uint32_t bits, bool together, bool filtered) {
   uint32_t number = 0;
   if (k == SIZE_MAX) {
@@ -75,7 +72,7 @@ uint32_t hr_asked_for(size_t k, uint32_t radius, uint32_t bits, bool together, b
     while (k >>= 1) number++;
     if (number > 31) number = 31;
   }
-  return number * 4 + (together ? TOGETHER : 0) + filtered;
+  return number * 4 + (together ? 2 : 0) + filtered;
 }
 
 static double known_or(const float *from, double otherwise) {
@@ -129,7 +126,7 @@ static hr_way explore(uint32_t turn, const double *cost, hr_way best, bool walks
 }
 
 hr_choice hr_habits_choose(hr_habits *habits, uint32_t asked_for, double scan_ns) {
-  uint32_t turn = count_one(&habits->asked[asked_for]) / (asked_for & TOGETHER ? SECTION : 1);
+  uint32_t turn = count_one(&habits->asked[asked_for]);
   double cost[HR_WAYS], after = load_costs(habits, asked_for, scan_ns, cost);
   hr_choice choice = {HR_AS_PLANNED, true, after / known_or(&habits->pace[asked_for], 1)};
   if (turn < FIRST) return choice;
@@ -138,7 +135,9 @@ hr_choice hr_habits_choose(hr_habits *habits, uint32_t asked_for, double scan_ns
   if (cost[HR_WALK_ON] > 0 && cost[HR_WALK_ON] < cost[best]) best = HR_WALK_ON;
   bool walks_on = load(&habits->of[asked_for][HR_AS_PLANNED].left) > 0.5F;
   choice.way = explore(turn, cost, best, walks_on);
-  choice.timed = choice.way == best ? turn % TIMED == 0 || turn < SOON : place_in_run(turn) != 0;
+  choice.timed = choice.way != best     ? place_in_run(turn) != 0
+                 : cost[best] < LONG_NS ? turn % TIMED == 0 || turn < SOON
+                                        : true;
   return choice;
 }
 

@@ -46,7 +46,11 @@ typedef struct {
 /* What is asked for, as a number: k nearest (SIZE_MAX: all) within `radius` of `bits` bits. */
 uint32_t hr_asked_for(size_t k, uint32_t radius, uint32_t bits, bool together, bool filtered);
 
-/* The way to go. A scan is foreseen to take scan_ns. */
+/* Queries asked together take turns in sections that go the same way: fewer would share no scan,
+ * and each would find in the cache what another way left there. */
+#define HR_SECTION 8
+
+/* The way to go, for one turn. A scan is foreseen to take scan_ns. */
 hr_choice hr_habits_choose(hr_habits *habits, uint32_t asked_for, double scan_ns);
 /* What a query took, and whether it was left for a scan, which is recorded by itself and foreseen
  * to take scan_ns. */

@@ -221,19 +221,22 @@ static void remember(const searching *s, hr_way way, double ns, const hr_mih_wor
   hr_habits_record_pace(s->habits, s->asked_for, ns, done->foreseen, s->scan_ns);
 }
 
-static hr_status answer(searching *s, size_t q, hr_nearest *top) {
+static hr_choice choose(const searching *s) {
   const hr_plan_request *r = s->request;
-  hr_choice choice = {r->scan || !r->plan->mih ? HR_SCAN_ONLY : HR_WALK_ON, false, s->scan_ns};
+  if (s->habits) return hr_habits_choose(s->habits, s->asked_for, s->scan_ns);
+  return (hr_choice){r->scan || !r->plan->mih ? HR_SCAN_ONLY : HR_WALK_ON, false, s->scan_ns};
+}
+
+static hr_status answer(searching *s, size_t q, const hr_choice *choice, hr_nearest *top) {
   hr_mih_work done = {.gave_up = true};
-  if (s->habits) choice = hr_habits_choose(s->habits, s->asked_for, s->scan_ns);
-  if (choice.way != HR_SCAN_ONLY) {
-    double began = choice.timed ? now_ns() : 0;
-    hr_status status = walk_query(s, q, &choice, top, &done);
+  if (choice->way != HR_SCAN_ONLY) {
+    double began = choice->timed ? now_ns() : 0;
+    hr_status status = walk_query(s, q, choice, top, &done);
     if (status) return status;
-    if (choice.timed) remember(s, choice.way, now_ns() - began, &done);
+    if (choice->timed) remember(s, choice->way, now_ns() - began, &done);
   }
   if (done.gave_up) leave_for_scan(s, q, top);
-  s->walked += done.gave_up && choice.way != HR_SCAN_ONLY;
+  s->walked += done.gave_up && choice->way != HR_SCAN_ONLY;
   return HR_OK;
 }
 
@@ -259,7 +262,12 @@ static hr_status scan_those_left(searching *s) {
 hr_status hr_plan_search(const hr_plan_request *r, hr_nearest *tops, hr_plan_work *work) {
   searching s;
   hr_status status = open_searching(&s, r, tops, work) ? HR_OK : HR_NO_MEMORY;
-  for (size_t q = 0; !status && q < r->count; q++) status = answer(&s, q, &tops[q]);
+  size_t section = r->count >= HR_GROUP ? HR_SECTION : 1;
+  for (size_t from = 0; !status && from < r->count; from += section) {
+    size_t end = from + section < r->count ? from + section : r->count;
+    hr_choice choice = choose(&s);
+    for (size_t q = from; !status && q < end; q++) status = answer(&s, q, &choice, &tops[q]);
+  }
   if (!status && s.count) status = scan_those_left(&s);
   close_searching(&s);
   return status;

@@ -128,27 +128,40 @@ static void test_the_mean_of_costs_that_vary_decides(void) {
   expect(walks_of(4, 80, 20) < 10, "that most walks are cheap does not make up for the dear ones");
 }
 
-static void test_queries_asked_together_take_turns_in_sections(void) {
+static void test_all_but_the_first_of_a_run_that_tries_is_timed(void) {
   hr_habits habits = {0};
-  int tries = 0, alone = 0, cold = 0;
-  for (int section = 0; section < LATE; section++) {
-    hr_choice first = {0};
-    for (int q = 0; q < 8; q++) {
-      hr_choice choice = hr_habits_choose(&habits, TOGETHER, 30);
-      if (!q) first = choice;
-      alone += choice.way != first.way;
+  int tries = 0, cold = 0, runs = 0;
+  for (int turn = 0; turn < LATE; turn++) {
+    hr_choice choice = hr_habits_choose(&habits, TOGETHER, 30);
+    for (int q = 0; q < HR_SECTION; q++) {
       if (choice.way == HR_SCAN_ONLY)
         hr_habits_record(&habits, TOGETHER, HR_SCAN_ONLY, 30, false, 30);
       else if (choice.timed)
         hr_habits_record(&habits, TOGETHER, choice.way, 20, false, 30);
     }
-    bool other = first.way == HR_SCAN_ONLY && section > EARLY;
+    bool other = choice.way == HR_SCAN_ONLY && turn > EARLY;
     tries = other ? tries + 1 : 0;
-    if (tries == 1) cold += first.timed;
-    if (tries == 2) cold += !first.timed;
+    if (tries == 1) cold += choice.timed;
+    if (tries == 2) cold += !choice.timed;
+    runs += tries == 2;
   }
-  expect(!alone, "a section goes one way");
+  expect(runs > 2, "another way is tried in runs");
   expect(!cold, "of a run that tries another way all but the first are timed");
+}
+
+/* Of LATE turns by habit, those that are timed, where each query takes `ns`. */
+static int timed_of(double ns) {
+  hr_habits habits = {0};
+  const world is = {ns, 0, 2 * ns, 2 * ns};
+  int ways[HR_WAYS], timed = 0;
+  play(&habits, ASKED, &is, EARLY, ways);
+  for (int q = 0; q < LATE; q++) timed += hr_habits_choose(&habits, ASKED, is.scan).timed;
+  return timed;
+}
+
+static void test_reading_the_clock_is_cheap(void) {
+  expect(timed_of(500) < LATE / 6, "few of short queries are timed");
+  expect(timed_of(50000) > LATE * 9 / 10, "nearly all long ones are");
 }
 
 int main(void) {
@@ -158,6 +171,7 @@ int main(void) {
   test_what_changes_is_noticed();
   test_trying_is_cheap();
   test_the_mean_of_costs_that_vary_decides();
-  test_queries_asked_together_take_turns_in_sections();
+  test_all_but_the_first_of_a_run_that_tries_is_timed();
+  test_reading_the_clock_is_cheap();
   return failures != 0;
 }
