@@ -127,7 +127,7 @@ typedef struct {
   const int *cancel;       /* polled: a non-zero value ends the search; or NULL */
   bool scan;               /* HR_AUTO: compare all codes, whatever it costs */
   uint8_t *deferred;       /* (count,) or NULL. HR_AUTO, HR_MIH: set to 1 for queries that ask
-                              for a scan, which then have no results yet */
+                              for a scan or take long, which then have no results yet */
 } hr_request;
 
 /* Ends, soon, the searches that poll this flag. Any thread may call it. */

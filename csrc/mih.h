@@ -27,6 +27,9 @@ typedef struct {
   double found;   /* looking up a candidate that is near enough */
 } hr_costs;
 
+/* Where none were measured. */
+const hr_costs *hr_mih_typical(void);
+
 /* Tables over the entries of `sorted`, which must outlive them. tables = 0: as many as
  * suit the number of entries. */
 hr_status hr_mih_build(const hr_sorted *sorted, uint32_t tables, const int *cancel, hr_mih **out);

@@ -102,14 +102,19 @@ static double median(double *values, size_t count) {
   return values[count / 2];
 }
 
+/* Just after memory was filled, reading it here and there has been seen to take twenty times as
+ * long as ever after: a bucket and a code in it take no longer than so many blocks of a scan. */
+#define MOST_BLOCKS 200
+#define MOST_BLOCKS_A_CODE 5
+
 /* What whole buckets take longer than short ones is their codes'. Codes in buckets, fetched from
  * here and there, take 1.1 to 1.2 ns each and a bucket about 100 besides; codes in a scan 0.2. */
 static void split_costs(double whole, double part, double codes, double fewer, hr_costs *costs) {
   double code = codes - fewer < 1 ? 0 : (whole - part) / (codes - fewer);
-  code = fmax(code, costs->block / HR_LANES);
+  code = fmin(fmax(code, costs->block / HR_LANES), MOST_BLOCKS_A_CODE * costs->block);
   if (codes > 0) code = fmin(code, 0.8 * whole / codes);
   costs->code = code;
-  costs->bucket = fmax(whole - code * codes, LEAST_NS);
+  costs->bucket = fmin(fmax(whole - code * codes, LEAST_NS), MOST_BLOCKS * costs->block);
   costs->found = BUCKETS_PER_FOUND * costs->bucket;
 }
 
@@ -157,11 +162,16 @@ hr_status hr_plan_measure(hr_plan *plan) {
 
 /* --- searching -------------------------------------------------------------------- */
 
+/* What would be scanned otherwise, or walked through on a thread that can be stopped, is put off
+ * when it has taken about twice as long, if it may be put off. */
+#define HERE_NS 2e6
+
 /* A request, whose queries all ask for the same, under way. */
 typedef struct {
   const hr_plan_request *request;
   hr_plan_work *work;
-  hr_habits *habits; /* NULL: nothing to choose */
+  hr_habits *habits;     /* NULL: nothing to choose */
+  const hr_costs *costs; /* by which a walk is given up; NULL: it never is */
   uint32_t asked_for;
   double scan_ns;    /* of a query, as foreseen */
   uint64_t *queries; /* those that are left for a scan, side by side */
@@ -174,11 +184,13 @@ static bool open_searching(searching *s, const hr_plan_request *r, const hr_near
   const hr_plan *plan = r->plan;
   const hr_costs *costs = &plan->costs;
   bool together = r->count >= HR_GROUP;
-  *s = (searching){.request = r, .work = work};
+  *s = (searching){.request = r, .work = work, .scan_ns = HERE_NS};
   s->queries = hr_alloc(r->count * plan->sorted->words, sizeof *s->queries);
   s->tops = hr_alloc(r->count, sizeof(hr_nearest *));
+  if (r->walk && r->deferred) s->costs = hr_mih_typical();
   if (!r->count || !plan->mih || r->scan || r->walk) return s->queries && s->tops;
   size_t k = tops[0].k;
+  s->costs = costs;
   s->habits = hr_mih_habits(plan->mih);
   s->asked_for = hr_asked_for(k, tops[0].radius, plan->sorted->rows.bits, together, r->allow);
   s->scan_ns = (double)hr_sorted_blocks(plan->sorted) * (together ? costs->grouped : costs->block);
@@ -207,9 +219,9 @@ static hr_status walk_query(searching *s, size_t q, const hr_choice *choice, hr_
                             hr_mih_work *done) {
   const hr_plan_request *r = s->request;
   const hr_plan *plan = r->plan;
-  hr_patience patience = {&plan->costs, choice->scan_ns, choice->way == HR_AS_PLANNED};
+  hr_patience patience = {s->costs, choice->scan_ns, choice->way == HR_AS_PLANNED};
   hr_status status = hr_mih_search(plan->mih, r->queries + q * plan->sorted->words, r->allow,
-                                   r->cancel, s->habits ? &patience : NULL, top, done);
+                                   r->cancel, s->costs ? &patience : NULL, top, done);
   s->work->checked += done->candidates;
   s->work->probed += done->buckets;
   if (!done->gave_up && done->radius < s->work->radius) s->work->radius = done->radius;

@@ -26,8 +26,8 @@ typedef struct {
   size_t first, end; /* blocks to scan, where that is what is done */
   bool scan;         /* do not look at the tables */
   bool walk;         /* never scan if there are tables */
-  uint8_t *deferred; /* set to 1 for queries that should be scanned, which are then left;
-                        NULL: they are scanned */
+  uint8_t *deferred; /* set to 1 for queries that should be scanned, or walk for long, which are
+                        then left; NULL: they are answered */
 } hr_plan_request;
 
 /* What the answers took, summed over the queries; `radius` is the least of them. */

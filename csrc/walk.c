@@ -135,9 +135,10 @@ static hr_status walk_ring(hr_walk *w, uint32_t number) {
 
 /* --- a query ------------------------------------------------------------------------ */
 
-/* Used for the order of rings where no costs were measured. */
 static const hr_costs typical = {
     .block = 2, .grouped = 0.5, .bucket = 100, .code = 1, .found = 100};
+
+const hr_costs *hr_mih_typical(void) { return &typical; }
 
 static double bucket_length(const hr_mih *mih, uint32_t number, uint32_t key) {
   const uint32_t *own = mih->table[number].directory + key;

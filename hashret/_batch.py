@@ -83,15 +83,20 @@ class Batch:
         request = _native.Request(self.queries, self.count, self.bits, self.margins, self.probes)
         return distances, reader.search(request, k, distances, ids)
 
-    def search_planned(self, reader: _native.Reader, k: int, parts: int) -> tuple[Distances, Ids]:
-        """Look into buckets on the calling thread; scan on `parts` threads where that is less."""
+    def search_planned(
+        self, reader: _native.Reader, k: int, parts: int, scan: bool
+    ) -> tuple[Distances, Ids]:
+        """Look into buckets on the calling thread; what takes longer goes on on `parts` threads.
+
+        There it is scanned, if `scan`, or begun anew.
+        """
         distances, ids = _empty_results((self.count, k))
         request = _native.Request(self.queries, self.count, self.bits)
         deferred = np.zeros(self.count, np.uint8)
         reader.search(request, k, distances, ids, deferred=deferred)
         left = np.flatnonzero(deferred)
         if len(left):
-            rest = Batch(self.queries[left], self.bits, None, 1, scan=True)
+            rest = Batch(self.queries[left], self.bits, None, 1, scan=scan)
             distances[left], ids[left] = rest.search(reader, k, parts)
         return distances, ids
 
@@ -139,6 +144,17 @@ class Batch:
             return lims, reader.range_search(self._request(rows, cancel), radius, lims)
 
         return _join([search_part(0)] if here else run_parts(search_part, parts, cancel))
+
+    def range_planned(
+        self, reader: _native.Reader, radius: int, parts: int
+    ) -> tuple[Ids, Distances, Ids]:
+        """Look into buckets on the calling thread; if that is not enough, search on others."""
+        request = _native.Request(self.queries, self.count, self.bits)
+        lims, deferred = np.empty(self.count + 1, np.int64), np.zeros(self.count, np.uint8)
+        hits = reader.range_search(request, radius, lims, deferred=deferred)
+        if deferred.any():
+            return self.range_search(reader, radius, parts, here=False)
+        return _join([(lims, hits)])
 
     def _share(self, part: int, parts: int) -> slice:
         return slice(part * self.count // parts, (part + 1) * self.count // parts)

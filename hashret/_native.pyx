@@ -254,8 +254,8 @@ cdef class Reader:
                deferred=None):
         """Fill int32 and int64 (count, k); return what was done.
 
-        `deferred`, uint8 (count,), is set to 1 for queries that ask for a scan. Done are
-        codes checked, buckets probed, queries scanned, and the radius seen in buckets.
+        `deferred`, uint8 (count,), is set to 1 for queries that ask for a scan or take long.
+        Done are codes checked, buckets probed, queries scanned, and the radius seen in buckets.
         """
         cdef _Buffer d = _Buffer(distances, request.count * k * sizeof(int32_t), True)
         cdef _Buffer i = _Buffer(ids, request.count * k * sizeof(int64_t), True)
@@ -273,13 +273,17 @@ cdef class Reader:
         _check(status, "search")
         return work.checked, work.probed, work.scanned, work.radius
 
-    def range_search(self, Request request, uint32_t radius, lims):
-        """Fill `lims`, int64 (count + 1,); return the hits."""
+    def range_search(self, Request request, uint32_t radius, lims, deferred=None):
+        """Fill `lims`, int64 (count + 1,), and `deferred` as in `search`; return the hits."""
         cdef _Buffer limits = _Buffer(lims, (request.count + 1) * sizeof(int64_t), True)
+        cdef _Buffer left
         cdef hr_request part_of = request.part(0, 1, self.filter)
         cdef Hits hits = Hits()
         cdef hr_work work
         cdef hr_status status
+        if deferred is not None:
+            left = _Buffer(deferred, request.count, True)
+            part_of.deferred = <uint8_t *>left.view.buf
         memset(&work, 0, sizeof(work))
         with nogil:
             status = hr_range_search(self.index.handle, &part_of, radius,

@@ -272,8 +272,8 @@ class Index:
         with self._reader(filter) as reader:
             if here:
                 return batch.search_here(reader, k)
-            if self._kind == "auto" and batch.count < FEW_QUERIES:
-                return batch.search_planned(reader, k, parts)
+            if self._in_buckets(batch.count, FEW_QUERIES if self._kind == "auto" else 2):
+                return batch.search_planned(reader, k, parts, scan=self._kind == "auto")
             return batch.search(reader, k, parts)
 
     def explain(
@@ -340,6 +340,8 @@ class Index:
         batch = self._batch(queries, margins, probes)
         parts, here = self._parts(batch.count, probes, threads)
         with self._reader(filter) as reader:
+            if not here and self._in_buckets(batch.count, 2):
+                return batch.range_planned(reader, radius, parts)
             return batch.range_search(reader, radius, parts, here)
 
     # -- every code against all others ------------------------------------------
@@ -487,6 +489,10 @@ class Index:
         limit = self._threads(threads)
         # Parts of the rows would each look into all buckets.
         return (min(limit, count) if self._kind in ("lsh", "mih") else limit), False
+
+    def _in_buckets(self, count: int, few: int) -> bool:
+        """Whether a look into buckets may answer `count` queries before a thread has started."""
+        return self._kind in ("auto", "mih") and count < few
 
     # -- files ----------------------------------------------------------------
 

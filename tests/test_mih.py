@@ -158,6 +158,48 @@ def test_batches_of_any_size(monkeypatch, kind, threads):
         np.testing.assert_array_equal(got, want)
 
 
+def count_starts(monkeypatch):
+    """A list that grows with each start of threads for a search from now on."""
+    starts, run_parts = [], hashret._batch.run_parts
+    monkeypatch.setattr(hashret.index, "PARALLEL_WORDS", 0)
+    monkeypatch.setattr(
+        hashret._batch, "run_parts", lambda *task: starts.append(task) or run_parts(*task)
+    )
+    return starts
+
+
+@pytest.mark.parametrize("kind", ["mih", "auto"])
+def test_a_look_into_buckets_starts_no_thread(monkeypatch, kind):
+    codes, ids, _, _ = many_queries()
+    index = build(kind, 64, codes, ids)
+    index.search(codes[:1], 1)  # makes the tables
+    starts = count_starts(monkeypatch)
+    alike = np.sort(ids[(codes == codes[7]).all(1)])
+    _, found = index.search(codes[7:8], 1)
+    assert found.tolist() == [[alike[0]]]
+    lims, distances, found = index.range_search(codes[7:8], 0)
+    assert lims.tolist() == [0, len(alike)]
+    assert not distances.any()
+    np.testing.assert_array_equal(found, alike)
+    assert not starts
+
+
+def test_a_long_walk_is_put_off_to_a_thread_that_can_be_stopped(monkeypatch):
+    rng = np.random.default_rng(12)
+    codes = rng.integers(0, 256, (150_000, 32), np.uint8)
+    query, ids = rng.integers(0, 256, (1, 32), np.uint8), np.arange(150_000)
+    scan, index = build("scan", 256, codes, ids), build("mih", 256, codes, ids)
+    index.search(codes[:1], 1)
+    wanted = scan.search(query, 100), scan.range_search(query, 110)
+    starts = count_starts(monkeypatch)
+    for got, want in zip(
+        (index.search(query, 100), index.range_search(query, 110)), wanted, strict=True
+    ):
+        for mine, its in zip(got, want, strict=True):
+            np.testing.assert_array_equal(mine, its)
+    assert len(starts) == 2
+
+
 @functools.cache
 def many_queries():
     """Enough codes for "auto" to make tables; queries with the order of all."""
