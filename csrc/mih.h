@@ -23,9 +23,12 @@ typedef struct {
   double grouped; /* the same for one of a group of queries */
   double narrow;  /* what a scan takes beyond that to find a limit for the nearest */
   double bucket;  /* finding a bucket */
-  double code;    /* comparing a candidate in it */
+  double code;    /* comparing one of its first candidates; the rest are read as in a scan */
   double found;   /* looking up a candidate that is near enough */
 } hr_costs;
+
+/* Codes of a bucket that are fetched from here and there; the processor reads on by itself. */
+#define HR_FETCHED_CODES 128
 
 /* Where none were measured. */
 const hr_costs *hr_mih_typical(void);
@@ -47,9 +50,10 @@ hr_status hr_mih_open(const hr_sorted *sorted, const uint8_t *bytes, size_t size
 /* What a search did. */
 typedef struct {
   uint64_t buckets, candidates, found;
-  double foreseen; /* nanoseconds that all of it is expected to take; by patience's costs */
-  uint32_t radius; /* all codes within it were seen */
-  bool gave_up;    /* the rest costs more than a scan: the result is not complete */
+  uint64_t streamed; /* candidates that lie behind the first HR_FETCHED_CODES of a bucket */
+  double foreseen;   /* nanoseconds that all of it is expected to take; by patience's costs */
+  uint32_t radius;   /* all codes within it were seen */
+  bool gave_up;      /* the rest costs more than a scan: the result is not complete */
 } hr_mih_work;
 
 /* When to give up a walk. */

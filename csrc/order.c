@@ -3,6 +3,12 @@
 
 #include "walk.h"
 
+/* What `codes` codes in one bucket take. */
+static double codes_cost(const hr_costs *costs, double codes) {
+  double fetched = fmin(codes, HR_FETCHED_CODES);
+  return fetched * costs->code + (codes - fetched) * costs->block / HR_LANES;
+}
+
 /* What ring `ring` of a table will cost. Its buckets are as long as those of the latest ring,
  * less so the farther it lies: around a query codes crowd, far off they are average. */
 static double ring_cost(const hr_walk *w, const hr_costs *costs, uint32_t number, uint32_t ring) {
@@ -10,7 +16,7 @@ static double ring_cost(const hr_walk *w, const hr_costs *costs, uint32_t number
   double mean = (double)w->mih->sorted->entries / (double)((size_t)1 << t->prefix);
   double excess = w->length[number] - mean;
   for (uint32_t r = w->rings[number] ? w->rings[number] : 1; r <= ring; r++) excess /= 2;
-  return hr_binomial(t->prefix, ring) * (costs->bucket + (mean + excess) * costs->code);
+  return hr_binomial(t->prefix, ring) * (costs->bucket + codes_cost(costs, mean + excess));
 }
 
 uint32_t hr_walk_cheapest(const hr_walk *w, const hr_costs *costs, const uint32_t *rings,
@@ -100,8 +106,10 @@ static uint32_t foreseen_limit(const hr_walk *w) {
 #define ENDURED 2
 
 double hr_walk_spent(const hr_walk *w, const hr_costs *costs) {
-  return (double)w->work->buckets * costs->bucket + (double)w->work->candidates * costs->code +
-         (double)w->work->found * costs->found;
+  const hr_mih_work *work = w->work;
+  return (double)work->buckets * costs->bucket + (double)work->found * costs->found +
+         (double)(work->candidates - work->streamed) * costs->code +
+         (double)work->streamed * costs->block / HR_LANES;
 }
 
 /* The present limit bounds what is left to do: the k-th distance only falls. So what was once

@@ -105,7 +105,7 @@ static double median(double *values, size_t count) {
 /* Just after memory was filled, reading it here and there has been seen to take twenty times as
  * long as ever after: a bucket and a code in it take no longer than so many blocks of a scan. */
 #define MOST_BLOCKS 200
-#define MOST_BLOCKS_A_CODE 5
+#define MOST_BLOCKS_A_CODE 1
 
 /* What whole buckets take longer than short ones is their codes'. Codes in buckets, fetched from
  * here and there, take 1.1 to 1.2 ns each and a bucket about 100 besides; codes in a scan 0.2. */

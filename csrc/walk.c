@@ -99,7 +99,9 @@ static void find_buckets(const hr_walk *w, const hr_mih_table *t, hr_bucket *buc
 static bool visit(hr_walk *w, uint32_t number, uint32_t ring, const hr_bucket *buckets, size_t n) {
   for (size_t i = 0; i < n; i++) {
     if (buckets[i].from == buckets[i].to) continue;
-    w->work->candidates += buckets[i].to - buckets[i].from;
+    uint32_t codes = buckets[i].to - buckets[i].from;
+    w->work->candidates += codes;
+    if (codes > HR_FETCHED_CODES) w->work->streamed += codes - HR_FETCHED_CODES;
     bool ok =
         number ? hr_walk_visit_sketches(w, number, buckets[i], ring) : visit_codes(w, buckets[i]);
     if (!ok) return false;
