@@ -132,7 +132,8 @@ hr_choice hr_habits_choose(hr_habits *habits, uint32_t asked_for, double scan_ns
   double cost[HR_WAYS], after = load_costs(habits, asked_for, scan_ns, cost);
   hr_choice choice = {HR_AS_PLANNED, true, after / known_or(&habits->pace[asked_for], 1)};
   if (turn < FIRST) return choice;
-  hr_way best = cheapest(cost), other = (hr_way)((best + 1 + round_of(turn) % 2) % HR_WAYS);
+  hr_way best = cheapest(cost),
+         other = (hr_way)((best + 1 + round_of(turn) % (HR_WAYS - 1)) % HR_WAYS);
   double excess = cost[other] / cost[best] - 1;
   choice.way = best;
   if (turn < 2 * FIRST) {
