@@ -112,6 +112,22 @@ def test_queries_for_much_do_not_spoil_queries_for_little(rng):
     assert index.explain(codes[:1], 1).way == "mih"
 
 
+def test_queries_asked_together_go_one_way_in_eights(rng):
+    """Here no walk ends in a scan: those that are scanned tried that way, in sections."""
+    codes = shapes.pack(shapes.uniform(rng, 20_000, 64))
+    index = hashret.Index(64)
+    index.add(codes)
+    index.search(codes[:1], 1)  # makes the tables
+    batch, scanned = hashret._batch.Batch(codes[:64], 64, None, 1), []
+    with index._reader(None) as reader:
+        for _ in range(60_000):  # the dearer a scan, the more seldom it is tried
+            scanned += [count for count in [batch.search_told(reader, 1)[1][2]] if count]
+            if len(scanned) == 3:
+                break
+    assert scanned
+    assert not any(count % 8 for count in scanned)
+
+
 def test_clustered_codes_are_not_all_compared(rng):
     plain = shapes.clustered(rng, LARGE, 64)
     index = build(plain, "mih")
