@@ -226,11 +226,11 @@ def test_images_without_labels_are_left_out(kind):
 
 
 def test_wrapping_losses_are_known_but_do_not_stand_alone():
-    wrapping = {"balanced", "regularised", "self-distilled", "semi-supervised"}
+    wrapping = {"balanced", "pruned", "regularised", "self-distilled", "semi-supervised"}
     assert not wrapping & set(loss_names())
     for name in wrapping:
-        loss = make_loss(name, loss={"name": "dsh", "options": {"alpha": 0.3}})
-        assert loss.loss.alpha == 0.3
+        loss = make_loss(name, loss={"name": "dpn", "options": {"margin": 0.3}})
+        assert loss.loss.margin == 0.3
         assert make_loss(name, **loss.options()).options() == loss.options()
     twice = make_loss("balanced", loss=make_loss("regularised", loss="csq", balance=2.0))
     assert make_loss("balanced", **twice.options()).loss.balance == 2.0

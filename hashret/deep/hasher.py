@@ -244,6 +244,7 @@ class DeepHasher:
         held = 0 if held_out is None else len(held_out)
         self.card_ = make_card(run, settings, len(inputs), held, len(classes), device.type)
         self._model, self._loss = run.finish().eval(), loss.eval()
+        loss.end_training()
         return self
 
     def project(self, images: npt.ArrayLike, *, batch_size: int = 1024) -> npt.NDArray[np.float32]:

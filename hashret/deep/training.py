@@ -83,6 +83,7 @@ def train(
     first, began = run.epochs_done, time.monotonic()
     while run.epochs_done < settings.epochs and not run.tired(settings.patience):
         epoch, started = run.epochs_done, time.monotonic()
+        loss.start_epoch(epoch / settings.epochs)
         order = loss.epoch_order(targets)
         seen: list[tuple[float, float]] = []
         for step in range(steps):

@@ -21,6 +21,7 @@ from .greedyhash import GreedyHash
 from .greedyhash_unsupervised import GreedyHashUnsupervised
 from .hashnet import HashNet
 from .orthohash import OrthoHash
+from .pruned import Pruned
 from .regularised import Regularised
 from .self_distilled import SelfDistilled
 from .semi_supervised import SemiSupervised
@@ -41,6 +42,7 @@ __all__ = [
     "HashNet",
     "Loss",
     "OrthoHash",
+    "Pruned",
     "Regularised",
     "SelfDistilled",
     "SemiSupervised",

@@ -41,6 +41,8 @@ class Loss(nn.Module, ABC):
         Whether it adds something to another loss, its first argument.
     unlabelled : bool
         Whether it takes images without labels too; one that does not never sees them.
+    by_image : bool
+        Whether its value is the mean of those that each image has alone.
     bits, classes : int
         Set by :meth:`setup`.
     """
@@ -53,6 +55,7 @@ class Loss(nn.Module, ABC):
     views: int = 1
     strong_views: int = 0
     unlabelled: bool = False
+    by_image: bool = False
     bits: int
     classes: int
 
@@ -90,6 +93,12 @@ class Loss(nn.Module, ABC):
         """
         return targets
 
+    def start_epoch(self, done: float) -> None:
+        """Prepare for the epoch that begins when `done` of the training is over, 0 to 1.
+
+        What is set here follows from `done` alone, as in :meth:`start_step`.
+        """
+
     def epoch_order(self, targets: Tensor) -> Tensor:
         """Return the row numbers of one epoch in the order in which batches take them.
 
@@ -106,6 +115,9 @@ class Loss(nn.Module, ABC):
         What is set here follows from `step` alone, so that a resumed training needs
         no more than the number.
         """
+
+    def end_training(self) -> None:
+        """Drop what only training needs; what is left has the shapes that `setup` gave it."""
 
     @abstractmethod
     def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:

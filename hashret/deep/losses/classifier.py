@@ -42,6 +42,7 @@ class Classifier(Loss):
     tensor([[ True, False, False, False]])
     """
 
+    by_image = True
     codewords: Tensor
 
     def __init__(self, code: str = "binary") -> None:

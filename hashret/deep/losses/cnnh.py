@@ -54,6 +54,8 @@ class CNNH(Loss):
     [[8, -8, 8], [-8, 8, -8], [8, -8, 8]]
     """
 
+    by_image = True
+
     def __init__(self, rounds: int = 10, sets: int = 2000) -> None:
         super().__init__()
         for name, value in (("rounds", rounds), ("sets", sets)):

@@ -45,6 +45,7 @@ class CSQ(Loss):
     tensor(0.6931)
     """
 
+    by_image = True
     targets: Tensor
 
     def __init__(self, weight: float = 1e-4, centres: str = "spread") -> None:

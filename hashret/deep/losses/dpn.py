@@ -43,6 +43,7 @@ class DPN(Loss):
     tensor(8.)
     """
 
+    by_image = True
     targets: Tensor
 
     def __init__(self, margin: float = 1.0, centres: str = "spread") -> None:

@@ -42,6 +42,8 @@ class GreedyHash(Loss):
     torch.Size([3, 4])
     """
 
+    by_image = True
+
     def __init__(self, alpha: float = 0.1) -> None:
         super().__init__()
         if not 0 <= alpha < float("inf"):

@@ -49,6 +49,7 @@ class OrthoHash(Loss):
     """
 
     batch_norm = True
+    by_image = True
     targets: Tensor
 
     def __init__(self, scale: float = 8.0, margin: float = 0.2, centres: str = "spread") -> None:

@@ -86,6 +86,11 @@ class SemiSupervised(Wrapper):
         super().start_step(step)
         self.unsupervised.start_step(step)
 
+    def start_epoch(self, done: float) -> None:
+        """Tell both losses."""
+        super().start_epoch(done)
+        self.unsupervised.start_epoch(done)
+
     def prepare(self, targets: Tensor) -> Tensor:
         """Return what the losses make of labels, -1 or NaN if missing, and of features."""
         if self.target == "labels":

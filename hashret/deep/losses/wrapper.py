@@ -45,6 +45,10 @@ class Wrapper(Loss):
         """Return what the loss within makes of the targets."""
         return self.loss.prepare(targets)
 
+    def start_epoch(self, done: float) -> None:
+        """Tell the loss within."""
+        self.loss.start_epoch(done)
+
     def epoch_order(self, targets: Tensor) -> Tensor:
         """Return the order of the loss within."""
         return self.loss.epoch_order(targets)
@@ -52,6 +56,10 @@ class Wrapper(Loss):
     def start_step(self, step: int) -> None:
         """Tell the loss within."""
         self.loss.start_step(step)
+
+    def end_training(self) -> None:
+        """Tell the loss within."""
+        self.loss.end_training()
 
     def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Return the value of the loss within."""
