@@ -86,8 +86,9 @@ REMARKS: dict[tuple[str, str], str] = {
     "two, and so were its own: mAP@10 0.9397 with the same seed and epochs.",
     ("fmnist-full", "greedyhash-pruned"): "Half of the images whose loss was below the mean are "
     "left out of each pass (`Pruned`); an epoch is as many images as the others'.",
-    ("fmnist-full", "orthohash"): "Its rows with `resnet-9`, and that of GreedyHash there, have the "
-    "928,000 images that the budget `long` paid for when they were measured; it is 667,000 now.",
+    ("fmnist-full", "orthohash"): "Its rows with `resnet-9`, and that of GreedyHash there, have "
+    "the 928,000 images that the budget `long` paid for when they were measured; it is 667,000 "
+    "now.",
     ("cifar10-full", "cibhash"): "Its views of a vector are the vector with noise, which say less "
     "than cut and recoloured images do; the published figures are of images and a VGG16.",
     ("cifar10-full", "orthohash"): "With `resnet-9`, 20 epochs in place of 14, which took 47 CPU "

@@ -130,7 +130,14 @@ def _name_ends(axes: Any, ends: Sequence[tuple[float, str]], x: float, gap: floa
             va="center",
             parse_math=False,
             annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": "#c3cad3", "linewidth": 0.6},
+            # To the middle of the name's left side: to its centre, it would cross its neighbours.
+            arrowprops={
+                "arrowstyle": "-",
+                "color": "#c3cad3",
+                "linewidth": 0.6,
+                "relpos": (0, 0.5),
+                "shrinkA": 1,
+            },
         )
 
 
