@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import mmap as _mmap
 import os
-import secrets
 import threading
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +26,7 @@ from ._explain import Explanation, explain
 from ._join import find_groups, find_neighbors, find_pairs
 from .codes import as_codes, check_bits
 from .errors import EncoderMismatchError, FormatError, IdError, ParameterError, ShapeError
+from .files import replacing
 
 __all__ = ["Index"]
 
@@ -499,20 +498,11 @@ class Index:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the index to a file: complete, or not at all.
 
-        The bytes go to a temporary file beside it, reach the disk, and then
-        take the name. The format is described in ``csrc/FORMAT.md``.
+        See :func:`hashret.files.replacing`: links are followed, and the mode of a file that is
+        there is kept. The format is described in ``csrc/FORMAT.md``.
         """
-        target = Path(path)
-        temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-        try:
-            with open(temporary, "xb") as file:
-                self._native.write((self._encoder or "").encode("ascii"), file.write)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        with replacing(path) as file:
+            self._native.write((self._encoder or "").encode("ascii"), file.write)
 
     @classmethod
     def load(

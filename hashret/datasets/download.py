@@ -6,7 +6,6 @@ import hashlib
 import http.client
 import os
 import sys
-import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from ..errors import DatasetNotFoundError, FormatError
+from ..files import replacing
 from .base import Progress
 
 _CHUNK = 2**16
@@ -84,17 +84,11 @@ def _fetch_one(
 
 
 def _fetch_from(url: str, file: RemoteFile, folder: Path, report: Callable[[int], None]) -> None:
-    handle, temporary = tempfile.mkstemp(prefix=file.name + ".", dir=folder)
-    try:
-        with (
-            os.fdopen(handle, "wb") as out,
-            urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as source,
-        ):
-            _copy_checked(source, out, file, report)
-        os.replace(temporary, folder / file.name)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    with (
+        replacing(folder / file.name) as out,
+        urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as source,
+    ):
+        _copy_checked(source, out, file, report)
 
 
 def _copy_checked(

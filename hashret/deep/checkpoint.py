@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import FormatError, ParameterError, TrainingError
+from ..files import write_text
 from .losses import Loss
 from .networks import HashModel
 from .storage import read_tensors, write_tensors
@@ -164,7 +165,7 @@ class Journal:
     def __init__(self, path: Path | None, rows: list[Row]) -> None:
         self._path = path
         if path is not None:
-            path.write_text("".join(map(_line, rows)), encoding="utf-8")
+            write_text(path, "".join(map(_line, rows)))
 
     def add(self, row: Row) -> None:
         """Append the row of an epoch."""

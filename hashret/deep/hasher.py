@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ..codes import Codes, check_bits, pack
 from ..errors import FormatError, HashretError, ParameterError, ShapeError
+from ..files import write_bytes
 from .card import as_json, make_card
 from .encoding import encode
 from .export import as_onnx
@@ -21,7 +22,7 @@ from .losses import Loss, make_loss
 from .networks import HashModel, make_network
 from .progress import Report, reporter
 from .settings import Settings, whole
-from .storage import digest, read_tensors, write_bytes, write_tensors
+from .storage import digest, read_tensors, write_tensors
 from .training import train
 from .validation import HeldOut
 

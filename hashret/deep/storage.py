@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,8 +15,9 @@ from typing import Any
 from torch import Tensor
 
 from ..errors import FormatError, import_extra
+from ..files import write_bytes
 
-__all__ = ["digest", "read_tensors", "write_bytes", "write_tensors"]
+__all__ = ["digest", "read_tensors", "write_tensors"]
 
 _KEY = "hashret"
 
@@ -30,21 +29,6 @@ def write_tensors(
     safetensors = import_extra("safetensors.torch", "torch")
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     write_bytes(path, safetensors.save(plain, metadata={_KEY: json.dumps(header, sort_keys=True)}))
-
-
-def write_bytes(path: str | Path, data: bytes) -> None:
-    """Write a file atomically: first beside it, and to the disk."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        with open(temporary, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def read_tensors(path: str | Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:

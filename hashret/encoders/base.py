@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..codes import MAX_BITS, Codes, check_bits, pack
 from ..errors import CodeError, FormatError, HashretError, ParameterError, ShapeError, import_extra
+from ..files import write_bytes
 
 Floats = npt.NDArray[np.float64]
 Margins = npt.NDArray[np.float32]
@@ -129,7 +129,7 @@ class Encoder(TransformerMixin, BaseEstimator, ABC):  # type: ignore[misc]
             "fingerprint": self.fingerprint,
         }
         arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in self._fitted}
-        _write_atomically(Path(path), safetensors.save(arrays, {"hashret": _json(card)}))
+        write_bytes(path, safetensors.save(arrays, {"hashret": _json(card)}))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -238,16 +238,3 @@ def _json(value: Any) -> str:
 
 def _blocks(count: int) -> Iterator[slice]:
     return (slice(start, start + _ROWS) for start in range(0, count, _ROWS))
-
-
-def _write_atomically(path: Path, content: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(prefix=path.name + ".", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

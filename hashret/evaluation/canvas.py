@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import import_extra
+from ..files import replacing
 
 __all__ = ["COLORS", "INK", "MARKERS", "SOFT", "frame", "line_style", "new_figure", "save"]
 
@@ -53,14 +54,14 @@ def frame(axes: Any, title: str, x: str, y: str) -> None:
 
 def save(figure: Any, path: str | Path) -> Path:
     """Write a PNG and return its path."""
-    path = Path(path)
-    # No software tag: the same figures give the same bytes.
-    figure.savefig(
-        path,
-        dpi=200,
-        format="png",
-        bbox_inches="tight",
-        pad_inches=0.08,
-        metadata={"Software": None},
-    )
-    return path
+    with replacing(path) as file:
+        # No software tag: the same figures give the same bytes.
+        figure.savefig(
+            file,
+            dpi=200,
+            format="png",
+            bbox_inches="tight",
+            pad_inches=0.08,
+            metadata={"Software": None},
+        )
+    return Path(path)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import import_extra
+from ..files import replacing
 from .gallery import Gallery, Hit, Image, Method, Tile
 
 __all__ = ["write_png"]
@@ -53,9 +54,9 @@ def write_png(gallery: Gallery, path: str | Path, *, dpi: int = 120) -> Path:
     _draw_text(axes, 2 * GAP, height - 0.2, gallery.credits, 9, SOFT)
     axes.set_xlim(0, width)
     axes.set_ylim(height, 0)
-    path = Path(path)
-    figure.savefig(path, dpi=dpi, format="png", metadata={"Software": None})
-    return path
+    with replacing(path) as file:
+        figure.savefig(file, dpi=dpi, format="png", metadata={"Software": None})
+    return Path(path)
 
 
 def _longest(gallery: Gallery) -> int:

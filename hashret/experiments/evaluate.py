@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from ..errors import DTypeError, FormatError, ParameterError, ShapeError, import
 from ..evaluation.charts import Distances, write_code_map, write_distances
 from ..evaluation.histograms import as_labels
 from ..evaluation.plots import Curve, write_precision_recall
+from ..files import write_text
 from .measure import curves, figures
 from .retrieval import score_index, time_queries
 
@@ -220,10 +220,5 @@ def _table(found: dict[str, Any]) -> tuple[tuple[str, ...], ...]:
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> Path:
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_text(path, json.dumps(content, indent=1) + "\n")
     return path

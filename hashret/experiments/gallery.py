@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ShapeError, import_extra
+from ..files import write_text
 
 __all__ = ["Gallery", "Hit", "Method", "Tile", "collect_hits", "write_html"]
 
@@ -123,9 +124,8 @@ def collect_hits(
 
 def write_html(gallery: Gallery, path: str | Path) -> Path:
     """Write the gallery as one self-contained HTML page and return its path."""
-    path = Path(path)
-    path.write_text(render_html(gallery), encoding="utf-8")
-    return path
+    write_text(path, render_html(gallery))
+    return Path(path)
 
 
 def render_html(gallery: Gallery) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,6 +15,7 @@ import numpy.typing as npt
 from ..datasets import Dataset, cifar10, fashion_mnist, fashion_mnist_sample
 from ..errors import CodeError, DTypeError, FormatError, ParameterError, ShapeError
 from ..evaluation.protocols import Split, protocol
+from ..files import replacing
 from .steps import Advance, Steps
 
 __all__ = ["FEATURES", "Material", "check_features"]
@@ -135,10 +135,5 @@ def _load(path: Path, count: int) -> Vectors:
 
 def _save(path: Path, vectors: Vectors) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(partial, "wb") as file:
-            np.save(file, vectors)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(path) as file:
+        np.save(file, vectors)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from .. import __version__
 from ..evaluation.plots import Curve, write_precision_recall, write_table
 from ..evaluation.protocols import protocol
+from ..files import write_text
 from .retrieval import Scores
 
 __all__ = ["KEYS", "STUDY", "Cell", "Result", "Study", "Table", "publish", "read_results"]
@@ -166,7 +166,7 @@ def write_result(folder: Path, result: Result) -> None:
     cells = folder / "cells"
     cells.mkdir(parents=True, exist_ok=True)
     content = {"version": __version__} | asdict(result)
-    _write(cells / result.cell.file, json.dumps(content, indent=1) + "\n")
+    write_text(cells / result.cell.file, json.dumps(content, indent=1) + "\n")
 
 
 def read_results(folder: Path, cells: Iterable[Cell]) -> list[Result]:
@@ -196,8 +196,8 @@ def publish(
     results = read_results(folder, cells)
     rows = [result.row for result in results]
     files = [folder / "results.json", folder / "results.csv"]
-    _write(files[0], json.dumps(rows, indent=1) + "\n")
-    _write(files[1], _csv(rows))
+    write_text(files[0], json.dumps(rows, indent=1) + "\n")
+    write_text(files[1], _csv(rows))
     if not pictures:
         return Study((), tuple(files))
     tables = []
@@ -219,16 +219,6 @@ def _csv(rows: list[dict[str, Any]]) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
-
-
-def _write(path: Path, text: str) -> None:
-    """Replace a file in one step: a reader or an interrupt never meets half of it."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _table(name: str, results: list[Result]) -> Table:

@@ -1,0 +1,129 @@
+"""Writing files: whole or not at all, where and as writing into the old file would."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import BinaryIO
+
+from .errors import DTypeError
+
+__all__ = ["replacing", "write_bytes", "write_text"]
+
+# Names of one length, so that a name as long as the system allows can be written too.
+_PREFIX = ".hashret-"
+_BINARY: int = getattr(os, "O_BINARY", 0)  # on Windows
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a file that takes the name `path` when the block ends without an exception.
+
+    The bytes go to a new file in the same folder, reach the disk, and only then take the name:
+    at every moment the name stands for all of the old file or all of the new one. Otherwise it
+    is as if the old file were written to: links are followed, the mode is the old file's, or what
+    the umask leaves of a new one, and a file that may not be written stays. A pipe or a device is
+    written to as it is.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Yields
+    ------
+    file : binary file
+
+    Raises
+    ------
+    DTypeError
+        If `path` is no path.
+    OSError
+        If the folder or the file cannot be written, or the disk is full. `path` is then as it was.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "a")
+    ...     with replacing(path) as file:
+    ...         _ = file.write(b"whole")
+    ...     path.read_bytes()
+    b'whole'
+    """
+    name, old = _look(path)
+    if old is not None and not stat.S_ISREG(old.st_mode):
+        with open(name, "wb") as stream:
+            yield stream
+        return
+    target = os.path.realpath(name)
+    temporary = os.path.join(os.path.dirname(target), _PREFIX + secrets.token_hex(8))
+    try:
+        handle = os.open(temporary, _NEW, 0o666)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, name) from None
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            if old is not None:
+                _take_after(temporary, old)
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+    _sync_folder(os.path.dirname(target))
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write a file by :func:`replacing`."""
+    with replacing(path) as file:
+        file.write(data)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write a file of UTF-8, with lines as they are, by :func:`replacing`."""
+    write_bytes(path, text.encode())
+
+
+def _look(path: str | os.PathLike[str]) -> tuple[str, os.stat_result | None]:
+    """Return the path as text, and what is there now; raise if that may not be written."""
+    try:
+        name = os.fsdecode(path)
+    except TypeError:
+        raise DTypeError(f"path: expected a path, got {type(path).__name__}") from None
+    try:
+        old = os.stat(name)
+    except FileNotFoundError:
+        return name, None
+    if stat.S_ISDIR(old.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
+    if not os.access(name, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), name)
+    return name, old
+
+
+def _take_after(path: str, old: os.stat_result) -> None:
+    """Give a file the owner of another, where that is allowed, and its mode."""
+    if hasattr(os, "chown"):
+        with suppress(OSError):
+            os.chown(path, old.st_uid, old.st_gid)
+    os.chmod(path, stat.S_IMODE(old.st_mode))
+
+
+def _sync_folder(folder: str) -> None:
+    """See the new name on the disk; some file systems cannot, and Windows has no such call."""
+    if os.name != "posix":
+        return
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
