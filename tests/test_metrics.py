@@ -279,9 +279,13 @@ def test_a_table_with_one_class_a_row_is_the_same_as_numbers(rng):
 @pytest.mark.parametrize(
     ("wanted", "labels", "message"),
     [
-        (np.zeros((2, 3), int), np.zeros((4, 2), int), r"query_labels: expected \(2,\) after"),
+        (
+            np.zeros((2, 3), int),
+            np.zeros((4, 2), int),
+            "query_labels: expected a table of 2 classes like labels",
+        ),
         (np.zeros(2, int), np.zeros((4, 2), int), "query_labels: expected"),
-        (np.full((2, 3), 2), np.zeros((4, 3), int), "query_labels: expected 0 and 1, got 2 to 2"),
+        (np.full((2, 3), 2), np.zeros((4, 3), int), "query_labels: expected 0 and 1 in a table"),
         (np.zeros((3, 3), int), np.zeros((4, 3), int), r"expected \(2,\) or \(2, classes\)"),
     ],
 )
