@@ -280,7 +280,7 @@ def _parse_objects(labels: list[Any], masked: Bools, name: str) -> Labels:
         raise DTypeError(
             f"{name}: expected integers, or strings and None where one is missing, got {names}"
         )
-    return _of_integers([MISSING if v is None else _whole(v, name) for v in found])
+    return _of_integers(_as_integers(found, name))
 
 
 def _of_integers(numbers: list[int]) -> Labels:
@@ -316,13 +316,15 @@ def _decoded(label: bytes | None, name: str) -> str | None:
         raise DTypeError(f"{name}: expected strings, or bytes in UTF-8: {error}") from error
 
 
-def _whole(label: Any, name: str) -> int:
-    if isinstance(label, _REAL):
-        _check_whole(np.array([label]), np.zeros(1, np.bool_), name)
-    return int(label)
+def _as_integers(labels: list[Any], name: str) -> list[int]:
+    """Return numbers as integers of any size, -1 for None."""
+    floats = [row for row, label in enumerate(labels) if isinstance(label, _REAL)]
+    for row in floats:
+        _check_whole(np.array([labels[row]]), np.zeros(1, np.bool_), name, row)
+    return [MISSING if label is None else int(label) for label in labels]
 
 
-def _check_whole(array: npt.NDArray[Any], missing: Bools, name: str) -> None:
+def _check_whole(array: npt.NDArray[Any], missing: Bools, name: str, start: int = 0) -> None:
     """Raise unless floats are whole, and so small that their type has rounded none."""
     exact = min(2 ** (np.finfo(array.dtype).nmant + 1), _EXACT)
     unfit = ~missing & ~((np.abs(array) <= exact) & (np.trunc(array) == array))
@@ -330,5 +332,5 @@ def _check_whole(array: npt.NDArray[Any], missing: Bools, name: str) -> None:
         row = int(np.argmax(unfit))
         raise DTypeError(
             f"{name}: expected integers or strings, or floats that are whole numbers up to "
-            f"{exact}, got {array[row]} in row {row}"
+            f"{exact}, got {array[row]} in row {start + row}"
         )
