@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,10 @@ __all__ = [
 ]
 
 Floats = npt.NDArray[np.float64]
+
+# scikit-learn limits the threads of linear algebra while it searches neighbours and puts back what
+# it found: two searches that overlap would leave the limit.
+_ONE_AT_A_TIME = threading.Lock()
 
 # More points of a map hide each other, and t-SNE takes a quarter of a minute for so many.
 MAP_POINTS = 2000
@@ -342,7 +347,8 @@ def _places(values: Floats, method: str, seed: int) -> Floats:
         learning_rate="auto",
         random_state=seed,
     )
-    return np.asarray(model.fit_transform(values), np.float64)
+    with _ONE_AT_A_TIME:
+        return np.asarray(model.fit_transform(values), np.float64)
 
 
 def _name_class(axes: Any, place: Floats, name: str, color: str) -> None:

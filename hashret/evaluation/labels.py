@@ -121,7 +121,7 @@ def parse_labels(labels: npt.ArrayLike, name: str = "labels", count: int | None 
         _check_whole(array, masked, name)
         dtype = np.dtype(np.int64)
     # Filled first: NaN has no integer.
-    values = np.where(masked, 0, array).astype(np.int64)
+    values = np.array(np.where(masked, 0, array) if masked.any() else array, np.int64)
     values[masked] = MISSING
     return Labels(values, values != MISSING, dtype)
 
