@@ -297,6 +297,18 @@ def test_forms_that_differ_are_refused(first, second, error, message):
         match_labels(first, second)
 
 
+def test_tables_with_other_columns_are_refused():
+    """Of dummies made apart, column 0 may be of cats here and of dogs there."""
+    frame = pandas().get_dummies
+    labels = frame(pandas().Series(["dog", "eel"]))
+    for other in (["cat", "dog"], ["eel", "fly"]):
+        with pytest.raises(ShapeError, match="query_labels: expected the columns of labels, dog"):
+            evaluation.relevant_totals(frame(pandas().Series(other)), labels)
+    same = frame(pandas().Series(["eel", "dog", "eel"]))
+    assert evaluation.relevant_totals(same, labels).tolist() == [1, 1, 1]
+    assert evaluation.relevant_totals(np.eye(2), labels).tolist() == [1, 1]
+
+
 @pytest.mark.parametrize(
     ("exclude", "error", "message"),
     [
@@ -456,7 +468,7 @@ def test_the_command_takes_every_form_that_a_file_holds(tmp_path, rng, form, suf
     assert (found["map_all"], found["map_all_low"], found["map_all_high"]) == expected
     missing = int(gone[:15].sum()), int(gone[15:].sum())
     assert (found["unlabelled_queries"], found["unlabelled"]) == missing
-    assert ("queries have no label: they score 0 and count" in told) == bool(missing[0])
+    assert ("queries without label, which score 0 and count" in told) == bool(missing[0])
     assert "same as" not in told
     within = counts[1].sum(axis=0) / max(1, counts[1].sum())
     np.testing.assert_allclose(found["curves"]["within"], within, rtol=1e-4)
@@ -500,12 +512,28 @@ def test_the_command_says_when_queries_are_in_the_database(tmp_path, rng):
         assert "--exclude" in told
         assert found["excluded"] == 0
         found, told = scored(tmp_path, *database, *queries, "--exclude", option)
-        assert f"one row of the database for each of {n} queries" in told
+        assert f"queries that do not find a row of the database, their own: {n}" in told
         assert "each finds itself" not in told
         assert found["excluded"] == n
         counts = oracle.histograms(codes[:n], codes, 16, relevant[:n], np.arange(n))
         expected = evaluation.average_precision(evaluation.DistanceHistograms(*counts)).means()
         assert found["map_all"] == expected[0]
+
+
+def test_the_command_counts_the_queries_that_can_find_nothing(tmp_path):
+    pytest.importorskip("matplotlib")
+    np.savez(
+        tmp_path / "x.npz",
+        codes=np.array([[0], [1], [2]], np.uint8),
+        labels=[1, 2, -1],
+        query_codes=np.array([[3], [4], [5], [6]], np.uint8),
+        query_labels=[1, 3, 3, -1],
+    )
+    found, told = scored(tmp_path, "--codes", tmp_path / "x.npz")
+    assert found["unanswerable"] == 3
+    assert "items of the database without label, relevant to nothing: 1" in told
+    assert "queries without label, which score 0 and count: 1" in told
+    assert "queries that can find no item of their label, which score 0 and count: 2" in told
 
 
 def test_a_map_takes_strings_and_shows_missing_labels_in_grey(tmp_path, rng):

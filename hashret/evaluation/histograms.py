@@ -30,6 +30,11 @@ class DistanceHistograms:
         Database items at Hamming distance 0 to bits.
     relevant : ndarray of int64, shape (n_queries, bits + 1)
         Those of them that are relevant.
+
+    Raises
+    ------
+    ShapeError, DTypeError, ParameterError
+        If they are no such counts, or more items are relevant somewhere than there are.
     """
 
     items: Counts
@@ -40,6 +45,16 @@ class DistanceHistograms:
             raise ShapeError(
                 "items, relevant: expected the same shape (n_queries, bits + 1), "
                 f"got {self.items.shape} and {self.relevant.shape}"
+            )
+        for name, counts in (("items", self.items), ("relevant", self.relevant)):
+            if counts.dtype.kind not in "iu":
+                raise DTypeError(f"{name}: expected integers, got {counts.dtype}")
+        unfit = (self.relevant < 0) | (self.relevant > self.items)
+        if unfit.any():
+            row, distance = np.argwhere(unfit)[0]
+            raise ParameterError(
+                f"relevant: expected 0 to {self.items[row, distance]}, as many as the items at "
+                f"distance {distance} from query {row}, got {self.relevant[row, distance]}"
             )
 
     def __len__(self) -> int:
@@ -143,7 +158,7 @@ def as_excluded(exclude: Exclude, n_queries: int, n: int) -> Counts | None:
                 "the row of each query, -1 for none, says which it is"
             )
         return np.arange(n)
-    rows = np.asarray(exclude)
+    rows = np.asarray(np.ma.filled(exclude, -1))
     if rows.shape != (n_queries,):
         raise ShapeError(f"exclude: expected ({n_queries},), a row a query, got {rows.shape}")
     if rows.dtype.kind not in "iu" and rows.size:

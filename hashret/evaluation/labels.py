@@ -15,7 +15,7 @@ names no class. It still is in the database, where it counts as an item that is 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -49,11 +49,14 @@ class Labels:
         Which are not missing.
     dtype : numpy.dtype
         Of the classes.
+    columns : list, optional
+        Names of a table's columns, where it has any.
     """
 
     values: npt.NDArray[Any]
     known: Bools
     dtype: np.dtype[Any]
+    columns: list[Any] | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -110,7 +113,8 @@ def parse_labels(labels: npt.ArrayLike, name: str = "labels", count: int | None 
     if array.dtype.kind not in "biufO" + _WORDS:
         raise DTypeError(f"{name}: expected integers or strings, got {array.dtype}")
     if array.ndim == 2:
-        return _parse_table(array, masked, name)
+        table = _parse_table(array, masked, name)
+        return replace(table, columns=_column_names(labels))
     if array.dtype.kind in "O" + _WORDS:
         return _parse_objects(array.tolist(), masked, name)
     if array.dtype.kind == "u" and array.max(initial=0) > np.iinfo(np.int64).max:
@@ -137,7 +141,7 @@ def match_labels(
     Parameters
     ----------
     query_labels, labels : array_like, shape (n_queries,) or (n_queries, classes), and of n likewise
-        In the same form; see the module's description.
+        In the same form, data frames with the same columns; see the module's description.
     n_queries, n : int, optional
         How many there have to be.
 
@@ -165,10 +169,19 @@ def match_labels(
     if wanted.form != present.form:
         error = DTypeError if wanted.values.ndim == present.values.ndim == 1 else ShapeError
         raise error(f"query_labels: expected {present.form} like labels, got {wanted.form}")
+    if None not in (wanted.columns, present.columns) and wanted.columns != present.columns:
+        raise ShapeError(
+            f"query_labels: expected the columns of labels, {_shortened(present.columns)}, in "
+            f"their order, got {_shortened(wanted.columns)}"
+        )
     if wanted.values.dtype == present.values.dtype != np.object_:
         return wanted.values, present.values
     classes = sorted({*wanted.classes(), *present.classes()})
     return wanted.numbered(classes), present.numbered(classes)
+
+
+def _shortened(columns: list[Any] | None) -> str:
+    return ", ".join(str(column) for column in (columns or [])[:8])
 
 
 def _missing_or_not(labels: Labels) -> Numbers:
@@ -214,6 +227,12 @@ def _as_array(labels: Any, name: str) -> tuple[npt.NDArray[Any], Bools]:
     except (TypeError, RuntimeError) as error:
         raise DTypeError(f"{name}: expected integers or strings: {error}") from error
     return array, np.zeros(array.shape, np.bool_)
+
+
+def _column_names(labels: Any) -> list[Any] | None:
+    """Return the names of a data frame's columns, unless they are but numbers of columns."""
+    columns = list(getattr(labels, "columns", ()))
+    return None if columns == list(range(len(columns))) else columns
 
 
 def _is_altered(array: npt.NDArray[Any]) -> bool:

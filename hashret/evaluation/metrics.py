@@ -212,6 +212,8 @@ def precision_within(histograms: DistanceHistograms, radius: int = 2) -> Floats:
     A query with nothing within the radius scores 0, so that codes which spread too far are not
     rewarded for the queries they leave without an answer.
     """
+    if isinstance(radius, bool) or not isinstance(radius, (int, np.integer)):
+        raise DTypeError(f"radius: expected an int, got {type(radius).__name__}")
     if radius < 0:
         raise ParameterError(f"radius: expected 0 or more, got {radius}")
     found = histograms.items[:, : radius + 1].sum(axis=1)
@@ -268,7 +270,7 @@ def relevance(
     Parameters
     ----------
     ids : array_like of int64, shape (n_queries, k)
-        Row numbers of the database in rank order; -1 where a list is shorter than k.
+        Row numbers of the database in rank order; -1, or masked, where a list is shorter than k.
     query_labels, labels : array_like, shape (n_queries,) or (n_queries, classes), and of n likewise
         As in :func:`hashret.evaluation.distance_histograms`: equal labels, or tables that share
         a class, make an item relevant, and one that is missing makes none.
@@ -290,7 +292,7 @@ def relevance(
     >>> relevance([[2, 1, 0]], [5], [5, 6, 5], exclude=[2])
     array([[False,  True, False]])
     """
-    array = np.asarray(ids)
+    array = np.asarray(np.ma.filled(ids, -1))
     if array.ndim != 2:
         raise ShapeError(f"ids: expected (n_queries, k), got shape {array.shape}")
     if array.dtype.kind not in "iu":
@@ -331,7 +333,8 @@ def ranked_average_precision(
         Relevance in rank order, see :func:`relevance`.
     denominator : {"hits", "min", "relevant"}
     totals : array_like of int, shape (n_queries,), optional
-        Relevant items in the database, R; needed unless the denominator is ``"hits"``.
+        Relevant items in the database, R; needed unless the denominator is ``"hits"``. They
+        are at least the hits, unless an item is listed twice, which is refused.
 
     Returns
     -------
@@ -353,7 +356,7 @@ def ranked_average_precision(
     elif totals is None:
         raise ParameterError(f'totals: needed for the denominator "{denominator}"')
     else:
-        total = _as_totals(totals, len(found))
+        total = _as_totals(totals, found)
     return sums / _denominator(denominator, found.sum(axis=1), total, found.shape[1])  # type: ignore[no-any-return]
 
 
@@ -365,7 +368,7 @@ def ranked_precision(relevant: npt.ArrayLike) -> Floats:
 def ranked_recall(relevant: npt.ArrayLike, totals: npt.ArrayLike) -> Floats:
     """Share of each query's `totals` relevant items that its list holds, shape (n_queries,)."""
     found = _as_relevance(relevant)
-    return found.sum(axis=1) / np.maximum(_as_totals(totals, len(found)), 1)  # type: ignore[no-any-return]
+    return found.sum(axis=1) / np.maximum(_as_totals(totals, found), 1)  # type: ignore[no-any-return]
 
 
 def relevant_totals(
@@ -433,13 +436,15 @@ def _multiplicities(codes: npt.ArrayLike) -> Counts:
     array = np.ascontiguousarray(codes)
     if array.ndim != 2:
         raise ShapeError(f"codes: expected (n, bytes), got shape {array.shape}")
+    if array.dtype.kind not in "biuf":
+        raise DTypeError(f"codes: expected uint8, got {array.dtype}")
     # Rows as single values: sorting these is many times faster than numpy.unique(axis=0).
     rows = array.view(np.dtype((np.void, array.dtype.itemsize * array.shape[1]))).ravel()
     return np.unique(rows, return_counts=True)[1].astype(np.int64)
 
 
 def _as_relevance(relevant: npt.ArrayLike) -> Bools:
-    array = np.asarray(relevant)
+    array = np.asarray(np.ma.filled(relevant, False))
     if array.ndim != 2 or not array.shape[1]:
         raise ShapeError(f"relevant: expected (n_queries, k) with k >= 1, got {array.shape}")
     if array.dtype != np.bool_ and array.size:
@@ -447,14 +452,21 @@ def _as_relevance(relevant: npt.ArrayLike) -> Bools:
     return array.astype(np.bool_)
 
 
-def _as_totals(totals: npt.ArrayLike, count: int) -> Counts:
+def _as_totals(totals: npt.ArrayLike, found: Bools) -> Counts:
     array = np.asarray(totals)
-    if array.shape != (count,):
-        raise ShapeError(f"totals: expected ({count},), one a query, got shape {array.shape}")
+    if array.shape != (len(found),):
+        raise ShapeError(f"totals: expected ({len(found)},), one a query, got shape {array.shape}")
     if array.dtype.kind not in "iu" and array.size:
         raise DTypeError(f"totals: expected integers, got {array.dtype}")
     if array.min(initial=0) < 0:
         raise ParameterError(f"totals: expected 0 or more, got {array.min()}")
+    hits = found.sum(axis=1)
+    if (hits > array).any():
+        row = int(np.argmax(hits > array))
+        raise ParameterError(
+            f"totals: expected at least {hits[row]}, the relevant results of query {row}, "
+            f"got {array[row]}; is an item among them twice?"
+        )
     return array.astype(np.int64)
 
 

@@ -18,6 +18,7 @@ from ..errors import DTypeError, FormatError, ParameterError, ShapeError, import
 from ..evaluation.charts import Distances, write_code_map, write_distances
 from ..evaluation.histograms import Exclude, as_excluded
 from ..evaluation.labels import bears_label, match_labels
+from ..evaluation.metrics import relevant_totals
 from ..evaluation.plots import Curve, write_precision_recall
 from .measure import curves, figures
 from .retrieval import score_index, time_queries
@@ -108,6 +109,8 @@ def evaluate(
     scores = score_index(index, queries, packed, wanted, right, exclude=excluded)
     found = figures(scores) | {"bits": length, "database": len(packed), "queries": len(queries)}
     found["unlabelled"], found["unlabelled_queries"] = _unlabelled(right), _unlabelled(wanted)
+    totals = relevant_totals(wanted, right, exclude=excluded)
+    found["unanswerable"] = int(np.count_nonzero(totals == 0))
     found["excluded"] = 0 if excluded is None else int(np.count_nonzero(excluded >= 0))
     found["query_microseconds"] = float(np.median(time_queries(index, queries)))
     lines = curves(scores)
@@ -140,29 +143,25 @@ def _first_rows(
 
 
 def _notes(found: dict[str, Any], in_database: bool) -> tuple[str, ...]:
-    notes = []
-    if in_database:
-        whole = found["queries"] == found["database"]
-        notes.append(
-            "the queries are the same as "
-            + ("the database" if whole else f"the first {found['queries']:,} rows of the database")
-            + ": each finds itself, which raises the figures; "
-            + ("--exclude self" if whole else "--exclude with a file of their rows")
-            + " leaves it out"
-        )
-    if found["excluded"]:
-        notes.append(
-            f"left out of what they find: one row of the database for each of "
-            f"{found['excluded']:,} queries, themselves if they are in it"
-        )
-    for key, consequence in (
-        ("unlabelled_queries", "they score 0 and count"),
-        ("unlabelled", "they are relevant to nothing"),
-    ):
-        if found[key]:
-            what = "queries" if key == "unlabelled_queries" else "items of the database"
-            notes.append(f"{found[key]:,} {what} have no label: {consequence}")
-    return tuple(notes)
+    counts = (
+        ("queries that do not find a row of the database, their own", found["excluded"]),
+        ("items of the database without label, relevant to nothing", found["unlabelled"]),
+        ("queries without label, which score 0 and count", found["unlabelled_queries"]),
+        (
+            "queries that can find no item of their label, which score 0 and count",
+            found["unanswerable"] - found["unlabelled_queries"],
+        ),
+    )
+    first = (_in_database(found["queries"], found["database"]),) if in_database else ()
+    return (*first, *(f"{words}: {count:,}" for words, count in counts if count))
+
+
+def _in_database(queries: int, database: int) -> str:
+    if queries == database:
+        what, way = "the database", "--exclude self"
+    else:
+        what, way = f"the first {queries:,} rows of the database", "--exclude with a file of rows"
+    return f"queries are the same as {what}: each finds itself, unless {way} leaves it out"
 
 
 def evaluate_files(
