@@ -195,11 +195,29 @@ def evaluate(
         Path("hashret-eval")
     ),
     plane: Annotated[str, typer.Option(help="Map of the codes: pca or tsne.")] = "pca",
+    exclude: Annotated[
+        str | None,
+        typer.Option(
+            help="What queries must not find: self, where they are the database, or a file with "
+            "the row of each, -1 for none; in .npz: exclude."
+        ),
+    ] = None,
 ) -> None:
     """Score any codes by any labels: a table, JSON and pictures."""
     from .experiments.evaluate import COLUMNS, evaluate_files
 
-    made = evaluate_files(codes, labels, query_codes, query_labels, bits, out=out, plane=plane)
+    made = evaluate_files(
+        codes,
+        labels,
+        query_codes,
+        query_labels,
+        bits,
+        out=out,
+        plane=plane,
+        exclude=exclude,
+    )
+    for note in made.notes:
+        typer.echo(f"hashret: {note}", err=True)
     _print_table(f"{codes.name}, ties in random order", COLUMNS, made.rows)
     for path in made.files:
         typer.echo(str(path))

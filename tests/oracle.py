@@ -105,3 +105,20 @@ def lsh_search(queries, codes, ids, k, bits, tables, probes=1, margins=None):
         found.append(one[0])
         named.append(one[1])
     return np.concatenate(found), np.concatenate(named)
+
+
+def shares(query_labels, labels):
+    """Which items are relevant, bool (n_queries, n): where sets of classes meet."""
+    found = [[bool(wanted & present) for present in labels] for wanted in query_labels]
+    return np.array(found, bool).reshape(len(query_labels), len(labels))
+
+
+def histograms(queries, codes, bits, relevant, exclude=None):
+    """Items and relevant ones at each distance from each query, but for the rows in `exclude`."""
+    counts = np.zeros((2, len(queries), bits + 1), np.int64)
+    for i, row in enumerate(distances(queries, codes)):
+        for j, distance in enumerate(row):
+            if exclude is None or exclude[i] != j:
+                counts[0, i, distance] += 1
+                counts[1, i, distance] += relevant[i][j]
+    return counts

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
 pytest.importorskip("matplotlib")
 
 from hashret.errors import ParameterError, ShapeError
-from hashret.evaluation import DistanceHistograms, charts, distances_within_and_between
+from hashret.evaluation import DistanceHistograms, charts, distances_within_and_between, plots
 from hashret.evaluation.canvas import new_figure
 
 
@@ -101,8 +105,74 @@ def test_distances_within_and_between_are_shares_of_pairs():
     np.testing.assert_allclose(alone[1], 0)
 
 
-def test_figures_leave_pyplot_alone():
-    import sys
+def state_of_the_process():
+    import os
+    import random
+    import warnings
 
+    import matplotlib
+    import threadpoolctl
+
+    settings = {key: dict.__getitem__(matplotlib.rcParams, key) for key in matplotlib.rcParams}
+    pools = {pool["filepath"]: pool["num_threads"] for pool in threadpoolctl.threadpool_info()}
+    return {
+        "matplotlib": repr(settings),
+        "pyplot": "matplotlib.pyplot" in sys.modules,
+        "warnings": [repr(entry) for entry in warnings.filters],
+        "random": (random.getstate(), np.random.get_state()[1].tolist()),  # noqa: NPY002
+        "numpy": (np.geterr(), np.get_printoptions()),
+        "environment": dict(os.environ),
+        "threads": pools,
+    }
+
+
+def draw_everything(folder):
+    codes = np.random.default_rng(0).integers(0, 256, (60, 2), dtype=np.uint8)
+    for method in ("pca", "tsne"):
+        charts.write_code_map(codes, 16, np.arange(60) % 5, "t", folder / "m.png", method=method)
+    line = charts.Series("x", (16, 32), (0.1, 0.2), (0.0, 0.0))
+    charts.write_scores_by_bits([line], "mAP", "t", folder / "b.png")
+    charts.write_scores_by_time([charts.Point("x", 1.0, 0.5)], "mAP", "t", folder / "s.png")
+    panel = charts.Distances("x", np.array([0.5, 0.5]), np.array([0.0, 1.0]))
+    charts.write_distances([panel], "t", folder / "d.png")
+    curve = plots.Curve("x", np.array([1.0, 0.5]), np.array([0.25, 1.0]))
+    plots.write_precision_recall([curve], "t", folder / "p.png")
+    plots.write_table(["x"], [["y"]], "t", "n", folder / "t.png")
+
+
+def test_pictures_leave_no_trace_from_any_number_of_threads(tmp_path):
+    folders = [tmp_path / str(number) for number in range(4)]
+    for folder in folders:
+        folder.mkdir()
+    draw_everything(tmp_path)  # what a first import brings is no trace
+    before = state_of_the_process()
+    with ThreadPoolExecutor(len(folders)) as threads:
+        list(threads.map(draw_everything, folders))
+    assert state_of_the_process() == before
+    for path in tmp_path.glob("*.png"):
+        assert {path.read_bytes()} == {(folder / path.name).read_bytes() for folder in folders}
+
+
+def test_maps_are_made_one_at_a_time(tmp_path, monkeypatch):
+    """scikit-learn's search of neighbours limits BLAS; two at once would leave the limit."""
+    from sklearn.manifold import TSNE
+
+    inside, most = [], []
+
+    def fit_transform(self, values):
+        inside.append(self)
+        most.append(len(inside))
+        time.sleep(0.02)
+        inside.pop()
+        return np.zeros((len(values), 2))
+
+    monkeypatch.setattr(TSNE, "fit_transform", fit_transform)
+    values = np.random.default_rng(0).choice([-1.0, 1.0], (10, 8))
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda seed: charts._places(values, "tsne", seed), range(4)))
+    assert most == [1] * 4
+
+
+def test_figures_leave_pyplot_alone():
     new_figure(1, 1)
     assert "matplotlib.pyplot" not in sys.modules

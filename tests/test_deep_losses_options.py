@@ -185,11 +185,11 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (6, 8, 8), dtype=np.uint8)
 @pytest.mark.parametrize(
     ("labels", "error", "message"),
     [
-        (np.eye(5, 3), ShapeError, r"labels: expected \(6, classes\)"),
+        (np.eye(5, 3), ShapeError, r"labels: expected \(6,\) or \(6, classes\)"),
         (np.zeros((6, 3, 1)), ShapeError, r"labels: expected \(6,\)"),
         (np.full((6, 3), "a"), DTypeError, "labels: expected a table of 0 and 1"),
         (np.full((6, 3), 2), ParameterError, "labels: expected 0 and 1 in a table, or -1"),
-        (np.full((6, 3), np.nan), ParameterError, "labels: expected 0 and 1 in a table, or -1"),
+        (np.full((6, 3), 0.5), ParameterError, "labels: expected 0 and 1 in a table, or -1"),
         ([[1, -1, 0]] * 6, ParameterError, "labels: expected 0 and 1 in a table, or -1"),
         (np.eye(6, 3), ParameterError, "labels: row 3 names no class"),
         ([[1, 0]] * 6, ParameterError, "labels: expected at least two classes"),

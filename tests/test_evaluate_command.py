@@ -125,7 +125,7 @@ def test_a_truncated_array_and_pickled_objects_are_format_errors(tmp_path):
     ("change", "error", "message"),
     [
         ({"labels": np.zeros(99, int)}, ShapeError, r"labels: expected \(100,\)"),
-        ({"query_labels": np.zeros(20)}, DTypeError, "query_labels: expected integers"),
+        ({"query_labels": np.full(20, 0.5)}, DTypeError, "query_labels: expected integers"),
         ({"query_codes": np.zeros((20, 4), np.uint8)}, ShapeError, "query_codes: expected uint8"),
         ({"codes": np.full((100, BITS), np.nan)}, CodeError, "NaN in row 0"),
         ({"codes": np.zeros(100)}, ShapeError, "codes: expected a row a code"),

@@ -238,6 +238,52 @@ def test_bad_input_is_named() -> None:
             measure(np.empty((0, 1), np.uint8))
 
 
+def test_a_result_listed_twice_is_refused_where_it_would_count_twice() -> None:
+    found = ev.relevance([[0, 1, 0]], [5], [5, 6])
+    for call in (
+        lambda: ev.ranked_average_precision(found, "relevant", totals=[1]),
+        lambda: ev.ranked_average_precision(found, "min", totals=[1]),
+        lambda: ev.ranked_recall(found, totals=[1]),
+    ):
+        with pytest.raises(ParameterError, match=r"totals: expected at least 2, .* query 0, got 1"):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("items", "relevant", "error", "message"),
+    [
+        ([[2, 0]], [[3, 0]], ParameterError, "relevant: expected 0 to 2, .* distance 0 .* got 3"),
+        ([[2, 0]], [[0, -1]], ParameterError, "relevant: expected 0 to 0, .* distance 1 .* got -1"),
+        ([[-1, 0]], [[0, 0]], ParameterError, "relevant: expected 0 to -1"),
+        ([[2.0, 0.0]], [[1, 0]], DTypeError, "items: expected integers, got float64"),
+        ([[2, 0]], [[True, False]], DTypeError, "relevant: expected integers, got bool"),
+    ],
+)
+def test_counts_that_cannot_be_are_refused(items, relevant, error, message) -> None:
+    with pytest.raises(error, match=message):
+        ev.DistanceHistograms(np.array(items), np.array(relevant))
+
+
+def test_masked_results_are_missing() -> None:
+    ids = np.ma.array([[1, 0, 1]], mask=[[0, 1, 1]])
+    assert ev.relevance(ids, [5], [5, 5]).tolist() == [[True, False, False]]
+    assert ev.relevance(ids, [5], [5, 5], missing=True).all()
+    hits = np.ma.array([[True, True]], mask=[[False, True]])
+    assert ev.ranked_precision(hits).tolist() == [0.5]
+
+
+@pytest.mark.parametrize("radius", [2.5, True, float("nan"), "2", None])
+def test_a_radius_is_an_integer(radius) -> None:
+    histograms = histograms_of([0, 1], [True, False])
+    with pytest.raises(DTypeError, match="radius: expected an int, got"):
+        ev.precision_within(histograms, radius)
+
+
+def test_codes_are_numbers() -> None:
+    with pytest.raises(DTypeError, match="codes: expected uint8, got object"):
+        ev.distinct_codes(np.array([["a"], [None]], object))
+
+
 def test_no_queries_have_no_mean() -> None:
     none = ev.distance_histograms(np.empty((0, 1), np.uint8), random_codes(3, 8, 0), 8, [], [0] * 3)
     assert len(ev.average_precision(none, 10, "hits").expected) == 0
@@ -279,9 +325,13 @@ def test_a_table_with_one_class_a_row_is_the_same_as_numbers(rng):
 @pytest.mark.parametrize(
     ("wanted", "labels", "message"),
     [
-        (np.zeros((2, 3), int), np.zeros((4, 2), int), r"query_labels: expected \(2,\) after"),
+        (
+            np.zeros((2, 3), int),
+            np.zeros((4, 2), int),
+            "query_labels: expected a table of 2 classes like labels",
+        ),
         (np.zeros(2, int), np.zeros((4, 2), int), "query_labels: expected"),
-        (np.full((2, 3), 2), np.zeros((4, 3), int), "query_labels: expected 0 and 1, got 2 to 2"),
+        (np.full((2, 3), 2), np.zeros((4, 3), int), "query_labels: expected 0 and 1 in a table"),
         (np.zeros((3, 3), int), np.zeros((4, 3), int), r"expected \(2,\) or \(2, classes\)"),
     ],
 )

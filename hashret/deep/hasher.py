@@ -182,11 +182,12 @@ class DeepHasher:
         images : array_like
             uint8 (n, height, width) or (n, height, width, 3), or vectors of real numbers (n, d).
         labels : array_like, shape (n,) or (n, classes), optional
-            Integers or strings; images of equal labels are similar. -1, or None among
-            strings, says that an image's label is missing. Or a table of 0 and 1, whose
-            column numbers are the classes, where images that share one are similar; -1 in
-            a whole row says that its labels are missing. Most losses leave such images
-            out. A loss that learns without labels ignores all of them.
+            Integers or strings; images of equal labels are similar. -1, None or NaN says
+            that an image's label is missing. Or a table of 0 and 1, whose column numbers
+            are the classes, where images that share one are similar; a whole row of these
+            says that its labels are missing. See :mod:`hashret.evaluation.labels`. Most
+            losses leave images without labels out. A loss that learns without labels
+            ignores all of them.
         features : array_like of real, shape (n, d), optional
             Vectors of the images, such as a trained network's, for a loss that learns
             from them; other losses ignore them. By default `images`, if these are vectors.

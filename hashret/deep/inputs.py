@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import CodeError, DTypeError, ParameterError, ShapeError
+from ..evaluation.labels import Labels, parse_labels
 from .losses import Loss
 from .losses.labels import has_label
 
@@ -44,59 +45,40 @@ def as_images(images: npt.ArrayLike) -> Tensor:
 
 
 def as_labels(labels: npt.ArrayLike, count: int) -> tuple[npt.NDArray[Any], Tensor]:
-    """Return the distinct labels, and for each image the number of its own, or -1."""
-    array = np.asarray(labels)
-    if array.ndim == 2 and array.shape[1] > 1:
-        return _as_table(array, count)
-    if array.shape != (count,):
-        raise ShapeError(
-            f"labels: expected ({count},), one an image, or ({count}, classes) of 0 and 1, "
-            f"got {array.shape}"
-        )
-    missing = array == -1 if array.dtype.kind == "i" else np.zeros(count, bool)
-    if array.dtype.kind == "O":
-        missing = np.array([label is None for label in array], bool)
-        if not all(isinstance(label, str) for label in array[~missing]):
-            raise DTypeError("labels: expected integers, or strings and None, got other objects")
-        array = np.where(missing, "", array).astype(np.str_)
-    if array.dtype.kind not in "iubU":
-        raise DTypeError(f"labels: expected integers or strings, got {array.dtype}")
-    classes, own, sizes = np.unique(array[~missing], return_inverse=True, return_counts=True)
+    """Return the classes, and what images are of: as losses take it, see `Loss.forward`.
+
+    The numbers of the images' classes, -1 where missing; or the table of 0 and 1, float32, with
+    rows of -1 where they are missing.
+    """
+    given = parse_labels(labels, "labels", count)
+    if given.values.ndim == 2:
+        return _as_table(given)
+    classes = given.classes()
+    numbers = given.numbered(classes)
     if len(classes) < 2:
-        found = f"{len(classes)} beside missing labels" if missing.any() else f"{len(classes)}"
+        found = f"{len(classes)}" + ("" if given.known.all() else " beside missing labels")
         raise ParameterError(f"labels: expected at least two classes, got {found}")
-    if sizes.max() < 2:
-        raise ParameterError("labels: no two images share a class, so that nothing is similar")
-    numbers = np.full(count, -1, np.int64)
-    numbers[~missing] = own
-    return classes, torch.from_numpy(numbers)
+    _check_sizes(np.bincount(numbers[given.known]))
+    return np.array(classes, given.dtype), torch.from_numpy(numbers)
 
 
-def _as_table(table: npt.NDArray[Any], count: int) -> tuple[npt.NDArray[Any], Tensor]:
-    """Return the column numbers, and the table of 0 and 1, or rows of -1, as float32."""
-    if len(table) != count:
-        raise ShapeError(
-            f"labels: expected ({count}, classes), one row an image, got {table.shape}"
-        )
-    if table.dtype.kind not in "iubf":
-        raise DTypeError(f"labels: expected a table of 0 and 1, got {table.dtype}")
-    missing = (table == -1).all(axis=1)
-    known = table[~missing]
-    if not np.isin(known, (0, 1)).all():
-        raise ParameterError(
-            "labels: expected 0 and 1 in a table, or -1 in a whole row where labels are missing"
-        )
-    bare = ~missing & (table == 0).all(axis=1)
+def _as_table(given: Labels) -> tuple[npt.NDArray[Any], Tensor]:
+    bare = given.known & ~given.values.any(axis=1)
     if bare.any():
         raise ParameterError(
             f"labels: row {np.argmax(bare)} names no class; -1 says that its labels are missing"
         )
-    sizes = known.sum(axis=0)
+    sizes = given.values.sum(axis=0)
     if (sizes > 0).sum() < 2:
         raise ParameterError("labels: expected at least two classes, got fewer")
+    _check_sizes(sizes)
+    table = np.where(given.known[:, None], given.values, -1).astype(np.float32)
+    return np.arange(table.shape[1]), torch.from_numpy(table)
+
+
+def _check_sizes(sizes: npt.NDArray[np.int64]) -> None:
     if sizes.max() < 2:
         raise ParameterError("labels: no two images share a class, so that nothing is similar")
-    return np.arange(table.shape[1]), torch.from_numpy(table.astype(np.float32))
 
 
 def as_vectors(vectors: npt.ArrayLike, name: str, count: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from ..codes import unpack
 from ..errors import ParameterError, ShapeError, import_extra
 from .canvas import COLORS, INK, MARKERS, SOFT, frame, line_style, new_figure, save
-from .histograms import as_labels
+from .labels import parse_labels
 
 __all__ = [
     "Distances",
@@ -26,6 +27,10 @@ __all__ = [
 ]
 
 Floats = npt.NDArray[np.float64]
+
+# scikit-learn limits the threads of linear algebra while it searches neighbours and puts back what
+# it found: two searches that overlap would leave the limit.
+_ONE_AT_A_TIME = threading.Lock()
 
 # More points of a map hide each other, and t-SNE takes a quarter of a minute for so many.
 MAP_POINTS = 2000
@@ -275,20 +280,23 @@ def write_code_map(
     ----------
     codes : array_like of uint8, shape (n, ceil(bits / 8))
     bits : int
-    labels : array_like of int, shape (n,)
+    labels : array_like, shape (n,)
+        Integers or strings; codes without label, see :mod:`hashret.evaluation.labels`, are grey.
     title : str
     path : str or Path
     method : {"pca", "tsne"}
         Two principal components, or t-SNE (van der Maaten and Hinton, JMLR 2008).
     class_names : sequence of str
-        By label; the label's number where there is none.
+        By integer label; the label itself where there is none.
     seed : int
         Of the choice of codes, of t-SNE and of the moves.
     """
     if method not in ("pca", "tsne"):
         raise ParameterError(f"method: expected 'pca' or 'tsne', got {method!r}")
     values = unpack(codes, bits).astype(np.float64) * 2 - 1
-    numbers = as_labels(labels, len(values), "labels")
+    given = parse_labels(labels, "labels", len(values))
+    if given.values.ndim != 1:
+        raise ShapeError(f"labels: expected one a code for a map, got {given.form or 'a table'}")
     if len(values) < 3:
         raise ShapeError(f"codes: expected at least 3 for a map, got {len(values)}")
     rng = np.random.default_rng(seed)
@@ -297,13 +305,17 @@ def write_code_map(
     places = places + rng.uniform(-0.01, 0.01, places.shape) * np.ptp(places, axis=0)
     figure = new_figure(6.2, 6.2)
     axes = figure.add_axes((0.02, 0.02, 0.96, 0.9))
-    for number, label in enumerate(np.unique(numbers)):
-        own = places[numbers[rows] == label]
+    unlabelled = places[~given.known[rows]]
+    if len(unlabelled):
+        axes.scatter(*unlabelled.T, s=7, color=SOFT, alpha=0.3, linewidth=0)
+    classes = given.classes()
+    numbers = given.numbered(classes)[rows]
+    for number, label in enumerate(classes):
+        own = places[numbers == number]
         color = CLASS_COLORS[number % len(CLASS_COLORS)]
         axes.scatter(own[:, 0], own[:, 1], s=7, color=color, alpha=0.7, linewidth=0)
         if len(own):
-            name = class_names[label] if 0 <= label < len(class_names) else str(label)
-            _name_class(axes, np.median(own, axis=0), name, color)
+            _name_class(axes, np.median(own, axis=0), _class_name(label, class_names), color)
     axes.set_title(title, loc="left", fontsize=11, color=INK, parse_math=False)
     axes.set_xticks([])
     axes.set_yticks([])
@@ -311,6 +323,11 @@ def write_code_map(
     words = {"pca": "Two principal components", "tsne": "t-SNE"}[method]
     axes.set_xlabel(f"{words} of {len(rows):,} codes of {bits} bits", fontsize=8, color=SOFT)
     return save(figure, path)
+
+
+def _class_name(label: int | str, class_names: Sequence[str]) -> str:
+    named = isinstance(label, int) and 0 <= label < len(class_names)
+    return class_names[label] if named else str(label)  # type: ignore[index]
 
 
 def _places(values: Floats, method: str, seed: int) -> Floats:
@@ -330,7 +347,8 @@ def _places(values: Floats, method: str, seed: int) -> Floats:
         learning_rate="auto",
         random_state=seed,
     )
-    return np.asarray(model.fit_transform(values), np.float64)
+    with _ONE_AT_A_TIME:
+        return np.asarray(model.fit_transform(values), np.float64)
 
 
 def _name_class(axes: Any, place: Floats, name: str, color: str) -> None:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from ..codes import as_codes, distance_histogram
+from ..codes import Codes, as_codes, distance_histogram, hamming_distances
 from ..errors import DTypeError, ParameterError, ShapeError
+from .labels import bears_label, match_labels, share_a_label
 
 Counts = npt.NDArray[np.int64]
+Exclude: TypeAlias = Literal["self"] | npt.ArrayLike | None
+
+# Distances of pairs are the diagonals of squares of this many.
+_PAIRS = 32
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,11 @@ class DistanceHistograms:
         Database items at Hamming distance 0 to bits.
     relevant : ndarray of int64, shape (n_queries, bits + 1)
         Those of them that are relevant.
+
+    Raises
+    ------
+    ShapeError, DTypeError, ParameterError
+        If they are no such counts, or more items are relevant somewhere than there are.
     """
 
     items: Counts
@@ -34,6 +45,16 @@ class DistanceHistograms:
             raise ShapeError(
                 "items, relevant: expected the same shape (n_queries, bits + 1), "
                 f"got {self.items.shape} and {self.relevant.shape}"
+            )
+        for name, counts in (("items", self.items), ("relevant", self.relevant)):
+            if counts.dtype.kind not in "iu":
+                raise DTypeError(f"{name}: expected integers, got {counts.dtype}")
+        unfit = (self.relevant < 0) | (self.relevant > self.items)
+        if unfit.any():
+            row, distance = np.argwhere(unfit)[0]
+            raise ParameterError(
+                f"relevant: expected 0 to {self.items[row, distance]}, as many as the items at "
+                f"distance {distance} from query {row}, got {self.relevant[row, distance]}"
             )
 
     def __len__(self) -> int:
@@ -49,20 +70,26 @@ def distance_histograms(
     bits: int,
     query_labels: npt.ArrayLike,
     labels: npt.ArrayLike,
+    *,
+    exclude: Exclude = None,
 ) -> DistanceHistograms:
     """Count the database items by distance from each query, all and relevant ones.
 
     An item is relevant if its label equals the query's, or, where images have several labels, if
-    they share one.
+    they share one. An item whose label is missing is relevant to no query, and no item is to a
+    query whose label is missing; both are counted among all.
 
     Parameters
     ----------
     queries : array_like of uint8, shape (n_queries, ceil(bits / 8))
     codes : array_like of uint8, shape (n, ceil(bits / 8))
     bits : int
-    query_labels : array_like of int, shape (n_queries,) or (n_queries, classes)
-    labels : array_like of int, shape (n,) or (n, classes)
-        Tables of 0 and 1 have a column a class.
+    query_labels, labels : array_like, shape (n_queries,) or (n_queries, classes), and of n likewise
+        Integers or strings, or a table of 0 and 1 with a column a class; -1, None, NaN, or a row
+        of them where a label is missing. See :mod:`hashret.evaluation.labels`.
+    exclude : "self" or array_like of int, shape (n_queries,), optional
+        Row number of the item that each query must not find, itself if it is in the database;
+        -1 for none. "self": query i is row i.
 
     Returns
     -------
@@ -70,78 +97,96 @@ def distance_histograms(
 
     Raises
     ------
-    ShapeError, DTypeError, CodeError
-        If codes do not fit `bits` or labels do not fit codes.
+    ShapeError, DTypeError, CodeError, ParameterError
+        If codes do not fit `bits`, labels or `exclude` do not fit codes, or the forms of the
+        labels differ.
 
     Examples
     --------
     >>> found = distance_histograms([[0]], [[0], [1], [3]], 8, [5], [5, 6, 5])
     >>> found.items[0, :3], found.relevant[0, :3]
     (array([1, 1, 1]), array([1, 0, 1]))
+    >>> found = distance_histograms([[0]], [[0], [1], [3]], 8, [5], [5, 6, 5], exclude=[0])
+    >>> found.items[0, :3], found.relevant[0, :3]
+    (array([0, 1, 1]), array([0, 0, 1]))
     """
     queries = as_codes(queries, bits, "queries")
     codes = as_codes(codes, bits)
-    wanted = as_labels(query_labels, len(queries), "query_labels", tables=True)
-    present = as_labels(labels, len(codes), "labels", tables=True)
+    wanted, present = match_labels(query_labels, labels, len(queries), len(codes))
+    excluded = as_excluded(exclude, len(queries), len(codes))
     relevant = np.zeros((len(queries), bits + 1), np.int64)
-    for rows, items in relevant_groups(wanted, present):
-        relevant[rows] = distance_histogram(queries[rows], codes[items], bits)
-    return DistanceHistograms(distance_histogram(queries, codes, bits), relevant)
+    for rows, found in relevant_groups(wanted, present):
+        relevant[rows] = distance_histogram(queries[rows], codes[found], bits)
+    items = distance_histogram(queries, codes, bits)
+    if excluded is not None:
+        rows = np.flatnonzero(excluded >= 0)
+        own = excluded[rows]
+        places = rows, _distances_of_pairs(queries[rows], codes[own], bits)
+        items[places] -= 1
+        relevant[places] -= share_a_label(wanted[rows], present[own])
+    return DistanceHistograms(items, relevant)
 
 
-def relevant_groups(
-    query_labels: Counts, labels: Counts
-) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]]:
-    """Yield the row numbers of queries with the same labels, and which items are relevant to them.
-
-    Parameters
-    ----------
-    query_labels, labels : ndarray of int64
-        As :func:`as_labels` returns them, both of the same form.
-    """
-    if query_labels.shape[1:] != labels.shape[1:]:
-        raise ShapeError(
-            f"query_labels: expected {labels.shape[1:]} after the first axis like labels, "
-            f"got {query_labels.shape[1:]}"
-        )
-    if not len(query_labels):
-        return
-    distinct, group = np.unique(query_labels, axis=0, return_inverse=True)
-    order = np.argsort(group.ravel(), kind="stable")
-    sizes = np.bincount(group.ravel(), minlength=len(distinct))
-    for wanted, rows in zip(distinct, np.split(order, np.cumsum(sizes)[:-1]), strict=True):
-        yield rows, share_a_label(labels, wanted)
+def _distances_of_pairs(first: Codes, second: Codes, bits: int) -> npt.NDArray[np.uint16]:
+    """Hamming distance of each row to the same row of the other, shape (n,)."""
+    parts = (slice(start, start + _PAIRS) for start in range(0, len(first), _PAIRS))
+    found = [hamming_distances(first[part], second[part], bits).diagonal() for part in parts]
+    return np.concatenate([np.empty(0, np.uint16), *found])
 
 
-def share_a_label(first: Counts, second: Counts) -> npt.NDArray[np.bool_]:
-    """Compare labels, or rows of tables of them, which broadcast: equal, or 1 in a column of both.
+def as_excluded(exclude: Exclude, n_queries: int, n: int) -> Counts | None:
+    """Return the row of the database that each query must not find, -1 for none.
+
+    Raises
+    ------
+    ShapeError, DTypeError, ParameterError
+        If `exclude` is not "self" for as many queries as items, nor rows, one a query.
 
     Examples
     --------
-    >>> share_a_label(np.array([3, 5]), np.array(5))
-    array([False,  True])
-    >>> share_a_label(np.array([[1, 0, 1], [1, 0, 0]]), np.array([0, 1, 1]))
-    array([ True, False])
+    >>> as_excluded("self", 3, 3)
+    array([0, 1, 2])
     """
-    if first.ndim < 2:
-        return np.asarray(first == second)
-    return np.asarray((first & second).any(axis=-1))
+    if exclude is None:
+        return None
+    if isinstance(exclude, str):
+        if exclude != "self":
+            raise ParameterError(f'exclude: expected "self", or rows, got {exclude!r}')
+        if n_queries != n:
+            raise ShapeError(
+                f'exclude: expected as many queries as items for "self", got {n_queries} and {n}; '
+                "the row of each query, -1 for none, says which it is"
+            )
+        return np.arange(n)
+    rows = np.asarray(np.ma.filled(exclude, -1))
+    if rows.shape != (n_queries,):
+        raise ShapeError(f"exclude: expected ({n_queries},), a row a query, got {rows.shape}")
+    if rows.dtype.kind not in "iu" and rows.size:
+        raise DTypeError(f"exclude: expected integers, got {rows.dtype}")
+    if rows.size and not -1 <= rows.min() <= rows.max() < n:
+        raise ParameterError(
+            f"exclude: expected rows 0 to {n - 1}, or -1, got {rows.min()} to {rows.max()}"
+        )
+    return rows.astype(np.int64)
 
 
-def as_labels(labels: npt.ArrayLike, count: int, name: str, tables: bool = False) -> Counts:
-    """Check that `labels` are `count` integers, or rows of 0 and 1, and return them as int64.
+def relevant_groups(
+    query_labels: npt.NDArray[Any], labels: npt.NDArray[Any]
+) -> Iterator[tuple[Counts, npt.NDArray[np.bool_]]]:
+    """Yield the row numbers of queries with the same labels, and which items are relevant to them.
+
+    Queries without labels are left out.
 
     Parameters
     ----------
-    tables : bool
-        Whether rows, a column a class, are welcome.
+    query_labels, labels : ndarray
+        As :func:`hashret.evaluation.labels.match_labels` returns them.
     """
-    array = np.asarray(labels)
-    if array.shape[:1] != (count,) or array.ndim > 1 + tables:
-        words = f"({count},)" + (f" or ({count}, classes)" if tables else "")
-        raise ShapeError(f"{name}: expected {words}, one a code, got shape {array.shape}")
-    if array.dtype.kind not in "iu" + "b" * tables and array.size:
-        raise DTypeError(f"{name}: expected integers, got {array.dtype}")
-    if array.ndim == 2 and array.size and not 0 <= array.min() <= array.max() <= 1:
-        raise ParameterError(f"{name}: expected 0 and 1, got {array.min()} to {array.max()}")
-    return array.astype(np.int64)
+    labelled = np.flatnonzero(bears_label(query_labels))
+    if not len(labelled):
+        return
+    distinct, group = np.unique(query_labels[labelled], axis=0, return_inverse=True)
+    order = np.argsort(group.ravel(), kind="stable")
+    sizes = np.bincount(group.ravel(), minlength=len(distinct))
+    for wanted, rows in zip(distinct, np.split(order, np.cumsum(sizes)[:-1]), strict=True):
+        yield labelled[rows], share_a_label(labels, wanted)

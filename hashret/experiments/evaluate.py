@@ -15,7 +15,9 @@ from .. import Index, __version__
 from ..codes import Codes, as_codes, check_bits, pack
 from ..errors import DTypeError, FormatError, ParameterError, ShapeError, import_extra
 from ..evaluation.charts import Distances, write_code_map, write_distances
-from ..evaluation.histograms import as_labels
+from ..evaluation.histograms import Exclude, as_excluded
+from ..evaluation.labels import bears_label, match_labels
+from ..evaluation.metrics import relevant_totals
 from ..evaluation.plots import Curve, write_precision_recall
 from ..files import write_text
 from .measure import curves, figures
@@ -40,10 +42,11 @@ _MEASURES = {
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was measured, as a table, and the files written."""
+    """What was measured, as a table, the files written, and what a reader should know."""
 
     rows: tuple[tuple[str, ...], ...]
     files: tuple[Path, ...]
+    notes: tuple[str, ...] = ()
 
 
 def evaluate(
@@ -56,19 +59,22 @@ def evaluate(
     out: str | Path,
     name: str = "codes",
     plane: str = "pca",
+    exclude: Exclude = None,
 ) -> Evaluation:
     """Score codes, write ``eval.json`` and pictures into a folder, and return a table.
 
     An item is relevant to a query if their labels are equal, or, where images have several, if
-    they share one. There is no map of codes with several labels.
+    they share one. There is no map of codes with several labels. An item without label is
+    relevant to nothing, and a query without one scores 0 and counts; the notes say how many.
 
     Parameters
     ----------
     codes, query_codes : array_like
         Packed, uint8 (n, ceil(bits / 8)) or uint64 (n, ceil(bits / 64)); or a column a bit:
         booleans, 0 and 1, -1 and +1, or margins, of which those > 0 are 1.
-    labels, query_labels : array_like of int, shape (n,) or (n, classes)
-        Tables of 0 and 1 have a column a class.
+    labels, query_labels : array_like, shape (n,) or (n, classes)
+        Integers or strings, or a table of 0 and 1 with a column a class; -1, None, NaN, or a row
+        of them where a label is missing. See :mod:`hashret.evaluation.labels`.
     bits : int, optional
         By default 8 a byte of packed codes, one a column of others.
     out : path
@@ -77,10 +83,14 @@ def evaluate(
         For the pictures' titles.
     plane : {"pca", "tsne"}
         How the map of codes is made.
+    exclude : "self" or array_like of int, shape (n_queries,), optional
+        The row of the database that each query must not find, -1 for none; see
+        :func:`hashret.evaluation.distance_histograms`. A note says where the queries look as if
+        they were in the database.
 
     Raises
     ------
-    ShapeError, DTypeError, CodeError
+    ShapeError, DTypeError, CodeError, ParameterError
         If the arrays do not fit each other.
     """
     if plane not in ("pca", "tsne"):
@@ -89,15 +99,19 @@ def evaluate(
     import_extra("matplotlib", "plot")
     length = _code_length(codes, bits)
     packed, queries = _packed(codes, length, "codes"), _packed(query_codes, length, "query_codes")
-    right = as_labels(labels, len(packed), "labels", tables=True)
-    wanted = as_labels(query_labels, len(queries), "query_labels", tables=True)
+    wanted, right = match_labels(query_labels, labels, len(queries), len(packed))
+    excluded = as_excluded(exclude, len(queries), len(packed))
     for count, argument in ((len(packed), "codes"), (len(queries), "query_codes")):
         if not count:
             raise ShapeError(f"{argument}: expected at least one code")
     index = Index(length)
     index.add(packed)
-    scores = score_index(index, queries, packed, wanted, right)
+    scores = score_index(index, queries, packed, wanted, right, exclude=excluded)
     found = figures(scores) | {"bits": length, "database": len(packed), "queries": len(queries)}
+    found["unlabelled"], found["unlabelled_queries"] = _unlabelled(right), _unlabelled(wanted)
+    totals = relevant_totals(wanted, right, exclude=excluded)
+    found["unanswerable"] = int(np.count_nonzero(totals == 0))
+    found["excluded"] = 0 if excluded is None else int(np.count_nonzero(excluded >= 0))
     found["query_microseconds"] = float(np.median(time_queries(index, queries)))
     lines = curves(scores)
     folder = Path(out)
@@ -107,8 +121,47 @@ def evaluate(
     files += _pictures(folder, title, {key: np.array(line) for key, line in lines.items()})
     if len(queries) >= 3 and wanted.ndim == 1:
         path = folder / "code-map.png"
-        files.append(write_code_map(queries, length, wanted, title, path, method=plane))
-    return Evaluation(_table(found), tuple(files))
+        files.append(write_code_map(queries, length, query_labels, title, path, method=plane))
+    notes = _notes(found, excluded is None and _first_rows(queries, packed, wanted, right))
+    return Evaluation(_table(found), tuple(files), notes)
+
+
+def _unlabelled(labels: npt.NDArray[Any]) -> int:
+    return int(np.count_nonzero(~bears_label(labels)))
+
+
+def _first_rows(
+    queries: Codes, codes: Codes, wanted: npt.NDArray[Any], present: npt.NDArray[Any]
+) -> bool:
+    """Tell whether the queries look like the database, or, two or more, like its first rows."""
+    n = len(queries)
+    if n > len(codes) or not np.array_equal(queries, codes[:n]):
+        return False
+    same = np.array_equal(wanted, present[:n]) and n > 1
+    # Whole databases that agree in codes which differ are one, whatever labels it was given.
+    return same or (n == len(codes) and (n == 1 or bool((codes != codes[0]).any())))
+
+
+def _notes(found: dict[str, Any], in_database: bool) -> tuple[str, ...]:
+    counts = (
+        ("queries that do not find a row of the database, their own", found["excluded"]),
+        ("items of the database without label, relevant to nothing", found["unlabelled"]),
+        ("queries without label, which score 0 and count", found["unlabelled_queries"]),
+        (
+            "queries that can find no item of their label, which score 0 and count",
+            found["unanswerable"] - found["unlabelled_queries"],
+        ),
+    )
+    first = (_in_database(found["queries"], found["database"]),) if in_database else ()
+    return (*first, *(f"{words}: {count:,}" for words, count in counts if count))
+
+
+def _in_database(queries: int, database: int) -> str:
+    if queries == database:
+        what, way = "the database", "--exclude self"
+    else:
+        what, way = f"the first {queries:,} rows of the database", "--exclude with a file of rows"
+    return f"queries are the same as {what}: each finds itself, unless {way} leaves it out"
 
 
 def evaluate_files(
@@ -120,6 +173,7 @@ def evaluate_files(
     *,
     out: Path,
     plane: str = "pca",
+    exclude: str | Path | None = None,
 ) -> Evaluation:
     """Read what :func:`evaluate` takes from files, and call it.
 
@@ -129,6 +183,8 @@ def evaluate_files(
         ``.npy``, or ``.npz`` with ``codes``; the files that are not given are then this one.
     labels, query_codes, query_labels : Path, optional
         Likewise, each with an array of its own name.
+    exclude : "self" or Path, optional
+        Likewise; the file has a row number of the database for each query.
 
     Raises
     ------
@@ -139,6 +195,9 @@ def evaluate_files(
     for name, path in given.items():
         if path is None and codes.suffix != ".npz":
             raise ParameterError(f"{name}: expected a file, as {codes.name} holds codes only")
+    excluded: Exclude = None
+    if exclude is not None:
+        excluded = "self" if exclude == "self" else read_array(exclude, "exclude")
     return evaluate(
         read_array(codes, "codes"),
         **{name: read_array(path or codes, name) for name, path in given.items()},
@@ -146,6 +205,7 @@ def evaluate_files(
         out=out,
         name=codes.stem,
         plane=plane,
+        exclude=excluded,
     )
 
 
@@ -167,6 +227,12 @@ def read_array(path: str | Path, name: str) -> npt.NDArray[Any]:
                 return np.asarray(loaded[name])
             found = ", ".join(loaded)
     except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        if "Object arrays" in str(error):
+            raise FormatError(
+                f"{path}: expected .npy or .npz without Python objects, which are never unpickled: "
+                "save strings as numpy.array(labels, dtype=str) if none is missing, else class "
+                "numbers with -1 where one is, such as pandas.factorize(labels)[0]"
+            ) from error
         raise FormatError(f"{path}: expected .npy or .npz: {error}") from error
     raise FormatError(f"{path}: expected an array {name}, got {found or 'none'}")
 

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ShapeError, import_extra
+from ..evaluation.labels import share_a_label
 from ..files import write_text
 
 __all__ = ["Gallery", "Hit", "Method", "Tile", "collect_hits", "write_html"]
@@ -107,6 +108,7 @@ def collect_hits(
     images : ndarray of uint8, shape (n, h, w) or (n, h, w, 3)
         The database; an id is a row of it.
     labels : ndarray of int64, shape (n,)
+        Positions in `class_names`; -1 is "no label", and matches nothing.
     class_names : sequence of str
     distances, ids : ndarray, shape (n_queries, k)
         As :meth:`hashret.Index.search` returns them.
@@ -114,7 +116,11 @@ def collect_hits(
     """
     return tuple(
         tuple(
-            Hit(Tile(images[i], class_names[labels[i]]), int(d), bool(labels[i] == wanted))
+            Hit(
+                Tile(images[i], class_names[labels[i]] if labels[i] >= 0 else "no label"),
+                int(d),
+                bool(share_a_label(labels[i], wanted)),
+            )
             for d, i in zip(row_distances, row_ids, strict=True)
             if i >= 0
         )

@@ -10,7 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ..codes import Codes
-from ..evaluation.histograms import DistanceHistograms, distance_histograms, share_a_label
+from ..evaluation.histograms import (
+    Counts,
+    DistanceHistograms,
+    Exclude,
+    as_excluded,
+    distance_histograms,
+)
+from ..evaluation.labels import match_labels, share_a_label
 from ..evaluation.metrics import (
     average_precision,
     distances_within_and_between,
@@ -29,7 +36,7 @@ from ..index import Index
 
 __all__ = ["Labels", "Scores", "exact_scores", "found_histograms", "score_index", "time_queries"]
 
-Labels = npt.NDArray[np.int64]
+Labels = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
 
 DEPTH = 10
@@ -97,20 +104,25 @@ def score_index(
     query_labels: Labels,
     labels: Labels,
     probes: int = 1,
+    *,
+    exclude: Exclude = None,
 ) -> Scores:
     """Score the answers of an index whose ids are the rows of `codes`.
 
     mAP@10 and recall are of what the index answers: for ``kind="lsh"`` of the candidates in the
     `probes` buckets of each table that it looks into. mAP@all and the curve rank the whole
-    database by Hamming distance.
+    database by Hamming distance. What `exclude` names, as in
+    :func:`hashret.evaluation.distance_histograms`, is no answer.
     """
-    whole = distance_histograms(queries, codes, index.bits, query_labels, labels)
+    excluded = as_excluded(exclude, len(queries), len(codes))
+    whole = distance_histograms(queries, codes, index.bits, query_labels, labels, exclude=excluded)
     found = whole
     if index.kind == "lsh":
-        found = found_histograms(index, queries, query_labels, labels, probes)
-    totals = relevant_totals(query_labels, labels)
-    _, ids = index.search(queries, DEPTH, probes=probes)
-    padded = ranked_average_precision(relevance(ids, query_labels, labels, missing=True))
+        found = found_histograms(index, queries, query_labels, labels, probes, exclude=excluded)
+    totals = relevant_totals(query_labels, labels, exclude=excluded)
+    _, ids = index.search(queries, DEPTH + (excluded is not None), probes=probes)
+    answered = relevance(ids, query_labels, labels, missing=True, exclude=excluded)
+    padded = ranked_average_precision(answered[:, :DEPTH])
     precision, recall_curve = precision_recall_by_radius(whole)
     within, between = distances_within_and_between(whole)
     return Scores(
@@ -133,19 +145,30 @@ def score_index(
 
 
 def found_histograms(
-    index: Index, queries: Codes, query_labels: Labels, labels: Labels, probes: int = 1
+    index: Index,
+    queries: Codes,
+    query_labels: Labels,
+    labels: Labels,
+    probes: int = 1,
+    *,
+    exclude: Exclude = None,
 ) -> DistanceHistograms:
     """Count an index's answers of each query by distance: all, and the relevant ones.
 
-    What the index does not reach is not counted.
+    What the index does not reach is not counted, nor what `exclude` names.
     """
+    wanted, present = match_labels(query_labels, labels, len(queries))
+    excluded = as_excluded(exclude, len(queries), len(present))
     width = index.bits + 1
     items, relevant = np.zeros((2, len(queries), width), np.int64)
     for start in range(0, len(queries), _BATCH):
         batch = slice(start, start + _BATCH)
         lims, distances, ids = index.range_search(queries[batch], index.bits, probes=probes)
         rows = np.repeat(np.arange(len(lims) - 1), np.diff(lims))
-        right = share_a_label(labels[ids], query_labels[batch][rows])
+        if excluded is not None:
+            kept = ids != excluded[batch][rows]
+            rows, distances, ids = rows[kept], distances[kept], ids[kept]
+        right = share_a_label(present[ids], wanted[batch][rows])
         keys, size = rows * width + distances, (len(lims) - 1) * width
         items[batch] = np.bincount(keys, minlength=size).reshape(-1, width)
         relevant[batch] = np.bincount(keys[right], minlength=size).reshape(-1, width)
@@ -160,14 +183,14 @@ def _candidates(index: Index, queries: Codes, found: DistanceHistograms) -> floa
     return float(np.mean(told))
 
 
-def _mean_with_denominator(found: DistanceHistograms, denominator: Labels) -> float:
+def _mean_with_denominator(found: DistanceHistograms, denominator: Counts) -> float:
     """Mean AP@10 with a denominator that counts what was not found as well."""
     scores = average_precision(found, DEPTH, "relevant").expected
     sums = scores * np.maximum(found.relevant.sum(axis=1), 1)
     return float((sums / np.maximum(denominator, 1)).mean())
 
 
-def _recall(found: DistanceHistograms, totals: Labels) -> float:
+def _recall(found: DistanceHistograms, totals: Counts) -> float:
     scores = np.zeros(len(found))
     for total in np.unique(totals[totals > 0]):
         rows = np.flatnonzero(totals == total)
@@ -240,7 +263,7 @@ def exact_scores(
     return scores, _time_exact(features, norms, query_features)
 
 
-def _ranked(found: npt.NDArray[np.bool_], totals: Labels) -> Floats:
+def _ranked(found: npt.NDArray[np.bool_], totals: Counts) -> Floats:
     first = found[:, :DEPTH]
     hits = np.cumsum(found, axis=1)[np.arange(len(found)), np.maximum(totals, 1) - 1]
     return np.stack(

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ...errors import ParameterError
+from .labels import nan_if_missing
 
 __all__ = ["centres_of", "check_kind", "hadamard", "make_centres"]
 
@@ -70,7 +71,7 @@ def make_centres(classes: int, bits: int, kind: str = "spread") -> Tensor:
 
 
 def centres_of(targets: Tensor, centres: Tensor) -> Tensor:
-    """Return each image's centre in -1 and +1, shape (n, bits).
+    """Return each image's centre in -1 and +1, shape (n, bits); NaN for one without label.
 
     Parameters
     ----------
@@ -88,9 +89,9 @@ def centres_of(targets: Tensor, centres: Tensor) -> Tensor:
             [ 1., -1., -1.]])
     """
     if targets.ndim == 1:
-        return centres[targets]
+        return nan_if_missing(centres[targets], targets)
     votes = targets.to(centres) @ centres + 0.5 * centres[targets.argmax(1)]
-    return torch.where(votes > 0, 1.0, -1.0).to(centres)
+    return nan_if_missing(torch.where(votes > 0, 1.0, -1.0).to(centres), targets)
 
 
 def check_kind(kind: str) -> str:

@@ -92,7 +92,8 @@ class DSH(Loss):
             outputs = outputs[: len(outputs) // 2 * 2]
             first, second = outputs[0::2], outputs[1::2]
             distance = (first - second).square().sum(1)
-            similar = targets[0 : len(outputs) : 2] == targets[1 : len(outputs) : 2]
+            one, other = targets[0 : len(outputs) : 2], targets[1 : len(outputs) : 2]
+            similar = (one == other) & (one >= 0)
         else:
             i, j = torch.triu_indices(len(outputs), len(outputs), 1, device=outputs.device)
             norms = outputs.square().sum(1)

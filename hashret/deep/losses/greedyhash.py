@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from ...errors import ParameterError
 from .base import Loss, register
+from .labels import nan_if_missing
 
 __all__ = ["GreedyHash", "hard_code", "towards_bits"]
 
@@ -61,7 +62,8 @@ class GreedyHash(Loss):
         if targets.ndim == 1:
             entropy = functional.cross_entropy(logits, targets)
         else:
-            entropy = functional.binary_cross_entropy_with_logits(logits, targets.to(logits))
+            table = nan_if_missing(targets.to(logits), targets)
+            entropy = functional.binary_cross_entropy_with_logits(logits, table)
         return entropy + self.alpha * towards_bits(outputs)
 
 

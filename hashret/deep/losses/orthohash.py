@@ -8,6 +8,7 @@ from torch.nn import functional
 from ...errors import ParameterError
 from .base import Loss, register
 from .centres import check_kind, make_centres
+from .labels import nan_if_missing
 
 __all__ = ["OrthoHash"]
 
@@ -71,6 +72,6 @@ class OrthoHash(Loss):
         cosines = functional.normalize(outputs) @ centres.T
         if targets.ndim == 1:
             targets = functional.one_hot(targets, self.classes)
-        own = targets.to(cosines)
+        own = nan_if_missing(targets.to(cosines), targets)
         logits = self.scale * (cosines - self.margin * own)
         return functional.cross_entropy(logits, own / own.sum(1, keepdim=True))
