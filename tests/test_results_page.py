@@ -13,7 +13,7 @@ pytest.importorskip("sklearn")
 pytest.importorskip("torch")
 pytest.importorskip("matplotlib")
 
-from hashret.experiments.benchmark import run_benchmark
+from hashret.experiments.benchmark.harness import run_benchmark
 
 MAKER = Path(__file__).parent.parent / "docs" / "make_results.py"
 pytestmark = pytest.mark.skipif(not MAKER.exists(), reason="docs/ is not beside the tests")

@@ -18,8 +18,7 @@ from ..evaluation.charts import Distances, write_code_map, write_distances
 from ..evaluation.histograms import as_labels
 from ..evaluation.plots import Curve, write_precision_recall
 from ..files import write_text
-from .measure import curves, figures
-from .retrieval import score_index, time_queries
+from .scoring import curves, figures, score_index, time_queries
 
 __all__ = ["COLUMNS", "Evaluation", "evaluate", "evaluate_files", "read_array"]
 

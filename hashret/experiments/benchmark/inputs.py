@@ -1,10 +1,10 @@
-"""What a benchmark's runs share: a data set's images, and feature vectors kept in files."""
+"""What methods are given: a data set's images, or a feature vector of each, kept in files."""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,33 +12,32 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..datasets import Dataset, cifar10, fashion_mnist, fashion_mnist_sample
-from ..errors import CodeError, DTypeError, FormatError, ParameterError, ShapeError
-from ..evaluation.protocols import Split, protocol
-from ..files import replacing
-from .steps import Advance, Steps
+from ...datasets import Dataset, cifar10, fashion_mnist, fashion_mnist_sample
+from ...errors import CodeError, DTypeError, FormatError, ParameterError, ShapeError
+from ...evaluation.protocols import protocol
+from ...files import replacing
+from ..scoring import Labels
+from ..steps import Advance, Steps
 
-__all__ = ["FEATURES", "Material", "check_features"]
+__all__ = ["FEATURES", "Inputs", "Source", "check_features"]
 
+Images = npt.NDArray[np.uint8]
 Vectors = npt.NDArray[np.float32]
 
 
-def _hog(images: npt.NDArray[np.uint8], advance: Advance) -> Vectors:
-    from ..features import hog
+def _hog(images: Images, advance: Advance) -> Vectors:
+    from ...features import hog
 
-    return hog(images, progress=lambda done, total: advance(done, total, ""))
-
-
-def _lite0(images: npt.NDArray[np.uint8], advance: Advance) -> Vectors:
-    from ..features import pretrained
-
-    return pretrained.pretrained(images, progress=lambda done, total: advance(done, total, ""))
+    return hog(images, progress=advance)
 
 
-FEATURES: dict[str, Callable[[npt.NDArray[np.uint8], Advance], Vectors]] = {
-    "hog": _hog,
-    "lite0": _lite0,
-}
+def _lite0(images: Images, advance: Advance) -> Vectors:
+    from ...features import pretrained
+
+    return pretrained.pretrained(images, progress=advance)
+
+
+FEATURES: dict[str, Callable[[Images, Advance], Vectors]] = {"hog": _hog, "lite0": _lite0}
 
 
 def check_features(name: str) -> str:
@@ -50,58 +49,97 @@ def check_features(name: str) -> str:
     return name
 
 
-class Material:
+@dataclass(frozen=True)
+class Inputs:
+    """A protocol's items, each an image or a vector, and their labels.
+
+    Attributes
+    ----------
+    train, database, queries : ndarray
+        uint8 (n, height, width) or (n, height, width, 3), or float32 (n, d).
+    train_labels, database_labels, query_labels : ndarray of int64, shape (n,)
+        -1 is a label that training may not see.
+    class_names : tuple of str
+    """
+
+    train: npt.NDArray[Any]
+    train_labels: Labels
+    database: npt.NDArray[Any]
+    database_labels: Labels
+    queries: npt.NDArray[Any]
+    query_labels: Labels
+    class_names: tuple[str, ...]
+
+
+@dataclass
+class Source:
     """A data set, and its feature vectors, read or computed when first needed.
 
-    Parameters
+    Attributes
     ----------
     name : str
         "fashion-mnist", "fashion-mnist-sample" or "cifar10".
-    data : path, optional
-        Where the data set is.
-    cache : Path
-        Folder for what takes long to compute.
     steps : Steps
         Where to report.
+    cache : Path, optional
+        Folder for what takes long to compute; nothing is kept without.
+    data : path, optional
+        Where the data set is.
+    download : bool
+        Whether it may be fetched, if it is nowhere and there is a way.
     """
 
-    def __init__(self, name: str, data: str | Path | None, cache: Path, steps: Steps) -> None:
-        self.name, self.data, self.cache, self.steps = name, data, cache, steps
-        self._vectors: dict[str, Dataset] = {}
+    name: str
+    steps: Steps
+    cache: Path | None = None
+    data: str | Path | None = None
+    download: bool = False
+    _vectors: dict[str, Vectors] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def images(self) -> Dataset:
         """The images."""
         with self.steps.step(f"Reading {self.name}") as advance:
             if self.name == "cifar10":
-                return cifar10(self.data, lambda done, total: advance(done, total, ""))
+                return cifar10(self.data, advance)
             if self.name == "fashion-mnist":
-                return fashion_mnist(self.data)
+                return fashion_mnist(self.data, self.download, advance)
             return fashion_mnist_sample()
 
-    def vectors(self, features: str) -> Dataset:
-        """Return the data set with a feature vector in place of each image."""
+    def inputs(self, protocol_name: str, seed: int, features: str | None = None) -> Inputs:
+        """Return a protocol's images, or their feature vectors."""
+        items = self.images if features is None else self._with_vectors(features)
+        # A protocol selects rows, whatever they hold.
+        split = protocol(protocol_name).split(items, seed)
+        return Inputs(
+            train=split.train_images,
+            train_labels=split.train_labels,
+            database=split.database_images,
+            database_labels=split.database_labels,
+            queries=split.query_images,
+            query_labels=split.query_labels,
+            class_names=split.class_names,
+        )
+
+    def _with_vectors(self, features: str) -> Dataset:
         if features not in self._vectors:
             make = self._from_file if features.endswith(".npz") else self._computed
-            vectors, count = make(features), len(self.images.train_images)
-            parts: Any = {"train_images": vectors[:count], "test_images": vectors[count:]}
-            self._vectors[features] = replace(self.images, **parts)
-        return self._vectors[features]
-
-    def split(self, name: str, seed: int, features: str | None) -> Split:
-        """Return a protocol's split of the images, or of their feature vectors."""
-        dataset = self.images if features is None else self.vectors(features)
-        return protocol(name).split(dataset, seed)
+            self._vectors[features] = make(features)
+        vectors, count = self._vectors[features], len(self.images.train_images)
+        parts: Any = {"train_images": vectors[:count], "test_images": vectors[count:]}
+        return replace(self.images, **parts)
 
     def _computed(self, features: str) -> Vectors:
         images = np.concatenate([self.images.train_images, self.images.test_images])
         # Other images under the same name, such as a re-encoded edition, have other vectors.
-        path = self.cache / f"{self.name}-{features}-{zlib.crc32(images.data):08x}.npy"
-        if path.exists():
+        name = f"{self.name}-{features}-{zlib.crc32(images.data):08x}.npy"
+        path = self.cache / name if self.cache else None
+        if path and path.exists():
             return _load(path, len(images))
         with self.steps.step(f"Features {features} of {self.name}") as advance:
             vectors = FEATURES[features](images, advance)
-        _save(path, vectors)
+        if path:
+            _save(path, vectors)
         return vectors
 
     def _from_file(self, path: str) -> Vectors:

@@ -1,4 +1,4 @@
-"""From an index with an answer to every query to scores and times."""
+"""How well an index, or exact neighbours, answer queries, and how fast."""
 
 from __future__ import annotations
 
@@ -27,7 +27,17 @@ from ..evaluation.metrics import (
 )
 from ..index import Index
 
-__all__ = ["Labels", "Scores", "exact_scores", "found_histograms", "score_index", "time_queries"]
+__all__ = [
+    "DEPTH",
+    "Labels",
+    "Scores",
+    "curves",
+    "exact_scores",
+    "figures",
+    "found_histograms",
+    "score_index",
+    "time_queries",
+]
 
 Labels = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -88,6 +98,41 @@ class Scores:
     recall_curve: Floats
     within: Floats
     between: Floats
+
+
+def figures(scores: Scores) -> dict[str, Any]:
+    """Return scores as a row has them; see :func:`~.benchmark.measure.measure`."""
+    whole, low, high = scores.map_all
+    few, few_low, few_high = scores.map10_hits
+    measured = {
+        "map10_hits": few,
+        "map10_hits_low": few_low,
+        "map10_hits_high": few_high,
+        "map10_mink": scores.map10_mink,
+        "map1000_hits": scores.map1000_hits,
+        "map_all": whole,
+        "map_all_low": low,
+        "map_all_high": high,
+        "precision": scores.precision10,
+        "recall": scores.recall,
+        "precision_radius2": scores.precision_radius2,
+        "bucket_length": scores.bucket_length,
+        "candidates": scores.candidates,
+    }
+    numbers = {name: value if value is None else float(value) for name, value in measured.items()}
+    return numbers | {"distinct_codes": scores.distinct_codes}
+
+
+def curves(scores: Scores) -> dict[str, list[float]]:
+    """Return what pictures are made of, by Hamming distance."""
+    named = {
+        "precision": scores.precision,
+        "recall": scores.recall_curve,
+        "within": scores.within,
+        "between": scores.between,
+    }
+    # Five digits are finer than a pixel of any picture.
+    return {name: [float(f"{value:.5g}") for value in curve] for name, curve in named.items()}
 
 
 def score_index(
@@ -215,7 +260,7 @@ def exact_scores(
         found = relevance(order, query_labels[batch], labels)
         parts.append(_ranked(found, totals[batch]))
         if advance:
-            advance(min(start + _BATCH, len(query_features)), len(query_features), "")
+            advance(min(start + _BATCH, len(query_features)), len(query_features))
     hits, mink, whole, recall, thousand, precision = map(
         float, np.concatenate(parts, axis=1).mean(axis=1)
     )

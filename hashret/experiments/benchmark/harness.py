@@ -1,25 +1,25 @@
 """Methods beside each other: the same data, networks, budget and evaluation for all.
 
-A :class:`~hashret.experiments.plan.Run` says all that decides a result, short of the machine. Each
-is measured once and its row appended to a file; a benchmark that was interrupted goes on with the
-runs that have no row.
+A :class:`~.runs.Run` says all that decides a result, short of the machine. Each is measured once
+and its row appended to a file; a benchmark that was interrupted goes on with the runs that have no
+row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import HashretError
-from .ledger import Row, append_row, read_rows
-from .material import Material
+from ...errors import HashretError
+from ..steps import Steps
+from .inputs import Source
 from .measure import measure
-from .plan import Run, plan
-from .recipes import method
-from .steps import Steps
+from .rows import Row, append_row, find_row, read_rows
+from .runs import Run, plan
+from .suites import Suite
 
-__all__ = ["Report", "run_benchmark"]
+__all__ = ["Report", "measure_missing", "run_benchmark"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Report:
 
 
 def run_benchmark(
-    suite: str,
+    suite: str | Suite,
     out: str | Path,
     *,
     methods: Sequence[str] | None = None,
@@ -50,12 +50,12 @@ def run_benchmark(
 
     Parameters
     ----------
-    suite : str
-        Of :data:`SUITES`.
+    suite : str or Suite
+        Or the name of one of :data:`~.suites.SUITES`.
     out : path
         The file of results, JSON lines; rows are only added.
     methods : sequence of str, optional
-        Of :func:`~hashret.experiments.recipes.method_names`, all by default.
+        Of :func:`~.methods.method_names`, all by default.
     bits : sequence of int, optional
         By default the suite's.
     seeds : int
@@ -63,7 +63,7 @@ def run_benchmark(
     protocols : sequence of str, optional
         By default the suite's first.
     budget : str
-        Of :data:`~hashret.experiments.recipes.BUDGETS`.
+        Of :data:`~.training.BUDGETS`.
     network : str, optional
         For deep methods: "linear" and "mlp" take the features, others images. By default
         "small-cnn" for Fashion-MNIST, and "mlp" for CIFAR-10 or where features are named.
@@ -96,31 +96,46 @@ def run_benchmark(
     """
     steps, path = steps or Steps(), Path(out)
     runs = plan(suite, methods, bits, seeds, protocols, budget, network, features, device)
-    cache = Path(cache) if cache else path.parent / "cache"
+    kept = Path(cache) if cache else path.parent / "cache"
+    return measure_missing(runs, path, lambda name: Source(name, steps, kept, data), steps)
+
+
+def measure_missing(
+    runs: Sequence[Run],
+    path: Path,
+    open_source: Callable[[str], Source],
+    steps: Steps,
+    written: Callable[[], object] | None = None,
+) -> Report:
+    """Measure the runs that have no row in the file, a row a run as soon as it is known.
+
+    Curves are kept of the first seed only.
+
+    Parameters
+    ----------
+    open_source : callable
+        Called with the name of a data set.
+    written : callable, optional
+        Called after every row.
+    """
     done = read_rows(path)
-    todo = [run for run in runs if find_row(run, done) is None]
+    todo = [run for run in runs if find_row(run.fields(), done) is None]
+    sources = {name: open_source(name) for name in dict.fromkeys(run.dataset for run in todo)}
+    for source in sources.values():
+        source.images  # noqa: B018  # a missing data set is an error before anything else
     steps.say(f"{len(runs)} runs, {len(runs) - len(todo)} of them measured already")
-    shared = {name: Material(name, data, cache, steps) for name in {run.dataset for run in todo}}
-    for material in shared.values():
-        material.images  # noqa: B018  # a missing data set is an error before anything else
+    first = min(run.seed for run in runs)
     failures = []
     for run in todo:
         try:
-            append_row(path, measure(run, method(run.method), shared[run.dataset], steps))
+            row = measure(run, sources[run.dataset], steps)
         except HashretError as error:
             failures.append(f"{run.title}: {error}")
             steps.say(f"  failed: {failures[-1]}")
+            continue
+        append_row(path, row if run.seed == first else row | {"curves": None})
+        if written:
+            written()
     done = read_rows(path)
-    rows = (find_row(run, done) for run in runs)
+    rows = (find_row(run.fields(), done) for run in runs)
     return Report(tuple(row for row in rows if row is not None), tuple(failures))
-
-
-def find_row(run: Run, rows: Sequence[Row]) -> Row | None:
-    """Return the newest row of a run."""
-    wanted = run.fields()
-    matches = (
-        row
-        for row in reversed(rows)
-        if all(name in row and row[name] == value for name, value in wanted.items())
-    )
-    return next(matches, None)

@@ -1,8 +1,7 @@
-"""What a benchmark compares: methods by name, and how each learns.
+"""What a benchmark compares: methods by name.
 
 To add a method, add an entry to :data:`METHODS`; a loss that is registered and has none is run with
-its published options. Networks, training budget and augmentation are the same for all methods
-unless an entry of :data:`TUNED` says otherwise.
+its published options.
 """
 
 from __future__ import annotations
@@ -12,21 +11,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from ..errors import ParameterError, import_extra
+from ...errors import ParameterError, import_extra
 
 __all__ = [
-    "BUDGETS",
     "METHODS",
     "VARIANTS",
     "Classic",
     "Deep",
     "Exact",
     "Method",
-    "budget",
-    "learning",
+    "learns_from",
     "method",
     "method_names",
 ]
+
+Options = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ class Classic:
 
     title: str
     encoder: str
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Options = field(default_factory=dict)
     supervised = False
 
     @property
@@ -69,10 +68,10 @@ class Classic:
         """Whether it draws at random."""
         return "random_state" in inspect.signature(self._class()).parameters
 
-    def make(self, bits: int, seed: int) -> Any:
-        """Return the encoder, not fitted."""
+    def make(self, bits: int, seed: int, options: Options) -> Any:
+        """Return the encoder, not fitted, with other options than its own or the same."""
         state = {"random_state": seed} if self.seeded else {}
-        return self._class()(bits=bits, **self.options, **state)
+        return self._class()(bits=bits, **options, **state)
 
     def _class(self) -> Any:
         return getattr(import_extra("hashret.encoders", "images"), self.encoder)
@@ -95,23 +94,18 @@ class Deep:
 
     title: str
     loss: str
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Options = field(default_factory=dict)
     bit_a_class: bool = False
     seeded = True
 
     @property
     def supervised(self) -> bool:
         """Whether it learns from labels."""
-        return self.make().target in ("labels", "both")
+        return learns_from("labels", self.make(self.options))
 
-    @property
-    def taught(self) -> bool:
-        """Whether it learns from a feature vector of each image."""
-        return self.make().target in ("features", "both")
-
-    def make(self) -> Any:
-        """Return the loss."""
-        return import_extra("hashret.deep", "torch").make_loss(self.loss, **self.options)
+    def make(self, options: Options) -> Any:
+        """Return the loss, with other options than its own or the same."""
+        return import_extra("hashret.deep", "torch").make_loss(self.loss, **options)
 
 
 Method: TypeAlias = Exact | Classic | Deep
@@ -168,59 +162,10 @@ VARIANTS: dict[str, Method] = {
     ),
 }
 
-# CPU seconds of a training at the rates below: about five minutes for every method; for the best
-# so much that fifteen minutes of two cores on Fashion-MNIST, where a second thread adds half, and
-# 45 minutes of one on CIFAR-10 are enough on a processor that is a sixth or a third slower.
-BUDGETS: dict[str, dict[str, int]] = {
-    "smoke": {"fashion-mnist": 0, "cifar10": 0},
-    "zoo": {"fashion-mnist": 250, "cifar10": 250},
-    "long": {"fashion-mnist": 1150, "cifar10": 1700},
-}
-# Images that a core trains on in a second, measured on a server's core with AVX-512.
-_RATES = {
-    ("fashion-mnist", "small-cnn"): 1250,
-    ("fashion-mnist", "resnet-9"): 580,
-    ("cifar10", "small-cnn"): 950,
-    ("cifar10", "resnet-9"): 405,
-}
-_OTHER_RATE = 400
-# A head over frozen features takes seconds: as many images as are enough for it.
-_HEADS = {"smoke": 0, "zoo": 400_000, "long": 3_000_000}
 
-# The rate was best of 3e-3 and 1e-2 for HashNet, GreedyHash and CSQ on held-out training images of
-# Fashion-MNIST (mAP@all 0.594 and 0.619, 0.725 and 0.753, 0.726 and 0.745 after four epochs of
-# 5,000), and for DSH before; DPSH starts slowly at both, and reaches 0.651 at 1e-2 after ten.
-_IMAGES = {
-    "batch_size": 128,
-    "learning_rate": 1e-2,
-    "head_rate": 1.0,
-    "weight_decay": 1e-2,
-    "flip": True,
-    "shift": 2,
-}
-_VECTORS = {"batch_size": 256, "learning_rate": 1e-3, "head_rate": 1.0, "weight_decay": 1e-4}
-
-# By method, data set, network and budget, None for any: what differs from the above, and why. A
-# later entry overrides an earlier one.
-TUNED: dict[tuple[str | None, str | None, str | None, str | None], dict[str, Any]] = {
-    # Those that learn distances between vectors from images: a lower rate, after trials on
-    # training images.
-    ("greedyhash-unsupervised", None, "small-cnn", None): {"learning_rate": 3e-3},
-    ("bihalf", None, "small-cnn", None): {"learning_rate": 3e-3},
-    ("bgan", None, "small-cnn", None): {"learning_rate": 3e-3},
-    ("orthohash-ema", None, None, None): {"ema": 0.999},
-    # The same for all methods. Scored with OrthoHash on held-out training images of Fashion-MNIST,
-    # not chosen among others: mAP@10 (hits) 0.942 at 16 bits after 14 epochs, 0.946 with mirror.
-    (None, None, "resnet-9", None): {
-        "learning_rate": 5e-3,
-        "weight_decay": 5e-2,
-        "cutout": 8,
-        "mirror": True,
-    },
-    # GreedyHash at 16 bits on held-out training images, 16 epochs: mAP@10 (hits) 0.945, and 0.947
-    # with these further views.
-    (None, "fashion-mnist", "resnet-9", "long"): {"nudge": 1},
-}
+def learns_from(what: str, loss: Any) -> bool:
+    """Tell whether a loss learns from "labels", or from "features": a vector of each image."""
+    return loss.target in (what, "both")
 
 
 def method_names() -> list[str]:
@@ -252,41 +197,3 @@ def method(name: str) -> Method:
         words = ", ".join([*names, *VARIANTS])
         raise ParameterError(f"methods: expected one of {words}, got {name!r}")
     return Deep(key, key)
-
-
-def budget(name: str, dataset: str, network: str, vectors: bool) -> int:
-    """Return how many images a network sees in training, views counted; 0 is one epoch.
-
-    Fixed beforehand, so that a slow or busy machine does not change a score.
-
-    Parameters
-    ----------
-    vectors : bool
-        Whether the network takes feature vectors in place of images.
-
-    Examples
-    --------
-    >>> budget("zoo", "fashion-mnist", "small-cnn", vectors=False)
-    312500
-    """
-    if name not in BUDGETS:
-        raise ParameterError(f"budget: expected one of {', '.join(BUDGETS)}, got {name!r}")
-    if vectors:
-        return _HEADS[name]
-    return BUDGETS[name][dataset] * _RATES.get((dataset, network), _OTHER_RATE)
-
-
-def learning(name: str, dataset: str, network: str, budget: str, vectors: bool) -> dict[str, Any]:
-    """Return the settings of :class:`hashret.deep.DeepHasher` for a method, the epochs excepted.
-
-    Parameters
-    ----------
-    vectors : bool
-        Whether the network takes feature vectors in place of images.
-    """
-    settings: dict[str, Any] = dict(_VECTORS if vectors else _IMAGES)
-    for key, changes in TUNED.items():
-        wanted = (name, dataset, network, budget)
-        if all(part in (None, given) for part, given in zip(key, wanted, strict=True)):
-            settings |= changes
-    return settings
