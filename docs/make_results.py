@@ -290,8 +290,7 @@ def pictures(name: str, groups: Sequence[Group], measure: str, cache: Path | Non
     coded = [group for group in groups if group["bits"] and group["curves"]]
     for bits in unique(sorted(group["bits"] for group in coded if group["method"] == "itq"))[:2]:
         files += curves_of(name, [g for g in coded if g["bits"] == bits], groups, bits)
-    if cache:
-        files += maps(name, coded, measure, cache)
+    files += maps(name, coded, measure, cache)
     return [f"![{alt(path)}](images/{path.name})\n" for path in files]
 
 
@@ -338,30 +337,35 @@ def curves_of(name: str, part: Sequence[Group], groups: Sequence[Group], bits: i
     ]
 
 
-def maps(name: str, coded: Sequence[Group], measure: str, cache: Path) -> list[Path]:
-    """Draw ITQ's codes and those of the best method, of the shortest length."""
-    compared = [group for group in coded if group["method"] == "itq"] or coded
-    shortest = min(group["bits"] for group in compared if group["method"] != "classifier")
+def maps(name: str, coded: Sequence[Group], measure: str, cache: Path | None) -> list[Path]:
+    """Draw ITQ's codes and those of the best method, of the shortest length.
+
+    Without the codes a picture that was drawn before stays.
+    """
+    hashed = [group for group in coded if group["method"] != "classifier"]
+    compared = [group for group in hashed if group["method"] == "itq"] or hashed
+    if not compared:
+        return []
+    shortest = min(group["bits"] for group in compared)
     part = [group for group in coded if group["bits"] == shortest]
     best = max(part, key=lambda group: group.average(measure) or 0)
     shown = {group["method"]: group for group in part if group["method"] == "itq" or group is best}
     files = []
     for group in shown.values():
+        picture = IMAGES / f"results-{name}-map-{group['method']}-{shortest}.png"
         fields = Run.__dataclass_fields__
         run = Run(**{key: value for key, value in group.rows[0].items() if key in fields})
-        path = cache / "codes" / f"{run.key}.npz"
-        if not path.exists():
-            continue
-        with np.load(path) as file:
-            codes, labels = file["query_codes"], file["query_labels"]
-        picture = IMAGES / f"results-{name}-map-{group['method']}-{shortest}.png"
-        words = f"{title(group)}, {shortest} bits, queries of {name}"
-        names = CLASSES[group["dataset"]]
-        files.append(
+        path = cache / "codes" / f"{run.key}.npz" if cache else None
+        if path and path.exists():
+            with np.load(path) as file:
+                codes, labels = file["query_codes"], file["query_labels"]
+            words = f"{title(group)}, {shortest} bits, queries of {name}"
+            names = CLASSES[group["dataset"]]
             write_code_map(
                 codes, shortest, labels, words, picture, method="tsne", class_names=names
             )
-        )
+        if picture.exists():
+            files.append(picture)
     return files
 
 

@@ -164,22 +164,20 @@ def test_plan_has_every_cell_of_the_studys_tables_once():
 
 
 def row_of(run: Run, score: float = 0.5) -> dict[str, object]:
+    curves = dict.fromkeys(scoring.CURVES, np.array([1.0, 0.5]))
     scores = scoring.Scores(
         map10_hits=(score,) * 3,
         map10_mink=np.float64(score),
-        map10_padded=score,
-        map_all=(score,) * 3,
         map1000_hits=score,
-        precision10=score,
+        map_all=(score,) * 3,
+        precision=score,
         recall=score,
-        precision_radius2=score,
-        distinct_codes=7,
-        bucket_length=2.0,
         candidates=9.0,
-        precision=np.array([1.0, 0.5]),
-        recall_curve=np.array([0.1, 1.0]),
-        within=np.array([1.0, 0.0]),
-        between=np.array([0.5, 0.5]),
+        map10_padded=score,
+        precision_radius2=score,
+        bucket_length=2.0,
+        distinct_codes=7,
+        curves=curves,
     )
     return measure._row(run, scores, 20.0, {"train_seconds": 1.5})
 

@@ -14,10 +14,11 @@ from .benchmark.inputs import Inputs, Source
 from .benchmark.measure import Encoded, encode
 from .benchmark.runs import Run, plan
 from .benchmark.suites import Suite
+from .benchmark.tables import Column, Group, average, bounds, first, table_of
 from .gallery.answers import Answers, Gallery, Tile, collect_hits
 from .gallery.page import write_html
 from .gallery.sheet import write_png
-from .scoring import DEPTH
+from .scoring import DEPTH, figures
 from .steps import Steps
 
 __all__ = ["COLUMNS", "Demo", "run_demo"]
@@ -25,19 +26,6 @@ __all__ = ["COLUMNS", "Demo", "run_demo"]
 PROTOCOL = "fmnist-sample"
 BITS, TABLES, EPOCHS, BATCH = 16, 8, 16, 64
 
-COLUMNS = (
-    "method",
-    "bits",
-    "tables",
-    "protocol",
-    "mAP@10 (hits)",
-    "bounds",
-    "recall@R",
-    "p50 µs",
-    "p99 µs",
-    "distinct codes",
-    "bytes an image",
-)
 NOTES = (
     "mAP@10 (hits): mean average precision of the first ten answers, divided by the right ones "
     "among them; expected over random order of images at equal distance, with the worst and the "
@@ -52,6 +40,22 @@ CREDITS = (
     "Images: a sample of Fashion-MNIST, copyright 2017 Zalando SE, MIT licence; Han Xiao, Kashif "
     "Rasul, Roland Vollgraf, arXiv:1708.07747."
 )
+
+
+_CELLS = (
+    Column("method", first("method")),
+    Column("bits", lambda _: str(BITS)),
+    Column("tables", first("tables")),
+    Column("protocol", lambda _: PROTOCOL),
+    Column("mAP@10 (hits)", average("map10_hits")),
+    Column("bounds", bounds("map10_hits")),
+    Column("recall@R", average("recall")),
+    Column("p50 µs", first("p50", ".0f")),
+    Column("p99 µs", first("p99", ".0f")),
+    Column("distinct codes", first("distinct_codes", ",")),
+    Column("bytes an image", first("bytes")),
+)
+COLUMNS = tuple(column.head for column in _CELLS)
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,8 @@ def run_demo(out: str | Path, seed: int = 0, queries: int = 10, steps: Steps | N
     images = source.inputs(PROTOCOL, seed)
     contenders = [_encode(run, source, steps) for run in plan(_suite(), first_seed=seed)]
     with steps.step("Asking, one query at a time"):
-        rows = tuple(_measure(contender, images) for contender in contenders)
+        measured = [_measure(contender, images) for contender in contenders]
+        rows = table_of(measured, _CELLS).rows
     with steps.step("Drawing the answers"):
         gallery = _gallery(contenders, images, rows, queries, seed)
         sheet = write_png(gallery, folder / "contact-sheet.png")
@@ -143,24 +148,12 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _measure(contender: _Contender, inputs: Inputs) -> tuple[str, ...]:
+def _measure(contender: _Contender, inputs: Inputs) -> Group:
     encoded = contender.encoded
-    scores = encoded.score(inputs)
-    p50, p99 = np.percentile(encoded.time(), [50, 99])
-    expected, low, high = scores.map10_hits
-    return (
-        contender.name,
-        str(BITS),
-        str(TABLES) if encoded.index.kind == "lsh" else "-",
-        PROTOCOL,
-        f"{expected:.3f}",
-        f"{low:.3f} to {high:.3f}",
-        f"{scores.recall:.3f}",
-        f"{p50:.0f}",
-        f"{p99:.0f}",
-        f"{scores.distinct_codes:,}",
-        str(encoded.codes.shape[1]),
-    )
+    tables = TABLES if encoded.index.kind == "lsh" else None
+    row = {"method": contender.name, "tables": tables, "bytes": encoded.codes.shape[1]}
+    times = zip(("p50", "p99"), np.percentile(encoded.time(), [50, 99]), strict=True)
+    return Group((row | figures(encoded.score(inputs)) | dict(times),))
 
 
 def _gallery(

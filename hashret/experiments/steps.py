@@ -49,7 +49,7 @@ class Steps:
                 yield advance
         else:
             yield lambda done, total, words="": None
-        self.say(f"  {name:<44}{time.perf_counter() - start:>8.1f} s")
+        self.say(f"  {name:<64}{time.perf_counter() - start:>8.1f} s")
 
     @contextmanager
     def _bar(self, name: str) -> Iterator[Advance]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ...errors import HashretError
 from ..steps import Steps
@@ -34,17 +35,10 @@ def run_benchmark(
     suite: str | Suite,
     out: str | Path,
     *,
-    methods: Sequence[str] | None = None,
-    bits: Sequence[int] | None = None,
-    seeds: int = 1,
-    protocols: Sequence[str] | None = None,
-    budget: str = "zoo",
-    network: str | None = None,
-    features: str | None = None,
     data: str | Path | None = None,
     cache: str | Path | None = None,
-    device: str = "auto",
     steps: Steps | None = None,
+    **asked: Any,
 ) -> Report:
     """Measure the runs that have no row in the file yet.
 
@@ -54,30 +48,14 @@ def run_benchmark(
         Or the name of one of :data:`~.suites.SUITES`.
     out : path
         The file of results, JSON lines; rows are only added.
-    methods : sequence of str, optional
-        Of :func:`~.methods.method_names`, all by default.
-    bits : sequence of int, optional
-        By default the suite's.
-    seeds : int
-        How many; 0 and on. What nothing random enters is measured once.
-    protocols : sequence of str, optional
-        By default the suite's first.
-    budget : str
-        Of :data:`~.training.BUDGETS`.
-    network : str, optional
-        For deep methods: "linear" and "mlp" take the features, others images. By default
-        "small-cnn" for Fashion-MNIST, and "mlp" for CIFAR-10 or where features are named.
-    features : str, optional
-        Vectors in place of images for all methods: "hog", "lite0", or an ``.npz`` file with
-        arrays ``train`` and ``test``.
     data : path, optional
         Where the data set is.
     cache : path, optional
         Folder for feature vectors, checkpoints and codes; by default ``cache`` beside `out`.
-    device : str
-        "auto", or a device as torch names it.
     steps : Steps, optional
         Where to report.
+    asked
+        Methods, bits, seeds and so on, as :func:`~.runs.plan` takes them.
 
     Returns
     -------
@@ -95,7 +73,7 @@ def run_benchmark(
         If `out` is some other file.
     """
     steps, path = steps or Steps(), Path(out)
-    runs = plan(suite, methods, bits, seeds, protocols, budget, network, features, device)
+    runs = plan(suite, **asked)
     kept = Path(cache) if cache else path.parent / "cache"
     return measure_missing(runs, path, lambda name: Source(name, steps, kept, data), steps)
 

@@ -16,6 +16,7 @@ from ...datasets import Dataset, cifar10, fashion_mnist, fashion_mnist_sample
 from ...errors import CodeError, DTypeError, FormatError, ParameterError, ShapeError
 from ...evaluation.protocols import protocol
 from ...files import replacing
+from ..evaluate import read_array
 from ..scoring import Labels
 from ..steps import Advance, Steps
 
@@ -51,16 +52,7 @@ def check_features(name: str) -> str:
 
 @dataclass(frozen=True)
 class Inputs:
-    """A protocol's items, each an image or a vector, and their labels.
-
-    Attributes
-    ----------
-    train, database, queries : ndarray
-        uint8 (n, height, width) or (n, height, width, 3), or float32 (n, d).
-    train_labels, database_labels, query_labels : ndarray of int64, shape (n,)
-        -1 is a label that training may not see.
-    class_names : tuple of str
-    """
+    """A protocol's images, or a feature vector of each, with labels as a ``Split`` has them."""
 
     train: npt.NDArray[Any]
     train_labels: Labels
@@ -121,6 +113,14 @@ class Source:
             class_names=split.class_names,
         )
 
+    def file(self, *parts: str) -> Path | None:
+        """Return a path in the cache, its folder made."""
+        if self.cache is None:
+            return None
+        path = self.cache.joinpath(*parts)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
     def _with_vectors(self, features: str) -> Dataset:
         if features not in self._vectors:
             make = self._from_file if features.endswith(".npz") else self._computed
@@ -132,22 +132,21 @@ class Source:
     def _computed(self, features: str) -> Vectors:
         images = np.concatenate([self.images.train_images, self.images.test_images])
         # Other images under the same name, such as a re-encoded edition, have other vectors.
-        name = f"{self.name}-{features}-{zlib.crc32(images.data):08x}.npy"
-        path = self.cache / name if self.cache else None
+        path = self.file(f"{self.name}-{features}-{zlib.crc32(images.data):08x}.npy")
         if path and path.exists():
-            return _load(path, len(images))
+            vectors = read_array(path, "vectors")
+            if vectors.ndim != 2 or len(vectors) != len(images) or vectors.dtype != np.float32:
+                raise FormatError(f"{path}: expected float32 ({len(images)}, d); remove it")
+            return vectors
         with self.steps.step(f"Features {features} of {self.name}") as advance:
             vectors = FEATURES[features](images, advance)
         if path:
-            _save(path, vectors)
+            with replacing(path) as file:
+                np.save(file, vectors)
         return vectors
 
     def _from_file(self, path: str) -> Vectors:
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                parts = [np.asarray(file["train"]), np.asarray(file["test"])]
-        except (KeyError, ValueError, EOFError, AttributeError, TypeError) as error:
-            raise FormatError(f"{path}: expected .npz with train and test: {error}") from error
+        parts = [read_array(path, name) for name in ("train", "test")]
         images = (self.images.train_images, self.images.test_images)
         for part, of, name in zip(parts, images, ("train", "test"), strict=True):
             if part.ndim != 2 or len(part) != len(of):
@@ -159,19 +158,3 @@ class Source:
         if parts[0].shape[1] != parts[1].shape[1]:
             raise ShapeError(f"{path}: train and test have {parts[0].shape[1]} and other columns")
         return np.concatenate(parts).astype(np.float32)
-
-
-def _load(path: Path, count: int) -> Vectors:
-    try:
-        vectors = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise FormatError(f"{path}: damaged; remove it: {error}") from error
-    if vectors.ndim != 2 or len(vectors) != count or vectors.dtype != np.float32:
-        raise FormatError(f"{path}: expected float32 ({count}, d); remove it")
-    return np.asarray(vectors)
-
-
-def _save(path: Path, vectors: Vectors) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as file:
-        np.save(file, vectors)

@@ -51,8 +51,8 @@ def measure(run: Run, source: Source, steps: Steps) -> Row:
         encoded = encode(run, source, inputs, advance)
         advance(1, 1, "scoring")
         scores, microseconds = encoded.score(inputs), float(np.median(encoded.time()))
-    if source.cache:
-        _keep_codes(source.cache / "codes" / f"{run.key}.npz", encoded, inputs)
+    if path := source.file("codes", f"{run.key}.npz"):
+        _keep_codes(path, encoded, inputs)
     return _row(run, scores, microseconds, encoded.facts)
 
 
@@ -167,24 +167,16 @@ def _train(
     features = None
     if learns_from("features", loss):
         features = source.inputs(run.protocol, run.seed, teacher).train if teacher else inputs.train
-    given = {
-        "labels": inputs.train_labels if learns_from("labels", loss) else None,
-        "features": features,
-        "checkpoint": source.cache and source.cache / "checkpoints" / f"{run.key}.safetensors",
-    }
-    return hasher, {"epochs": hasher.epochs} | _fit(hasher, inputs, given)
-
-
-def _fit(hasher: Any, inputs: Inputs, given: dict[str, Any]) -> dict[str, Any]:
-    checkpoint: Path | None = given["checkpoint"]
-    if checkpoint is None:
-        return _timed(lambda: hasher.fit(inputs.train, **given))
-    resumed = checkpoint.exists()
-    checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    facts = _timed(lambda: hasher.fit(inputs.train, **given))
-    checkpoint.unlink(missing_ok=True)
+    labels = inputs.train_labels if learns_from("labels", loss) else None
+    checkpoint = source.file("checkpoints", f"{run.key}.safetensors")
+    resumed = checkpoint is not None and checkpoint.exists()
+    facts = _timed(
+        lambda: hasher.fit(inputs.train, labels, features=features, checkpoint=checkpoint)
+    )
+    if checkpoint:
+        checkpoint.unlink(missing_ok=True)
     # What the part before an interruption took is not known.
-    return dict.fromkeys(facts) if resumed else facts
+    return hasher, {"epochs": hasher.epochs} | (dict.fromkeys(facts) if resumed else facts)
 
 
 def count_epochs(images: int, loss: Any, labels: Labels) -> int:
@@ -208,7 +200,6 @@ def _row(run: Run, scores: Scores, microseconds: float, facts: dict[str, Any] | 
 
 def _keep_codes(path: Path, encoded: Encoded, inputs: Inputs) -> None:
     """Keep what ``hashret eval`` takes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
         np.savez_compressed(
             file,

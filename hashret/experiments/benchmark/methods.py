@@ -32,11 +32,7 @@ Options = Mapping[str, Any]
 class Exact:
     """Exact nearest neighbours of the feature vectors: what hashing them can at best reach.
 
-    Attributes
-    ----------
-    title : str
-    cosine : bool
-        Whether by angle, not by Euclidean distance.
+    By angle if `cosine`, else by Euclidean distance.
     """
 
     title: str
@@ -47,15 +43,9 @@ class Exact:
 
 @dataclass(frozen=True)
 class Classic:
-    """An encoder of :mod:`hashret.encoders`, over feature vectors.
+    """An encoder of :mod:`hashret.encoders`, by class name, over feature vectors.
 
-    Attributes
-    ----------
-    title : str
-    encoder : str
-        Name of the class.
-    options : mapping
-        Its parameters, beside the bits and the random state.
+    The options are its parameters, beside the bits and the random state.
     """
 
     title: str
@@ -69,7 +59,7 @@ class Classic:
         return "random_state" in inspect.signature(self._class()).parameters
 
     def make(self, bits: int, seed: int, options: Options) -> Any:
-        """Return the encoder, not fitted, with other options than its own or the same."""
+        """Return the encoder, not fitted, with these options."""
         state = {"random_state": seed} if self.seeded else {}
         return self._class()(bits=bits, **options, **state)
 
@@ -79,17 +69,10 @@ class Classic:
 
 @dataclass(frozen=True)
 class Deep:
-    """A loss of :mod:`hashret.deep`, which trains a network or a head over feature vectors.
+    """A loss of :mod:`hashret.deep`, by name, which trains a network or a head over vectors.
 
-    Attributes
-    ----------
-    title : str
-    loss : str
-        Name in the registry.
-    options : mapping
-        Its hyper-parameters, where they are not the published ones.
-    bit_a_class : bool
-        Whether codes have one bit a class, whatever number is asked for.
+    The options are its hyper-parameters, where they are not the published ones. With
+    `bit_a_class` codes have one bit a class, whatever number is asked for.
     """
 
     title: str
@@ -104,7 +87,7 @@ class Deep:
         return learns_from("labels", self.make(self.options))
 
     def make(self, options: Options) -> Any:
-        """Return the loss, with other options than its own or the same."""
+        """Return the loss, with these options."""
         return import_extra("hashret.deep", "torch").make_loss(self.loss, **options)
 
 

@@ -99,10 +99,39 @@ def plan(
     device: str = "auto",
     first_seed: int = 0,
 ) -> list[Run]:
-    """Return the runs of a benchmark; see :func:`~.harness.run_benchmark`.
+    """Return the runs of a benchmark.
 
     Methods that learn from labels are left out of a protocol without labels, unless named, which
     is an error.
+
+    Parameters
+    ----------
+    suite : str or Suite
+        Or the name of one of :data:`~.suites.SUITES`.
+    methods : sequence of str, optional
+        Of :func:`~.methods.method_names`, all by default.
+    bits : sequence of int, optional
+        By default the suite's.
+    seeds : int
+        How many, from `first_seed` on. What nothing random enters is measured once.
+    protocols : sequence of str, optional
+        By default the suite's first.
+    budget : str
+        Of :data:`~.training.BUDGETS`.
+    network : str, optional
+        For deep methods: "linear" and "mlp" take the features, others images. By default
+        "small-cnn" for Fashion-MNIST, and "mlp" for CIFAR-10 or where features are named.
+    features : str, optional
+        Vectors in place of images for all methods: "hog", "lite0", or an ``.npz`` file with
+        arrays ``train`` and ``test``.
+    device : str
+        "auto", or a device as torch names it.
+    first_seed : int
+
+    Raises
+    ------
+    ParameterError
+        If a name, a number of bits or of seeds is not one that there is.
 
     Examples
     --------

@@ -49,26 +49,22 @@ class Suite:
     settings: Callable[[str, str], dict[str, Any]] | None = None
 
 
+# Protocols that fit any data set.
+_ANY = ("held-out", "unseen")
+_CIFAR10 = ("cifar10-full", "cifar10-59k", "cifar10-54k", "cifar10-semi", "cifar10-unsup")
+
 SUITES = {
     "fashion-mnist": Suite(
-        "fashion-mnist",
-        ("fmnist-full", "fmnist-seed", "held-out", "unseen", "fmnist-sample"),
-        (16, 48),
-        "hog",
+        dataset="fashion-mnist",
+        protocols=("fmnist-full", "fmnist-seed", *_ANY, "fmnist-sample"),
+        bits=(16, 48),
+        features="hog",
     ),
     "cifar10": Suite(
-        "cifar10",
-        (
-            "cifar10-full",
-            "cifar10-59k",
-            "cifar10-54k",
-            "cifar10-semi",
-            "cifar10-unsup",
-            "held-out",
-            "unseen",
-        ),
-        (16, 32, 48, 64),
-        "lite0",
+        dataset="cifar10",
+        protocols=(*_CIFAR10, *_ANY),
+        bits=(16, 32, 48, 64),
+        features="lite0",
         from_images=False,
     ),
 }

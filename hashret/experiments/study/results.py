@@ -62,18 +62,14 @@ CELLS: list[tuple[str | None, int | None, float | None, int | None]] = [
 # The study's own mAP@10, by method, tables or alpha, and bits. Its database and queries are those
 # of fmnist-seed; it divides by the hits and fills short lists up with relevant items.
 PUBLISHED = {
-    ("LSH", 8, 8): 0.6223,
-    ("LSH", 8, 12): 0.6401,
-    ("LSH", 8, 16): 0.6494,
-    ("LSH", 16, 8): 0.6775,
-    ("LSH", 16, 12): 0.6923,
-    ("LSH", 16, 16): 0.6940,
-    ("DSH", 0.005, 8): 0.7305,
-    ("DSH", 0.005, 12): 0.7650,
-    ("DSH", 0.005, 16): 0.7744,
-    ("DSH", 0.01, 8): 0.7184,
-    ("DSH", 0.01, 12): 0.7576,
-    ("DSH", 0.01, 16): 0.7801,
+    (*variant, bits): score
+    for variant, scores in {
+        ("LSH", 8): (0.6223, 0.6401, 0.6494),
+        ("LSH", 16): (0.6775, 0.6923, 0.6940),
+        ("DSH", 0.005): (0.7305, 0.7650, 0.7744),
+        ("DSH", 0.01): (0.7184, 0.7576, 0.7801),
+    }.items()
+    for bits, score in zip(BITS, scores, strict=True)
 }
 
 
@@ -91,24 +87,16 @@ def read_cells(path: Path, seed: int, budget: str) -> list[Row]:
 
     Methods have the study's names in them.
     """
-    cells = {}
-    for row in read_rows(path):
-        wanted = (__version__, seed)
-        if is_whole(row) and (row.get("version"), row["seed"]) == wanted:
-            position = _position(row, budget)
-            if position is not None:
-                cells[position] = row | {"method": CELLS[position[1]][0]}
-    return [cells[position] for position in sorted(cells)]
-
-
-def _position(row: Row, budget: str) -> tuple[int, int] | None:
-    """Return where a row stands among protocols and cells, if it is one of the study's."""
     names = {method: name for name, method in METHODS.items()}
-    cell = (names.get(row["method"]), row["tables"], row["alpha"], row["bits"])
-    fit = row.get("budget") in (None, budget) and row.get("features") in (None, "hog")
-    if not fit or cell not in CELLS or row["protocol"] not in PROTOCOLS:
-        return None
-    return PROTOCOLS.index(row["protocol"]), CELLS.index(cell)
+    cells: dict[tuple[int, int], Row] = {}
+    for row in filter(is_whole, read_rows(path)):
+        cell = (names.get(row["method"]), row["tables"], row["alpha"], row["bits"])
+        ours = (row.get("version"), row["seed"]) == (__version__, seed)
+        ours = ours and row.get("features") in (None, "hog") and row.get("budget") in (None, budget)
+        if ours and cell in CELLS and row["protocol"] in PROTOCOLS:
+            position = PROTOCOLS.index(row["protocol"]), CELLS.index(cell)
+            cells[position] = row | {"method": cell[0]}
+    return [cells[position] for position in sorted(cells)]
 
 
 def write_results(folder: Path, cells: Sequence[Row]) -> list[Path]:
