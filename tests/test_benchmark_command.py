@@ -209,6 +209,25 @@ def test_unfit_vectors_fail_by_name(tmp_path, cache, train, test, message):
     assert re.search(message, report.failures[0])
 
 
+@pytest.mark.parametrize("part", [0, 0.3, 0.9])
+def test_a_damaged_file_of_vectors_fails_by_name(tmp_path, cache, part):
+    path = tmp_path / "v.npz"
+    vectors_file(path, np.zeros((3000, 4)), np.zeros((1000, 4)))
+    path.write_bytes(path.read_bytes()[: int(part * path.stat().st_size)])
+    given = {"methods": ["pca"], "bits": [2], "cache": cache, "out": tmp_path / "r.jsonl"}
+    report = run_benchmark(**SAMPLE, features=str(path), **given)
+    assert re.search(r"v\.npz: expected \.npy or \.npz", report.failures[0])
+
+
+def test_rows_of_an_older_file_stand_without_what_was_added_since(tmp_path, cache, monkeypatch):
+    out, given = tmp_path / "r.jsonl", {"methods": ["pca"], "bits": [8], "cache": cache}
+    (row,) = run_benchmark(**SAMPLE, out=out, **given).rows
+    older = {key: value for key, value in row.items() if key != "map10_padded"}
+    out.write_text(json.dumps(older) + "\n")
+    monkeypatch.setattr(harness, "measure", None)
+    assert run_benchmark(**SAMPLE, out=out, **given).rows == (older,)
+
+
 @pytest.mark.parametrize("cut", [1, 5, 14, 30])
 def test_any_beginning_of_a_row_is_passed_over(tmp_path, cut):
     path = tmp_path / "r.jsonl"

@@ -30,18 +30,12 @@ __all__ = ["Encoded", "encode", "hardware", "measure"]
 def measure(run: Run, source: Source, steps: Steps) -> Row:
     """Measure a run and return its row.
 
-    The row has the run's fields, and
+    The row has the run's fields, those of :class:`~..scoring.Scores`, the bounds as ``..._low``
+    and ``..._high``, and
 
-    - ``map10_hits``, ``map10_mink``, ``map_all``, ``map1000_hits``, each expected over random
-      order of ties, and ``..._low``, ``..._high``, the bounds of the first and third;
-      ``map10_padded``, with lists shorter than ten filled up with relevant items;
-    - ``precision`` of the first ten answers, ``recall`` of the first R, ``precision_radius2``;
-    - ``distinct_codes``, ``bucket_length``, ``candidates`` (codes compared with a query),
-      ``query_microseconds`` (median, of single queries by code on one thread);
+    - ``query_microseconds``: median, of single queries by code on one thread;
     - ``train_seconds``, ``train_cpu_seconds``, ``encode_microseconds`` (an image, in batches),
-      ``epochs``, ``threads``, ``hardware``;
-    - ``curves``, which the pictures are made of: by Hamming distance, precision and recall of the
-      ball, and the share of pairs within and between classes.
+      ``epochs``, ``threads``, ``hardware``.
     """
     inputs, entry = source.inputs(run.protocol, run.seed, run.features), method(run.method)
     with steps.step(run.title) as advance:
@@ -76,17 +70,10 @@ def _unit(vectors: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 @dataclass(frozen=True)
 class Encoded:
-    """Codes of the queries, those of the database in an index, and what it took to make them.
+    """Codes of queries and database, the latter in an index, and facts of making them for the row.
 
-    Attributes
-    ----------
-    index : Index
-        Of bucket tables where the encoder makes a code a table; else exact.
-    codes, queries : ndarray of uint8, shape (n, index.row_bytes)
-    probes : int
-        Buckets of each table that a query looks into.
-    facts : dict
-        Fields of the row: epochs, seconds of training, microseconds an image.
+    The index has bucket tables if the encoder makes a code a table, of which a query looks into
+    `probes` buckets each; else it is exact.
     """
 
     index: Index
@@ -191,11 +178,8 @@ def _row(run: Run, scores: Scores, microseconds: float, facts: dict[str, Any] | 
     untrained = ("epochs", "train_seconds", "train_cpu_seconds", "encode_microseconds")
     row = run.fields() | figures(scores) | {"map10_padded": float(scores.map10_padded)}
     row |= dict.fromkeys(untrained) | (facts or {}) | {"query_microseconds": microseconds}
-    return row | {
-        "threads": _threads(),
-        "hardware": hardware(run.device),
-        "curves": curves(scores),
-    }
+    machine = {"threads": _threads(), "hardware": hardware(run.device)}
+    return row | machine | {"curves": curves(scores)}
 
 
 def _keep_codes(path: Path, encoded: Encoded, inputs: Inputs) -> None:

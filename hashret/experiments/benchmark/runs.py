@@ -147,7 +147,7 @@ def plan(
         check_features(features)
     if network is not None:
         names = import_extra("hashret.deep", "torch").network_names()
-        choose("network", [network], names if features is None else HEADS)
+        (network,) = choose("network", [network], names if features is None else HEADS)
     asked = _Asked(chosen, lengths, budget, network, features, device)
     runs = [
         run
