@@ -25,10 +25,20 @@ from hashret.evaluation.charts import (
 )
 from hashret.evaluation.plots import Curve, write_precision_recall
 from hashret.evaluation.protocols import PROTOCOLS, protocol
-from hashret.experiments.ledger import read_rows
-from hashret.experiments.plan import SUITES, Run
-from hashret.experiments.recipes import Deep, method
-from hashret.experiments.scoreboard import Group, group_rows
+from hashret.experiments.benchmark.methods import Deep, method
+from hashret.experiments.benchmark.rows import read_rows
+from hashret.experiments.benchmark.runs import Run
+from hashret.experiments.benchmark.suites import SUITES
+from hashret.experiments.benchmark.tables import (
+    Column,
+    Group,
+    average,
+    bounds,
+    first,
+    group_rows,
+    mean,
+    table_of,
+)
 
 PAGE, IMAGES = Path("docs/results.md"), Path("docs/images")
 CLASSES = {"fashion-mnist": FASHION_CLASSES, "cifar10": CIFAR10_CLASSES}
@@ -82,7 +92,7 @@ REMARKS: dict[tuple[str, str], str] = {
         "fmnist-full",
         "greedyhash",
     ): "With `resnet-9` its codes, pruned epochs or not, are the mean of ten views of an image "
-    "(`mirror` and `nudge` in recipes.py); OrthoHash's were measured before `nudge` and are of "
+    "(`mirror` and `nudge` in training.py); OrthoHash's were measured before `nudge` and are of "
     "two, and so were its own: mAP@10 0.9397 with the same seed and epochs.",
     ("fmnist-full", "greedyhash-pruned"): "Half of the images whose loss was below the mean are "
     "left out of each pass (`Pruned`); an epoch is as many images as the others'.",
@@ -111,7 +121,8 @@ python docs/make_results.py docs/results.jsonl
 
 All methods of a table share data, network, budget of training images, augmentation and evaluation;
 settings that were tuned for one stand in its rows of [results.jsonl](results.jsonl) and in
-`hashret/experiments/recipes.py`. The number of epochs was chosen before, never on the queries.
+`hashret/experiments/benchmark/training.py`. The number of epochs was chosen before, never on the
+queries.
 
 - **mAP@10 (hits)** divides by the right images among the ten, **(min)** by the ten that could be
   right; **mAP@all** ranks the whole database. All are expectations over random order of images at
@@ -130,79 +141,36 @@ settings that were tuned for one stand in its rows of [results.jsonl](results.js
 """
 
 
-def number(value: float | None, form: str) -> str:
-    return "-" if value is None else format(value, form)
-
-
-def mean(group: Group, name: str) -> str:
-    found = group.over(name)
-    return "-" if found is None else found.text()
-
-
-def average(group: Group, name: str) -> float | None:
-    found = group.over(name)
-    return None if found is None else found.mean
-
-
 def title(group: Group) -> str:
     return method(group["method"]).title
 
 
-def row_of(group: Group, measure: str) -> str:
-    low, high = (number(average(group, f"map_all_{end}"), ".3f") for end in ("low", "high"))
-    cells = [
-        title(group),
-        number(group["bits"], "d"),
-        str(len(group.rows)),
-        number(group["epochs"], "d"),
-        *([mean(group, measure)] if measure == "map1000_hits" else []),
-        mean(group, "map10_hits"),
-        mean(group, "map10_mink"),
-        mean(group, "map_all"),
-        f"{low} to {high}",
-        mean(group, "precision"),
-        mean(group, "recall"),
-        mean(group, "precision_radius2"),
-        number(group["distinct_codes"], ",d"),
-        number(average(group, "bucket_length"), ",.0f"),
-        number(average(group, "candidates"), ",.0f"),
-        number(average(group, "query_microseconds"), ",.0f"),
-        number(average(group, "train_cpu_seconds"), ",.0f"),
-    ]
-    return "| " + " | ".join(cells) + " |"
-
-
-HEADS = (
-    "method",
-    "bits",
-    "seeds",
-    "epochs",
-    "mAP@10 (hits)",
-    "(min)",
-    "mAP@all",
-    "bounds",
-    "P@10",
-    "recall",
-    "P@r2",
-    "codes",
-    "bucket",
-    "checked",
-    "query µs",
-    "train CPU s",
+COLUMNS = (
+    Column("method", title),
+    Column("bits", first("bits", "d")),
+    Column("seeds", lambda group: str(len(group.rows))),
+    Column("epochs", first("epochs", "d")),
+    Column("mAP@10 (hits)", mean("map10_hits")),
+    Column("(min)", mean("map10_mink")),
+    Column("mAP@all", mean("map_all")),
+    Column("bounds", bounds("map_all")),
+    Column("P@10", mean("precision")),
+    Column("recall", mean("recall")),
+    Column("P@r2", mean("precision_radius2")),
+    Column("codes", first("distinct_codes", ",d")),
+    Column("bucket", average("bucket_length", ",.0f")),
+    Column("checked", average("candidates", ",.0f")),
+    Column("query µs", average("query_microseconds", ",.0f")),
+    Column("train CPU s", average("train_cpu_seconds", ",.0f")),
 )
 
 
 def table(groups: Sequence[Group], measure: str) -> list[str]:
-    heads = list(HEADS)
+    columns = list(COLUMNS)
     if measure == "map1000_hits":
-        heads.insert(4, "mAP@1000 (hits)")
-    ordered = sorted(groups, key=lambda g: (g["bits"] or 0, -(average(g, measure) or 0)))
-    return [
-        "| " + " | ".join(heads) + " |",
-        "|---" + "|--:" * (len(heads) - 1) + "|",
-        *(row_of(group, measure) for group in ordered),
-        "",
-    ]
+        columns.insert(4, Column("mAP@1000 (hits)", mean(measure)))
+    ordered = sorted(groups, key=lambda g: (g["bits"] or 0, -(g.average(measure) or 0)))
+    return table_of(ordered, columns).markdown()
 
 
 def unique(values: Iterable[Any]) -> list[Any]:
@@ -226,7 +194,7 @@ def measure_of(name: str) -> str:
 
 
 def anchors(name: str) -> list[str]:
-    found = [(words, scores) for place, words, scores in ANCHORS if place == name]
+    found = [(words, scores) for of, words, scores in ANCHORS if of == name]
     if not found:
         return []
     lines = ["Published, with their own networks, measures and choice of epochs:", ""]
@@ -253,12 +221,11 @@ def trained_by_threads(groups: Sequence[Group]) -> list[str]:
         f"{title(group)}, {group['bits']} bits: trained in {seconds / 60:.1f} minutes on "
         f"{group['threads']} threads.\n"
         for group in groups
-        if group["threads"] > 1 and (seconds := average(group, "train_seconds")) is not None
+        if group["threads"] > 1 and (seconds := group.average("train_seconds")) is not None
     ]
 
 
-def section(place: tuple[str, str], groups: Sequence[Group], cache: Path | None) -> list[str]:
-    name, dataset = place
+def section(name: str, dataset: str, groups: Sequence[Group], cache: Path | None) -> list[str]:
     about, measure = protocol(name), measure_of(name)
     # One that fits any data set is named with it.
     full = name if about.dataset else f"{name}-{dataset}"
@@ -312,8 +279,8 @@ def pictures(name: str, groups: Sequence[Group], measure: str, cache: Path | Non
             [
                 Point(label(group, groups), time, score)
                 for group in groups
-                if (time := average(group, "query_microseconds")) is not None
-                and (score := average(group, measure)) is not None
+                if (time := group.average("query_microseconds")) is not None
+                and (score := group.average(measure)) is not None
             ],
             f"{words}, tie-aware",
             f"Retrieval time against {words}, {name}",
@@ -323,8 +290,7 @@ def pictures(name: str, groups: Sequence[Group], measure: str, cache: Path | Non
     coded = [group for group in groups if group["bits"] and group["curves"]]
     for bits in unique(sorted(group["bits"] for group in coded if group["method"] == "itq"))[:2]:
         files += curves_of(name, [g for g in coded if g["bits"] == bits], groups, bits)
-    if cache:
-        files += maps(name, coded, measure, cache)
+    files += maps(name, coded, measure, cache)
     return [f"![{alt(path)}](images/{path.name})\n" for path in files]
 
 
@@ -371,30 +337,35 @@ def curves_of(name: str, part: Sequence[Group], groups: Sequence[Group], bits: i
     ]
 
 
-def maps(name: str, coded: Sequence[Group], measure: str, cache: Path) -> list[Path]:
-    """Draw ITQ's codes and those of the best method, of the shortest length."""
-    compared = [group for group in coded if group["method"] == "itq"] or coded
-    shortest = min(group["bits"] for group in compared if group["method"] != "classifier")
+def maps(name: str, coded: Sequence[Group], measure: str, cache: Path | None) -> list[Path]:
+    """Draw ITQ's codes and those of the best method, of the shortest length.
+
+    Without the codes a picture that was drawn before stays.
+    """
+    hashed = [group for group in coded if group["method"] != "classifier"]
+    compared = [group for group in hashed if group["method"] == "itq"] or hashed
+    if not compared:
+        return []
+    shortest = min(group["bits"] for group in compared)
     part = [group for group in coded if group["bits"] == shortest]
-    best = max(part, key=lambda group: average(group, measure) or 0)
+    best = max(part, key=lambda group: group.average(measure) or 0)
     shown = {group["method"]: group for group in part if group["method"] == "itq" or group is best}
     files = []
     for group in shown.values():
+        picture = IMAGES / f"results-{name}-map-{group['method']}-{shortest}.png"
         fields = Run.__dataclass_fields__
         run = Run(**{key: value for key, value in group.rows[0].items() if key in fields})
-        path = cache / "codes" / f"{run.key}.npz"
-        if not path.exists():
-            continue
-        with np.load(path) as file:
-            codes, labels = file["query_codes"], file["query_labels"]
-        picture = IMAGES / f"results-{name}-map-{group['method']}-{shortest}.png"
-        words = f"{title(group)}, {shortest} bits, queries of {name}"
-        names = CLASSES[group["dataset"]]
-        files.append(
+        path = cache / "codes" / f"{run.key}.npz" if cache else None
+        if path and path.exists():
+            with np.load(path) as file:
+                codes, labels = file["query_codes"], file["query_labels"]
+            words = f"{title(group)}, {shortest} bits, queries of {name}"
+            names = CLASSES[group["dataset"]]
             write_code_map(
                 codes, shortest, labels, words, picture, method="tsne", class_names=names
             )
-        )
+        if picture.exists():
+            files.append(picture)
     return files
 
 
@@ -403,11 +374,11 @@ def commands(groups: Sequence[Group]) -> str:
     methods: dict[tuple[object, ...], list[Group]] = {}
     for group in groups:
         seeds = len(group.rows)
-        key = (where(group), group["budget"], group["network"], seeds, group["method"])
+        key = (protocol_and_data(group), group["budget"], group["network"], seeds, group["method"])
         methods.setdefault(key, []).append(group)
     together: dict[tuple[object, ...], list[Group]] = {}
-    for (*place, _), own in methods.items():
-        together.setdefault((*place, lengths(own)), []).extend(own)
+    for (*asked, _), own in methods.items():
+        together.setdefault((*asked, lengths(own)), []).extend(own)
     return "\n".join(command(part, key[-1], key[-2]) for key, part in together.items())
 
 
@@ -437,7 +408,7 @@ def command(groups: Sequence[Group], bits: Any, seeds: Any) -> str:
     return f"{words} --out docs/results.jsonl --cache CACHE"
 
 
-def where(group: Group) -> tuple[str, str]:
+def protocol_and_data(group: Group) -> tuple[str, str]:
     return group["protocol"], group["dataset"]
 
 
@@ -445,8 +416,10 @@ def main(path: Path, cache: Path | None = None) -> None:
     groups = group_rows(read_rows(path))
     lines = [HEADER.format(commands=commands(groups))]
     order = list(PROTOCOLS)
-    for place in sorted({where(group) for group in groups}, key=lambda p: (order.index(p[0]), p)):
-        lines += section(place, [group for group in groups if where(group) == place], cache)
+    pairs = {protocol_and_data(group) for group in groups}
+    for pair in sorted(pairs, key=lambda pair: (order.index(pair[0]), pair)):
+        part = [group for group in groups if protocol_and_data(group) == pair]
+        lines += section(*pair, part, cache)
     PAGE.write_text("\n".join(lines), "utf-8")
 
 

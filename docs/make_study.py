@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import hashret
-from hashret.experiments.results import NAMES, STUDY
+from hashret.evaluation.protocols import protocol
+from hashret.experiments.benchmark.tables import (
+    Column,
+    Group,
+    average,
+    bounds,
+    first,
+    show,
+    table_of,
+)
+from hashret.experiments.study.results import PROTOCOLS, name_of, published
 
 PAGE = Path("docs/fashion-mnist.md")
-PROTOCOLS = {
-    "fmnist-seed": "Database: the first 6,000 training images; queries: the first 1,000 test ones.",
-    "fmnist-full": "Database: all 60,000 training images; queries: all 10,000 test images.",
-}
 HEADER = """# The study of LSH and DSH on Fashion-MNIST, measured again
 
 ```sh
@@ -37,47 +42,37 @@ all bits.
 """
 
 
-def row_of(result: dict[str, Any]) -> str:
-    variant = result["tables"] or result["alpha"]
-    study = STUDY.get((result["method"], variant, result["bits"]))
-    name = NAMES[result["method"]]
-    if result["method"] == "LSH":
-        name += f", {variant} tables"
-    elif variant is not None:
-        name += f", alpha {variant}"
-    cells = [
-        name,
-        "-" if result["bits"] is None else str(result["bits"]),
-        "-" if study is None or result["protocol"] != "fmnist-seed" else f"{study:.3f}",
-        f"{result['map10_hits']:.3f}",
-        f"{result['map10_mink']:.3f}",
-        f"{result['map_all']:.3f}",
-        f"{result['map_all_low']:.3f} to {result['map_all_high']:.3f}",
-        "-" if result["distinct_codes"] is None else f"{result['distinct_codes']:,}",
-        "-" if result["train_seconds"] is None else f"{result['train_seconds']:.0f}",
-        "-" if result["query_microseconds"] is None else f"{result['query_microseconds']:.0f}",
-    ]
-    return "| " + " | ".join(cells) + " |"
+def published_there(cell: Group) -> str:
+    return show(published(cell) if cell["protocol"] == "fmnist-seed" else None, ".3f")
+
+
+COLUMNS = (
+    Column("method", name_of),
+    Column("bits", first("bits")),
+    Column("study's mAP@10", published_there),
+    Column("mAP@10 (hits)", average("map10_hits")),
+    Column("mAP@10 (min)", average("map10_mink")),
+    Column("mAP@all", average("map_all")),
+    Column("bounds", bounds("map_all")),
+    Column("distinct codes", first("distinct_codes", ",")),
+    Column("train s", first("train_seconds", ".0f")),
+    Column("query µs", first("query_microseconds", ".0f")),
+)
 
 
 def main(folder: Path) -> None:
-    results = json.loads((folder / "results.json").read_text("utf-8"))
+    cells = [Group((row,)) for row in json.loads((folder / "results.json").read_text("utf-8"))]
     lines = [
-        HEADER.format(
-            version=hashret.__version__, isa=hashret.cpu()["isa"], seed=results[0]["seed"]
-        )
+        HEADER.format(version=hashret.__version__, isa=hashret.cpu()["isa"], seed=cells[0]["seed"])
     ]
-    for protocol, selection in PROTOCOLS.items():
+    for name in PROTOCOLS[:2]:
+        about = protocol(name)
         lines += [
-            f"## `{protocol}`",
+            f"## `{name}`",
             "",
-            selection,
+            f"Database: {about.database}; queries: {about.queries}.",
             "",
-            "| method | bits | study's mAP@10 | mAP@10 (hits) | mAP@10 (min) | mAP@all | bounds "
-            "| distinct codes | train s | query µs |",
-            "|---" + "|--:" * 9 + "|",
-            *(row_of(result) for result in results if result["protocol"] == protocol),
-            "",
+            *table_of([cell for cell in cells if cell["protocol"] == name], COLUMNS).markdown(),
         ]
     PAGE.write_text("\n".join(lines), "utf-8")
 

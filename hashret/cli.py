@@ -106,8 +106,8 @@ def fashion_mnist(
     ] = False,
 ) -> None:
     """Measure the LSH-against-DSH study's tables again, every cell."""
-    from .experiments.fashion_mnist import run_study
     from .experiments.steps import Steps
+    from .experiments.study.fashion_mnist import run_study
 
     study = run_study(
         out,
@@ -124,6 +124,7 @@ def fashion_mnist(
         typer.echo(table.note + "\n")
     for path in study.files:
         typer.echo(str(path))
+    _tell_failures(study.failures)
 
 
 @app.command()
@@ -155,8 +156,8 @@ def benchmark(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Compare methods on real data: a row a run in a file that an interrupt does not hurt."""
-    from .experiments.benchmark import run_benchmark
-    from .experiments.scoreboard import COLUMNS, table_rows
+    from .experiments.benchmark.harness import run_benchmark
+    from .experiments.benchmark.tables import COLUMNS, group_rows, table_of
     from .experiments.steps import Steps
 
     report = run_benchmark(
@@ -174,10 +175,10 @@ def benchmark(
         device=device,
         steps=Steps(Console(stderr=True)),
     )
-    _print_table(f"Retrieval by binary hash, {suite}", COLUMNS, table_rows(report.rows))
+    table = table_of(group_rows(report.rows), COLUMNS, f"Retrieval by binary hash, {suite}")
+    _print_table(table.title, table.columns, table.rows)
     typer.echo(str(out))
-    if report.failures:
-        raise TrainingError(f"{len(report.failures)} runs failed; {'; '.join(report.failures)}")
+    _tell_failures(report.failures)
 
 
 @app.command("eval")
@@ -232,6 +233,11 @@ def info() -> None:
     width = max(len(name) for name, _ in facts)
     for name, fact in facts:
         typer.echo(f"{name:<{width}}  {fact}")
+
+
+def _tell_failures(failures: tuple[str, ...]) -> None:
+    if failures:
+        raise TrainingError(f"{len(failures)} runs failed; {'; '.join(failures)}")
 
 
 def _apart(values: list[str] | None) -> list[str] | None:

@@ -50,6 +50,20 @@ DOORS: dict[str, set[str]] = {
     "__main__": {"errors", "cli"},
 }
 
+# What each room of experiments may import from the others; the study is a client of the benchmark,
+# which knows nothing of it.
+EXPERIMENTS: dict[str, set[str]] = {
+    "steps": set(),
+    "info": set(),
+    "scoring": set(),
+    "evaluate": {"scoring"},
+    "gallery": set(),
+    "benchmark": {"evaluate", "scoring", "steps"},
+    "study": {"benchmark", "steps"},
+    "demo": {"benchmark", "gallery", "scoring", "steps"},
+    "__init__": set(),
+}
+
 # Third-party packages each part may import at all, at the top or inside a function.
 PACKAGES: dict[str, set[str]] = {
     "datasets": {"numpy", "PIL"},
@@ -155,6 +169,18 @@ def test_python_doors(path):
     foreign = {name.split(".")[0] for name in names if not is_ours(name)}
     foreign -= set(sys.stdlib_module_names)
     assert foreign <= PACKAGES.get(part, {"numpy"}), "imports a package it may not know"
+
+
+@pytest.mark.parametrize("room", EXPERIMENTS)
+def test_doors_inside_experiments(room):
+    folder = PACKAGE / "experiments"
+    assert {path.name.removesuffix(".py") for path in folder.iterdir() if path.name[0] != "_"} <= {
+        *EXPERIMENTS
+    }
+    files = [folder / f"{room}.py", *(folder / room).rglob("*.py")]
+    names = set().union(*(imports(path) for path in files if path.exists()))
+    found = {name.split(".")[2] for name in names if name.startswith("hashret.experiments.")}
+    assert found <= EXPERIMENTS[room] | {room}
 
 
 def test_reader_sees_every_form_of_import(tmp_path, monkeypatch):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,11 +21,11 @@ from hashret.errors import (
     TrainingError,
 )
 from hashret.evaluation import PROTOCOLS
-from hashret.experiments import benchmark, measure, recipes, scoreboard
-from hashret.experiments.benchmark import run_benchmark
-from hashret.experiments.ledger import append_row, read_rows
-from hashret.experiments.plan import SUITES, plan
-from hashret.experiments.results import KEYS
+from hashret.experiments.benchmark import harness, measure, methods, tables
+from hashret.experiments.benchmark.harness import run_benchmark
+from hashret.experiments.benchmark.rows import KEYS, append_row, read_rows
+from hashret.experiments.benchmark.runs import plan
+from hashret.experiments.benchmark.suites import SUITES
 
 SAMPLE = {"suite": "fashion-mnist", "protocols": ["fmnist-sample"], "budget": "smoke"}
 CLASSIC = ["lsh-gaussian", "itq", "pca"]
@@ -39,8 +38,8 @@ def cache(tmp_path_factory):
 
 def test_every_loss_has_a_run():
     runs = plan("fashion-mnist")
-    entries = [recipes.method(run.method) for run in runs]
-    assert set(loss_names()) <= {e.loss for e in entries if isinstance(e, recipes.Deep)}
+    entries = [methods.method(run.method) for run in runs]
+    assert set(loss_names()) <= {e.loss for e in entries if isinstance(e, methods.Deep)}
     assert {run.method for run in runs} >= {"knn", "pca", "itq", "spectral", "lsh-orthogonal"}
 
 
@@ -60,7 +59,7 @@ def test_plan_counts_seeds_only_where_something_is_drawn():
 def test_a_protocol_without_labels_has_no_supervised_methods():
     names = {run.method for run in plan("cifar10", protocols=["cifar10-unsup"])}
     assert "itq" in names
-    assert not any(recipes.method(name).supervised for name in names)
+    assert not any(methods.method(name).supervised for name in names)
     with pytest.raises(ParameterError, match="trains without labels, 'dsh' learns from them"):
         plan("cifar10", ["itq", "dsh"], protocols=["cifar10-unsup"])
 
@@ -106,7 +105,7 @@ def test_an_interrupted_benchmark_goes_on_where_it_stopped(tmp_path, cache, monk
         measured.append(run.method)
         return measure.measure(run, *rest)
 
-    monkeypatch.setattr(benchmark, "measure", stop_at_third)
+    monkeypatch.setattr(harness, "measure", stop_at_third)
     with pytest.raises(KeyboardInterrupt):
         run_benchmark(**SAMPLE, out=out, **given)
     # As if the second row's write had been cut short.
@@ -116,7 +115,7 @@ def test_an_interrupted_benchmark_goes_on_where_it_stopped(tmp_path, cache, monk
 
     measured.clear()
     monkeypatch.setattr(
-        benchmark, "measure", lambda run, *rest: measured.append(run) or measure.measure(run, *rest)
+        harness, "measure", lambda run, *rest: measured.append(run) or measure.measure(run, *rest)
     )
     report = run_benchmark(**SAMPLE, out=out, **given)
     assert [run.method for run in measured] == ["itq", "pca"]
@@ -165,7 +164,7 @@ def test_a_run_that_fails_stops_no_other_and_is_tried_again(tmp_path, cache, mon
 
     given = {"methods": CLASSIC, "bits": [8], "cache": cache, "out": tmp_path / "r.jsonl"}
     with monkeypatch.context() as patch:
-        patch.setattr(benchmark, "measure", diverge)
+        patch.setattr(harness, "measure", diverge)
         report = run_benchmark(**SAMPLE, **given)
     assert [row["method"] for row in report.rows] == ["lsh-gaussian", "pca"]
     assert len(report.failures) == 1
@@ -210,6 +209,25 @@ def test_unfit_vectors_fail_by_name(tmp_path, cache, train, test, message):
     assert re.search(message, report.failures[0])
 
 
+@pytest.mark.parametrize("part", [0, 0.3, 0.9])
+def test_a_damaged_file_of_vectors_fails_by_name(tmp_path, cache, part):
+    path = tmp_path / "v.npz"
+    vectors_file(path, np.zeros((3000, 4)), np.zeros((1000, 4)))
+    path.write_bytes(path.read_bytes()[: int(part * path.stat().st_size)])
+    given = {"methods": ["pca"], "bits": [2], "cache": cache, "out": tmp_path / "r.jsonl"}
+    report = run_benchmark(**SAMPLE, features=str(path), **given)
+    assert re.search(r"v\.npz: expected \.npy or \.npz", report.failures[0])
+
+
+def test_rows_of_an_older_file_stand_without_what_was_added_since(tmp_path, cache, monkeypatch):
+    out, given = tmp_path / "r.jsonl", {"methods": ["pca"], "bits": [8], "cache": cache}
+    (row,) = run_benchmark(**SAMPLE, out=out, **given).rows
+    older = {key: value for key, value in row.items() if key != "map10_padded"}
+    out.write_text(json.dumps(older) + "\n")
+    monkeypatch.setattr(harness, "measure", None)
+    assert run_benchmark(**SAMPLE, out=out, **given).rows == (older,)
+
+
 @pytest.mark.parametrize("cut", [1, 5, 14, 30])
 def test_any_beginning_of_a_row_is_passed_over(tmp_path, cut):
     path = tmp_path / "r.jsonl"
@@ -234,7 +252,7 @@ def test_seeds_become_mean_and_student_interval():
     scipy = pytest.importorskip("scipy.stats")
     for count in (2, 3, 5, 10):
         values = np.random.default_rng(count).normal(0.5, 0.1, count)
-        found = scoreboard.interval(values.tolist())
+        found = tables.interval(values.tolist())
         low, high = scipy.t.interval(0.95, count - 1, values.mean(), scipy.sem(values))
         np.testing.assert_allclose(
             [found.mean - found.half, found.mean + found.half], [low, high], rtol=1e-3
@@ -242,12 +260,12 @@ def test_seeds_become_mean_and_student_interval():
 
 
 def test_the_newest_row_of_a_setting_and_seed_stands():
-    same = dict.fromkeys(scoreboard.SAME, "x")
+    same = dict.fromkeys(tables.SAME, "x")
     rows = [
         same | {"method": method, "seed": seed, "map_all": score}
         for method, seed, score in [("a", 0, 0.1), ("b", 0, 0.3), ("a", 1, 0.2), ("a", 0, 0.4)]
     ]
-    first, second = scoreboard.group_rows(rows)
+    first, second = tables.group_rows(rows)
     assert [row["map_all"] for row in first.rows] == [0.4, 0.2]
     assert [row["map_all"] for row in second.rows] == [0.3]
 
@@ -260,7 +278,6 @@ def test_suites_name_protocols_that_exist():
 def test_epochs_spend_the_budget_on_the_images_that_are_seen():
     (run,) = plan("cifar10", ["dsh"], [16], protocols=["cifar10-semi"])
     labels = np.repeat([0, 1, -1], [3000, 2000, 54_000])
-    split = SimpleNamespace(train_images=np.zeros(59_000), train_labels=labels)
     images = run.settings["images"]
     for name, seen in (
         ("dsh", 5000),  # sees what has labels
@@ -268,12 +285,14 @@ def test_epochs_spend_the_budget_on_the_images_that_are_seen():
         ("bihalf", 59_000),
         ("cibhash", 2 * 59_000),
     ):
-        assert measure._epochs(run, recipes.method(name), split) == round(images / seen)
+        entry = methods.method(name)
+        loss = entry.make(entry.options)
+        assert measure.count_epochs(images, loss, labels) == round(images / seen)
 
 
 def test_every_variant_can_be_planned():
-    runs = plan("fashion-mnist", list(recipes.VARIANTS), [16])
-    assert [run.method for run in runs] == list(recipes.VARIANTS)
+    runs = plan("fashion-mnist", list(methods.VARIANTS), [16])
+    assert [run.method for run in runs] == list(methods.VARIANTS)
     assert all(json.dumps(run.fields()) for run in runs)
     assert len({run.key for run in runs}) == len(runs)
 

@@ -16,8 +16,12 @@ pytest.importorskip("matplotlib")
 pytest.importorskip("torch")
 
 import hashret
-from hashret.experiments import demo, fashion_mnist, results, retrieval
-from hashret.experiments.results import KEYS, STUDY, Cell, Result
+from hashret.experiments import demo, scoring
+from hashret.experiments.benchmark import harness, measure
+from hashret.experiments.benchmark.rows import KEYS, append_row, find_row, read_rows
+from hashret.experiments.benchmark.runs import Run, plan
+from hashret.experiments.study import fashion_mnist, results
+from hashret.experiments.study.results import PUBLISHED
 
 
 def ap(relevant: list[bool], denominator: int) -> float:
@@ -56,7 +60,7 @@ def reached(index: hashret.Index, query: np.ndarray, code: np.ndarray, probes: i
 @pytest.mark.parametrize(("kind", "probes"), [("scan", 1), ("lsh", 1), ("lsh", 5)])
 def test_scores_lie_between_and_meet_the_bounds_of_plain_rankings(kind, probes):
     index, queries, codes, query_labels, labels = setting(kind)
-    scores = retrieval.score_index(index, queries, codes, query_labels, labels, probes)
+    scores = scoring.score_index(index, queries, codes, query_labels, labels, probes)
     lows, highs, whole_lows, whole_highs, recalls = [], [], [], [], []
     for query, wanted in zip(queries, query_labels, strict=True):
         items = [(hamming(query, c), bool(y == wanted)) for c, y in zip(codes, labels, strict=True)]
@@ -99,7 +103,7 @@ def test_scores_lie_between_and_meet_the_bounds_of_plain_rankings(kind, probes):
 @pytest.mark.parametrize("probes", [1, 5])
 def test_found_histograms_count_what_the_buckets_hold(probes):
     index, queries, codes, query_labels, labels = setting("lsh")
-    found = retrieval.found_histograms(index, queries, query_labels, labels, probes)
+    found = scoring.found_histograms(index, queries, query_labels, labels, probes)
     for row, (query, wanted) in enumerate(zip(queries, query_labels, strict=True)):
         items, relevant = np.zeros(33, int), np.zeros(33, int)
         for code, label in zip(codes, labels, strict=True):
@@ -116,11 +120,11 @@ def test_short_lists_count_against_min_and_for_the_padding():
     index.add(codes)
     labels = np.array([3, 3])
     # 0b00000001 shares its upper half with code 0 alone; 0b00001111 its halves with one code each.
-    scores = retrieval.score_index(index, queries, codes, np.array([3, 3]), labels)
+    scores = scoring.score_index(index, queries, codes, np.array([3, 3]), labels)
     assert scores.map10_hits[0] == 1.0
     np.testing.assert_allclose(scores.map10_mink, (1 / 2 + 2 / 2) / 2)
     assert scores.map10_padded == 1.0
-    nothing = retrieval.score_index(
+    nothing = scoring.score_index(
         index, np.array([[0b00010001]], np.uint8), codes, labels[:1], labels
     )
     assert (nothing.map10_hits[0], nothing.map10_mink, nothing.map10_padded) == (0.0, 0.0, 1.0)
@@ -130,7 +134,7 @@ def test_exact_scores_rank_by_euclidean_distance():
     rng = np.random.default_rng(1)
     x, q = rng.normal(size=(200, 6)).astype("f4"), rng.normal(size=(15, 6)).astype("f4")
     labels, query_labels = rng.integers(0, 4, 200), rng.integers(0, 4, 15)
-    scores, microseconds = retrieval.exact_scores(x, q, labels, query_labels)
+    scores, microseconds = scoring.exact_scores(x, q, labels, query_labels)
     hits, whole = [], []
     for query, wanted in zip(q, query_labels, strict=True):
         order = np.argsort(np.linalg.norm(x.astype("f8") - query, axis=1))
@@ -142,44 +146,47 @@ def test_exact_scores_rank_by_euclidean_distance():
     assert microseconds > 0
 
 
+def runs_of(protocol: str, seed: int = 0) -> list[Run]:
+    return plan(fashion_mnist.SUITE, protocols=[protocol], budget="full", first_seed=seed)
+
+
 def test_plan_has_every_cell_of_the_studys_tables_once():
-    cells = fashion_mnist.plan("fmnist-seed", seed=0)
-    keys = [
-        (cell.method, cell.tables if cell.method == "LSH" else cell.alpha, cell.bits)
-        for cell in cells
-    ]
-    assert [key for key in keys if key in STUDY] == keys[:12]
-    assert set(keys[:12]) == set(STUDY)
-    assert [cell.method for cell in cells[12:]] == ["kNN", "classifier"]
-    assert len({cell.file for cell in cells}) == len(cells)
+    names = {method: name for name, method in results.METHODS.items()}
+    runs = runs_of("fmnist-seed")
+    keys = [(names[run.method], run.tables or run.alpha, run.bits) for run in runs]
+    assert [key for key in keys if key in PUBLISHED] == keys[:12]
+    assert set(keys[:12]) == set(PUBLISHED)
+    assert [names[run.method] for run in runs[12:]] == ["kNN", "classifier"]
+    assert [(names[r.method], r.tables, r.alpha, r.bits) for r in runs] == results.CELLS
+    assert len({run.key for run in runs}) == len(runs)
+    # Each trains as long as the study did, and longer on more images.
+    assert {run.settings.get("epochs") for run in runs} == {20, None}
 
 
-def result(cell: Cell, score: float = 0.5) -> Result:
-    scores = retrieval.Scores(
+def row_of(run: Run, score: float = 0.5) -> dict[str, object]:
+    curves = dict.fromkeys(scoring.CURVES, np.array([1.0, 0.5]))
+    scores = scoring.Scores(
         map10_hits=(score,) * 3,
         map10_mink=np.float64(score),
-        map10_padded=score,
-        map_all=(score,) * 3,
         map1000_hits=score,
-        precision10=score,
+        map_all=(score,) * 3,
+        precision=score,
         recall=score,
-        precision_radius2=score,
-        distinct_codes=7,
-        bucket_length=2.0,
         candidates=9.0,
-        precision=np.array([1.0, 0.5]),
-        recall_curve=np.array([0.1, 1.0]),
-        within=np.array([1.0, 0.0]),
-        between=np.array([0.5, 0.5]),
+        map10_padded=score,
+        precision_radius2=score,
+        bucket_length=2.0,
+        distinct_codes=7,
+        curves=curves,
     )
-    return Result.of(cell, scores, 1.5, 20.0)
+    return measure._row(run, scores, 20.0, {"train_seconds": 1.5})
 
 
 def test_rows_have_exactly_the_keys_and_survive_the_file(tmp_path):
-    cells = fashion_mnist.plan("fmnist-seed", seed=3)[:2]
-    for number, cell in enumerate(cells):
-        results.write_result(tmp_path, result(cell, number / 2))
-    results.publish(tmp_path, cells)
+    path = tmp_path / "results.jsonl"
+    for number, run in enumerate(runs_of("fmnist-seed", seed=3)[:2]):
+        append_row(path, row_of(run, number / 2))
+    results.publish(tmp_path, results.read_cells(path, 3, "full"), [])
     rows = json.loads((tmp_path / "results.json").read_text())
     assert [tuple(row) for row in rows] == [KEYS, KEYS]
     assert [row["map10_hits"] for row in rows] == [0.0, 0.5]
@@ -202,20 +209,31 @@ def test_rows_have_exactly_the_keys_and_survive_the_file(tmp_path):
     [
         lambda text: "",
         lambda text: text[: len(text) // 2],
-        lambda text: "[]",
-        lambda text: "null",
         lambda text: text.replace(f'"{hashret.__version__}"', '"0.0.0"'),
         lambda text: text.replace('"seed": 0', '"seed": 1'),
         lambda text: text.replace('"map_all"', '"map"'),
+        lambda text: text.replace('"bits": 8', '"bits": 9'),
+        lambda text: text.replace('"tables": 8', '"tables": 1'),
+        lambda text: text.replace('"features": "hog"', '"features": "lite0"'),
+        lambda text: text.replace("fmnist-seed", "held-out"),
     ],
 )
-def test_a_damaged_or_foreign_cell_counts_as_not_measured(tmp_path, damage):
-    cell = fashion_mnist.plan("fmnist-seed", seed=0)[0]
-    results.write_result(tmp_path, result(cell))
-    assert results.read_results(tmp_path, [cell]) == [result(cell)]
-    path = tmp_path / "cells" / cell.file
+def test_a_damaged_or_foreign_row_counts_as_not_measured(tmp_path, damage):
+    run, path = runs_of("fmnist-seed")[0], tmp_path / "results.jsonl"
+    append_row(path, row_of(run))
+    (cell,) = results.read_cells(path, 0, "full")
+    assert cell == row_of(run) | {"method": "LSH"}
+    assert find_row(run.fields(), read_rows(path)) == row_of(run)
     path.write_text(damage(path.read_text()))
-    assert results.read_results(tmp_path, [cell]) == []
+    assert results.read_cells(path, 0, "full") == []
+    assert find_row(run.fields(), read_rows(path)) is None
+
+
+def test_quick_rows_do_not_stand_for_full_ones(tmp_path):
+    quick = plan(fashion_mnist.SUITE, ["dsh"], protocols=["fmnist-seed"], budget="quick")
+    append_row(tmp_path / "r.jsonl", row_of(quick[0]))
+    assert len(results.read_cells(tmp_path / "r.jsonl", 0, "quick")) == 1
+    assert results.read_cells(tmp_path / "r.jsonl", 0, "full") == []
 
 
 def test_study_runs_in_part_and_goes_on_where_it_stopped(tmp_path, monkeypatch):
@@ -234,21 +252,38 @@ def test_study_runs_in_part_and_goes_on_where_it_stopped(tmp_path, monkeypatch):
     def fail(*arguments):
         raise AssertionError("measured again")
 
-    (tmp_path / "cells" / fashion_mnist.plan("fmnist-sample", 0, quick=True)[2].file).unlink()
-    measure, again = fashion_mnist._measure, []
+    path, again = tmp_path / "results.jsonl", []
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:2] + lines[3:]))
     monkeypatch.setattr(
-        fashion_mnist, "_measure", lambda *given: again.append(given[0]) or measure(*given)
+        harness, "measure", lambda run, *rest: again.append(run) or measure.measure(run, *rest)
     )
     fashion_mnist.run_study(tmp_path, only=["LSH"], protocols=["fmnist-sample"], quick=True)
-    assert [(cell.tables, cell.bits) for cell in again] == [(8, 16)]
+    assert [(run.tables, run.bits) for run in again] == [(8, 16)]
     repeated = json.loads((tmp_path / "results.json").read_text())
     timings = ("train_seconds", "query_microseconds")
     for row in rows + repeated:
         for key in timings:
             row.pop(key)
     assert repeated == rows
-    monkeypatch.setattr(fashion_mnist, "_measure", fail)
+    monkeypatch.setattr(harness, "measure", fail)
     fashion_mnist.run_study(tmp_path, only=["LSH"], protocols=["fmnist-sample"], quick=True)
+
+
+def test_results_are_written_after_every_row(tmp_path, monkeypatch):
+    seen = []
+
+    def stop_at_third(run, *rest):
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        seen.append(run.bits)
+        return row_of(run)
+
+    monkeypatch.setattr(harness, "measure", stop_at_third)
+    with pytest.raises(KeyboardInterrupt):
+        fashion_mnist.run_study(tmp_path, only=["LSH"], quick=True, seed=5)
+    rows = json.loads((tmp_path / "results.json").read_text())
+    assert [(row["bits"], row["seed"]) for row in rows] == [(8, 5), (12, 5)]
 
 
 def test_demo_makes_table_sheet_and_page(tmp_path, monkeypatch):

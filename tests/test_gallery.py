@@ -17,16 +17,9 @@ pytest.importorskip("matplotlib")
 from PIL import Image
 
 from hashret.errors import ShapeError
-from hashret.experiments.contact_sheet import RIGHT, WRONG, write_png
-from hashret.experiments.gallery import (
-    Gallery,
-    Hit,
-    Method,
-    Tile,
-    collect_hits,
-    render_html,
-    write_html,
-)
+from hashret.experiments.gallery.answers import Answers, Gallery, Hit, Tile, collect_hits
+from hashret.experiments.gallery.page import render_html, write_html
+from hashret.experiments.gallery.sheet import RIGHT, WRONG, write_png
 
 HOSTILE = '<script>alert("x")</script> $\\frac{1}{ & "\' {0} %s'
 
@@ -49,7 +42,7 @@ def gallery(name: str = "Coat", queries: int = 2, hits: int = 3) -> Gallery:
         title=f"Title {name}",
         subtitle=f"Subtitle {name}",
         queries=tuple(Tile(picture(100 + q), f"{name} {q}") for q in range(queries)),
-        methods=(Method(f"DSH {name}", name, found), Method(f"LSH {name}", name, found)),
+        methods=(Answers(f"DSH {name}", name, found), Answers(f"LSH {name}", name, found)),
         columns=("method", name),
         rows=((name, "0.5"), ("LSH", name)),
         notes=(name,),
@@ -151,7 +144,7 @@ def test_every_heading_label_and_id_resolves():
 
 
 def test_one_method_has_no_switch_and_an_empty_answer_says_so(tmp_path):
-    shown = Gallery("t", "s", (Tile(picture(1), "Bag"),), (Method("LSH", "16 bits", ((),)),))
+    shown = Gallery("t", "s", (Tile(picture(1), "Bag"),), (Answers("LSH", "16 bits", ((),)),))
     page = Page(render_html(shown))
     assert not page.all("input")
     assert not page.all("table")
@@ -161,14 +154,14 @@ def test_one_method_has_no_switch_and_an_empty_answer_says_so(tmp_path):
 
 
 def test_no_queries_is_an_empty_page_and_sheet(tmp_path):
-    shown = Gallery("t", "s", (), (Method("LSH", "16 bits", ()),))
+    shown = Gallery("t", "s", (), (Answers("LSH", "16 bits", ()),))
     assert not Page(render_html(shown)).all("article")
     assert write_png(shown, tmp_path / "sheet.png", dpi=40).stat().st_size > 0
 
 
 def test_answers_must_match_the_queries():
     with pytest.raises(ShapeError, match="expected 1 answers of LSH, one a query, got 0"):
-        Gallery("t", "s", (Tile(picture(1), "Bag"),), (Method("LSH", "16 bits", ()),))
+        Gallery("t", "s", (Tile(picture(1), "Bag"),), (Answers("LSH", "16 bits", ()),))
 
 
 def test_large_images_are_embedded_small():
@@ -197,7 +190,7 @@ def test_sheet_marks_a_hit_in_its_colour(tmp_path, right, color, other):
         "t",
         "s",
         (Tile(picture(1), "Bag"),),
-        (Method("LSH", "16 bits", ((Hit(Tile(picture(2), "Bag"), 3, right),),)),),
+        (Answers("LSH", "16 bits", ((Hit(Tile(picture(2), "Bag"), 3, right),),)),),
     )
     write_png(shown, tmp_path / "sheet.png")
     below_heading = pixels(tmp_path / "sheet.png")[int(1.9 * 120) :]
@@ -215,7 +208,7 @@ def test_sheet_draws_hostile_names_and_colour_images(tmp_path):
         HOSTILE,
         HOSTILE,
         tuple(Tile(picture(q, (20, 40, 3)), HOSTILE) for q in range(6)),
-        (Method(HOSTILE, HOSTILE, ((Hit(Tile(picture(9), HOSTILE), 3, True),),) * 6),),
+        (Answers(HOSTILE, HOSTILE, ((Hit(Tile(picture(9), HOSTILE), 3, True),),) * 6),),
         credits=HOSTILE,
     )
     first = write_png(shown, tmp_path / "a.png", dpi=40).read_bytes()

@@ -350,7 +350,7 @@ def test_a_query_does_not_find_itself(rng, n, bits):
 
 @pytest.mark.parametrize("options", [{}, {"kind": "lsh", "tables": 4}])
 def test_an_index_is_scored_without_the_query(rng, options):
-    from hashret.experiments.retrieval import found_histograms, score_index
+    from hashret.experiments.scoring import found_histograms, score_index
 
     codes = oracle.skewed_codes(rng, 60, 16, 20)
     labels = objects([None, "a", "b", "c"])[rng.integers(0, 4, 60)]
@@ -552,7 +552,7 @@ def test_a_map_takes_strings_and_shows_missing_labels_in_grey(tmp_path, rng):
 
 
 def test_a_gallery_names_no_class_of_what_has_none():
-    from hashret.experiments.gallery import collect_hits
+    from hashret.experiments.gallery.answers import collect_hits
 
     images = np.zeros((2, 4, 4), np.uint8)
     (hits,) = collect_hits(

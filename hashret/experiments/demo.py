@@ -2,44 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from .. import Index
-from ..codes import Codes
-from ..datasets import fashion_mnist_sample
 from ..errors import ParameterError, import_extra
-from ..evaluation.protocols import Split, protocol
-from .contact_sheet import write_png
-from .gallery import Gallery, Method, Tile, collect_hits, write_html
-from .retrieval import DEPTH, Scores, score_index, time_queries
+from .benchmark.inputs import Inputs, Source
+from .benchmark.measure import Encoded, encode
+from .benchmark.runs import Run, plan
+from .benchmark.suites import Suite
+from .benchmark.tables import Column, Group, average, bounds, first, table_of
+from .gallery.answers import Answers, Gallery, Tile, collect_hits
+from .gallery.page import write_html
+from .gallery.sheet import write_png
+from .scoring import DEPTH, figures
 from .steps import Steps
 
 __all__ = ["COLUMNS", "Demo", "run_demo"]
 
 PROTOCOL = "fmnist-sample"
 BITS, TABLES, EPOCHS, BATCH = 16, 8, 16, 64
-# LSH looks into each table's bucket of the query and into those one bit away: in so small a
-# database the first alone holds too few images.
-PROBES = BITS + 1
 
-COLUMNS = (
-    "method",
-    "bits",
-    "tables",
-    "protocol",
-    "mAP@10 (hits)",
-    "bounds",
-    "recall@R",
-    "p50 µs",
-    "p99 µs",
-    "distinct codes",
-    "bytes an image",
-)
 NOTES = (
     "mAP@10 (hits): mean average precision of the first ten answers, divided by the right ones "
     "among them; expected over random order of images at equal distance, with the worst and the "
@@ -56,6 +42,22 @@ CREDITS = (
 )
 
 
+_CELLS = (
+    Column("method", first("method")),
+    Column("bits", lambda _: str(BITS)),
+    Column("tables", first("tables")),
+    Column("protocol", lambda _: PROTOCOL),
+    Column("mAP@10 (hits)", average("map10_hits")),
+    Column("bounds", bounds("map10_hits")),
+    Column("recall@R", average("recall")),
+    Column("p50 µs", first("p50", ".0f")),
+    Column("p99 µs", first("p99", ".0f")),
+    Column("distinct codes", first("distinct_codes", ",")),
+    Column("bytes an image", first("bytes")),
+)
+COLUMNS = tuple(column.head for column in _CELLS)
+
+
 @dataclass(frozen=True)
 class Demo:
     """What the demo made: the table's rows, and the files."""
@@ -67,15 +69,11 @@ class Demo:
 
 @dataclass(frozen=True)
 class _Contender:
-    """A method's codes in its index, and the codes of the queries."""
+    """A method's name, what it does in words, and its codes in their index."""
 
     name: str
     detail: str
-    tables: int | None
-    probes: int
-    index: Index
-    codes: Codes
-    queries: Codes
+    encoded: Encoded
 
 
 def run_demo(out: str | Path, seed: int = 0, queries: int = 10, steps: Steps | None = None) -> Demo:
@@ -98,39 +96,40 @@ def run_demo(out: str | Path, seed: int = 0, queries: int = 10, steps: Steps | N
     import_extra("matplotlib", "plot")
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    split = protocol(PROTOCOL).split(fashion_mnist_sample())
-    contenders = (_train_dsh(split, seed, steps), _fit_lsh(split, seed, steps))
+    source = Source("fashion-mnist-sample", Steps())
+    images = source.inputs(PROTOCOL, seed)
+    contenders = [_encode(run, source, steps) for run in plan(_suite(), first_seed=seed)]
     with steps.step("Asking, one query at a time"):
-        rows = tuple(_measure(contender, split) for contender in contenders)
+        measured = [_measure(contender, images) for contender in contenders]
+        rows = table_of(measured, _CELLS).rows
     with steps.step("Drawing the answers"):
-        gallery = _gallery(contenders, split, rows, queries, seed)
+        gallery = _gallery(contenders, images, rows, queries, seed)
         sheet = write_png(gallery, folder / "contact-sheet.png")
         page = write_html(gallery, folder / "gallery.html")
     return Demo(rows, sheet, page)
 
 
-def _train_dsh(split: Split, seed: int, steps: Steps) -> _Contender:
-    deep = import_extra("hashret.deep", "torch")
-    title = f"Training DSH, {BITS} bits, {EPOCHS} epochs"
+def _suite() -> Suite:
+    return Suite(
+        dataset="fashion-mnist-sample",
+        protocols=(PROTOCOL,),
+        bits=(BITS,),
+        features="hog",
+        variants={"dsh": ({},), "lsh-orthogonal": ({"tables": TABLES},)},
+        settings=lambda budget, protocol: {"epochs": EPOCHS, "batch_size": BATCH},
+    )
+
+
+def _encode(run: Run, source: Source, steps: Steps) -> _Contender:
+    if run.method == "dsh":
+        name, detail = "DSH", f"{BITS} learned bits"
+        title = f"Training DSH, {BITS} bits, {EPOCHS} epochs"
+    else:
+        name, detail = "LSH", f"over HOG, {TABLES} tables of {BITS} random bits"
+        title = f"Fitting LSH over HOG, {TABLES} tables of {BITS} bits"
     with steps.step(title) as advance, _one_thread():
-        hasher = deep.DeepHasher(
-            loss="dsh",
-            bits=BITS,
-            epochs=EPOCHS,
-            batch_size=BATCH,
-            random_state=seed,
-            progress=lambda now: advance(
-                (now.epoch - 1) * now.steps + now.step,
-                now.epochs * now.steps,
-                f"epoch {now.epoch}/{now.epochs}, loss {now.loss:.2f}",
-            ),
-        )
-        hasher.fit(split.train_images, split.train_labels)
-        codes = hasher.transform(split.database_images)
-        queries = hasher.transform(split.query_images)
-    index = Index(BITS, kind="scan")
-    index.add(codes)
-    return _Contender("DSH", f"{BITS} learned bits", None, 1, index, codes, queries)
+        inputs = source.inputs(PROTOCOL, run.seed, run.features)
+        return _Contender(name, detail, encode(run, source, inputs, advance))
 
 
 @contextmanager
@@ -149,67 +148,32 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _fit_lsh(split: Split, seed: int, steps: Steps) -> _Contender:
-    from ..encoders import RandomProjectionLSH
-    from ..features import hog
-
-    with steps.step(f"Fitting LSH over HOG, {TABLES} tables of {BITS} bits") as advance:
-        features = hog(
-            split.database_images, progress=lambda done, total: advance(done, total, "HOG")
-        )
-        encoder = RandomProjectionLSH(BITS, TABLES, "orthogonal", random_state=seed).fit(features)
-        codes, queries = encoder.transform(features), encoder.transform(hog(split.query_images))
-    index = Index(BITS * TABLES, kind="lsh", tables=TABLES)
-    index.add(codes)
-    detail = f"over HOG, {TABLES} tables of {BITS} random bits"
-    return _Contender("LSH", detail, TABLES, PROBES, index, codes, queries)
-
-
-def _measure(contender: _Contender, split: Split) -> tuple[str, ...]:
-    scores: Scores = score_index(
-        contender.index,
-        contender.queries,
-        contender.codes,
-        split.query_labels,
-        split.database_labels,
-        contender.probes,
-    )
-    times = time_queries(contender.index, contender.queries, contender.probes)
-    p50, p99 = np.percentile(times, [50, 99])
-    expected, low, high = scores.map10_hits
-    return (
-        contender.name,
-        str(BITS),
-        "-" if contender.tables is None else str(contender.tables),
-        PROTOCOL,
-        f"{expected:.3f}",
-        f"{low:.3f} to {high:.3f}",
-        f"{scores.recall:.3f}",
-        f"{p50:.0f}",
-        f"{p99:.0f}",
-        f"{scores.distinct_codes:,}",
-        str(contender.codes.shape[1]),
-    )
+def _measure(contender: _Contender, inputs: Inputs) -> Group:
+    encoded = contender.encoded
+    tables = TABLES if encoded.index.kind == "lsh" else None
+    row = {"method": contender.name, "tables": tables, "bytes": encoded.codes.shape[1]}
+    times = zip(("p50", "p99"), np.percentile(encoded.time(), [50, 99]), strict=True)
+    return Group((row | figures(encoded.score(inputs)) | dict(times),))
 
 
 def _gallery(
-    contenders: tuple[_Contender, ...],
-    split: Split,
+    contenders: Sequence[_Contender],
+    images: Inputs,
     rows: tuple[tuple[str, ...], ...],
     count: int,
     seed: int,
 ) -> Gallery:
-    shown = _take_turns(split.query_labels, count, seed)
+    shown = _take_turns(images.query_labels, count, seed)
     return Gallery(
         title="Similar clothes by binary hash",
         subtitle=(
-            f"The ten nearest of {len(split.database_images):,} photographs by Hamming distance, "
+            f"The ten nearest of {len(images.database):,} photographs by Hamming distance, "
             f"for {count} queries drawn at random; protocol {PROTOCOL}, seed {seed}."
         ),
         queries=tuple(
-            Tile(split.query_images[i], split.class_names[split.query_labels[i]]) for i in shown
+            Tile(images.queries[i], images.class_names[images.query_labels[i]]) for i in shown
         ),
-        methods=tuple(_answers(contender, split, shown) for contender in contenders),
+        methods=tuple(_answers(contender, images, shown) for contender in contenders),
         columns=COLUMNS,
         rows=rows,
         notes=NOTES,
@@ -217,19 +181,17 @@ def _gallery(
     )
 
 
-def _answers(contender: _Contender, split: Split, shown: list[int]) -> Method:
-    distances, ids = contender.index.search(
-        contender.queries[shown], DEPTH, probes=contender.probes
-    )
+def _answers(contender: _Contender, images: Inputs, shown: list[int]) -> Answers:
+    encoded = contender.encoded
+    found = encoded.index.search(encoded.queries[shown], DEPTH, probes=encoded.probes)
     hits = collect_hits(
-        split.database_images,
-        split.database_labels,
-        split.class_names,
-        distances,
-        ids,
-        split.query_labels[shown],
+        images.database,
+        images.database_labels,
+        images.class_names,
+        *found,
+        images.query_labels[shown],
     )
-    return Method(contender.name, contender.detail, hits)
+    return Answers(contender.name, contender.detail, hits)
 
 
 def _take_turns(labels: np.ndarray, count: int, seed: int) -> list[int]:

@@ -20,8 +20,7 @@ from ..evaluation.labels import bears_label, match_labels
 from ..evaluation.metrics import relevant_totals
 from ..evaluation.plots import Curve, write_precision_recall
 from ..files import write_text
-from .measure import curves, figures
-from .retrieval import score_index, time_queries
+from .scoring import curves, figures, score_index, time_queries
 
 __all__ = ["COLUMNS", "Evaluation", "evaluate", "evaluate_files", "read_array"]
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from ..errors import import_extra
 
 __all__ = ["Advance", "Steps"]
 
-Advance = Callable[[int, int, str], None]
-"""Called with what is done, the total, and a few words."""
+
+class Advance(Protocol):
+    """Called with what is done, the total, and a few words."""
+
+    def __call__(self, done: int, total: int, words: str = "") -> None: ...
 
 
 class Steps:
@@ -45,8 +48,8 @@ class Steps:
             with self._bar(name) as advance:
                 yield advance
         else:
-            yield lambda done, total, words: None
-        self.say(f"  {name:<44}{time.perf_counter() - start:>8.1f} s")
+            yield lambda done, total, words="": None
+        self.say(f"  {name:<64}{time.perf_counter() - start:>8.1f} s")
 
     @contextmanager
     def _bar(self, name: str) -> Iterator[Advance]:
@@ -59,6 +62,6 @@ class Steps:
         )
         with progress.Progress(*columns, console=self.console, transient=True) as bar:
             task = bar.add_task(name, total=None, words="")
-            yield lambda done, total, words: bar.update(
+            yield lambda done, total, words="": bar.update(
                 task, completed=done, total=total, words=words
             )

@@ -1,131 +1,24 @@
-"""Retrieved images as one web page: no script, no other file, no network.
-
-A :class:`Gallery` is what a reader sees: queries, and what each method found for
-them. :func:`write_html` makes a page of it and
-:func:`hashret.experiments.contact_sheet.write_png` a picture.
-"""
+"""Retrieved images as one web page: no script, no other file, no network."""
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
 from html import escape
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from ..errors import ShapeError, import_extra
-from ..evaluation.labels import share_a_label
-from ..files import write_text
+from ...errors import import_extra
+from ...files import write_text
+from .answers import Answers, Gallery, Hit, Image
 
-__all__ = ["Gallery", "Hit", "Method", "Tile", "collect_hits", "write_html"]
-
-Image = npt.NDArray[np.uint8]
+__all__ = ["render_html", "write_html"]
 
 # Longest side of an embedded image: sharp on a screen of twice the usual density.
 THUMBNAIL = 192
-
-
-@dataclass(frozen=True)
-class Tile:
-    """An image, uint8 (h, w) or (h, w, 3), and the name of its class."""
-
-    image: Image
-    name: str
-
-
-@dataclass(frozen=True)
-class Hit:
-    """A retrieved image, its Hamming distance, and whether it has the query's class."""
-
-    tile: Tile
-    distance: int
-    right: bool
-
-
-@dataclass(frozen=True)
-class Method:
-    """What one method found: a tuple of hits for each query of the gallery, best first."""
-
-    name: str
-    detail: str
-    hits: tuple[tuple[Hit, ...], ...]
-
-
-@dataclass(frozen=True)
-class Gallery:
-    """Queries, the methods' answers, and the words around them.
-
-    Attributes
-    ----------
-    title, subtitle : str
-    queries : tuple of Tile
-    methods : tuple of Method
-        Each with one tuple of hits a query.
-    columns, rows : sequences of str
-        The summary table.
-    notes : tuple of str
-        Paragraphs below the table: what the numbers mean.
-    credits : str
-        Whose images these are.
-    """
-
-    title: str
-    subtitle: str
-    queries: tuple[Tile, ...]
-    methods: tuple[Method, ...]
-    columns: tuple[str, ...] = ()
-    rows: tuple[tuple[str, ...], ...] = ()
-    notes: tuple[str, ...] = ()
-    credits: str = ""
-
-    def __post_init__(self) -> None:
-        for method in self.methods:
-            if len(method.hits) != len(self.queries):
-                raise ShapeError(
-                    f"methods: expected {len(self.queries)} answers of {method.name}, "
-                    f"one a query, got {len(method.hits)}"
-                )
-
-
-def collect_hits(
-    images: Image,
-    labels: npt.NDArray[np.int64],
-    class_names: Sequence[str],
-    distances: npt.NDArray[np.int32],
-    ids: npt.NDArray[np.int64],
-    query_labels: npt.NDArray[np.int64],
-) -> tuple[tuple[Hit, ...], ...]:
-    """Turn an index's answer into hits; missing neighbours (id -1) are left out.
-
-    Parameters
-    ----------
-    images : ndarray of uint8, shape (n, h, w) or (n, h, w, 3)
-        The database; an id is a row of it.
-    labels : ndarray of int64, shape (n,)
-        Positions in `class_names`; -1 is "no label", and matches nothing.
-    class_names : sequence of str
-    distances, ids : ndarray, shape (n_queries, k)
-        As :meth:`hashret.Index.search` returns them.
-    query_labels : ndarray of int64, shape (n_queries,)
-    """
-    return tuple(
-        tuple(
-            Hit(
-                Tile(images[i], class_names[labels[i]] if labels[i] >= 0 else "no label"),
-                int(d),
-                bool(share_a_label(labels[i], wanted)),
-            )
-            for d, i in zip(row_distances, row_ids, strict=True)
-            if i >= 0
-        )
-        for row_distances, row_ids, wanted in zip(distances, ids, query_labels, strict=True)
-    )
 
 
 def write_html(gallery: Gallery, path: str | Path) -> Path:
@@ -237,7 +130,7 @@ def _card(gallery: Gallery, number: int) -> str:
 </article>"""
 
 
-def _answer(method: Method, position: int, number: int) -> str:
+def _answer(method: Answers, position: int, number: int) -> str:
     hits = method.hits[number]
     right = sum(hit.right for hit in hits)
     items = "\n".join(map(_item, hits))

@@ -1,9 +1,10 @@
-"""From an index with an answer to every query to scores and times."""
+"""How well an index, or exact neighbours, answer queries, and how fast."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,17 @@ from ..evaluation.metrics import (
 )
 from ..index import Index
 
-__all__ = ["Labels", "Scores", "exact_scores", "found_histograms", "score_index", "time_queries"]
+__all__ = [
+    "DEPTH",
+    "Labels",
+    "Scores",
+    "curves",
+    "exact_scores",
+    "figures",
+    "found_histograms",
+    "score_index",
+    "time_queries",
+]
 
 Labels = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
@@ -42,6 +53,7 @@ Floats = npt.NDArray[np.float64]
 DEPTH = 10
 # Candidates of so many queries at once: some 100 MB for a database of 60,000.
 _BATCH = 128
+CURVES = ("precision", "recall", "within", "between")
 # Queries asked how they were answered: their mean is all that is shown.
 _TOLD = 500
 
@@ -54,47 +66,61 @@ class Scores:
     ----------
     map10_hits, map_all : tuple of three floats
         Expected over random order of ties, and the bounds: (expected, low, high).
-    map10_mink : float
-        Expected, with denominator min(10, R).
-    map10_padded : float
-        With lists shorter than ten filled up with relevant items, as the study did.
-    map1000_hits : float
-        Expected, of the first thousand.
-    precision10 : float
-        Share of relevant items among the first ten answers.
-    recall : float
-        Share of the R relevant items among the first R answers.
-    precision_radius2 : float or None
-        Share of relevant items within Hamming distance 2; an empty ball counts 0.
-    distinct_codes : int or None
-        None here and below: there are no codes.
-    bucket_length : float or None
-        Items that share the code of a random item of the database.
+    map10_mink, map1000_hits : float
+        Expected, with denominator min(10, R); and of the first thousand.
+    precision, recall : float
+        Share of relevant items among the first ten answers; share of the R relevant items among
+        the first R answers.
     candidates : float
         Codes that the index compares with a query, mean; of 500 queries at most where it is
         exact.
-    precision, recall_curve : ndarray of float64, shape (bits + 1,)
-        By Hamming radius; empty where there are no codes.
-    within, between : ndarray of float64, shape (bits + 1,)
-        Share of each Hamming distance among the pairs of a query and an item of its class, and
-        of another class; empty where there are no codes.
+    map10_padded : float
+        With lists shorter than ten filled up with relevant items, as the study of LSH did.
+    precision_radius2 : float or None
+        Share of relevant items within Hamming distance 2; an empty ball counts 0. None here and
+        below: there are no codes.
+    bucket_length : float or None
+        Items that share the code of a random item of the database.
+    distinct_codes : int or None
+    curves : dict of ndarray of float64, shape (bits + 1,)
+        By Hamming distance: ``precision`` and ``recall`` of the ball; ``within`` and ``between``,
+        the share of a distance among the pairs of a query and an item of its class, and of
+        another class. Empty where there are no codes.
     """
 
     map10_hits: tuple[float, float, float]
     map10_mink: float
-    map10_padded: float
-    map_all: tuple[float, float, float]
     map1000_hits: float
-    precision10: float
+    map_all: tuple[float, float, float]
+    precision: float
     recall: float
-    precision_radius2: float | None
-    distinct_codes: int | None
-    bucket_length: float | None
     candidates: float
-    precision: Floats
-    recall_curve: Floats
-    within: Floats
-    between: Floats
+    map10_padded: float
+    precision_radius2: float | None = None
+    bucket_length: float | None = None
+    distinct_codes: int | None = None
+    curves: dict[str, Floats] = field(
+        default_factory=lambda: dict.fromkeys(CURVES, np.empty(0, np.float64))
+    )
+
+
+def figures(scores: Scores) -> dict[str, Any]:
+    """Return scores as a row has them; see :func:`~.benchmark.measure.measure`."""
+    row: dict[str, Any] = {}
+    for name, value in vars(scores).items():
+        if isinstance(value, tuple):
+            row |= zip((name, f"{name}_low", f"{name}_high"), value, strict=True)
+        elif name not in ("curves", "map10_padded"):
+            row[name] = value
+    return row
+
+
+def curves(scores: Scores) -> dict[str, list[float]]:
+    """Return what pictures are made of, by Hamming distance."""
+    # Five digits are finer than a pixel of any picture.
+    return {
+        name: [float(f"{value:.5g}") for value in curve] for name, curve in scores.curves.items()
+    }
 
 
 def score_index(
@@ -123,24 +149,20 @@ def score_index(
     _, ids = index.search(queries, DEPTH + (excluded is not None), probes=probes)
     answered = relevance(ids, query_labels, labels, missing=True, exclude=excluded)
     padded = ranked_average_precision(answered[:, :DEPTH])
-    precision, recall_curve = precision_recall_by_radius(whole)
-    within, between = distances_within_and_between(whole)
+    by_radius = *precision_recall_by_radius(whole), *distances_within_and_between(whole)
     return Scores(
         map10_hits=average_precision(found, DEPTH, "hits").means(),
         map10_mink=_mean_with_denominator(found, np.minimum(totals, DEPTH)),
-        map10_padded=float(padded.mean()),
-        map_all=average_precision(whole).means(),
         map1000_hits=average_precision(found, 1000, "hits").means()[0],
-        precision10=precision_at(found, DEPTH).means()[0],
+        map_all=average_precision(whole).means(),
+        precision=precision_at(found, DEPTH).means()[0],
         recall=_recall(found, totals),
-        precision_radius2=float(precision_within(whole, 2).mean()),
-        distinct_codes=distinct_codes(codes),
-        bucket_length=expected_bucket_length(codes),
         candidates=_candidates(index, queries, found),
-        precision=precision,
-        recall_curve=recall_curve,
-        within=within,
-        between=between,
+        map10_padded=float(padded.mean()),
+        precision_radius2=float(precision_within(whole, 2).mean()),
+        bucket_length=expected_bucket_length(codes),
+        distinct_codes=distinct_codes(codes),
+        curves=dict(zip(CURVES, by_radius, strict=True)),
     )
 
 
@@ -205,12 +227,20 @@ def time_queries(index: Index, queries: Codes, probes: int = 1, limit: int = 100
 
     The queries are codes already: the time to encode an image is not in it.
     """
+
+    def ask(query: Codes) -> None:
+        index.search(query[None], DEPTH, threads=1, probes=probes)
+
     for query in queries[:10]:  # the first search builds what later ones need
-        index.search(query[None], DEPTH, threads=1, probes=probes)
+        ask(query)
+    return _microseconds(ask, queries[:limit])
+
+
+def _microseconds(ask: Callable[[Any], None], queries: npt.NDArray[Any]) -> Floats:
     times = []
-    for query in queries[:limit]:
+    for query in queries:
         start = time.perf_counter_ns()
-        index.search(query[None], DEPTH, threads=1, probes=probes)
+        ask(query)
         times.append((time.perf_counter_ns() - start) / 1000)
     return np.array(times)
 
@@ -238,27 +268,19 @@ def exact_scores(
         found = relevance(order, query_labels[batch], labels)
         parts.append(_ranked(found, totals[batch]))
         if advance:
-            advance(min(start + _BATCH, len(query_features)), len(query_features), "")
+            advance(min(start + _BATCH, len(query_features)), len(query_features))
     hits, mink, whole, recall, thousand, precision = map(
         float, np.concatenate(parts, axis=1).mean(axis=1)
     )
-    nothing = np.empty(0)
     scores = Scores(
         map10_hits=(hits,) * 3,
         map10_mink=mink,
-        map10_padded=hits,
-        map_all=(whole,) * 3,
         map1000_hits=thousand,
-        precision10=precision,
+        map_all=(whole,) * 3,
+        precision=precision,
         recall=recall,
-        precision_radius2=None,
-        distinct_codes=None,
-        bucket_length=None,
         candidates=float(len(features)),
-        precision=nothing,
-        recall_curve=nothing,
-        within=nothing,
-        between=nothing,
+        map10_padded=hits,
     )
     return scores, _time_exact(features, norms, query_features)
 
@@ -281,11 +303,9 @@ def _ranked(found: npt.NDArray[np.bool_], totals: Counts) -> Floats:
 def _time_exact(
     features: npt.NDArray[np.float32], norms: npt.NDArray[Any], queries: npt.NDArray[Any]
 ) -> float:
-    times = []
-    for query in queries[:100].astype(np.float32):
-        start = time.perf_counter_ns()
+    def ask(query: Floats) -> None:
         distances = norms - 2 * features @ query
         nearest = np.argpartition(distances, DEPTH)[:DEPTH]
         nearest[np.argsort(distances[nearest])]
-        times.append((time.perf_counter_ns() - start) / 1000)
-    return float(np.median(times))
+
+    return float(np.median(_microseconds(ask, queries[:100].astype(np.float32))))

@@ -1,17 +1,36 @@
-"""A file of results, one JSON object a line, that only grows and survives interruption."""
+"""Rows of results: a file of them, one JSON object a line, that survives interruption."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ..errors import FormatError
+from ...errors import FormatError
 
-__all__ = ["append_row", "read_rows"]
+__all__ = ["KEYS", "Row", "append_row", "find_row", "is_whole", "read_rows"]
 
 Row = dict[str, Any]
+
+# What every row has, in the order of tables.
+KEYS = (
+    "method",
+    "protocol",
+    "bits",
+    "tables",
+    "alpha",
+    "seed",
+    "map10_hits",
+    "map10_mink",
+    "map_all",
+    "map_all_low",
+    "map_all_high",
+    "distinct_codes",
+    "train_seconds",
+    "query_microseconds",
+)
 
 # Rows are written with this key first, so that the beginning of one can be told from other files.
 _START = '{"method": "'
@@ -85,3 +104,18 @@ def _row(line: bytes, where: str) -> Row | None:
     except ValueError:
         return None
     return row
+
+
+def is_whole(row: Row) -> bool:
+    """Tell whether a row has all of :data:`KEYS`."""
+    return row.keys() >= set(KEYS)
+
+
+def find_row(fields: Row, rows: Sequence[Row]) -> Row | None:
+    """Return the newest whole row that has these fields."""
+    matches = (
+        row
+        for row in reversed(rows)
+        if is_whole(row) and all(name in row and row[name] == fields[name] for name in fields)
+    )
+    return next(matches, None)

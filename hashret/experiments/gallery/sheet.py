@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..errors import import_extra
-from ..files import replacing
-from .gallery import Gallery, Hit, Image, Method, Tile
+from ...errors import import_extra
+from ...files import replacing
+from .answers import Answers, Gallery, Hit, Image, Tile
 
 __all__ = ["write_png"]
 
@@ -89,7 +89,7 @@ def _draw_query(axes: Any, query: Tile, x: float, y: float) -> None:
     _draw_text(axes, x, y + QUERY + 0.26, f"Query: {query.name}", 11, INK, weight="bold")
 
 
-def _draw_lane(axes: Any, method: Method, number: int, x: float, y: float, end: float) -> None:
+def _draw_lane(axes: Any, method: Answers, number: int, x: float, y: float, end: float) -> None:
     hits = method.hits[number]
     title = _draw_text(axes, x, y + 0.24, method.name, 11, INK, weight="bold")
     axes.annotate(f"  {method.detail}", (1, 0), xycoords=title, fontsize=9, color=SOFT, va="bottom")

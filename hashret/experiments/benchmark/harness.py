@@ -1,0 +1,119 @@
+"""Methods beside each other: the same data, networks, budget and evaluation for all.
+
+A :class:`~.runs.Run` says all that decides a result, short of the machine. Each is measured once
+and its row appended to a file; a benchmark that was interrupted goes on with the runs that have no
+row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...errors import HashretError
+from ..steps import Steps
+from .inputs import Source
+from .measure import measure
+from .rows import Row, append_row, find_row, read_rows
+from .runs import Run, plan
+from .suites import Suite
+
+__all__ = ["Report", "measure_missing", "run_benchmark"]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a benchmark did: the rows of all its runs, and what failed."""
+
+    rows: tuple[Row, ...]
+    failures: tuple[str, ...]
+
+
+def run_benchmark(
+    suite: str | Suite,
+    out: str | Path,
+    *,
+    data: str | Path | None = None,
+    cache: str | Path | None = None,
+    steps: Steps | None = None,
+    **asked: Any,
+) -> Report:
+    """Measure the runs that have no row in the file yet.
+
+    Parameters
+    ----------
+    suite : str or Suite
+        Or the name of one of :data:`~.suites.SUITES`.
+    out : path
+        The file of results, JSON lines; rows are only added.
+    data : path, optional
+        Where the data set is.
+    cache : path, optional
+        Folder for feature vectors, checkpoints and codes; by default ``cache`` beside `out`.
+    steps : Steps, optional
+        Where to report.
+    asked
+        Methods, bits, seeds and so on, as :func:`~.runs.plan` takes them.
+
+    Returns
+    -------
+    report : Report
+        A run that fails is named there and does not stop the others; it is tried again when
+        the benchmark is run again.
+
+    Raises
+    ------
+    ParameterError
+        If a name, a number of bits or of seeds is not one that there is.
+    DatasetNotFoundError
+        If the data set is nowhere.
+    FormatError
+        If `out` is some other file.
+    """
+    steps, path = steps or Steps(), Path(out)
+    runs = plan(suite, **asked)
+    kept = Path(cache) if cache else path.parent / "cache"
+    return measure_missing(runs, path, lambda name: Source(name, steps, kept, data), steps)
+
+
+def measure_missing(
+    runs: Sequence[Run],
+    path: Path,
+    open_source: Callable[[str], Source],
+    steps: Steps,
+    written: Callable[[], object] | None = None,
+) -> Report:
+    """Measure the runs that have no row in the file, a row a run as soon as it is known.
+
+    Curves are kept of the first seed only.
+
+    Parameters
+    ----------
+    open_source : callable
+        Called with the name of a data set.
+    written : callable, optional
+        Called after every row.
+    """
+    done = read_rows(path)
+    todo = [run for run in runs if find_row(run.fields(), done) is None]
+    sources = {name: open_source(name) for name in dict.fromkeys(run.dataset for run in todo)}
+    for source in sources.values():
+        source.images  # noqa: B018  # a missing data set is an error before anything else
+    steps.say(f"{len(runs)} runs, {len(runs) - len(todo)} of them measured already")
+    first = min(run.seed for run in runs)
+    failures = []
+    for run in todo:
+        try:
+            row = measure(run, sources[run.dataset], steps)
+        except HashretError as error:
+            failures.append(f"{run.title}: {error}")
+            steps.say(f"  failed: {failures[-1]}")
+            continue
+        append_row(path, row if run.seed == first else row | {"curves": None})
+        if written:
+            written()
+    done = read_rows(path)
+    rows = (find_row(run.fields(), done) for run in runs)
+    return Report(tuple(row for row in rows if row is not None), tuple(failures))

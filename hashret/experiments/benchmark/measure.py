@@ -1,0 +1,217 @@
+"""One run: fit, encode, search, score; a row of figures."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ... import Index, cpu
+from ...codes import Codes
+from ...errors import import_extra
+from ...files import replacing
+from ..scoring import Labels, Scores, curves, exact_scores, figures, score_index, time_queries
+from ..steps import Advance, Steps
+from .inputs import Inputs, Source
+from .methods import Classic, Deep, Exact, learns_from, method
+from .rows import Row
+from .runs import Run
+
+__all__ = ["Encoded", "encode", "hardware", "measure"]
+
+
+def measure(run: Run, source: Source, steps: Steps) -> Row:
+    """Measure a run and return its row.
+
+    The row has the run's fields, those of :class:`~..scoring.Scores`, the bounds as ``..._low``
+    and ``..._high``, and
+
+    - ``query_microseconds``: median, of single queries by code on one thread;
+    - ``train_seconds``, ``train_cpu_seconds``, ``encode_microseconds`` (an image, in batches),
+      ``epochs``, ``threads``, ``hardware``.
+    """
+    inputs, entry = source.inputs(run.protocol, run.seed, run.features), method(run.method)
+    with steps.step(run.title) as advance:
+        if isinstance(entry, Exact):
+            scores, microseconds = _score_exact(entry, inputs, advance)
+            return _row(run, scores, microseconds)
+        encoded = encode(run, source, inputs, advance)
+        advance(1, 1, "scoring")
+        scores, microseconds = encoded.score(inputs), float(np.median(encoded.time()))
+    if path := source.file("codes", f"{run.key}.npz"):
+        _keep_codes(path, encoded, inputs)
+    return _row(run, scores, microseconds, encoded.facts)
+
+
+def _score_exact(entry: Exact, inputs: Inputs, advance: Advance) -> tuple[Scores, float]:
+    shape = _unit if entry.cosine else np.asarray
+    return exact_scores(
+        shape(inputs.database),
+        shape(inputs.queries),
+        inputs.database_labels,
+        inputs.query_labels,
+        advance,
+    )
+
+
+def _unit(vectors: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Scale vectors to length 1, where Euclidean distance orders by angle."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    scaled: npt.NDArray[Any] = vectors / np.maximum(lengths, 1e-12)
+    return scaled
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Codes of queries and database, the latter in an index, and facts of making them for the row.
+
+    The index has bucket tables if the encoder makes a code a table, of which a query looks into
+    `probes` buckets each; else it is exact.
+    """
+
+    index: Index
+    codes: Codes
+    queries: Codes
+    probes: int
+    facts: dict[str, Any]
+
+    def score(self, inputs: Inputs) -> Scores:
+        """Score the index's answers."""
+        labels = inputs.query_labels, inputs.database_labels
+        return score_index(self.index, self.queries, self.codes, *labels, self.probes)
+
+    def time(self) -> npt.NDArray[np.float64]:
+        """Return the microseconds of single queries."""
+        return time_queries(self.index, self.queries, self.probes)
+
+
+def encode(run: Run, source: Source, inputs: Inputs, advance: Advance) -> Encoded:
+    """Fit a run's encoder, encode database and queries, and index the database."""
+    assert run.bits is not None
+    entry = method(run.method)
+    if isinstance(entry, Deep):
+        encoder, facts = _train(run, entry, source, inputs, advance)
+    else:
+        assert isinstance(entry, Classic)
+        encoder = entry.make(run.bits, run.seed, run.options)
+        facts = _timed(lambda: encoder.fit(inputs.train))
+    spent = time.process_time()
+    codes, queries = encoder.transform(inputs.database), encoder.transform(inputs.queries)
+    count = max(1, len(codes) + len(queries))
+    facts["encode_microseconds"] = (time.process_time() - spent) / count * 1e6
+    index, probes = _empty_index(run.bits, run.tables or 1)
+    index.add(codes)
+    return Encoded(index, codes, queries, probes, facts)
+
+
+def _empty_index(bits: int, tables: int) -> tuple[Index, int]:
+    """Return an index for an encoder's codes, and the buckets of each table to look into."""
+    if tables == 1:
+        return Index(bits), 1
+    # In a small database the bucket of the query alone holds too few images: also those one bit
+    # away are looked into.
+    return Index(bits * tables, kind="lsh", tables=tables), bits + 1
+
+
+def _timed(fit: Callable[[], Any]) -> dict[str, Any]:
+    wall, spent = time.perf_counter(), time.process_time()
+    fit()
+    return {
+        "train_seconds": time.perf_counter() - wall,
+        "train_cpu_seconds": time.process_time() - spent,
+    }
+
+
+def _train(
+    run: Run, entry: Deep, source: Source, inputs: Inputs, advance: Advance
+) -> tuple[Any, dict[str, Any]]:
+    """Train a network, from a checkpoint on if an interrupted run left one."""
+    loss = entry.make(run.options)
+    settings = dict(run.settings)
+    teacher, images = settings.pop("teacher", None), settings.pop("images", None)
+    if images is not None:
+        settings["epochs"] = count_epochs(images, loss, inputs.train_labels)
+    hasher = import_extra("hashret.deep", "torch").DeepHasher(
+        network=run.network,
+        loss=loss,
+        bits=run.bits,
+        device=run.device,
+        random_state=run.seed,
+        progress=lambda now: advance(
+            (now.epoch - 1) * now.steps + now.step,
+            now.epochs * now.steps,
+            f"epoch {now.epoch}/{now.epochs}, loss {now.loss:.2f}",
+        ),
+        **settings,
+    )
+    features = None
+    if learns_from("features", loss):
+        features = source.inputs(run.protocol, run.seed, teacher).train if teacher else inputs.train
+    labels = inputs.train_labels if learns_from("labels", loss) else None
+    checkpoint = source.file("checkpoints", f"{run.key}.safetensors")
+    resumed = checkpoint is not None and checkpoint.exists()
+    facts = _timed(
+        lambda: hasher.fit(inputs.train, labels, features=features, checkpoint=checkpoint)
+    )
+    if checkpoint:
+        checkpoint.unlink(missing_ok=True)
+    # What the part before an interruption took is not known.
+    return hasher, {"epochs": hasher.epochs} | (dict.fromkeys(facts) if resumed else facts)
+
+
+def count_epochs(images: int, loss: Any, labels: Labels) -> int:
+    """Return the passes over training images that `images` pay for; a view is an image."""
+    seen = len(labels)
+    if learns_from("labels", loss) and not loss.unlabelled:
+        seen = int(np.count_nonzero(labels >= 0))
+    return max(1, round(images / (seen * int(loss.views))))
+
+
+def _row(run: Run, scores: Scores, microseconds: float, facts: dict[str, Any] | None = None) -> Row:
+    untrained = ("epochs", "train_seconds", "train_cpu_seconds", "encode_microseconds")
+    row = run.fields() | figures(scores) | {"map10_padded": float(scores.map10_padded)}
+    row |= dict.fromkeys(untrained) | (facts or {}) | {"query_microseconds": microseconds}
+    machine = {"threads": _threads(), "hardware": hardware(run.device)}
+    return row | machine | {"curves": curves(scores)}
+
+
+def _keep_codes(path: Path, encoded: Encoded, inputs: Inputs) -> None:
+    """Keep what ``hashret eval`` takes."""
+    with replacing(path) as file:
+        np.savez_compressed(
+            file,
+            codes=encoded.codes,
+            labels=inputs.database_labels,
+            query_codes=encoded.queries,
+            query_labels=inputs.query_labels,
+        )
+
+
+def _threads() -> int:
+    """Threads that linear algebra and networks may use."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return int(asked) if asked.isdigit() else os.cpu_count() or 1
+
+
+def hardware(device: str | None = None) -> str:
+    """Return processor, instruction set of the engine and, for a GPU, its name."""
+    words = [_processor(), str(cpu()["isa"])]
+    if device is not None and device.startswith("cuda"):
+        words.append(import_extra("torch", "torch").cuda.get_device_name(device))
+    return ", ".join(words)
+
+
+def _processor() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        text = ""
+    names = [line.split(":")[1].strip() for line in text.splitlines() if "model name" in line]
+    return f"{len(names)} x {names[0]}" if names else platform.processor() or platform.machine()

@@ -1,0 +1,182 @@
+"""What a benchmark compares: methods by name.
+
+To add a method, add an entry to :data:`METHODS`; a loss that is registered and has none is run with
+its published options.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from ...errors import ParameterError, import_extra
+
+__all__ = [
+    "METHODS",
+    "VARIANTS",
+    "Classic",
+    "Deep",
+    "Exact",
+    "Method",
+    "learns_from",
+    "method",
+    "method_names",
+]
+
+Options = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Exact:
+    """Exact nearest neighbours of the feature vectors: what hashing them can at best reach.
+
+    By angle if `cosine`, else by Euclidean distance.
+    """
+
+    title: str
+    cosine: bool = False
+    supervised = False
+    seeded = False
+
+
+@dataclass(frozen=True)
+class Classic:
+    """An encoder of :mod:`hashret.encoders`, by class name, over feature vectors.
+
+    The options are its parameters, beside the bits and the random state.
+    """
+
+    title: str
+    encoder: str
+    options: Options = field(default_factory=dict)
+    supervised = False
+
+    @property
+    def seeded(self) -> bool:
+        """Whether it draws at random."""
+        return "random_state" in inspect.signature(self._class()).parameters
+
+    def make(self, bits: int, seed: int, options: Options) -> Any:
+        """Return the encoder, not fitted, with these options."""
+        state = {"random_state": seed} if self.seeded else {}
+        return self._class()(bits=bits, **options, **state)
+
+    def _class(self) -> Any:
+        return getattr(import_extra("hashret.encoders", "images"), self.encoder)
+
+
+@dataclass(frozen=True)
+class Deep:
+    """A loss of :mod:`hashret.deep`, by name, which trains a network or a head over vectors.
+
+    The options are its hyper-parameters, where they are not the published ones. With
+    `bit_a_class` codes have one bit a class, whatever number is asked for.
+    """
+
+    title: str
+    loss: str
+    options: Options = field(default_factory=dict)
+    bit_a_class: bool = False
+    seeded = True
+
+    @property
+    def supervised(self) -> bool:
+        """Whether it learns from labels."""
+        return learns_from("labels", self.make(self.options))
+
+    def make(self, options: Options) -> Any:
+        """Return the loss, with these options."""
+        return import_extra("hashret.deep", "torch").make_loss(self.loss, **options)
+
+
+Method: TypeAlias = Exact | Classic | Deep
+
+METHODS: dict[str, Method] = {
+    "knn": Exact("Exact k-NN, Euclidean"),
+    "knn-cosine": Exact("Exact k-NN, cosine", cosine=True),
+    "lsh-gaussian": Classic(
+        "LSH, Gaussian", "RandomProjectionLSH", {"tables": 1, "distribution": "gaussian"}
+    ),
+    "lsh-orthogonal": Classic(
+        "LSH, orthogonal", "RandomProjectionLSH", {"tables": 1, "distribution": "orthogonal"}
+    ),
+    "pca": Classic("PCA hashing", "PCAHashing"),
+    "spectral": Classic("Spectral hashing", "SpectralHashing"),
+    "itq": Classic("ITQ", "ITQ"),
+    # One bit a class, so that any two classes are equally far.
+    "classifier": Deep("Plain classifier", "classifier", {"code": "one-hot"}, bit_a_class=True),
+    "dsh": Deep("DSH", "dsh"),
+    "dpsh": Deep("DPSH", "dpsh"),
+    "dhn": Deep("DHN", "dpsh", {"quantizer": "log-cosh"}),
+    "hashnet": Deep("HashNet", "hashnet"),
+    "greedyhash": Deep("GreedyHash", "greedyhash"),
+    "csq": Deep("CSQ", "csq"),
+    "dpn": Deep("DPN", "dpn"),
+    "orthohash": Deep("OrthoHash", "orthohash"),
+    "cnnh": Deep("CNNH", "cnnh"),
+    "greedyhash-unsupervised": Deep("GreedyHash, unsupervised", "greedyhash-unsupervised"),
+    "bihalf": Deep("BiHalf", "bihalf"),
+    "cibhash": Deep("CIBHash", "cibhash"),
+    "bgan": Deep("BGAN, an experiment", "bgan"),
+}
+
+# Options that go with any method, shown on one: run when they are named, and not with all.
+VARIANTS: dict[str, Method] = {
+    "dsh-tanh": Deep("DSH, tanh continuation", "regularised", {"loss": "dsh", "binarize": "tanh"}),
+    "dsh-sign": Deep("DSH, straight-through", "regularised", {"loss": "dsh", "binarize": "sign"}),
+    "dsh-regularised": Deep(
+        "DSH, balanced and decorrelated",
+        "regularised",
+        {"loss": "dsh", "balance": 1.0, "decorrelation": 1.0},
+    ),
+    "greedyhash-pruned": Deep("GreedyHash, pruned epochs", "pruned", {"loss": "greedyhash"}),
+    "bihalf-gentle": Deep("BiHalf, gamma 1", "bihalf", {"gamma": 1.0}),
+    "orthohash-self-distilled": Deep(
+        "OrthoHash, self-distilled", "self-distilled", {"loss": "orthohash"}
+    ),
+    "orthohash-ema": Deep("OrthoHash, averaged weights", "orthohash"),
+    "dsh-semi-supervised": Deep(
+        "DSH and CIBHash of all images", "semi-supervised", {"loss": "dsh"}
+    ),
+    "orthohash-semi-supervised": Deep(
+        "OrthoHash and CIBHash of all images", "semi-supervised", {"loss": "orthohash"}
+    ),
+}
+
+
+def learns_from(what: str, loss: Any) -> bool:
+    """Tell whether a loss learns from "labels", or from "features": a vector of each image."""
+    return loss.target in (what, "both")
+
+
+def method_names() -> list[str]:
+    """Return the names of those of :data:`METHODS`, then of losses without an entry."""
+    covered = {entry.loss for entry in METHODS.values() if isinstance(entry, Deep)}
+    losses = import_extra("hashret.deep", "torch").loss_names()
+    return [*METHODS, *(name for name in losses if name not in covered)]
+
+
+def method(name: str) -> Method:
+    """Return a method by name, in any case.
+
+    Raises
+    ------
+    ParameterError
+        If there is none of this name.
+
+    Examples
+    --------
+    >>> method("ITQ")
+    Classic(title='ITQ', encoder='ITQ', options={})
+    """
+    key = name.lower()
+    known = METHODS | VARIANTS
+    if key in known:
+        return known[key]
+    names = method_names()
+    if key not in names:
+        words = ", ".join([*names, *VARIANTS])
+        raise ParameterError(f"methods: expected one of {words}, got {name!r}")
+    return Deep(key, key)

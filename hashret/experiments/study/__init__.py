@@ -1,0 +1,1 @@
+"""A published study measured again: its suite, its figures, its tables."""
