@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import os
-import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 import numpy as np
 
-from ..errors import DatasetNotFoundError, ImageError, ParameterError, import_extra
+from ..errors import DatasetNotFoundError, ImageError, ParameterError
 from .base import Images, Labels, Progress
-
-if TYPE_CHECKING:
-    from PIL import Image
-
-EXTENSIONS = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-_MODES = {"rgb": "RGB", "grey": "L"}
-Size = tuple[int, int]
-Mode = Literal["rgb", "grey"]
+from .decoding import (
+    Mode,
+    Size,
+    looks_like_a_picture,
+    picture_suffixes,
+    printable,
+    read_image,
+)
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,8 @@ class ImageFolder:
     names : tuple of str
         Paths relative to the folder, with forward slashes, sorted; one an image.
     skipped : tuple of (str, str)
-        Name of each unreadable image and what is wrong with it (``errors="skip"``).
+        Name of each picture that cannot be read, or of each folder that cannot be listed, with a
+        slash at its end, and the reason (``errors="skip"``); sorted.
     source : str
         The folder.
     """
@@ -59,6 +59,7 @@ def image_folder(
     mode: Mode = "rgb",
     errors: Literal["raise", "skip"] = "raise",
     progress: Progress | None = None,
+    max_pixels: int | None = None,
 ) -> ImageFolder:
     """Read every image below a folder, in the order of their names.
 
@@ -72,6 +73,8 @@ def image_folder(
         What an unreadable image does: end the reading, or be listed in ``skipped``.
     progress : callable, optional
         Called as ``progress(images_done, images_total)``.
+    max_pixels : int, optional
+        See :func:`read_image`.
 
     Returns
     -------
@@ -82,20 +85,28 @@ def image_folder(
     DatasetNotFoundError
         If there is no such folder.
     ImageError
-        If the folder holds no (readable) image, or an image is damaged, too large
-        (a decompression bomb), or of another size than the first one while `size` is None.
+        If the folder holds no (readable) image, an image cannot be read or a folder be listed
+        while `errors` is "raise", or images differ in size while `size` is None.
+    MemoryError
+        If all of the images do not fit.
 
     Notes
     -----
-    EXIF orientation is applied, transparency is laid over white, and of an animation the first
-    frame counts. Hidden files and folders and linked folders are left out.
+    A picture is what has the suffix of one, or else begins as one: whatever the installed pillow
+    reads, and HEIC, RAW and others that are then listed as not read. So ``names`` and
+    ``skipped`` together are all that looks like a picture. Hidden files and folders and linked
+    folders are left out. How a picture is read is told at :func:`read_image`.
     """
     if errors not in ("raise", "skip"):
         raise ParameterError(f'errors: expected "raise" or "skip", got {errors!r}')
     root = Path(path).expanduser()
-    names = _image_names(root)
-    readers = [(name, partial(read_image, root / name, size, mode=mode)) for name in names]
+    names, closed = _list_folder(root)
+    if closed and errors == "raise":
+        raise ImageError(f"{root}/{closed[0][1]}")
+    read = partial(read_image, size=size, mode=mode, max_pixels=max_pixels)
+    readers = [(name, partial(read, root / name)) for name in names]
     images, kept, skipped = read_images(readers, errors, progress)
+    skipped = sorted(closed + skipped)
     if not kept:
         raise ImageError(f"{root}: none of its {len(names)} images is readable: {skipped[0][1]}")
     folders = [name.split("/")[0] if "/" in name else "" for name in kept]
@@ -105,121 +116,98 @@ def image_folder(
     return ImageFolder(images, labels, class_names, tuple(kept), tuple(skipped), str(root))
 
 
-def read_image(
-    source: str | os.PathLike[str] | bytes,
-    size: Size | None = None,
-    *,
-    mode: Mode = "rgb",
-    name: str | None = None,
-) -> Images:
-    """Read one image from a file or from the bytes of one.
-
-    Parameters
-    ----------
-    source : path-like or bytes
-    size : (height, width), optional
-        Resize to this, without keeping the aspect ratio.
-    mode : {"rgb", "grey"}
-    name : str, optional
-        What to call the image in errors; the path by default.
-
-    Returns
-    -------
-    image : ndarray of uint8, shape (height, width, 3), or (height, width) if grey
-
-    Raises
-    ------
-    ImageError
-        If it is not an image, is damaged, or has more pixels than pillow's
-        ``Image.MAX_IMAGE_PIXELS``.
-    """
-    if mode not in _MODES:
-        raise ParameterError(f'mode: expected "rgb" or "grey", got {mode!r}')
-    if size is not None and not (len(size) == 2 and min(size) >= 1):
-        raise ParameterError(f"size: expected (height, width), both at least 1, got {size!r}")
-    name = name or ("image" if isinstance(source, bytes) else os.fspath(source))
-    pil = import_extra("PIL.Image", "images")
-    try:
-        with warnings.catch_warnings():
-            # Pillow only warns of an image over its limit, and fails at twice the limit.
-            warnings.simplefilter("error", pil.DecompressionBombWarning)
-            with pil.open(BytesIO(source) if isinstance(source, bytes) else source) as image:
-                return np.asarray(_prepare(image, size, _MODES[mode]))
-    except (pil.DecompressionBombWarning, pil.DecompressionBombError) as error:
-        raise ImageError(f"{name}: too many pixels: {error}") from error
-    except MemoryError:
-        raise
-    except Exception as error:
-        # Pillow's decoders raise anything from SyntaxError to struct.error on damaged files.
-        raise ImageError(f"{name}: not a readable image: {error}") from error
-
-
 def read_images(
     readers: Sequence[tuple[str, Callable[[], Images]]],
     errors: Literal["raise", "skip"],
     progress: Progress | None,
 ) -> tuple[Images, list[str], list[tuple[str, str]]]:
-    """Call each reader and stack the images; return them, their names, and what was skipped."""
-    images: Images = np.empty((0, 0, 0), np.uint8)
-    kept: list[str] = []
+    """Call each reader and stack the images; return them, their names, and what was skipped.
+
+    Raises
+    ------
+    ImageError
+        If two images differ in size, whatever `errors` says: to leave out all that are not like
+        the first one is nobody's wish.
+    """
+    stack = _Stack(len(readers))
     skipped: list[tuple[str, str]] = []
     for done, (name, read) in enumerate(readers, start=1):
         try:
             image = read()
-            if not kept:
-                images = np.empty((len(readers), *image.shape), np.uint8)
-            elif image.shape != images.shape[1:]:
-                raise ImageError(
-                    f"{name}: is {image.shape[:2]}, the first is {images.shape[1:3]}; pass size="
-                )
         except ImageError as error:
             if errors == "raise":
                 raise
             skipped.append((name, str(error)))
         else:
-            images[len(kept)] = image
-            kept.append(name)
+            stack.push(name, image)
         if progress is not None:
             progress(done, len(readers))
-    return images[: len(kept)], kept, skipped
+    return stack.images(), stack.names, skipped
 
 
-def _image_names(root: Path) -> list[str]:
+class _Stack:
+    """Images of one size, in one array that is made once a second one has that size."""
+
+    def __init__(self, most: int) -> None:
+        self.names: list[str] = []
+        self._most = most
+        self._images: Images = np.empty((0, 0, 0), np.uint8)
+
+    def push(self, name: str, image: Images) -> None:
+        if not self.names:
+            self._images = image[None].copy()
+        elif image.shape != self._images.shape[1:]:
+            raise ImageError(
+                f"{printable(name)}: is {image.shape[:2]}, {printable(self.names[0])} is "
+                f"{self._images.shape[1:3]}; images of several sizes need size=(height, width)"
+            )
+        elif len(self.names) == 1:
+            self._grow()
+        self._images[len(self.names)] = image
+        self.names.append(name)
+
+    def _grow(self) -> None:
+        shape = (self._most, *self._images.shape[1:])
+        try:
+            whole = np.empty(shape, np.uint8)
+        except MemoryError:
+            gigabytes = math.prod(shape) / 1e9
+            raise MemoryError(
+                f"{self._most} images of {shape[1:]} take {gigabytes:,.1f} GB; pass a smaller size="
+            ) from None
+        whole[0] = self._images[0]
+        self._images = whole
+
+    def images(self) -> Images:
+        return self._images[: len(self.names)]
+
+
+def _list_folder(
+    root: Path,
+) -> tuple[list[str], list[tuple[str, str]]]:
+    """Return the sorted names of what looks like a picture, and of folders that stay closed."""
     if not root.is_dir():
         raise DatasetNotFoundError(f"{root}: no such folder")
-    names = sorted(_walk(root))
-    if not names:
-        raise ImageError(f"{root}: holds no images ({', '.join(sorted(EXTENSIONS))})")
-    return names
+    closed: list[tuple[str, str]] = []
+
+    def note(error: OSError) -> None:
+        folder = Path(os.fsdecode(error.filename))
+        if folder == root:
+            raise error
+        name = folder.relative_to(root).as_posix() + "/"
+        closed.append((name, f"{printable(name)}: cannot be listed: {error.strerror}"))
+
+    names = sorted(_walk(root, note))
+    if not names and not closed:
+        raise ImageError(f"{root}: holds no images")
+    return names, closed
 
 
-def _walk(root: Path) -> Iterable[str]:
-    for folder, folders, files in os.walk(root):
+def _walk(root: Path, note: Callable[[OSError], None]) -> Iterator[str]:
+    suffixes = picture_suffixes()
+    for folder, folders, files in os.walk(root, onerror=note):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
-            path = Path(folder, name)
-            if not name.startswith(".") and path.suffix.lower() in EXTENSIONS:
-                yield path.relative_to(root).as_posix()
-
-
-def _prepare(image: Image.Image, size: Size | None, mode: str) -> Image.Image:
-    operations: Any = import_extra("PIL.ImageOps", "images")
-    if size is not None:
-        # JPEG can decode at 1/2, 1/4 or 1/8; twice the target leaves the resizing its quality.
-        # Square, because EXIF may turn the image.
-        image.draft(None, (2 * max(size), 2 * max(size)))
-    image = operations.exif_transpose(image)
-    image = _flatten(image).convert(mode)
-    return image if size is None else image.resize((size[1], size[0]), reducing_gap=3.0)
-
-
-def _flatten(image: Image.Image) -> Image.Image:
-    """Lay transparency over white and bring 16-bit grey to 8 bits."""
-    pil: Any = import_extra("PIL.Image", "images")
-    flat: Image.Image = image
-    if image.mode.startswith("I;16"):
-        flat = pil.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    elif image.has_transparency_data:
-        flat = pil.new("RGBA", image.size, "white")
-        flat.alpha_composite(image.convert("RGBA"))
-    return flat
+            path = os.path.join(folder, name)
+            if not name.startswith(".") and looks_like_a_picture(path, suffixes):
+                yield Path(path).relative_to(root).as_posix()

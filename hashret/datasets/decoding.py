@@ -1,0 +1,404 @@
+"""One picture, from a file or from bytes, to pixels: read with pillow, whatever its name says.
+
+Nothing of pillow's or of the process is changed: not its limit of pixels, not the warning filters.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import DTypeError, ImageError, ParameterError, import_extra
+from .base import Images
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["Mode", "Size", "looks_like_a_picture", "picture_suffixes", "printable", "read_image"]
+
+Size: TypeAlias = tuple[int, int]
+Mode: TypeAlias = Literal["rgb", "grey"]
+
+_MODES = {"rgb": "RGB", "grey": "L"}
+_ORIENTATION = 0x0112
+# Premultiplied transparency is undone first.
+_STRAIGHT = {"La": "LA", "RGBa": "RGBA"}
+# So many bytes tell what a file is.
+_PREFIX = 32
+_KINDS: dict[Callable[[int], bool], str] = {
+    stat.S_ISDIR: "a folder",
+    stat.S_ISFIFO: "a named pipe",
+    stat.S_ISSOCK: "a socket",
+    stat.S_ISCHR: "a device",
+    stat.S_ISBLK: "a device",
+}
+# JPEG, PNG, GIF, TIFF and BigTIFF, JPEG 2000, JPEG XL.
+_SIGNATURES = (
+    *(b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a"),
+    *(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+    *(b"\0\0\0\x0cjP  ", b"\0\0\0\x0cJXL "),
+)
+# ISO/IEC 23008-12 and 21496: the brands of HEIF pictures, AV1 ones left to pillow.
+_HEIF = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"}
+_HEIF_HINT = "a HEIF picture, which the extra 'heif' reads: pip install 'hashret[heif]'"
+_RAW = b".3fr .arw .cr2 .cr3 .dng .erf .iiq .kdc .mef .mos .mrw .nef .nrw .orf .pef .raf .raw .rw2"
+_HINTS = (
+    dict.fromkeys(_RAW.decode().split(), "a RAW photograph: save it, or its preview, as JPEG")
+    | dict.fromkeys((".heic", ".heif", ".hif"), _HEIF_HINT)
+    | dict.fromkeys((".jxl", ".svg", ".exr", ".hdr", ".xcf"), "of a kind that pillow does not read")
+)
+
+
+def read_image(
+    source: str | os.PathLike[str] | bytes,
+    size: Size | None = None,
+    *,
+    mode: Mode = "rgb",
+    name: str | None = None,
+    max_pixels: int | None = None,
+) -> Images:
+    """Read one picture from a file or from the bytes of one, whatever its suffix is.
+
+    The orientation that EXIF or XMP tells is applied; other metadata may be damaged.
+    Transparency is laid over white, and of an animation the first frame counts. Integers of 16
+    bits are scaled by their full range, 65,535. Of 32-bit integers and floats nobody knows
+    which value is white: their smallest becomes black, their largest white.
+
+    Parameters
+    ----------
+    source : path-like or bytes
+    size : (height, width), optional
+        Resize to this, without keeping the aspect ratio.
+    mode : {"rgb", "grey"}
+    name : str, optional
+        What to call the picture in errors; the path by default.
+    max_pixels : int, optional
+        How many pixels may be decoded: of a JPEG that is read for a small `size`, those of its
+        half, quarter or eighth. By default pillow's ``Image.MAX_IMAGE_PIXELS``, 89,478,485 unless
+        it was changed.
+
+    Returns
+    -------
+    image : ndarray of uint8, shape (height, width, 3), or (height, width) if grey
+
+    Raises
+    ------
+    ImageError
+        If it is no picture, is damaged, has too many pixels, or is no file but a folder, a pipe, a
+        socket or a device, which are not opened.
+    ParameterError, DTypeError
+        If another argument is unfit.
+    """
+    if mode not in _MODES:
+        raise ParameterError(f'mode: expected "rgb" or "grey", got {mode!r}')
+    size, limit = _checked(size, max_pixels)
+    called = printable(name or ("image" if isinstance(source, bytes) else os.fsdecode(source)))
+    import_extra("PIL.Image", "images")
+    try:
+        with _open_bytes(source) as file:
+            return _decode(file, source, size, _MODES[mode], limit)
+    except MemoryError:
+        raise
+    except Exception as error:
+        # Pillow's decoders raise anything from SyntaxError to struct.error on damaged files.
+        raise ImageError(f"{called}: {_reason(error)}") from error
+
+
+def looks_like_a_picture(path: str, suffixes: frozenset[str]) -> bool:
+    """Tell whether a file is to be read, or to be named where it cannot be.
+
+    It has one of the suffixes, or else begins as photographs do, or else pillow knows it.
+    What cannot be opened and has another suffix is none.
+    """
+    if os.path.splitext(path)[1].lower() in suffixes:
+        return True
+    try:
+        with _open_bytes(path) as file:
+            prefix = file.read(_PREFIX)
+            return bool(prefix) and (_is_signed(prefix) or _identifies(file))
+    except (OSError, ImageError):
+        return False
+
+
+def picture_suffixes() -> frozenset[str]:
+    """Return the suffixes of what the installed pillow reads, and of photographs it does not."""
+    pil: Any = import_extra("PIL.Image", "images")
+    stub = import_extra("PIL.ImageFile", "images").StubImageFile
+    pil.init()
+    told = {
+        name
+        for name, (factory, _) in list(pil.OPEN.items())
+        if name == "MPEG" or (isinstance(factory, type) and issubclass(factory, stub))
+    }
+    known = list(pil.registered_extensions().items())
+    read = {suffix for suffix, name in known if name in pil.OPEN and name not in told}
+    return frozenset(read | _HINTS.keys())
+
+
+def _is_signed(prefix: bytes) -> bool:
+    """Tell whether bytes begin as photographs do, so that one that cannot be read is named."""
+    webp = prefix[:4] == b"RIFF" and prefix[8:12] == b"WEBP"
+    return webp or _is_heif(prefix) or prefix.startswith(_SIGNATURES)
+
+
+def _is_heif(prefix: bytes) -> bool:
+    return prefix[4:8] == b"ftyp" and prefix[8:12] in _HEIF
+
+
+def _identifies(file: IO[bytes]) -> bool:
+    try:
+        with _open_picture(file):
+            return True
+    except Exception:
+        return False
+
+
+def _checked(size: Size | None, max_pixels: int | None) -> tuple[Size | None, float]:
+    if size is not None:
+        numbers = tuple(size) if isinstance(size, (tuple, list, np.ndarray)) else ()
+        if len(numbers) != 2 or not all(_is_positive(number) for number in numbers):
+            raise ParameterError(f"size: expected (height, width), both at least 1, got {size!r}")
+        size = int(numbers[0]), int(numbers[1])
+    if max_pixels is None:
+        usual = import_extra("PIL.Image", "images").MAX_IMAGE_PIXELS
+        return size, float("inf") if usual is None else usual
+    if isinstance(max_pixels, bool) or not isinstance(max_pixels, (int, np.integer)):
+        raise DTypeError(f"max_pixels: expected an int, got {type(max_pixels).__name__}")
+    if max_pixels < 1:
+        raise ParameterError(f"max_pixels: expected at least 1, got {max_pixels}")
+    return size, int(max_pixels)
+
+
+def _is_positive(number: object) -> bool:
+    whole = isinstance(number, (int, np.integer)) and not isinstance(number, bool)
+    return whole and int(number) >= 1  # type: ignore[call-overload]
+
+
+@contextmanager
+def _open_bytes(source: str | os.PathLike[str] | bytes) -> Iterator[IO[bytes]]:
+    """Open a file that is one: opening a pipe would wait, and reading a device never ends."""
+    if isinstance(source, bytes):
+        yield BytesIO(source)
+        return
+    # Looked at before, because opening some devices does something, and after, because it is
+    # then that file and no other.
+    _check_regular(os.stat(source))
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    with open(os.open(source, flags | getattr(os, "O_CLOEXEC", 0)), "rb") as file:
+        _check_regular(os.fstat(file.fileno()))
+        yield file
+
+
+def _check_regular(found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        kinds = (word for is_kind, word in _KINDS.items() if is_kind(found.st_mode))
+        raise ImageError(f"is {next(kinds, 'something else')}, not a file")
+
+
+def _decode(file: IO[bytes], source: object, size: Size | None, mode: str, limit: float) -> Images:
+    try:
+        picture = _open_picture(file)
+    except _UnknownFormatError as error:
+        hint = str(error) or _hint(file, source)
+        raise ImageError(f"not a readable image: {hint}") from None
+    with picture:
+        if size is not None:
+            # JPEG can decode at 1/2, 1/4 or 1/8; twice the target leaves the resizing its
+            # quality. Square, because EXIF may turn the image.
+            picture.draft(None, (2 * max(size), 2 * max(size)))
+        width, height = picture.size
+        if width * height > limit:
+            raise ImageError(
+                f"too many pixels: {width} x {height} is more than {limit:,}; see max_pixels="
+            )
+        upright = _upright(picture)
+        image = _as_shown(upright, picture.format in ("PNG", "PPM"))
+        if image.mode != mode:
+            image = image.convert(mode)
+        if size is not None:
+            image = image.resize((size[1], size[0]), reducing_gap=3.0)
+        return np.asarray(image)
+
+
+class _UnknownFormatError(Exception):
+    """No format that pillow knows; with words, one that it knows and was built without."""
+
+
+def _open_picture(file: IO[bytes]) -> Image.Image:
+    """Identify a picture and read its header, as ``PIL.Image.open`` does but for its limit.
+
+    That limit is checked against the full size of a JPEG that is decoded at an eighth, and
+    lifting it, or the warning it gives, would change the process for all other threads.
+    """
+    pil: Any = import_extra("PIL.Image", "images")
+    file.seek(0)
+    prefix = file.read(16)
+    tried: set[str] = set()
+    words = ""
+    # The common formats first, then all: as pillow does, to import no more than is needed.
+    for load in (pil.preinit, pil.init):
+        load()
+        for name in [name for name in list(pil.ID) if name not in tried]:
+            tried.add(name)
+            factory, accept = pil.OPEN[name]
+            try:
+                accepted = accept is None or accept(prefix)
+                if isinstance(accepted, str):
+                    words = accepted
+                elif accepted:
+                    file.seek(0)
+                    picture: Image.Image = factory(file, "")
+                    return picture
+            except (SyntaxError, IndexError, TypeError, struct.error):
+                continue
+    return _open_heif(file, prefix, words)
+
+
+def _open_heif(file: IO[bytes], prefix: bytes, words: str) -> Image.Image:
+    """Open what the extra reads, without entering it into pillow's formats."""
+    if not _is_heif(prefix):
+        raise _UnknownFormatError(words)
+    try:
+        plugin: Any = import_extra("pi_heif", "heif")
+    except ImportError:
+        raise _UnknownFormatError from None
+    file.seek(0)
+    picture: Image.Image = plugin.HeifImageFile(file, "")
+    return picture
+
+
+def _hint(file: IO[bytes], source: object) -> str:
+    """Say what a picture is that no format fits."""
+    file.seek(0)
+    prefix = file.read(_PREFIX)
+    if _is_heif(prefix):
+        return _HEIF_HINT
+    if not prefix:
+        return "the file is empty"
+    suffix = "" if isinstance(source, bytes) else os.path.splitext(os.fsdecode(source))[1]  # type: ignore[arg-type]
+    return _HINTS.get(suffix.lower(), "of no format that the installed pillow knows")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ImageError):
+        return str(error)
+    if isinstance(error, FileNotFoundError):
+        return "not there, or a link to what is not there"
+    if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.ELOOP):
+        return f"cannot be opened: {error.strerror}"
+    return f"not a readable image: {error or type(error).__name__}"
+
+
+def printable(name: str) -> str:
+    """Return a name that can be printed, whatever bytes the file system has for it."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    """Turn a picture as its metadata tells."""
+    turns: Any = import_extra("PIL.Image", "images").Transpose
+    method = {
+        2: turns.FLIP_LEFT_RIGHT,
+        3: turns.ROTATE_180,
+        4: turns.FLIP_TOP_BOTTOM,
+        5: turns.TRANSPOSE,
+        6: turns.ROTATE_270,
+        7: turns.TRANSVERSE,
+        8: turns.ROTATE_90,
+    }.get(_orientation(picture))
+    picture.load()
+    return picture if method is None else picture.transpose(method)
+
+
+def _orientation(picture: Image.Image) -> int:
+    """Return the orientation that EXIF, else XMP, tells; 1 where none can be read.
+
+    Pillow's own reading raises, or warns, if any other part of EXIF is damaged. It turns TIFF
+    pictures by itself.
+    """
+    if picture.format == "TIFF":
+        return 1
+    exif = picture.info.get("exif") or _raw_profile(picture.info.get("Raw profile type exif"))
+    found = _exif_orientation(exif) if isinstance(exif, bytes) else None
+    return found or _xmp_orientation(picture.info.get("xmp")) or 1
+
+
+def _exif_orientation(exif: bytes) -> int | None:
+    """Look the tag up in the first directory of a TIFF header (TIFF 6.0, section 2)."""
+    tiff = exif.removeprefix(b"Exif\0\0")
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
+    if order is None:
+        return None
+    try:
+        (start,) = struct.unpack_from(order + "I", tiff, 4)
+        (count,) = struct.unpack_from(order + "H", tiff, start)
+        for entry in range(start + 2, start + 2 + 12 * count, 12):
+            tag, _, _, value = struct.unpack_from(order + "HHIH", tiff, entry)
+            if tag == _ORIENTATION:
+                return int(value)
+    except struct.error:  # cut short
+        pass
+    return None
+
+
+def _raw_profile(text: object) -> bytes | None:
+    """Return EXIF from the hexadecimal text in which ImageMagick puts it into PNG."""
+    if not isinstance(text, str):
+        return None
+    try:
+        return bytes.fromhex("".join(text.split("\n")[3:]))
+    except ValueError:
+        return None
+
+
+def _xmp_orientation(xmp: object) -> int | None:
+    packet = xmp.encode("utf-8", "replace") if isinstance(xmp, str) else xmp
+    if not isinstance(packet, bytes):
+        return None
+    for before in (b'tiff:Orientation="', b"<tiff:Orientation>"):
+        digit = packet.partition(before)[2][:1]
+        if digit.isdigit():
+            return int(digit)
+    return None
+
+
+def _as_shown(image: Image.Image, sixteen: bool) -> Image.Image:
+    """Return 8 bits a channel: transparency over white, grey levels of more bits scaled.
+
+    `sixteen` tells that 32 bits hold a format's 16, scaled to their full range.
+    """
+    pil: Any = import_extra("PIL.Image", "images")
+    flat: Image.Image = image
+    if image.mode.startswith("I;16"):
+        flat = pil.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    elif image.mode == "I" and sixteen:
+        flat = pil.fromarray((np.asarray(image).clip(0, 0xFFFF) >> 8).astype(np.uint8))
+    elif image.mode in ("I", "F"):
+        flat = pil.fromarray(_stretched(np.asarray(image)))
+    elif image.has_transparency_data:
+        if image.mode in _STRAIGHT:
+            image = image.convert(_STRAIGHT[image.mode])
+        flat = pil.new("RGBA", image.size, "white")
+        flat.alpha_composite(image.convert("RGBA"))
+    return flat
+
+
+def _stretched(levels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Scale grey levels so that the smallest is 0 and the largest 255; what is not finite is 0."""
+    values = levels.astype(np.float64)
+    finite = np.isfinite(values)
+    if not finite.any():
+        raise ImageError(f"not a readable image: no finite pixel among {levels.dtype} ones")
+    low, high = values[finite].min(), values[finite].max()
+    # Halved first: the range of the largest floats is infinite.
+    scaled = (values / 2 - low / 2) / ((high / 2 - low / 2) or 1.0) * 255
+    return np.where(finite, np.rint(scaled), 0).astype(np.uint8)
