@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -126,6 +127,10 @@ def import_extra(module: str, extra: str) -> ModuleType:
     MissingExtraError
         If the package is not installed.
     """
+    loaded = sys.modules.get(module)
+    # One that another thread still imports is waited for.
+    if loaded is not None and not getattr(loaded.__spec__, "_initializing", False):
+        return loaded
     try:
         with _interrupted_afterwards():
             return importlib.import_module(module)

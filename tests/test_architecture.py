@@ -66,7 +66,7 @@ EXPERIMENTS: dict[str, set[str]] = {
 
 # Third-party packages each part may import at all, at the top or inside a function.
 PACKAGES: dict[str, set[str]] = {
-    "datasets": {"numpy", "PIL"},
+    "datasets": {"numpy", "PIL", "pi_heif"},
     "features": {
         "numpy",
         "skimage",

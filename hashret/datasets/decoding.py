@@ -133,6 +133,8 @@ def picture_suffixes() -> frozenset[str]:
     """Return the suffixes of what the installed pillow reads, and of photographs it does not."""
     pil: Any = import_extra("PIL.Image", "images")
     stub = import_extra("PIL.ImageFile", "images").StubImageFile
+    # The common formats first, which are then looked for first.
+    pil.preinit()
     pil.init()
     told = {
         name
