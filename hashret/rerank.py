@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ._checks import as_int64, check_at_least, check_ids
+from ._checks import as_array, as_int64, as_real, check_at_least, check_ids
 from .codes import as_codes, unpack
-from .errors import CodeError, DTypeError, IdError, ParameterError, ShapeError
+from .errors import CodeError, IdError, ParameterError, ShapeError
 
 __all__ = ["METRICS", "by_margins", "by_vectors"]
 
@@ -172,7 +172,7 @@ class _Candidates:
     def __init__(
         self, candidates: npt.ArrayLike, queries: int, n: int, ids: npt.ArrayLike | None
     ) -> None:
-        array = np.asarray(candidates)
+        array = as_array("candidates", candidates)
         if array.ndim != 2 or len(array) != queries:
             raise ShapeError(f"candidates: expected shape ({queries}, m), got {array.shape}")
         self.ids = np.sort(as_int64("candidates", array), axis=1)
@@ -221,11 +221,9 @@ def _rows_of(wanted: Ids, n: int, ids: npt.ArrayLike | None) -> Ids:
 
 
 def _as_vectors(values: npt.ArrayLike, name: str) -> npt.NDArray[Any]:
-    array = np.asarray(values)
+    array = as_real(name, values)
     if array.ndim != 2:
         raise ShapeError(f"{name}: expected two dimensions, got shape {array.shape}")
-    if array.dtype.kind not in "biuf":
-        raise DTypeError(f"{name}: expected real numbers or booleans, got {array.dtype}")
     return array
 
 

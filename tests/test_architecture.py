@@ -19,8 +19,9 @@ CSRC = Path(__file__).parent.parent / "csrc"
 DOORS: dict[str, set[str]] = {
     "errors": set(),
     "_native": {"errors"},
-    "codes": {"_native", "errors"},
-    "_batch": {"_native"},
+    "codes": {"_native", "_checks", "errors"},
+    "_threads": {"errors"},
+    "_batch": {"_native", "_threads"},
     "_checks": {"_native", "errors"},
     "_explain": set(),
     "_join": {"", "_native", "_batch", "index"},
