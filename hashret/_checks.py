@@ -85,7 +85,8 @@ def open_reader(
     native: _native.NativeIndex, filter: npt.ArrayLike | None, codes: bool = False
 ) -> _native.Reader:
     if filter is None:
-        return _native.Reader(native, codes=codes)
+        # Without a keyword for the sake of single queries.
+        return _native.Reader(native, codes=True) if codes else _native.Reader(native)
     array = as_array("filter", filter)
     if array.ndim != 1:
         raise ShapeError(f"filter: expected one dimension, got shape {array.shape}")
@@ -94,8 +95,8 @@ def open_reader(
     return _native.Reader(native, filter_ids=as_int64("filter", array))
 
 
-def check_exclude(exclude: npt.ArrayLike | str | None, count: int) -> Ids | str | None:
-    if exclude is None or (isinstance(exclude, str) and exclude == SELF):
+def check_exclude(exclude: npt.ArrayLike | str, count: int) -> Ids | str:
+    if isinstance(exclude, str) and exclude == SELF:
         return exclude
     if isinstance(exclude, str):
         raise ParameterError(f"exclude: expected ids or {SELF!r}, got {exclude!r}")

@@ -329,8 +329,9 @@ class Index:
         array([1, 0, 1])
         """
         k = check_at_least("k", k)
-        batch, threads = self._batch(queries, margins, probes), check_threads(threads)
-        excluded = check_exclude(exclude, batch.count)
+        batch = self._batch(queries, margins, probes)
+        threads = None if threads is None else check_at_least("threads", threads)
+        excluded = None if exclude is None else check_exclude(exclude, batch.count)
         with self._reader(filter) as reader:
             if excluded is None:
                 return self._nearest(reader, batch, k, threads)
@@ -399,8 +400,9 @@ class Index:
             Sorted by (distance, id) within a query.
         """
         radius = min(check_at_least("radius", radius, least=0), self._bits)
-        batch, threads = self._batch(queries, margins, probes), check_threads(threads)
-        excluded = check_exclude(exclude, batch.count)
+        batch = self._batch(queries, margins, probes)
+        threads = None if threads is None else check_at_least("threads", threads)
+        excluded = None if exclude is None else check_exclude(exclude, batch.count)
         with self._reader(filter) as reader:
             found = self._within(reader, batch, radius, threads)
             if excluded is None:
