@@ -36,6 +36,7 @@ DOORS: dict[str, set[str]] = {
     "deep": {"", "codes", "errors", "evaluation"},
     "experiments": {
         "",
+        "_threads",
         "codes",
         "index",
         "errors",

