@@ -37,12 +37,15 @@ def run_parts(task: Callable[[int], T], parts: int, cancel: _native.Cancel) -> l
 
     The calling thread only waits, so that Ctrl-C reaches it; then, and if a
     part fails, `cancel` stops the others, and all are over on return. A thread that cannot
-    be started is a MemoryError: there is no room for its stack.
+    be started is a MemoryError: there is no room for its stack. Threads that outlive the main
+    one cannot start others in Python; they do all of it themselves.
     """
     pool = ThreadPoolExecutor(parts, thread_name_prefix="hashret")
     try:
         futures = _start(pool, task, parts)
         return [future.result() for future in futures]
+    except _EndingError:
+        return [task(part) for part in range(parts)]
     except BaseException:
         cancel.set()
         raise
@@ -61,7 +64,14 @@ def _start(pool: ThreadPoolExecutor, task: Callable[[int], T], parts: int) -> li
     try:
         return [pool.submit(task, part) for part in range(parts)]
     except RuntimeError as error:
-        raise MemoryError(f"search: {error}") from None
+        if "shutdown" not in str(error):
+            raise MemoryError(f"search: {error}") from None
+        pool.shutdown(cancel_futures=True)
+        raise _EndingError from None
+
+
+class _EndingError(Exception):
+    """The interpreter is shutting down."""
 
 
 class Batch:

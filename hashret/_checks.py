@@ -14,6 +14,9 @@ from .errors import CodeError, DTypeError, IdError, ParameterError, ShapeError
 
 Ids = npt.NDArray[np.int64]
 MAX_PROBES = 2**20
+MAX_ROWS = 2**32 - 1
+# Each has results of its own; more than there are cores are of no use.
+MAX_THREADS = 1024
 SELF = "self"
 
 
@@ -120,7 +123,7 @@ def find_excluded(excluded: Ids | str, count: int, reader: _native.Reader) -> Id
 
 
 def check_threads(threads: int | None) -> int | None:
-    return None if threads is None else check_at_least("threads", threads)
+    return None if threads is None else min(check_at_least("threads", threads), MAX_THREADS)
 
 
 def is_int(value: object) -> bool:
@@ -135,6 +138,15 @@ def check_at_least(name: str, value: int, least: int = 1) -> int:
     if value < least:
         raise ParameterError(f"{name}: expected at least {least}, got {value}")
     return int(value)
+
+
+def check_k(k: int) -> int:
+    if type(k) is int and 1 <= k <= MAX_ROWS:
+        return k
+    k = check_at_least("k", k)
+    if k > MAX_ROWS:
+        raise ParameterError(f"k: expected at most {MAX_ROWS}, got {k}")
+    return k
 
 
 MAX_SUBSTRINGS = 8
@@ -199,6 +211,8 @@ def check_ids(ids: npt.ArrayLike, count: int | None = None) -> Ids:
 
 
 def check_probes(probes: int, kind: str) -> int:
+    if type(probes) is int and probes == 1:
+        return probes  # the common case, for the sake of single queries
     probes = check_at_least("probes", probes)
     if probes > 1 and kind != "lsh":
         raise ParameterError(f"probes: only kind 'lsh' has buckets, this is {kind!r}")
@@ -207,11 +221,7 @@ def check_probes(probes: int, kind: str) -> int:
     return probes
 
 
-def check_margins(
-    margins: npt.ArrayLike | None, count: int, bits: int
-) -> npt.NDArray[np.float32] | None:
-    if margins is None:
-        return None
+def check_margins(margins: npt.ArrayLike, count: int, bits: int) -> npt.NDArray[np.float32]:
     given = as_real("margins", margins)
     if given.shape != (count, bits):
         raise ShapeError(f"margins: expected ({count}, {bits}), got {given.shape}")

@@ -31,6 +31,7 @@ from ._checks import (
     check_exclude,
     check_fingerprint,
     check_ids,
+    check_k,
     check_margins,
     check_probes,
     check_tables,
@@ -121,7 +122,7 @@ class Index:
         encoder: str | None = None,
     ) -> None:
         bits = check_bits(bits)
-        if kind not in _native.KINDS:
+        if not isinstance(kind, str) or kind not in _native.KINDS:
             raise ParameterError(f"kind: expected one of {sorted(_native.KINDS)}, got {kind!r}")
         self._open(
             _native.NativeIndex(bits, _native.KINDS[kind], check_tables(kind, bits, tables)),
@@ -328,9 +329,9 @@ class Index:
         >>> index.search(index.get(ids), k=1, exclude="self")[1].ravel()
         array([1, 0, 1])
         """
-        k = check_at_least("k", k)
+        k = check_k(k)
         batch = self._batch(queries, margins, probes)
-        threads = None if threads is None else check_at_least("threads", threads)
+        threads = None if threads is None else check_threads(threads)
         excluded = None if exclude is None else check_exclude(exclude, batch.count)
         with self._reader(filter) as reader:
             if excluded is None:
@@ -368,7 +369,7 @@ class Index:
         >>> told.way, told.radius, told.exact
         ('mih', 0, True)
         """
-        k = check_at_least("k", k)
+        k = check_k(k)
         batch = self._batch(query, None, 1)
         if batch.count != 1:
             raise ShapeError(f"query: expected one code, got {batch.count}")
@@ -401,7 +402,7 @@ class Index:
         """
         radius = min(check_at_least("radius", radius, least=0), self._bits)
         batch = self._batch(queries, margins, probes)
-        threads = None if threads is None else check_at_least("threads", threads)
+        threads = check_threads(threads)
         excluded = None if exclude is None else check_exclude(exclude, batch.count)
         with self._reader(filter) as reader:
             found = self._within(reader, batch, radius, threads)
@@ -461,7 +462,7 @@ class Index:
         >>> index.neighbor_graph(k=1)[2].ravel()
         array([1, 0, 1, 2])
         """
-        return find_neighbors(self, check_at_least("k", k), check_threads(threads))
+        return find_neighbors(self, check_k(k), check_threads(threads))
 
     def duplicates(self, radius: int, *, threads: int | None = None) -> list[Ids]:
         """Group codes that are linked by distances of at most `radius`.
@@ -546,7 +547,7 @@ class Index:
 
     def _batch(self, queries: npt.ArrayLike, margins: npt.ArrayLike | None, probes: int) -> Batch:
         packed = as_codes(queries, self._bits, "queries")
-        scores = check_margins(margins, len(packed), self._bits)
+        scores = None if margins is None else check_margins(margins, len(packed), self._bits)
         return Batch(packed, self._bits, scores, check_probes(probes, self._kind))
 
     @staticmethod

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ._checks import as_array, as_int64, as_real, check_at_least, check_ids
+from ._checks import as_array, as_int64, as_real, check_ids, check_k
 from .codes import as_codes, unpack
 from .errors import CodeError, IdError, ParameterError, ShapeError
 
@@ -81,7 +81,7 @@ def by_vectors(
     >>> by_vectors([[1.0, 1.0]], [[0, 2, -1]], vectors, k=3, metric="euclidean")[1]
     array([[ 0,  2, -1]])
     """
-    if metric not in METRICS:
+    if not isinstance(metric, str) or metric not in METRICS:
         raise ParameterError(f"metric: expected one of {sorted(METRICS)}, got {metric!r}")
     asked, known = _as_vectors(queries, "queries"), _as_vectors(vectors, "vectors")
     if asked.shape[1] != known.shape[1]:
@@ -98,7 +98,7 @@ def by_vectors(
     compare = METRICS[metric]
     wanted = _Candidates(candidates, len(asked), len(known), ids)
     return wanted.nearest(
-        check_at_least("k", k),
+        check_k(k),
         known.shape[1],
         lambda part, rows, names: compare(asked[part, None], gather(rows, names)),
     )
@@ -163,7 +163,7 @@ def by_margins(
         return total
 
     wanted = _Candidates(candidates, len(values), len(packed), ids)
-    return wanted.nearest(check_at_least("k", k), bits, distances)
+    return wanted.nearest(check_k(k), bits, distances)
 
 
 class _Candidates:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
+import subprocess
+import sys
 import types
 
 import numpy as np
@@ -171,3 +173,33 @@ def test_every_call_keeps_to_it(rng, machine, monkeypatch, call, kind):
     started.clear()
     CALLS[call](index, codes, threads=3)
     assert max(started) == 3
+
+
+@pytest.mark.parametrize("threads", [1000, 10**6, 2**70])
+@pytest.mark.parametrize("call", CALLS)
+def test_more_threads_than_anyone_has_are_not_started(rng, monkeypatch, call, threads):
+    monkeypatch.setattr(index_module, "PARALLEL_WORDS", 1)
+    codes = rng.integers(0, 256, (300, 8), np.uint8)
+    index = hashret.Index(64)
+    index.add(codes)
+    few, many = (CALLS[call](index, codes, threads=n) for n in (1, threads))
+    assert [part.tolist() for part in many] == [part.tolist() for part in few]
+
+
+def test_threads_that_outlive_the_main_one_search_on():
+    """Python starts no pools for them any more."""
+    script = (
+        "import threading, time, numpy as np, hashret\n"
+        "codes = np.random.default_rng(0).integers(0, 256, (300_000, 32), np.uint8)\n"
+        "index = hashret.Index(256, 'scan')\n"
+        "index.add(codes)\n"
+        "def late():\n"
+        "    threading.main_thread().join()\n"
+        "    time.sleep(0.2)\n"
+        "    print((index.search(codes[:40], 1, threads=2)[1][:, 0] == np.arange(40)).all())\n"
+        "    print(len(index.range_search(codes[:40], 0, threads=2)[1]))\n"
+        "    print(index.duplicates(0, threads=2))\n"
+        "threading.Thread(target=late).start()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout.split("\n") == ["True", "40", "[]", ""], done.stderr

@@ -106,7 +106,7 @@ threads = [threading.Thread(target=keep_on) for _ in range(2 if work != "change"
 for thread in threads:
     thread.start()
 seen = {}
-for _ in range(12):
+for _ in range(8):
     time.sleep(0.01)
     start = time.monotonic()
     process = os.fork()
@@ -196,3 +196,31 @@ def test_forking_itself_costs_the_parent_nothing_it_held():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout == "9 2 0\n", done.stderr
+
+
+def test_fork_from_a_thread_that_searches():
+    """As a pool does that replaces its workers from a thread of its own."""
+    script = (
+        "import os, threading, numpy as np, hashret\n"
+        "codes = np.random.default_rng(0).integers(0, 256, (20_000, 8), np.uint8)\n"
+        "index = hashret.Index(64)\n"
+        "index.add(codes)\n"
+        "seen = []\n"
+        "def work():\n"
+        "    for _ in range(8):\n"
+        "        index.search(codes[:50], 5, threads=2)\n"
+        "        process = os.fork()\n"
+        "        if not process:\n"
+        "            index.add(codes[:2])\n"
+        "            os._exit(index.search(codes[7:8], 1)[1].item())\n"
+        "        seen.append(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))\n"
+        "threads = [threading.Thread(target=work) for _ in range(3)]\n"
+        "for thread in threads: thread.start()\n"
+        "for thread in threads: thread.join()\n"
+        "index.add(codes[:1])\n"
+        "print(set(seen), len(seen), len(index))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == "{7} 24 20001\n", done.stderr

@@ -153,7 +153,7 @@ def test_answer_is_that_of_one_state(rng, tmp_path, monkeypatch, call, kind, map
     writer = threading.Thread(target=change)
     writer.start()
     try:
-        until, seen = time.monotonic() + 0.25, set()
+        until, seen = time.monotonic() + 0.12, set()
         while time.monotonic() < until:
             seen.add(expected.index(plain(ask(index))))
     finally:
@@ -203,7 +203,7 @@ def test_mask_is_of_the_ids_that_are_searched(rng, tmp_path, mapped):
     ids=["neighbor_graph", "pairs", "duplicates"],
 )
 def test_who_changes_the_index_does_not_wait_for_a_long_call(rng, call, kind):
-    codes = oracle.random_codes(rng, 80_000, 256)
+    codes = oracle.random_codes(rng, 60_000, 256)
     index = hashret.Index(256, kind)
     index.add(codes)
     index.search(codes[:1], 1)
