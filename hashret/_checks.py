@@ -51,6 +51,23 @@ def as_array(name: str, value: object) -> npt.NDArray[Any]:
         ) from None
 
 
+def as_integers(name: str, value: object) -> npt.NDArray[Any]:
+    """As `as_array`; lists of whole numbers stay whole, Python ints if no integer type has room.
+
+    numpy makes floats of those that fit neither int64 nor uint64 together.
+    """
+    array = as_array(name, value)
+    if array.dtype.kind == "f" and array.size and isinstance(value, (list, tuple)):
+        exact = np.asarray(value, object)
+        return exact if all_ints(exact) else array
+    return array
+
+
+def all_ints(array: npt.NDArray[Any]) -> bool:
+    """Whether an array of objects holds Python ints only."""
+    return array.dtype == object and all(type(value) is int for value in array.flat)
+
+
 def _from_torch(value: Any) -> Any:
     """Let numpy read a torch tensor: off its graph and device, in a type numpy has."""
     if not hasattr(value, "detach") or not hasattr(value, "resolve_conj"):
@@ -90,7 +107,7 @@ def open_reader(
     if filter is None:
         # Without a keyword for the sake of single queries.
         return _native.Reader(native, codes=True) if codes else _native.Reader(native)
-    array = as_array("filter", filter)
+    array = as_integers("filter", filter)
     if array.ndim != 1:
         raise ShapeError(f"filter: expected one dimension, got shape {array.shape}")
     if array.dtype == np.bool_:
@@ -103,7 +120,7 @@ def check_exclude(exclude: npt.ArrayLike | str, count: int) -> Ids | str:
         return exclude
     if isinstance(exclude, str):
         raise ParameterError(f"exclude: expected ids or {SELF!r}, got {exclude!r}")
-    array = as_array("exclude", exclude)
+    array = as_integers("exclude", exclude)
     if array.shape != (count,):
         raise ShapeError(f"exclude: expected an id a query, ({count},), got {array.shape}")
     return as_int64("exclude", array)
@@ -192,6 +209,8 @@ def check_fingerprint(encoder: str | None) -> str | None:
 def as_int64(name: str, array: npt.NDArray[Any]) -> Ids:
     if array.size == 0 and array.dtype.kind in "fO":
         array = array.astype(np.int64)  # numpy makes [] a float array, pandas one of objects
+    if array.size and all_ints(array):
+        raise IdError(f"{name}: {max(array.flat, key=abs)} does not fit int64")
     if array.dtype.kind not in "iu":
         raise DTypeError(f"{name}: expected integers, got {array.dtype}")
     if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
@@ -200,7 +219,7 @@ def as_int64(name: str, array: npt.NDArray[Any]) -> Ids:
 
 
 def check_ids(ids: npt.ArrayLike, count: int | None = None) -> Ids:
-    array = np.atleast_1d(as_array("ids", ids))
+    array = np.atleast_1d(as_integers("ids", ids))
     if array.ndim != 1 or (count is not None and len(array) != count):
         expected = "(n,)" if count is None else f"({count},)"
         raise ShapeError(f"ids: expected shape {expected}, got {array.shape}")

@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _native
-from ._checks import as_array
+from ._checks import all_ints, as_array, as_integers
 from .errors import CodeError, DTypeError, ParameterError, ShapeError
 
 __all__ = [
@@ -149,7 +149,7 @@ def as_codes(codes: npt.ArrayLike, bits: int, name: str = "codes") -> Codes:
     ):
         return codes  # the common case, for the sake of single queries
     bits = check_bits(bits)
-    array = as_array(name, codes)
+    array = as_integers(name, codes)
     width, words = (bits + 7) // 8, (bits + 63) // 64
     if array.size and _is_list_of_ints(codes):
         array = _small_ints(array, name)
@@ -490,8 +490,7 @@ def _is_list_of_ints(codes: object) -> bool:
 
 def _small_ints(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
     """Return whole numbers as bytes; what else lists held stays as it is."""
-    huge = array.dtype == object and all(type(value) is int for value in array.ravel())
-    if array.dtype.kind not in "iu" and not huge:
+    if array.dtype.kind not in "iu" and not all_ints(array):
         return array
     if array.min() < 0 or array.max() > 255:
         raise DTypeError(

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ._checks import as_array, as_int64, as_real, check_ids, check_k
+from ._checks import as_int64, as_integers, as_real, check_ids, check_k
 from .codes import as_codes, unpack
 from .errors import CodeError, IdError, ParameterError, ShapeError
 
@@ -172,7 +172,7 @@ class _Candidates:
     def __init__(
         self, candidates: npt.ArrayLike, queries: int, n: int, ids: npt.ArrayLike | None
     ) -> None:
-        array = as_array("candidates", candidates)
+        array = as_integers("candidates", candidates)
         if array.ndim != 2 or len(array) != queries:
             raise ShapeError(f"candidates: expected shape ({queries}, m), got {array.shape}")
         self.ids = np.sort(as_int64("candidates", array), axis=1)

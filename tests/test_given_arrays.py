@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hashret import CodeError, DTypeError, HashretError, Index, ShapeError, codes, rerank
+from hashret import CodeError, DTypeError, HashretError, IdError, Index, ShapeError, codes, rerank
 
 BITS, N = 16, 6
 CODES = np.array([[i, 255 - i] for i in range(N)], np.uint8)
@@ -320,3 +320,22 @@ def test_real_numbers_beyond_float32_are_refused():
         warnings.simplefilter("error")
         with pytest.raises(CodeError, match="margins"):
             index("lsh", tables=2).search(CODES, 1, margins=MARGINS * 1e300)
+
+
+@pytest.mark.parametrize(
+    "ids", [[2**63], [0, 2**63], [-1, 2**63], [2**70], [-(2**63) - 1], (0, 2**64), [0.0, 2**70]]
+)
+def test_ids_that_no_integer_has_room_for(ids):
+    """numpy makes unsigned ones, floats or objects of them, as they come."""
+    made, error = index(), DTypeError if 0.0 in ids and type(ids[0]) is float else IdError
+    for call in (
+        lambda: made.remove(ids),
+        lambda: made.get(ids),
+        lambda: made.add(CODES[: len(ids)], ids),
+        lambda: made.search(CODES, 1, filter=ids),
+        lambda: made.search(CODES[: len(ids)], 1, exclude=ids),
+        lambda: rerank.by_vectors(VECTORS[:1], [ids], VECTORS, 1),
+    ):
+        with pytest.raises(error, match=r"does not fit int64|expected integers"):
+            call()
+    assert len(made) == N
