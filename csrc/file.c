@@ -156,15 +156,9 @@ static void fill_image(const hr_index *index, const char *fingerprint, hr_image 
 
 hr_status hr_image_open(hr_index *index, const char fingerprint[HR_FINGERPRINT_BYTES],
                         hr_image *image) {
-  for (;;) {
-    hr_lock_shared(&index->lock);
-    if (hr_index_ready(index, true)) break;
-    hr_unlock_shared(&index->lock);
-    hr_status status = hr_index_prepare(index, true, NULL);
-    if (status) return status;
-  }
-  fill_image(index, fingerprint, image);
-  return HR_OK;
+  hr_status status = hr_index_prepare_all(index, NULL);
+  if (!status) fill_image(index, fingerprint, image);
+  return status;
 }
 
 void hr_image_close(hr_index *index) { hr_unlock_shared(&index->lock); }

@@ -29,6 +29,7 @@ typedef enum {
   HR_BAD_MASK,
   HR_CANCELLED,
   HR_NOT_READY,
+  HR_WANTED,
   HR_STATUS_COUNT
 } hr_status;
 
@@ -78,10 +79,11 @@ uint32_t hr_index_tables(const hr_index *index);
 size_t hr_index_count(const hr_index *index);
 /* One past the largest id ever added; 0 for a new index. */
 int64_t hr_index_next_id(const hr_index *index);
-/* Bytes held for codes, ids and tables. */
-size_t hr_index_bytes(const hr_index *index);
-/* How many different codes the index holds. */
-hr_status hr_index_distinct(hr_index *index, size_t *out);
+/* Codes, different codes, and bytes held for codes, ids and tables. */
+typedef struct {
+  size_t count, distinct, bytes;
+} hr_stats;
+hr_status hr_index_stats(hr_index *index, hr_stats *out);
 
 /* Adds n codes, all or none. HR_REPEATED_ID leaves the id in *culprit. */
 hr_status hr_index_add(hr_index *index, const uint8_t *codes, const int64_t *ids, size_t n,
@@ -106,6 +108,19 @@ hr_status hr_make_ready(hr_index *index, const int *cancel);
 /* Takes the read lock, or fails with HR_NOT_READY. */
 hr_status hr_read_lock(hr_index *index);
 void hr_read_unlock(hr_index *index);
+/* As hr_read_lock; then hr_read_codes may be called. */
+hr_status hr_read_lock_codes(hr_index *index);
+/* Whether a thread waits until all readers are gone; new ones wait behind it. Who reads for long
+ * takes a copy then, and unlocks. */
+bool hr_index_wanted(const hr_index *index);
+
+/* What the functions without "read" tell, for those who hold the read lock already. */
+size_t hr_read_count(const hr_index *index);
+void hr_read_ids(const hr_index *index, int64_t *out);
+hr_status hr_read_codes(const hr_index *index, const int64_t *ids, size_t n, uint8_t *codes,
+                        int64_t *culprit);
+/* A new index with the same codes and ids, in memory of its own. */
+hr_status hr_read_copy(const hr_index *index, hr_index **out);
 
 /* One bit per row: which rows a search may return. Valid under the read lock
  * it was opened in. */
@@ -161,18 +176,31 @@ void hr_hits_free(hr_hits *hits);
  * the first of them. */
 hr_status hr_merge(int32_t *distances, int64_t *ids, size_t parts, size_t count, size_t k);
 
+/* --- forks ------------------------------------------------------------------- */
+
+/* Keeps an index from changing until hr_index_after_fork, if it can within some time. */
+bool hr_index_before_fork(hr_index *index, int milliseconds);
+void hr_index_after_fork(hr_index *index);
+/* In the child instead, before anything else. An index that could not be kept from changing must
+ * not be touched there, not even to free it. */
+hr_status hr_index_in_child(hr_index *index);
+
 /* --- groups ------------------------------------------------------------------ */
 
-/* A search for all pairs of codes within a radius. Nodes are different codes. Holds the
- * read lock until it is closed. */
+/* A search for all pairs of codes within a radius. Nodes are different codes. Opened
+ * under the read lock; it borrows the index's sorted codes, and needs the lock until it is closed,
+ * or takes a copy: if `copy`, or if some codes lie beside the sorted ones. */
 typedef struct hr_join hr_join;
-hr_status hr_join_open(hr_index *index, hr_join **out);
+hr_status hr_join_open(const hr_index *index, bool copy, hr_join **out);
 void hr_join_close(hr_join *join);
+bool hr_join_borrows(const hr_join *join);
+/* Comes next: sorts what was copied. The rest needs it. */
+hr_status hr_join_build(hr_join *join, const int *cancel);
 size_t hr_join_nodes(const hr_join *join);
 /* Live codes. */
 size_t hr_join_rows(const hr_join *join);
 /* Links each node of part `part` of `parts` with all within the radius; parents has an entry
- * a node. Parts may run at once. */
+ * a node. Parts may run at once. HR_WANTED: a thread waits to change what is borrowed. */
 hr_status hr_join_run(const hr_join *join, uint32_t radius, size_t part, size_t parts,
                       const int *cancel, uint32_t *parents);
 /* Joins what the parts found, an array of shape (parts, nodes). ids: all ids, ascending;

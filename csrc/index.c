@@ -43,6 +43,39 @@ void hr_index_free(hr_index *index) {
   free(index);
 }
 
+void hr_index_lock(hr_index *index) {
+  hr_waiters_add(&index->wanting, 1);
+  hr_lock_exclusive(&index->lock);
+  hr_waiters_add(&index->wanting, -1);
+}
+
+void hr_index_unlock(hr_index *index) { hr_unlock_exclusive(&index->lock); }
+
+bool hr_index_wanted(const hr_index *index) { return hr_waiters_any(&index->wanting); }
+
+/* --- forks --------------------------------------------------------------------- */
+
+/* While it is held shared nobody can be changing the index, not even while the kernel copies
+ * the process, page after page: a flag set by those who change it would not tell that. */
+bool hr_index_before_fork(hr_index *index, int milliseconds) {
+  while (!hr_lock_try_shared(&index->lock)) {
+    if (!milliseconds--) return false;
+    hr_sleep_ms();
+  }
+  return true;
+}
+
+void hr_index_after_fork(hr_index *index) { hr_unlock_shared(&index->lock); }
+
+/* The threads that held the locks, or prepared, are not in the child. */
+hr_status hr_index_in_child(hr_index *index) {
+  index->preparing = false;
+  index->wanting = (hr_waiters){0};
+  return hr_lock_init(&index->lock) || hr_lock_init(&index->changing) ? HR_NO_MEMORY : HR_OK;
+}
+
+/* --- looking at it --------------------------------------------------------------- */
+
 uint32_t hr_index_bits(const hr_index *index) { return index->bits; }
 hr_kind hr_index_kind(const hr_index *index) { return index->kind; }
 uint32_t hr_index_tables(const hr_index *index) { return index->tables; }
@@ -78,12 +111,9 @@ int64_t hr_index_next_id(const hr_index *index) {
   return next;
 }
 
-size_t hr_index_bytes(const hr_index *index) {
-  hr_lock_shared(lock_of(index));
-  size_t bytes = hr_rows_bytes(&index->base) + hr_rows_bytes(&index->tail) +
-                 (index->lsh ? hr_lsh_bytes(index->lsh) : 0) + hr_plan_bytes(&index->plan);
-  hr_unlock_shared(lock_of(index));
-  return bytes;
+static size_t bytes_of(const hr_index *index) {
+  return hr_rows_bytes(&index->base) + hr_rows_bytes(&index->tail) +
+         (index->lsh ? hr_lsh_bytes(index->lsh) : 0) + hr_plan_bytes(&index->plan);
 }
 
 /* --- looking up --------------------------------------------------------------- */
@@ -130,7 +160,7 @@ bool hr_index_contains(hr_index *index, int64_t id) {
   return found;
 }
 
-static hr_status get_all(hr_index *index, const int64_t *ids, size_t n, uint8_t *codes,
+static hr_status get_all(const hr_index *index, const int64_t *ids, size_t n, uint8_t *codes,
                          int64_t *culprit) {
   for (size_t i = 0; i < n; i++) {
     size_t row;
@@ -149,25 +179,26 @@ static hr_status get_all(hr_index *index, const int64_t *ids, size_t n, uint8_t 
 }
 
 /* Sorted codes are found by row through a list that is made when first asked for. */
-static hr_status lock_codes(hr_index *index) {
-  for (;;) {
-    hr_lock_shared(&index->lock);
-    if (!index->plan.sorted || index->plan.sorted->place) return HR_OK;
-    hr_unlock_shared(&index->lock);
-    hr_lock_exclusive(&index->lock);
-    hr_status status = index->plan.sorted ? hr_sorted_place(index->plan.sorted) : HR_OK;
-    hr_unlock_exclusive(&index->lock);
-    if (status) return status;
-  }
+static bool listed(const hr_index *index) {
+  return !index->plan.sorted || index->plan.sorted->place;
+}
+
+static hr_status list_codes(hr_index *index) {
+  hr_index_lock(index);
+  hr_status status = listed(index) ? HR_OK : hr_sorted_place(index->plan.sorted);
+  hr_index_unlock(index);
+  return status;
 }
 
 hr_status hr_index_get(hr_index *index, const int64_t *ids, size_t n, uint8_t *codes,
                        int64_t *culprit) {
-  hr_status status = lock_codes(index);
-  if (status) return status;
-  status = get_all(index, ids, n, codes, culprit);
-  hr_unlock_shared(&index->lock);
-  return status;
+  for (;;) {
+    hr_lock_shared(&index->lock);
+    bool found = listed(index);
+    hr_status status = found ? get_all(index, ids, n, codes, culprit) : HR_OK;
+    hr_unlock_shared(&index->lock);
+    if (found || (status = list_codes(index))) return status;
+  }
 }
 
 static void copy_ids(const hr_index *index, int64_t *out) {
@@ -240,10 +271,45 @@ static hr_status count_distinct(const hr_index *index, size_t *out) {
   return HR_OK;
 }
 
-hr_status hr_index_distinct(hr_index *index, size_t *out) {
+hr_status hr_index_stats(hr_index *index, hr_stats *out) {
   hr_lock_shared(&index->lock);
-  hr_status status = count_distinct(index, out);
+  out->count = hr_index_live(index);
+  out->bytes = bytes_of(index);
+  hr_status status = count_distinct(index, &out->distinct);
   hr_unlock_shared(&index->lock);
+  return status;
+}
+
+/* --- under the read lock ---------------------------------------------------------- */
+
+hr_status hr_read_lock_codes(hr_index *index) {
+  for (;;) {
+    hr_status status = hr_read_lock(index);
+    if (status || listed(index)) return status;
+    hr_read_unlock(index);
+    if ((status = list_codes(index))) return status;
+  }
+}
+
+size_t hr_read_count(const hr_index *index) { return hr_index_live(index); }
+
+void hr_read_ids(const hr_index *index, int64_t *out) { copy_ids(index, out); }
+
+hr_status hr_read_codes(const hr_index *index, const int64_t *ids, size_t n, uint8_t *codes,
+                        int64_t *culprit) {
+  return get_all(index, ids, n, codes, culprit);
+}
+
+hr_status hr_read_copy(const hr_index *index, hr_index **out) {
+  hr_index *copy;
+  hr_status status = hr_index_create(index->bits, index->kind, index->tables, &copy);
+  if (status) return status;
+  copy->next_id = index->next_id;
+  status = hr_index_gather(index, &copy->base);
+  if (status)
+    hr_index_free(copy);
+  else
+    *out = copy;
   return status;
 }
 
@@ -395,10 +461,10 @@ static hr_status apply(hr_index *index, change *make, const uint8_t *codes, cons
   hr_status status = batch_open(&b, codes, ids, n, bytes, culprit);
   if (status) return status;
   hr_lock_exclusive(&index->changing);
-  hr_lock_exclusive(&index->lock);
+  hr_index_lock(index);
   status = make(index, &b, n, culprit);
   if (!status) tidy(index);
-  hr_unlock_exclusive(&index->lock);
+  hr_index_unlock(index);
   hr_unlock_exclusive(&index->changing);
   batch_close(&b);
   return status;

@@ -19,8 +19,13 @@ struct hr_index {
   /* Held by whoever changes the index, from the first look to the last touch, so that new
    * tables can be made beside readers: only putting them in place takes `lock`. */
   hr_lock changing;
-  bool preparing; /* some reader makes new tables; the others use what there is */
+  bool preparing;     /* some reader makes new tables; the others use what there is */
+  hr_waiters wanting; /* threads that wait to have the index for themselves */
 };
+
+/* The index for oneself: `lock` held exclusively. */
+void hr_index_lock(hr_index *index);
+void hr_index_unlock(hr_index *index);
 
 /* The three places where codes are. Ids in one do not follow those in another. */
 enum { HR_SORTED, HR_BASE, HR_TAIL, HR_PLACES };
@@ -49,10 +54,10 @@ hr_status hr_index_gather(const hr_index *index, hr_rows *out);
 /* Live codes. Needs a lock. */
 size_t hr_index_live(const hr_index *index);
 
-/* Makes what searches need: tables, sorted codes, measured costs. With `all`, no code is left
- * aside and no row is dead. Takes the locks itself. */
-hr_status hr_index_prepare(hr_index *index, bool all, const int *cancel);
-/* Whether a search may begin. Needs a lock. */
+/* Makes what searches need, with no code left aside and no row dead, and takes the read lock. */
+hr_status hr_index_prepare_all(hr_index *index, const int *cancel);
+/* Whether a search may begin; with `all`, also no code is left aside and no row is dead. Needs a
+ * lock. */
 bool hr_index_ready(const hr_index *index, bool all);
 
 #endif

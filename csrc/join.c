@@ -8,10 +8,11 @@
 #include "memory.h"
 
 struct hr_join {
-  hr_index *index; /* read-locked */
+  const hr_index *borrowed; /* whose sorted codes these are, read-locked; NULL: they are our own */
+  hr_rows gathered;         /* until they are sorted */
   hr_plan plan;
   hr_sorted by_entry; /* the index's codes, without those by row: links are between entries */
-  bool own;           /* the plan was made for this */
+  size_t rows;        /* live ones */
   uint8_t *live;      /* a bit a node; NULL: all are */
 };
 
@@ -20,18 +21,6 @@ struct hr_join {
 
 /* Fewer codes are compared faster than looked up. */
 #define SCANNED_NODES ((size_t)16384)
-
-static hr_status sort_all(hr_join *join) {
-  hr_rows rows;
-  hr_status status = hr_index_gather(join->index, &rows);
-  if (status) return status;
-  status = hr_sorted_build(&rows, NULL, &join->plan.sorted);
-  hr_rows_free(&rows);
-  join->own = true;
-  if (!status && join->plan.sorted->entries > SCANNED_NODES)
-    status = hr_mih_build(join->plan.sorted, 0, NULL, &join->plan.mih);
-  return status;
-}
 
 static hr_status mark_live(hr_join *join) {
   const hr_sorted *sorted = join->plan.sorted;
@@ -43,48 +32,52 @@ static hr_status mark_live(hr_join *join) {
   return HR_OK;
 }
 
-hr_status hr_join_open(hr_index *index, hr_join **out) {
+static hr_status borrow(hr_join *join, const hr_index *index) {
+  join->borrowed = index;
+  join->plan = index->plan;
+  join->by_entry = *index->plan.sorted;
+  join->by_entry.by_row = NULL;
+  join->plan.sorted = &join->by_entry;
+  return mark_live(join);
+}
+
+hr_status hr_join_open(const hr_index *index, bool copy, hr_join **out) {
   hr_join *join = hr_alloc_zero(1, sizeof *join);
   if (!join) return HR_NO_MEMORY;
-  hr_status status;
-  while ((status = hr_read_lock(index)) == HR_NOT_READY)
-    if ((status = hr_make_ready(index, NULL))) break;
-  if (status) {
-    free(join);
-    return status;
-  }
-  join->index = index;
-  bool aside = index->base.count || index->tail.count;
-  if (index->plan.sorted && !aside) {
-    join->plan = index->plan;
-    join->by_entry = *index->plan.sorted;
-    join->by_entry.by_row = NULL;
-    join->plan.sorted = &join->by_entry;
-  } else {
-    status = sort_all(join);
-  }
+  join->rows = hr_index_live(index);
+  copy = copy || !index->plan.sorted || index->base.count || index->tail.count;
+  hr_status status = copy ? hr_index_gather(index, &join->gathered) : borrow(join, index);
+  if (status)
+    hr_join_close(join);
+  else
+    *out = join;
+  return status;
+}
+
+bool hr_join_borrows(const hr_join *join) { return join->borrowed; }
+
+hr_status hr_join_build(hr_join *join, const int *cancel) {
+  hr_status status = HR_OK;
+  if (!join->borrowed) status = hr_sorted_build(&join->gathered, cancel, &join->plan.sorted);
+  hr_rows_free(&join->gathered);
+  if (!status && !join->borrowed && join->plan.sorted->entries > SCANNED_NODES)
+    status = hr_mih_build(join->plan.sorted, 0, cancel, &join->plan.mih);
   /* Tables of HR_MIH come without costs, and here a scan may pay as well. */
   if (!status && join->plan.mih && !(join->plan.costs.block > 0))
     status = hr_plan_measure(&join->plan);
-  if (!status) status = mark_live(join);
-  if (status) {
-    hr_join_close(join);
-    return status;
-  }
-  *out = join;
-  return HR_OK;
+  return status;
 }
 
 void hr_join_close(hr_join *join) {
-  if (join->own) hr_plan_close(&join->plan);
+  if (!join->borrowed) hr_plan_close(&join->plan);
+  hr_rows_free(&join->gathered);
   free(join->live);
-  hr_read_unlock(join->index);
   free(join);
 }
 
 size_t hr_join_nodes(const hr_join *join) { return join->plan.sorted->entries; }
 
-size_t hr_join_rows(const hr_join *join) { return hr_index_live(join->index); }
+size_t hr_join_rows(const hr_join *join) { return join->rows; }
 
 /* --- union-find ------------------------------------------------------------------- */
 
@@ -173,7 +166,8 @@ hr_status hr_join_run(const hr_join *join, uint32_t radius, size_t part, size_t 
     size_t count = 0;
     for (; node < end && count < TOGETHER; node++)
       if (is_live(join, node)) c.nodes[count++] = (uint32_t)node;
-    status = search_chunk(join, &c, count, radius, cancel, parents);
+    bool wanted = join->borrowed && hr_index_wanted(join->borrowed);
+    status = wanted ? HR_WANTED : search_chunk(join, &c, count, radius, cancel, parents);
   }
   close_chunk(&c);
   return status;

@@ -2,6 +2,8 @@
 #ifndef HR_LOCK_H
 #define HR_LOCK_H
 
+#include <stdbool.h>
+
 #ifdef _WIN32
 #define WIN32_LEAN_AND_MEAN
 #include <windows.h>
@@ -13,10 +15,13 @@ static inline int hr_lock_init(hr_lock *lock) {
 static inline void hr_lock_destroy(hr_lock *lock) { (void)lock; }
 static inline void hr_lock_shared(hr_lock *lock) { AcquireSRWLockShared(lock); }
 static inline void hr_unlock_shared(hr_lock *lock) { ReleaseSRWLockShared(lock); }
+static inline bool hr_lock_try_shared(hr_lock *lock) { return TryAcquireSRWLockShared(lock); }
 static inline void hr_lock_exclusive(hr_lock *lock) { AcquireSRWLockExclusive(lock); }
 static inline void hr_unlock_exclusive(hr_lock *lock) { ReleaseSRWLockExclusive(lock); }
+static inline void hr_sleep_ms(void) { Sleep(1); }
 #else
 #include <pthread.h>
+#include <time.h>
 typedef pthread_rwlock_t hr_lock;
 static inline int hr_lock_init(hr_lock *lock) {
 #ifdef __GLIBC__
@@ -34,8 +39,34 @@ static inline int hr_lock_init(hr_lock *lock) {
 static inline void hr_lock_destroy(hr_lock *lock) { pthread_rwlock_destroy(lock); }
 static inline void hr_lock_shared(hr_lock *lock) { pthread_rwlock_rdlock(lock); }
 static inline void hr_unlock_shared(hr_lock *lock) { pthread_rwlock_unlock(lock); }
+static inline bool hr_lock_try_shared(hr_lock *lock) { return !pthread_rwlock_tryrdlock(lock); }
 static inline void hr_lock_exclusive(hr_lock *lock) { pthread_rwlock_wrlock(lock); }
 static inline void hr_unlock_exclusive(hr_lock *lock) { pthread_rwlock_unlock(lock); }
+static inline void hr_sleep_ms(void) {
+  struct timespec pause = {0, 1000000};
+  nanosleep(&pause, NULL);
+}
 #endif
+
+/* How many threads wait for something. */
+typedef struct {
+  long threads;
+} hr_waiters;
+
+static inline void hr_waiters_add(hr_waiters *waiters, long by) {
+#if defined(_MSC_VER) && !defined(__clang__)
+  InterlockedExchangeAdd(&waiters->threads, by);
+#else
+  __atomic_add_fetch(&waiters->threads, by, __ATOMIC_RELAXED);
+#endif
+}
+
+static inline bool hr_waiters_any(const hr_waiters *waiters) {
+#if defined(_MSC_VER) && !defined(__clang__)
+  return *(const volatile long *)&waiters->threads != 0;
+#else
+  return __atomic_load_n(&waiters->threads, __ATOMIC_RELAXED) != 0;
+#endif
+}
 
 #endif

@@ -152,10 +152,10 @@ static void put_in_place(hr_index *index, made *m) {
 
 /* Whether it falls to the caller to prepare. */
 static bool begin(hr_index *index, bool all) {
-  hr_lock_exclusive(&index->lock);
+  hr_index_lock(index);
   bool needed = !hr_index_ready(index, all);
   index->preparing = needed;
-  hr_unlock_exclusive(&index->lock);
+  hr_index_unlock(index);
   return needed;
 }
 
@@ -164,24 +164,38 @@ static hr_status prepare_one(hr_index *index, bool all, const int *cancel) {
   hr_lock_shared(&index->lock);
   hr_status status = make(index, all, cancel, &m);
   hr_unlock_shared(&index->lock);
-  hr_lock_exclusive(&index->lock);
+  hr_index_lock(index);
   if (!status) put_in_place(index, &m);
   index->preparing = false;
-  hr_unlock_exclusive(&index->lock);
+  hr_index_unlock(index);
   discard(&m);
   return status;
 }
 
-hr_status hr_index_prepare(hr_index *index, bool all, const int *cancel) {
+static hr_status prepare(hr_index *index, bool all, const int *cancel) {
   hr_status status = HR_OK;
-  hr_lock_exclusive(&index->changing);
   while (!status && begin(index, all)) status = prepare_one(index, all, cancel);
-  hr_unlock_exclusive(&index->changing);
   return status;
 }
 
 hr_status hr_make_ready(hr_index *index, const int *cancel) {
-  return hr_index_prepare(index, false, cancel);
+  hr_lock_exclusive(&index->changing);
+  hr_status status = prepare(index, false, cancel);
+  hr_unlock_exclusive(&index->changing);
+  return status;
+}
+
+/* The read lock is taken before anyone can change the index again: under a stream of additions it
+ * would never be found ready. */
+hr_status hr_index_prepare_all(hr_index *index, const int *cancel) {
+  hr_lock_shared(&index->lock);
+  if (hr_index_ready(index, true)) return HR_OK;
+  hr_unlock_shared(&index->lock);
+  hr_lock_exclusive(&index->changing);
+  hr_status status = prepare(index, true, cancel);
+  if (!status) hr_lock_shared(&index->lock);
+  hr_unlock_exclusive(&index->changing);
+  return status;
 }
 
 hr_status hr_read_lock(hr_index *index) {

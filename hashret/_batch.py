@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
@@ -11,19 +10,26 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _native
+from ._threads import available_cores
 
-__all__ = ["Batch", "Distances", "Ids", "available_cores", "run_parts"]
+__all__ = [
+    "Batch",
+    "Distances",
+    "Ids",
+    "available_cores",
+    "range_without",
+    "run_aside",
+    "run_parts",
+    "without",
+]
+
+MISSING = -1
+# Fewer codes are sorted and have tables within some tenths of a second.
+SOON_READY = 1 << 20
 
 Ids = npt.NDArray[np.int64]
 Distances = npt.NDArray[np.int32]
 T = TypeVar("T")
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def run_parts(task: Callable[[int], T], parts: int, cancel: _native.Cancel) -> list[T]:
@@ -31,12 +37,15 @@ def run_parts(task: Callable[[int], T], parts: int, cancel: _native.Cancel) -> l
 
     The calling thread only waits, so that Ctrl-C reaches it; then, and if a
     part fails, `cancel` stops the others, and all are over on return. A thread that cannot
-    be started is a MemoryError: there is no room for its stack.
+    be started is a MemoryError: there is no room for its stack. Threads that outlive the main
+    one cannot start others in Python; they do all of it themselves.
     """
     pool = ThreadPoolExecutor(parts, thread_name_prefix="hashret")
     try:
         futures = _start(pool, task, parts)
         return [future.result() for future in futures]
+    except _EndingError:
+        return [task(part) for part in range(parts)]
     except BaseException:
         cancel.set()
         raise
@@ -44,11 +53,25 @@ def run_parts(task: Callable[[int], T], parts: int, cancel: _native.Cancel) -> l
         pool.shutdown()
 
 
+def run_aside(task: Callable[[], T], codes: int, cancel: _native.Cancel) -> T:
+    """Call what sorts so many codes; if that takes long, on a thread that Ctrl-C can stop."""
+    if codes < SOON_READY:
+        return task()
+    return run_parts(lambda part: task(), 1, cancel)[0]
+
+
 def _start(pool: ThreadPoolExecutor, task: Callable[[int], T], parts: int) -> list[Future[T]]:
     try:
         return [pool.submit(task, part) for part in range(parts)]
     except RuntimeError as error:
-        raise MemoryError(f"search: {error}") from None
+        if "shutdown" not in str(error):
+            raise MemoryError(f"search: {error}") from None
+        pool.shutdown(cancel_futures=True)
+        raise _EndingError from None
+
+
+class _EndingError(Exception):
+    """The interpreter is shutting down."""
 
 
 class Batch:
@@ -84,9 +107,9 @@ class Batch:
         return distances, reader.search(request, k, distances, ids)
 
     def search_planned(
-        self, reader: _native.Reader, k: int, parts: int, scan: bool
+        self, reader: _native.Reader, k: int, parts: Callable[[], int], scan: bool
     ) -> tuple[Distances, Ids]:
-        """Look into buckets on the calling thread; what takes longer goes on on `parts` threads.
+        """Look into buckets on the calling thread; what takes longer goes on on `parts()` threads.
 
         There it is scanned, if `scan`, or begun anew.
         """
@@ -97,7 +120,7 @@ class Batch:
         left = np.flatnonzero(deferred)
         if len(left):
             rest = Batch(self.queries[left], self.bits, None, 1, scan=scan)
-            distances[left], ids[left] = rest.search(reader, k, parts)
+            distances[left], ids[left] = rest.search(reader, k, parts())
         return distances, ids
 
     def search(self, reader: _native.Reader, k: int, parts: int) -> tuple[Distances, Ids]:
@@ -146,14 +169,14 @@ class Batch:
         return _join([search_part(0)] if here else run_parts(search_part, parts, cancel))
 
     def range_planned(
-        self, reader: _native.Reader, radius: int, parts: int
+        self, reader: _native.Reader, radius: int, parts: Callable[[], int]
     ) -> tuple[Ids, Distances, Ids]:
         """Look into buckets on the calling thread; if that is not enough, search on others."""
         request = _native.Request(self.queries, self.count, self.bits)
         lims, deferred = np.empty(self.count + 1, np.int64), np.zeros(self.count, np.uint8)
         hits = reader.range_search(request, radius, lims, deferred=deferred)
         if deferred.any():
-            return self.range_search(reader, radius, parts, here=False)
+            return self.range_search(reader, radius, parts(), here=False)
         return _join([(lims, hits)])
 
     def _share(self, part: int, parts: int) -> slice:
@@ -165,6 +188,26 @@ class Batch:
         return _native.Request(
             self.queries[rows], count, self.bits, margins, self.probes, cancel, self.scan
         )
+
+
+def without(distances: Distances, ids: Ids, excluded: Ids) -> tuple[Distances, Ids]:
+    """Leave out of each row of results the one of an excluded id, or else the last.
+
+    An excluded id of -1 is none, as no code has it.
+    """
+    left_out = (ids == excluded[:, None]) & (ids != MISSING)
+    left_out[~left_out.any(axis=1), -1] = True
+    shape = len(ids), ids.shape[1] - 1
+    return distances[~left_out].reshape(shape), ids[~left_out].reshape(shape)
+
+
+def range_without(
+    lims: Ids, distances: Distances, ids: Ids, excluded: Ids
+) -> tuple[Ids, Distances, Ids]:
+    """Leave out of the results of a radius those of an excluded id."""
+    kept = ids != np.repeat(excluded, np.diff(lims))
+    counts = np.concatenate([np.zeros(1, np.int64), np.cumsum(kept)])
+    return counts[lims], distances[kept], ids[kept]
 
 
 # Made once, for the sake of single queries.

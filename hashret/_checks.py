@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 import numpy as np
@@ -12,17 +14,133 @@ from .errors import CodeError, DTypeError, IdError, ParameterError, ShapeError
 
 Ids = npt.NDArray[np.int64]
 MAX_PROBES = 2**20
+MAX_ROWS = 2**32 - 1
+# Each has results of its own; more than there are cores are of no use.
+MAX_THREADS = 1024
+SELF = "self"
 
 
-def open_reader(native: _native.NativeIndex, filter: npt.ArrayLike | None) -> _native.Reader:
+def as_array(name: str, value: object) -> npt.NDArray[Any]:
+    """Return what a caller gave as an array, on this machine and without a mask.
+
+    Raises
+    ------
+    DTypeError
+        If it is no array: text, bytes, a set, an iterator, None; or of a type numpy lacks.
+    ShapeError
+        If its rows differ in length.
+    CodeError
+        If an entry is masked.
+    """
+    if type(value) is np.ndarray:
+        return value  # the common case, for the sake of single queries
+    if isinstance(value, (str, bytes, Mapping, Set, Iterator, type(None))):
+        raise DTypeError(f"{name}: expected an array, got {type(value).__name__}")
+    rows = value if isinstance(value, (list, tuple)) else [value]
+    if any(np.ma.isMaskedArray(row) and np.ma.is_masked(row) for row in rows):
+        raise CodeError(f"{name}: some entries are masked; fill them, or leave their rows out")
+    try:
+        plain = [_from_torch(row) for row in rows]
+        return np.asarray(plain if rows is value else plain[0])
+    except Exception as error:  # whatever another library's __array__ raises
+        if isinstance(value, (list, tuple)) and "inhomogeneous" in str(error):
+            raise ShapeError(f"{name}: expected rows of one length, got {error}") from None
+        raise DTypeError(
+            f"{name}: expected an array, got {type(value).__name__} that numpy does not take "
+            f"({error})"
+        ) from None
+
+
+def as_integers(name: str, value: object) -> npt.NDArray[Any]:
+    """As `as_array`; lists of whole numbers stay whole, Python ints if no integer type has room.
+
+    numpy makes floats of those that fit neither int64 nor uint64 together.
+    """
+    array = as_array(name, value)
+    if array.dtype.kind == "f" and array.size and isinstance(value, (list, tuple)):
+        exact = np.asarray(value, object)
+        return exact if all_ints(exact) else array
+    return array
+
+
+def all_ints(array: npt.NDArray[Any]) -> bool:
+    """Whether an array of objects holds Python ints only."""
+    return array.dtype == object and all(type(value) is int for value in array.flat)
+
+
+def _from_torch(value: Any) -> Any:
+    """Let numpy read a torch tensor: off its graph and device, in a type numpy has."""
+    if not hasattr(value, "detach") or not hasattr(value, "resolve_conj"):
+        return value
+    plain = value.detach().cpu()
+    # bfloat16 and the kinds of float8, and lazily conjugated or negated ones.
+    if plain.is_floating_point() and plain.dtype.itemsize < 4:
+        plain = plain.float()
+    return plain.resolve_conj().resolve_neg()
+
+
+def as_bytes(name: str, value: object) -> npt.NDArray[np.uint8]:
+    """Return the bytes of a bytes-like object, not copied."""
+    try:
+        view = memoryview(value)  # type: ignore[arg-type]
+    except TypeError:
+        view = None
+    if view is None or not view.c_contiguous or view.format not in ("B", "b", "c"):
+        raise DTypeError(f"{name}: expected bytes, got {type(value).__name__}")
+    return np.frombuffer(view, np.uint8) if view.nbytes else np.empty(0, np.uint8)
+
+
+def as_path(path: Any) -> str:
+    """Return a path as text."""
+    try:
+        return os.fsdecode(path)
+    except TypeError:
+        raise DTypeError(
+            f"path: expected a path, got {type(path).__name__}; to_bytes and from_bytes do "
+            "without a file"
+        ) from None
+
+
+def open_reader(
+    native: _native.NativeIndex, filter: npt.ArrayLike | None, codes: bool = False
+) -> _native.Reader:
     if filter is None:
-        return _native.Reader(native)
-    array = np.asarray(filter)
+        # Without a keyword for the sake of single queries.
+        return _native.Reader(native, codes=True) if codes else _native.Reader(native)
+    array = as_integers("filter", filter)
     if array.ndim != 1:
         raise ShapeError(f"filter: expected one dimension, got shape {array.shape}")
     if array.dtype == np.bool_:
         return _native.Reader(native, filter_mask=np.ascontiguousarray(array))
     return _native.Reader(native, filter_ids=as_int64("filter", array))
+
+
+def check_exclude(exclude: npt.ArrayLike | str, count: int) -> Ids | str:
+    if isinstance(exclude, str) and exclude == SELF:
+        return exclude
+    if isinstance(exclude, str):
+        raise ParameterError(f"exclude: expected ids or {SELF!r}, got {exclude!r}")
+    array = as_integers("exclude", exclude)
+    if array.shape != (count,):
+        raise ShapeError(f"exclude: expected an id a query, ({count},), got {array.shape}")
+    return as_int64("exclude", array)
+
+
+def find_excluded(excluded: Ids | str, count: int, reader: _native.Reader) -> Ids:
+    """Return the id that each query excludes, of the codes that a reader sees."""
+    if not isinstance(excluded, str):
+        return excluded
+    ids = np.empty(len(reader), np.int64)
+    if len(ids) != count:
+        raise ShapeError(
+            f"exclude: {SELF!r} needs a query for each of {len(ids)} codes, got {count}"
+        )
+    reader.ids(ids)
+    return ids
+
+
+def check_threads(threads: int | None) -> int | None:
+    return None if threads is None else min(check_at_least("threads", threads), MAX_THREADS)
 
 
 def is_int(value: object) -> bool:
@@ -37,6 +155,15 @@ def check_at_least(name: str, value: int, least: int = 1) -> int:
     if value < least:
         raise ParameterError(f"{name}: expected at least {least}, got {value}")
     return int(value)
+
+
+def check_k(k: int) -> int:
+    if type(k) is int and 1 <= k <= MAX_ROWS:
+        return k
+    k = check_at_least("k", k)
+    if k > MAX_ROWS:
+        raise ParameterError(f"k: expected at most {MAX_ROWS}, got {k}")
+    return k
 
 
 MAX_SUBSTRINGS = 8
@@ -80,8 +207,10 @@ def check_fingerprint(encoder: str | None) -> str | None:
 
 
 def as_int64(name: str, array: npt.NDArray[Any]) -> Ids:
-    if array.size == 0 and array.dtype.kind == "f":
-        array = array.astype(np.int64)  # numpy makes [] a float array
+    if array.size == 0 and array.dtype.kind in "fO":
+        array = array.astype(np.int64)  # numpy makes [] a float array, pandas one of objects
+    if array.size and all_ints(array):
+        raise IdError(f"{name}: {max(array.flat, key=abs)} does not fit int64")
     if array.dtype.kind not in "iu":
         raise DTypeError(f"{name}: expected integers, got {array.dtype}")
     if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
@@ -90,7 +219,7 @@ def as_int64(name: str, array: npt.NDArray[Any]) -> Ids:
 
 
 def check_ids(ids: npt.ArrayLike, count: int | None = None) -> Ids:
-    array = np.atleast_1d(np.asarray(ids))
+    array = np.atleast_1d(as_integers("ids", ids))
     if array.ndim != 1 or (count is not None and len(array) != count):
         expected = "(n,)" if count is None else f"({count},)"
         raise ShapeError(f"ids: expected shape {expected}, got {array.shape}")
@@ -101,6 +230,8 @@ def check_ids(ids: npt.ArrayLike, count: int | None = None) -> Ids:
 
 
 def check_probes(probes: int, kind: str) -> int:
+    if type(probes) is int and probes == 1:
+        return probes  # the common case, for the sake of single queries
     probes = check_at_least("probes", probes)
     if probes > 1 and kind != "lsh":
         raise ParameterError(f"probes: only kind 'lsh' has buckets, this is {kind!r}")
@@ -109,14 +240,20 @@ def check_probes(probes: int, kind: str) -> int:
     return probes
 
 
-def check_margins(
-    margins: npt.ArrayLike | None, count: int, bits: int
-) -> npt.NDArray[np.float32] | None:
-    if margins is None:
-        return None
-    array = np.ascontiguousarray(margins, dtype=np.float32)
-    if array.shape != (count, bits):
-        raise ShapeError(f"margins: expected ({count}, {bits}), got {array.shape}")
+def check_margins(margins: npt.ArrayLike, count: int, bits: int) -> npt.NDArray[np.float32]:
+    given = as_real("margins", margins)
+    if given.shape != (count, bits):
+        raise ShapeError(f"margins: expected ({count}, {bits}), got {given.shape}")
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
+        array = np.ascontiguousarray(given, dtype=np.float32)
     if not np.isfinite(array).all():
-        raise CodeError("margins: expected finite values, got NaN or infinity")
+        raise CodeError("margins: expected finite values of float32, got NaN or infinity")
+    return array
+
+
+def as_real(name: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
+    """Return real numbers or booleans as an array of any shape."""
+    array = as_array(name, values)
+    if array.dtype.kind not in "biuf":
+        raise DTypeError(f"{name}: expected real numbers or booleans, got {array.dtype}")
     return array

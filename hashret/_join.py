@@ -1,74 +1,128 @@
-"""Every code of an index against all others: groups, pairs and the graph of neighbours."""
+"""Every code of an index against all others: groups, pairs and the graph of neighbours.
+
+Each call answers from one state of the index, though it may take minutes and others may change
+the index meanwhile. It reads under the index's lock, until a thread waits to change the index:
+from then on it reads a copy. A lock held to the end would keep that thread waiting, and whoever
+wants to search behind it; a copy made in any case would take the memory twice, of a mapped index
+too, for the sake of a change that seldom comes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from . import _native
-from ._batch import Distances, Ids, run_parts
+from ._batch import Batch, Distances, Ids, run_aside, run_parts, without
 
 if TYPE_CHECKING:
     from .index import Index
 
 __all__ = ["find_groups", "find_neighbors", "find_pairs"]
 
+T = TypeVar("T")
+Pairs = tuple[Ids, Ids, Distances]
 # Codes that are searched for at once: some megabytes of results.
 CHUNK = 4096
+# A thread that waits to change the index waits for about so many comparisons.
+COMPARISONS = 1 << 30
 
 
-def find_groups(native: _native.NativeIndex, radius: int, threads: int) -> list[Ids]:
+# -- groups --------------------------------------------------------------------------
+
+
+def find_groups(index: Index, radius: int, threads: int) -> list[Ids]:
     """Return the ids of each group of more than one, ascending, by their smallest id."""
-    with _native.Join(native) as join:
-        cancel = _native.Cancel()
-        parents = np.empty((threads, join.nodes), np.uint32)
-        run_parts(lambda p: join.run(radius, parents[p], p, threads, cancel), threads, cancel)
-        ids, groups = np.empty((2, len(join)), np.int64)
-        join.groups(parents, threads, ids, groups)
+    with index._reader(None) as reader:
+        join = _native.Join(reader)
+        if join.borrows:
+            try:
+                return _groups(join, radius, threads)
+            except _native.Wanted:
+                join = _native.Join(reader, copy=True)
+    return _groups(join, radius, threads)
+
+
+def _groups(join: _native.Join, radius: int, threads: int) -> list[Ids]:
+    if not len(join):
+        return []
+    ids, groups = _link(join, radius, threads)
     order = np.argsort(groups, kind="stable")
     _, starts = np.unique(groups[order], return_index=True)
     parts = np.split(ids[order], starts[1:])
     return [part for part in parts if len(part) > 1]
 
 
-def _chunks(index: Index) -> Iterator[tuple[Ids, npt.NDArray[np.uint8]]]:
-    ids = index.ids
-    for start in range(0, len(ids), CHUNK):
-        some = ids[start : start + CHUNK]
-        yield some, index.get(some)
+def _link(join: _native.Join, radius: int, threads: int) -> tuple[Ids, Ids]:
+    """Return all ids, ascending, and the smallest id of the group of each."""
+    cancel = _native.Cancel()
+    run_aside(lambda: join.build(cancel), len(join), cancel)
+    parents = np.empty((threads, join.nodes), np.uint32)
+    run_parts(lambda p: join.run(radius, parents[p], p, threads, cancel), threads, cancel)
+    ids, groups = np.empty((2, len(join)), np.int64)
+    join.groups(parents, threads, ids, groups)
+    return ids, groups
 
 
-def find_pairs(index: Index, radius: int, threads: int | None) -> tuple[Ids, Ids, Distances]:
+# -- pairs and neighbours ----------------------------------------------------------------
+
+
+def find_pairs(index: Index, radius: int, threads: int | None) -> Pairs:
     """Return both ids and the distance of each pair once, the smaller id first."""
-    found: list[tuple[Ids, Ids, Distances]] = []
-    for ids, codes in _chunks(index):
-        lims, distances, others = index.range_search(codes, radius, threads=threads)
+
+    def search(index: Index, reader: _native.Reader, batch: Batch, ids: Ids) -> Pairs:
+        lims, distances, others = index._within(reader, batch, radius, threads)
         own = np.repeat(ids, np.diff(lims))
         once = own < others
-        found.append((own[once], others[once], distances[once]))
-    if not found:
-        return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int32)
+        return own[once], others[once], distances[once]
+
+    _, found = _of_one_state(index, search)
+    found.append((np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int32)))
     first, second, distances = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return first, second, distances
 
 
 def find_neighbors(index: Index, k: int, threads: int | None) -> tuple[Ids, Distances, Ids]:
     """Return all ids and the k nearest other codes of each."""
-    rows = [_without_self(index, ids, codes, k, threads) for ids, codes in _chunks(index)]
-    distances = [np.empty((0, k), np.int32), *(row[0] for row in rows)]
-    neighbors = [np.empty((0, k), np.int64), *(row[1] for row in rows)]
-    return index.ids, np.concatenate(distances), np.concatenate(neighbors)
+
+    def search(
+        index: Index, reader: _native.Reader, batch: Batch, ids: Ids
+    ) -> tuple[Distances, Ids]:
+        return without(*index._nearest(reader, batch, k + 1, threads), ids)
+
+    ids, found = _of_one_state(index, search)
+    found.append((np.empty((0, k), np.int32), np.empty((0, k), np.int64)))
+    distances, neighbors = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return ids, distances, neighbors
 
 
-def _without_self(
-    index: Index, ids: Ids, codes: npt.NDArray[np.uint8], k: int, threads: int | None
-) -> tuple[Distances, Ids]:
-    """Search for one more than k, and leave out the code itself, or else the last."""
-    distances, found = index.search(codes, k + 1, threads=threads)
-    keep = found != ids[:, None]
-    keep[keep.all(axis=1), -1] = False
-    shape = (len(ids), k)
-    return distances[keep].reshape(shape), found[keep].reshape(shape)
+def _of_one_state(
+    index: Index, search: Callable[[Index, _native.Reader, Batch, Ids], T]
+) -> tuple[Ids, list[T]]:
+    """Return all ids, and what `search` finds for the codes of each some of them."""
+    reader = index._reader(None, codes=True)
+    try:
+        ids = np.empty(len(reader), np.int64)
+        reader.ids(ids)
+        chunk = min(CHUNK, max(COMPARISONS // max(len(ids), 1), 64))
+        found = []
+        for start in range(0, len(ids), chunk):
+            if reader.wanted:
+                index = index._copy(reader)
+                reader.close()
+                reader = index._reader(None, codes=True)
+            some = ids[start : start + chunk]
+            batch = Batch(_codes_of(reader, some, index.bits), index.bits, None, 1)
+            found.append(search(index, reader, batch, some))
+    finally:
+        reader.close()
+    return ids, found
+
+
+def _codes_of(reader: _native.Reader, ids: Ids, bits: int) -> npt.NDArray[np.uint8]:
+    codes = np.empty((len(ids), (bits + 7) // 8), np.uint8)
+    reader.codes(ids, len(ids), codes)
+    return codes

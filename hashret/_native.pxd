@@ -15,6 +15,7 @@ cdef extern from "hashret.h" nogil:
         HR_BAD_MASK
         HR_CANCELLED
         HR_NOT_READY
+        HR_WANTED
         HR_STATUS_COUNT
 
     const char *hr_status_text(hr_status status)
@@ -47,8 +48,11 @@ cdef extern from "hashret.h" nogil:
     uint32_t hr_index_tables(const hr_index *index)
     size_t hr_index_count(const hr_index *index)
     int64_t hr_index_next_id(const hr_index *index)
-    size_t hr_index_bytes(const hr_index *index)
-    hr_status hr_index_distinct(hr_index *index, size_t *out)
+
+    ctypedef struct hr_stats:
+        size_t count, distinct, bytes
+
+    hr_status hr_index_stats(hr_index *index, hr_stats *out)
     hr_status hr_index_add(hr_index *index, const uint8_t *codes, const int64_t *ids, size_t n,
                            int64_t *culprit)
     hr_status hr_index_remove(hr_index *index, const int64_t *ids, size_t n, int64_t *culprit)
@@ -62,6 +66,17 @@ cdef extern from "hashret.h" nogil:
     hr_status hr_make_ready(hr_index *index, const int *cancel)
     hr_status hr_read_lock(hr_index *index)
     void hr_read_unlock(hr_index *index)
+    hr_status hr_read_lock_codes(hr_index *index)
+    bint hr_index_wanted(const hr_index *index)
+    size_t hr_read_count(const hr_index *index)
+    void hr_read_ids(const hr_index *index, int64_t *out)
+    hr_status hr_read_codes(const hr_index *index, const int64_t *ids, size_t n, uint8_t *codes,
+                            int64_t *culprit)
+    hr_status hr_read_copy(const hr_index *index, hr_index **out)
+
+    bint hr_index_before_fork(hr_index *index, int milliseconds)
+    void hr_index_after_fork(hr_index *index)
+    hr_status hr_index_in_child(hr_index *index)
 
     ctypedef struct hr_filter:
         pass
@@ -109,8 +124,10 @@ cdef extern from "hashret.h" nogil:
     ctypedef struct hr_join:
         pass
 
-    hr_status hr_join_open(hr_index *index, hr_join **out)
+    hr_status hr_join_open(const hr_index *index, bint copy, hr_join **out)
     void hr_join_close(hr_join *join)
+    bint hr_join_borrows(const hr_join *join)
+    hr_status hr_join_build(hr_join *join, const int *cancel)
     size_t hr_join_nodes(const hr_join *join)
     size_t hr_join_rows(const hr_join *join)
     hr_status hr_join_run(const hr_join *join, uint32_t radius, size_t part, size_t parts,

@@ -5,6 +5,11 @@ Arrays cross this border as contiguous buffers whose length is checked here;
 dtypes, shapes and defaults are the business of the modules above.
 """
 
+import os
+import threading
+import time
+import weakref
+
 from cpython.buffer cimport (PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer)
 from libc.string cimport memcpy, memset
 
@@ -16,6 +21,10 @@ STATUS_COUNT = <int>HR_STATUS_COUNT
 
 class NotReady(Exception):
     """A search needs what `NativeIndex.make_ready` makes."""
+
+
+class Wanted(Exception):
+    """A thread waits to change what a long call reads."""
 
 
 cdef object _exception(hr_status status, str what, int64_t culprit=0):
@@ -32,6 +41,8 @@ cdef object _exception(hr_status status, str what, int64_t culprit=0):
         return KeyboardInterrupt()
     if status == HR_NOT_READY:
         return NotReady(f"{what}: {text}")
+    if status == HR_WANTED:
+        return Wanted(f"{what}: {text}")
     return errors.ParameterError(f"{what}: {text}")
 
 
@@ -197,20 +208,24 @@ cdef class Request:
 cdef class Reader:
     """The read lock of an index, with a filter, for the length of a `with` block.
 
-    Any thread may search through it; the thread that opened it closes it.
+    Any thread may search through it; the thread that opened it closes it. It must not use the
+    index itself meanwhile: whoever waits to change it would let neither go on.
     """
 
     cdef NativeIndex index
     cdef hr_filter *filter
     cdef bint locked
+    cdef long forks
 
-    def __cinit__(self, NativeIndex index, filter_ids=None, filter_mask=None):
+    def __cinit__(self, NativeIndex index, filter_ids=None, filter_mask=None, bint codes=False):
         cdef hr_status status
         cdef int64_t culprit = 0
         cdef _Buffer buffer
+        cdef hr_index *handle = index.alive()
         self.index = index
+        self.forks = forks
         with nogil:
-            status = hr_read_lock(index.handle)
+            status = hr_read_lock_codes(handle) if codes else hr_read_lock(handle)
         _check(status, "search")
         self.locked = True
         try:
@@ -237,18 +252,54 @@ cdef class Reader:
     def __exit__(self, *exception):
         self.close()
 
-    def close(self):
+    cdef void _close(self) noexcept:
         if self.locked:
             self.locked = False
-            hr_read_unlock(self.index.handle)
+            if self.forks == forks:
+                hr_read_unlock(self.index.handle)
             hr_filter_free(self.filter)
             self.filter = NULL
 
+    def close(self):
+        self._close()
+
     def __dealloc__(self):
         # Only an error between lock and `with` gets here with the lock held.
-        if self.locked:
-            hr_read_unlock(self.index.handle)
-            hr_filter_free(self.filter)
+        self._close()
+
+    @property
+    def wanted(self):
+        """Whether a thread waits to change the index, and others behind it to search."""
+        return hr_index_wanted(self.index.handle)
+
+    def __len__(self):
+        return hr_read_count(self.index.handle)
+
+    def ids(self, out):
+        """Fill `out`, int64 of this length."""
+        cdef _Buffer o = _Buffer(out, len(self) * sizeof(int64_t), True)
+        with nogil:
+            hr_read_ids(self.index.handle, <int64_t *>o.view.buf)
+
+    def codes(self, ids, size_t n, codes):
+        """Fill packed `codes` of `ids`, if this was opened with `codes`."""
+        cdef _Buffer i = _Buffer(ids, n * sizeof(int64_t))
+        cdef _Buffer c = _Buffer(codes, n * ((self.index.bits + 7) // 8), True)
+        cdef int64_t culprit = 0
+        cdef hr_status status
+        with nogil:
+            status = hr_read_codes(self.index.handle, <const int64_t *>i.view.buf, n,
+                                   <uint8_t *>c.view.buf, &culprit)
+        _check(status, "ids", culprit)
+
+    def copy(self):
+        """Return a NativeIndex of the same codes and ids."""
+        cdef hr_index *copy = NULL
+        cdef hr_status status
+        with nogil:
+            status = hr_read_copy(self.index.handle, &copy)
+        _check(status, "copy")
+        return _adopt(copy)
 
     def search(self, Request request, size_t k, distances, ids, size_t part=0, size_t parts=1,
                deferred=None):
@@ -293,32 +344,35 @@ cdef class Reader:
 
 
 cdef class Join:
-    """A search for all pairs within a radius, for the length of a `with` block."""
+    """A search for all pairs within a radius of what a reader sees.
+
+    With `copy`, or if it does not borrow the index's own codes, the reader may be closed.
+    """
 
     cdef NativeIndex index
     cdef hr_join *handle
 
-    def __cinit__(self, NativeIndex index):
+    def __cinit__(self, Reader reader, bint copy=False):
         cdef hr_status status
-        self.index = index
+        self.index = reader.index
         with nogil:
-            status = hr_join_open(index.handle, &self.handle)
+            status = hr_join_open(self.index.handle, copy, &self.handle)
         _check(status, "duplicates")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self.close()
-
-    def close(self):
-        if self.handle != NULL:
-            hr_join_close(self.handle)
-            self.handle = NULL
 
     def __dealloc__(self):
         if self.handle != NULL:
             hr_join_close(self.handle)
+
+    @property
+    def borrows(self):
+        return hr_join_borrows(self.handle)
+
+    def build(self, Cancel cancel):
+        """Sort what was copied: comes before all that follows."""
+        cdef hr_status status
+        with nogil:
+            status = hr_join_build(self.handle, &cancel.flag)
+        _check(status, "duplicates")
 
     @property
     def nodes(self):
@@ -349,21 +403,46 @@ cdef class Join:
 
 
 cdef class NativeIndex:
-    """Owner of one hr_index."""
+    """Owner of one hr_index.
 
-    cdef hr_index *handle
+    Whoever changes it by more than one call holds `writing` meanwhile.
+    """
+
+    cdef hr_index *handle  # NULL: lost in a fork
     cdef object backing  # what a mapped index borrows
+    cdef readonly object writing
+    cdef object __weakref__
 
     def __cinit__(self, uint32_t bits=1, int kind=HR_SCAN, uint32_t tables=0):
         _check(hr_index_create(bits, <hr_kind>kind, tables, &self.handle), "Index")
+        self.writing = threading.Lock()
+        _indexes[id(self)] = self
 
     def __dealloc__(self):
         hr_index_free(self.handle)
 
+    cdef hr_index *alive(self) except NULL:
+        if self.handle == NULL:
+            raise errors.ForkError(
+                "index: it was being changed while the process was forked, and is lost in the "
+                "child; load or fill another there")
+        return self.handle
+
+    cdef bint wait_for_fork(self, int milliseconds):
+        return self.handle != NULL and hr_index_before_fork(self.handle, milliseconds)
+
+    cdef void go_on(self):
+        hr_index_after_fork(self.handle)
+
+    cdef void wake_in_child(self, bint whole):
+        if self.handle != NULL and (not whole or hr_index_in_child(self.handle) != HR_OK):
+            self.handle = NULL  # what may be half changed is not even freed
+        self.writing = threading.Lock()
+
     @staticmethod
     def open(bytes_like, bint verify):
         """Read an index from the bytes of a file, which it keeps; with its fingerprint."""
-        cdef NativeIndex self = NativeIndex()
+        cdef NativeIndex self
         cdef _Buffer source = _Buffer(bytes_like, 0)
         cdef const char *reason = NULL
         cdef char fingerprint[HR_FINGERPRINT_BYTES]
@@ -375,115 +454,124 @@ cdef class NativeIndex:
         if status == HR_BAD_FORMAT:
             raise errors.FormatError((<bytes>reason).decode())
         _check(status, "load")
-        hr_index_free(self.handle)
-        self.handle = opened
+        self = _adopt(opened)
         self.backing = source
         return self, (<bytes>fingerprint[:HR_FINGERPRINT_BYTES]).rstrip(b"\0")
 
     @property
     def bits(self):
-        return hr_index_bits(self.handle)
+        cdef hr_index *handle = self.alive()
+        return hr_index_bits(handle)
 
     @property
     def kind(self):
-        return next(name for name, kind in KINDS.items() if kind == hr_index_kind(self.handle))
+        cdef hr_index *handle = self.alive()
+        return next(name for name, kind in KINDS.items() if kind == hr_index_kind(handle))
 
     @property
     def tables(self):
-        return hr_index_tables(self.handle)
+        cdef hr_index *handle = self.alive()
+        return hr_index_tables(handle)
 
     def __len__(self):
+        cdef hr_index *handle = self.alive()
         cdef size_t count
         with nogil:
-            count = hr_index_count(self.handle)
+            count = hr_index_count(handle)
         return count
 
     def __contains__(self, int64_t id):
+        cdef hr_index *handle = self.alive()
         cdef bint found
         with nogil:
-            found = hr_index_contains(self.handle, id)
+            found = hr_index_contains(handle, id)
         return found
 
     def next_id(self):
+        cdef hr_index *handle = self.alive()
         cdef int64_t next
         with nogil:
-            next = hr_index_next_id(self.handle)
+            next = hr_index_next_id(handle)
         return next
 
-    def nbytes(self):
-        cdef size_t size
-        with nogil:
-            size = hr_index_bytes(self.handle)
-        return size
-
-    def distinct(self):
-        cdef size_t count = 0
+    def stats(self):
+        """Return how many codes and different codes there are, and the bytes held."""
+        cdef hr_index *handle = self.alive()
+        cdef hr_stats stats
         cdef hr_status status
         with nogil:
-            status = hr_index_distinct(self.handle, &count)
+            status = hr_index_stats(handle, &stats)
         _check(status, "stats")
-        return count
+        return stats.count, stats.distinct, stats.bytes
 
     def make_ready(self, Cancel cancel):
         """Make what searches need: sort, build tables."""
+        cdef hr_index *handle = self.alive()
         cdef hr_status status
         with nogil:
-            status = hr_make_ready(self.handle, &cancel.flag)
+            status = hr_make_ready(handle, &cancel.flag)
         _check(status, "search")
 
     def add(self, codes, ids, size_t n):
+        cdef hr_index *handle = self.alive()
         cdef _Buffer c = _Buffer(codes, n * ((self.bits + 7) // 8))
         cdef _Buffer i = _Buffer(ids, n * sizeof(int64_t))
         cdef int64_t culprit = 0
         cdef hr_status status
         with nogil:
-            status = hr_index_add(self.handle, <const uint8_t *>c.view.buf,
+            status = hr_index_add(handle, <const uint8_t *>c.view.buf,
                                   <const int64_t *>i.view.buf, n, &culprit)
         _check(status, "ids", culprit)
 
     def update(self, codes, ids, size_t n):
+        cdef hr_index *handle = self.alive()
         cdef _Buffer c = _Buffer(codes, n * ((self.bits + 7) // 8))
         cdef _Buffer i = _Buffer(ids, n * sizeof(int64_t))
         cdef int64_t culprit = 0
         cdef hr_status status
         with nogil:
-            status = hr_index_update(self.handle, <const uint8_t *>c.view.buf,
+            status = hr_index_update(handle, <const uint8_t *>c.view.buf,
                                      <const int64_t *>i.view.buf, n, &culprit)
         _check(status, "ids", culprit)
 
     def remove(self, ids, size_t n):
+        cdef hr_index *handle = self.alive()
         cdef _Buffer i = _Buffer(ids, n * sizeof(int64_t))
         cdef int64_t culprit = 0
         cdef hr_status status
         with nogil:
-            status = hr_index_remove(self.handle, <const int64_t *>i.view.buf, n, &culprit)
+            status = hr_index_remove(handle, <const int64_t *>i.view.buf, n, &culprit)
         _check(status, "ids", culprit)
 
     def get(self, ids, size_t n, codes):
+        cdef hr_index *handle = self.alive()
         cdef _Buffer i = _Buffer(ids, n * sizeof(int64_t))
         cdef _Buffer c = _Buffer(codes, n * ((self.bits + 7) // 8), True)
         cdef int64_t culprit = 0
         cdef hr_status status
         with nogil:
-            status = hr_index_get(self.handle, <const int64_t *>i.view.buf, n,
+            status = hr_index_get(handle, <const int64_t *>i.view.buf, n,
                                   <uint8_t *>c.view.buf, &culprit)
         _check(status, "ids", culprit)
 
     def ids(self, out):
         """Fill `out` if it has room; return how many ids there are."""
+        cdef hr_index *handle = self.alive()
         cdef _Buffer o = _Buffer(out, 0, True)
         cdef size_t count
         with nogil:
-            count = hr_index_ids(self.handle, <int64_t *>o.view.buf,
+            count = hr_index_ids(handle, <int64_t *>o.view.buf,
                                  <size_t>o.view.len // sizeof(int64_t))
         return count
 
     def write(self, bytes fingerprint, write):
         """Call `write` with each piece of the index file, under the read lock."""
+        cdef hr_index *handle = self.alive()
         cdef char padded[HR_FINGERPRINT_BYTES]
         cdef hr_image image
         cdef hr_status status
         cdef size_t i
+        cdef long before = forks
         if len(fingerprint) > HR_FINGERPRINT_BYTES:
             raise errors.ParameterError(
                 f"fingerprint: expected at most {HR_FINGERPRINT_BYTES} bytes, "
@@ -491,11 +579,66 @@ cdef class NativeIndex:
         memset(padded, 0, HR_FINGERPRINT_BYTES)
         memcpy(padded, <const char *>fingerprint, len(fingerprint))
         with nogil:
-            status = hr_image_open(self.handle, padded, &image)
+            status = hr_image_open(handle, padded, &image)
         _check(status, "save")
         try:
             for i in range(image.count):
                 if image.chunks[i].size:
                     write(memoryview(<const uint8_t[:image.chunks[i].size]>image.chunks[i].data))
         finally:
-            hr_image_close(self.handle)
+            if before == forks:
+                hr_image_close(handle)
+
+
+cdef NativeIndex _adopt(hr_index *handle):
+    cdef NativeIndex index = NativeIndex()
+    hr_index_free(index.handle)
+    index.handle = handle
+    return index
+
+
+# A forked process has the memory of all threads and none but the one that forked: locks that
+# the others held would stay shut, and what they were changing would stay half changed. So who
+# forks first holds every index still, if that takes little time; the child makes new locks for
+# those, and gives up the others. Nothing of it costs a search anything.
+
+_indexes = weakref.WeakValueDictionary()
+# By thread: indexes that are held still by it.
+_still = {}
+cdef long forks = 0  # of this process's ancestors; a lock taken before the last is held no more
+_FORK_MILLISECONDS = 50
+
+
+def _before_fork():
+    # The GIL is kept, so that threads which change indexes one change after the other stop.
+    cdef NativeIndex index
+    end = time.monotonic() + _FORK_MILLISECONDS / 1000
+    still = _still[threading.get_ident()] = []
+    for reference in _indexes.valuerefs():
+        index = reference()
+        if index is not None and index.wait_for_fork(
+                max(0, round((end - time.monotonic()) * 1000))):
+            still.append(index)
+
+
+def _after_fork_in_parent():
+    cdef NativeIndex index
+    for index in _still.pop(threading.get_ident(), ()):
+        index.go_on()
+
+
+def _after_fork_in_child():
+    global forks
+    cdef NativeIndex index
+    still = {id(index) for index in _still.get(threading.get_ident(), ())}
+    _still.clear()
+    forks += 1
+    for reference in _indexes.valuerefs():
+        index = reference()
+        if index is not None:
+            index.wake_in_child(id(index) in still)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent,
+                        after_in_child=_after_fork_in_child)

@@ -21,6 +21,7 @@ __all__ = [
     "DTypeError",
     "DatasetNotFoundError",
     "EncoderMismatchError",
+    "ForkError",
     "FormatError",
     "HashretError",
     "IdError",
@@ -58,6 +59,10 @@ class IdError(HashretError, KeyError, ValueError):
 
     # KeyError would print the repr of the message.
     __str__ = Exception.__str__
+
+
+class ForkError(HashretError, RuntimeError):
+    """A forked process meets an index that another thread was changing in its parent."""
 
 
 class FormatError(HashretError, ValueError):
@@ -98,8 +103,8 @@ def _interrupted_afterwards() -> Iterator[None]:
     def note(number: int, frame: FrameType | None) -> None:
         came.append(number)
 
-    signal.signal(signal.SIGINT, note)
     try:
+        signal.signal(signal.SIGINT, note)
         yield
     finally:
         # A package may have put its own handler there.

@@ -2,30 +2,53 @@
 
 from __future__ import annotations
 
+import copy
+import io
 import mmap as _mmap
 import os
-import threading
-from typing import Any
+from functools import partial
+from typing import Any, BinaryIO, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from . import _native
-from ._batch import Batch, Distances, Ids, available_cores, run_parts
+from ._batch import (
+    Batch,
+    Distances,
+    Ids,
+    available_cores,
+    range_without,
+    run_aside,
+    without,
+)
 from ._checks import (
+    as_bytes,
+    as_path,
     check_at_least,
+    check_exclude,
     check_fingerprint,
     check_ids,
+    check_k,
     check_margins,
     check_probes,
     check_tables,
+    check_threads,
+    find_excluded,
     is_int,
     open_reader,
 )
 from ._explain import Explanation, explain
 from ._join import find_groups, find_neighbors, find_pairs
 from .codes import as_codes, check_bits
-from .errors import EncoderMismatchError, FormatError, IdError, ParameterError, ShapeError
+from .errors import (
+    DTypeError,
+    EncoderMismatchError,
+    FormatError,
+    IdError,
+    ParameterError,
+    ShapeError,
+)
 from .files import replacing
 
 __all__ = ["Index"]
@@ -36,8 +59,6 @@ PARALLEL_WORDS = 1 << 23
 WORDS_PER_PROBE = 256
 # From so many queries on, threads share the queries and not the codes.
 FEW_QUERIES = 32
-# Fewer codes are sorted and have tables within some tenths of a second.
-SOON_READY = 1 << 20
 ALIGNMENT = 64
 
 
@@ -45,9 +66,21 @@ class Index:
     """Codes with ids, searched by Hamming distance.
 
     Any number of threads may search at once; one at a time may change the
-    index, and searches then see it before or after the change. The order of
+    index, and every call sees it before or after the change. The order of
     results is part of the contract: by distance, then by id, whatever the
     instruction set, the thread count or the history of the index.
+
+    A call that is not told how many ``threads`` it may use takes as many as
+    there are cores for this process: of its affinity mask, within the CPU quota
+    of its container or control group, and not more than the environment
+    variable ``HASHRET_THREADS``, a whole number.
+
+    A forked process has the indexes of its parent, and may change them on its
+    own. Only one that another thread was changing at that moment is lost there:
+    every use of it raises a :exc:`~hashret.ForkError`.
+
+    Pickling and copying take all codes along; to share an index between
+    processes, :meth:`save` it and let each ``load(path, mmap=True)``.
 
     Parameters
     ----------
@@ -88,7 +121,7 @@ class Index:
         encoder: str | None = None,
     ) -> None:
         bits = check_bits(bits)
-        if kind not in _native.KINDS:
+        if not isinstance(kind, str) or kind not in _native.KINDS:
             raise ParameterError(f"kind: expected one of {sorted(_native.KINDS)}, got {kind!r}")
         self._open(
             _native.NativeIndex(bits, _native.KINDS[kind], check_tables(kind, bits, tables)),
@@ -99,7 +132,12 @@ class Index:
         self._native = native
         self._bits, self._kind, self._tables = native.bits, native.kind, native.tables
         self._encoder = encoder
-        self._writing = threading.Lock()
+
+    @classmethod
+    def _of(cls, native: _native.NativeIndex, encoder: str | None) -> Self:
+        index = cls.__new__(cls)
+        index._open(native, encoder)
+        return index
 
     @property
     def bits(self) -> int:
@@ -123,7 +161,7 @@ class Index:
 
     @property
     def ids(self) -> Ids:
-        """All ids, ascending: int64 (n,), a copy."""
+        """All ids of one moment, ascending: int64 (n,), a copy."""
         out = np.empty(len(self), np.int64)
         # Another thread may add between the two calls.
         while (count := self._native.ids(out)) > len(out):
@@ -140,8 +178,18 @@ class Index:
         tables = f", tables={self.tables}" if self.tables else ""
         return f"<hashret.Index {self.kind}, {self.bits} bits{tables}, {len(self)} codes>"
 
-    def __reduce__(self) -> str | tuple[Any, ...]:
-        raise TypeError("an Index is not pickled; use save and load")
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).from_bytes, (self.to_bytes(),)
+
+    def __copy__(self) -> Self:
+        with self._reader(None) as reader:
+            return self._copy(reader)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return copy.copy(self)
+
+    def _copy(self, reader: _native.Reader) -> Self:
+        return self._of(reader.copy(), self._encoder)
 
     # -- changing -----------------------------------------------------------
 
@@ -170,7 +218,7 @@ class Index:
             If there is no room; the index is unchanged.
         """
         packed = as_codes(codes, self.bits)
-        with self._writing:
+        with self._native.writing:
             if ids is None:
                 first = self._native.next_id()
                 if len(packed) > 2**63 - 1 - first:
@@ -190,7 +238,7 @@ class Index:
             If an id is unknown or repeated.
         """
         gone = check_ids(ids)
-        with self._writing:
+        with self._native.writing:
             self._native.remove(gone, len(gone))
 
     def update(self, codes: npt.ArrayLike, ids: npt.ArrayLike) -> None:
@@ -203,7 +251,7 @@ class Index:
         """
         packed = as_codes(codes, self.bits)
         changed = check_ids(ids, len(packed))
-        with self._writing:
+        with self._native.writing:
             self._native.update(packed, changed, len(packed))
 
     def get(self, ids: npt.ArrayLike) -> npt.NDArray[np.uint8]:
@@ -227,6 +275,7 @@ class Index:
         k: int,
         *,
         filter: npt.ArrayLike | None = None,
+        exclude: npt.ArrayLike | Literal["self"] | None = None,
         threads: int | None = None,
         probes: int = 1,
         margins: npt.ArrayLike | None = None,
@@ -240,9 +289,15 @@ class Index:
         k : int
             At least 1; may exceed the number of codes.
         filter : array_like, optional
-            Search only these: ids, or a boolean mask over :attr:`ids`.
+            Search only these: ids, or a boolean mask over :attr:`ids`. A mask is one of the
+            ids as they are when the search begins; where others change the index, take ids,
+            or search a copy of it: ``copy.copy(index)``.
+        exclude : array_like of int64, shape (n_queries,), or "self", optional
+            Of each query the id that is none of its results: its own, if it is in the index.
+            -1 excludes nothing, nor does an id that is not in the index. "self": the queries
+            are all codes of the index, in the order of :attr:`ids`.
         threads : int, optional
-            At most this many; by default all cores, where that pays.
+            At most this many; by default as many as the class says, where that pays.
         probes : int
             For ``"lsh"``: buckets looked at in each table, the query's own first.
         margins : array_like of float, shape (n_queries, bits), optional
@@ -259,21 +314,29 @@ class Index:
         Raises
         ------
         ShapeError, DTypeError, CodeError
-            If the queries or margins do not fit.
+            If the queries, margins, `filter` or `exclude` do not fit.
         ParameterError
             If `k`, `probes` or `threads` is less than 1.
         IdError
             If `filter` names an unknown id.
+
+        Examples
+        --------
+        >>> import numpy as np, hashret
+        >>> index = hashret.Index(bits=8)
+        >>> ids = index.add(np.array([[0], [1], [3]], dtype=np.uint8))
+        >>> index.search(index.get(ids), k=1, exclude="self")[1].ravel()
+        array([1, 0, 1])
         """
-        k = check_at_least("k", k)
+        k = check_k(k)
         batch = self._batch(queries, margins, probes)
-        parts, here = self._parts(batch.count, probes, threads)
+        threads = None if threads is None else check_threads(threads)
+        excluded = None if exclude is None else check_exclude(exclude, batch.count)
         with self._reader(filter) as reader:
-            if here:
-                return batch.search_here(reader, k)
-            if self._in_buckets(batch.count, FEW_QUERIES if self._kind == "auto" else 2):
-                return batch.search_planned(reader, k, parts, scan=self._kind == "auto")
-            return batch.search(reader, k, parts)
+            if excluded is None:
+                return self._nearest(reader, batch, k, threads)
+            found = self._nearest(reader, batch, k + 1, threads)
+            return without(*found, find_excluded(excluded, batch.count, reader))
 
     def explain(
         self, query: npt.ArrayLike, k: int, *, filter: npt.ArrayLike | None = None
@@ -305,13 +368,13 @@ class Index:
         >>> told.way, told.radius, told.exact
         ('mih', 0, True)
         """
-        k = check_at_least("k", k)
+        k = check_k(k)
         batch = self._batch(query, None, 1)
         if batch.count != 1:
             raise ShapeError(f"query: expected one code, got {batch.count}")
         with self._reader(filter) as reader:
             distances, work = batch.search_told(reader, k)
-        return explain(self._kind, len(self._native), distances, work)
+            return explain(self._kind, len(reader), distances, work)
 
     def range_search(
         self,
@@ -319,6 +382,7 @@ class Index:
         radius: int,
         *,
         filter: npt.ArrayLike | None = None,
+        exclude: npt.ArrayLike | Literal["self"] | None = None,
         threads: int | None = None,
         probes: int = 1,
         margins: npt.ArrayLike | None = None,
@@ -337,11 +401,34 @@ class Index:
         """
         radius = min(check_at_least("radius", radius, least=0), self._bits)
         batch = self._batch(queries, margins, probes)
-        parts, here = self._parts(batch.count, probes, threads)
+        threads = check_threads(threads)
+        excluded = None if exclude is None else check_exclude(exclude, batch.count)
         with self._reader(filter) as reader:
-            if not here and self._in_buckets(batch.count, 2):
-                return batch.range_planned(reader, radius, parts)
-            return batch.range_search(reader, radius, parts, here)
+            found = self._within(reader, batch, radius, threads)
+            if excluded is None:
+                return found
+            return range_without(*found, find_excluded(excluded, batch.count, reader))
+
+    def _nearest(
+        self, reader: _native.Reader, batch: Batch, k: int, threads: int | None
+    ) -> tuple[Distances, Ids]:
+        """Search what a reader sees, on as many threads as that is worth."""
+        if self._is_short(batch, len(reader)):
+            return batch.search_here(reader, k)
+        if self._in_buckets(batch.count, FEW_QUERIES if self._kind == "auto" else 2):
+            parts = partial(self._parts, batch.count, threads)
+            return batch.search_planned(reader, k, parts, scan=self._kind == "auto")
+        return batch.search(reader, k, self._parts(batch.count, threads))
+
+    def _within(
+        self, reader: _native.Reader, batch: Batch, radius: int, threads: int | None
+    ) -> tuple[Ids, Distances, Ids]:
+        """The same for all within a radius."""
+        if self._is_short(batch, len(reader)):
+            return batch.range_search(reader, radius, 1, here=True)
+        if self._in_buckets(batch.count, 2):
+            return batch.range_planned(reader, radius, partial(self._parts, batch.count, threads))
+        return batch.range_search(reader, radius, self._parts(batch.count, threads), here=False)
 
     # -- every code against all others ------------------------------------------
 
@@ -374,7 +461,7 @@ class Index:
         >>> index.neighbor_graph(k=1)[2].ravel()
         array([1, 0, 1, 2])
         """
-        return find_neighbors(self, check_at_least("k", k), threads)
+        return find_neighbors(self, check_k(k), check_threads(threads))
 
     def duplicates(self, radius: int, *, threads: int | None = None) -> list[Ids]:
         """Group codes that are linked by distances of at most `radius`.
@@ -388,7 +475,7 @@ class Index:
         radius : int
             At least 0, which groups equal codes.
         threads : int, optional
-            At most this many; by default all cores.
+            As for :meth:`search`.
 
         Returns
         -------
@@ -404,9 +491,7 @@ class Index:
         [array([0, 2]), array([1, 3])]
         """
         radius = min(check_at_least("radius", radius, least=0), self._bits)
-        if not len(self):
-            return []
-        return find_groups(self._native, radius, self._threads(threads))
+        return find_groups(self, radius, self._threads(check_threads(threads)))
 
     def pairs(self, radius: int, *, threads: int | None = None) -> tuple[Ids, Ids, Distances]:
         """Find all pairs of codes at a distance of at most `radius`.
@@ -437,57 +522,51 @@ class Index:
         >>> index.pairs(radius=1)
         (array([0, 1]), array([1, 2]), array([1, 1], dtype=int32))
         """
-        return find_pairs(self, check_at_least("radius", radius, least=0), threads)
-
-    @staticmethod
-    def _threads(threads: int | None) -> int:
-        return available_cores() if threads is None else check_at_least("threads", threads)
+        radius = min(check_at_least("radius", radius, least=0), self._bits)
+        return find_pairs(self, radius, check_threads(threads))
 
     def stats(self) -> dict[str, int | float]:
         """Count codes, distinct codes, bytes held, and bytes a code."""
-        count, size = len(self), self._native.nbytes()
+        count, distinct, size = self._native.stats()
         return {
             "count": count,
-            "distinct_codes": self._native.distinct(),
+            "distinct_codes": distinct,
             "bytes": size,
             "bytes_per_code": size / count if count else 0.0,
         }
 
-    def _reader(self, filter: npt.ArrayLike | None) -> _native.Reader:
+    def _reader(self, filter: npt.ArrayLike | None, codes: bool = False) -> _native.Reader:
         """Lock the index for reading; make what searches need if it is missing."""
         while True:
             try:
-                return open_reader(self._native, filter)
+                return open_reader(self._native, filter, codes)
             except _native.NotReady:
-                self._make_ready()
-
-    def _make_ready(self) -> None:
-        """Sort and build tables; where that takes long, on a thread that Ctrl-C can stop."""
-        cancel = _native.Cancel()
-        if len(self._native) < SOON_READY:
-            self._native.make_ready(cancel)
-        else:
-            run_parts(lambda part: self._native.make_ready(cancel), 1, cancel)
+                cancel = _native.Cancel()
+                run_aside(partial(self._native.make_ready, cancel), len(self._native), cancel)
 
     def _batch(self, queries: npt.ArrayLike, margins: npt.ArrayLike | None, probes: int) -> Batch:
         packed = as_codes(queries, self._bits, "queries")
-        scores = check_margins(margins, len(packed), self._bits)
+        scores = None if margins is None else check_margins(margins, len(packed), self._bits)
         return Batch(packed, self._bits, scores, check_probes(probes, self._kind))
 
-    def _parts(self, count: int, probes: int, threads: int | None) -> tuple[int, bool]:
-        """How many parts to divide the work into, and whether it is too short for threads."""
-        if threads is not None:
-            threads = check_at_least("threads", threads)
-        words = count * (
-            self._tables * probes * WORDS_PER_PROBE
+    @staticmethod
+    def _threads(threads: int | None) -> int:
+        return available_cores() if threads is None else threads
+
+    def _is_short(self, batch: Batch, codes: int) -> bool:
+        """Whether the work is over before threads have started."""
+        words = batch.count * (
+            self._tables * batch.probes * WORDS_PER_PROBE
             if self._kind == "lsh"
-            else len(self._native) * ((self._bits + 63) // 64)
+            else codes * ((self._bits + 63) // 64)
         )
-        if words < PARALLEL_WORDS:
-            return 1, True  # asking for the cores takes as long as a small search
+        return words < PARALLEL_WORDS
+
+    def _parts(self, count: int, threads: int | None) -> int:
+        """Into how many parts to divide the work."""
         limit = self._threads(threads)
         # Parts of the rows would each look into all buckets.
-        return (min(limit, count) if self._kind in ("lsh", "mih") else limit), False
+        return min(limit, count) if self._kind in ("lsh", "mih") else limit
 
     def _in_buckets(self, count: int, few: int) -> bool:
         """Whether a look into buckets may answer `count` queries before a thread has started."""
@@ -495,13 +574,21 @@ class Index:
 
     # -- files ----------------------------------------------------------------
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: str | os.PathLike[str] | BinaryIO) -> None:
         """Write the index to a file: complete, or not at all.
 
         See :func:`hashret.files.replacing`: links are followed, and the mode of a file that is
         there is kept. The format is described in ``csrc/FORMAT.md``.
+
+        Parameters
+        ----------
+        path : path-like or binary file
+            What is open for writing already gets the bytes of :meth:`to_bytes`.
         """
-        with replacing(path) as file:
+        if not isinstance(path, (str, os.PathLike)) and hasattr(path, "write"):
+            _write_all(path, self.to_bytes())
+            return
+        with replacing(as_path(path)) as file:
             self._native.write((self._encoder or "").encode("ascii"), file.write)
 
     @classmethod
@@ -511,7 +598,7 @@ class Index:
         *,
         mmap: bool = False,
         encoder: str | None = None,
-    ) -> Index:
+    ) -> Self:
         """Read an index from a file.
 
         Parameters
@@ -531,30 +618,78 @@ class Index:
         EncoderMismatchError
             If the codes were made by another encoder.
         """
+        name = str(as_path(path))
         with open(path, "rb") as file:
             if os.fstat(file.fileno()).st_size == 0:
-                raise FormatError(f"{os.fspath(path)}: the file is empty")
+                raise FormatError(f"{name}: the file is empty")
             mapped = _mmap.mmap(file.fileno(), 0, access=_mmap.ACCESS_READ)
+        # The map is opened first: it refuses what is no index before it is read.
+        index = cls._read(name, mapped, encoder, verify=False)
+        return index if mmap else cls._read(name, _aligned_copy(mapped), encoder, verify=True)
+
+    @classmethod
+    def _read(cls, name: str, source: Any, encoder: str | None, verify: bool) -> Self:
+        """Open the aligned bytes of a file, which the index keeps."""
         try:
-            # Opening the map first refuses what is no index before it is read.
-            native, raw = _native.NativeIndex.open(mapped, verify=False)
-            if not mmap:
-                native, raw = _native.NativeIndex.open(_aligned_copy(mapped), verify=True)
+            native, raw = _native.NativeIndex.open(source, verify)
             fingerprint = raw.decode("ascii") or None
         except (FormatError, UnicodeDecodeError) as error:
-            raise FormatError(f"{os.fspath(path)}: {error}") from None
+            raise FormatError(f"{name}: {error}") from None
         if encoder is not None and fingerprint != encoder:
             raise EncoderMismatchError(
-                f"{os.fspath(path)}: its codes are of encoder {fingerprint}, expected {encoder}"
+                f"{name}: its codes are of encoder {fingerprint}, expected {encoder}"
             )
-        index = cls.__new__(cls)
-        index._open(native, fingerprint)
-        return index
+        return cls._of(native, fingerprint)
+
+    def to_bytes(self) -> bytes:
+        """Return what :meth:`save` writes.
+
+        Examples
+        --------
+        >>> import numpy as np, hashret
+        >>> index = hashret.Index(bits=8)
+        >>> _ = index.add(np.array([[0], [1]], dtype=np.uint8), ids=[5, 7])
+        >>> hashret.Index.from_bytes(index.to_bytes()).ids
+        array([5, 7])
+        """
+        file = io.BytesIO()
+        self._native.write((self._encoder or "").encode("ascii"), file.write)
+        return file.getvalue()
+
+    @classmethod
+    def from_bytes(
+        cls, data: bytes | bytearray | memoryview, *, encoder: str | None = None
+    ) -> Self:
+        """Read an index from the bytes of :meth:`to_bytes`, or of a file; they are copied.
+
+        Parameters
+        ----------
+        data : bytes-like
+        encoder : str, optional
+            Fingerprint that the index must have.
+
+        Raises
+        ------
+        DTypeError
+            If `data` is not bytes.
+        FormatError, EncoderMismatchError
+            As for :meth:`load`.
+        """
+        return cls._read("data", _aligned_copy(as_bytes("data", data)), encoder, verify=True)
+
+
+def _write_all(file: BinaryIO, data: bytes) -> None:
+    if isinstance(file, io.TextIOBase):
+        raise DTypeError("path: expected a file that takes bytes, got one that takes text")
+    rest = memoryview(data)
+    while rest:
+        # A raw file says how much of it it took.
+        rest = rest[file.write(rest) or len(rest) :]
 
 
 def _aligned_copy(source: Any) -> npt.NDArray[np.uint8]:
     raw = np.empty(len(source) + ALIGNMENT, np.uint8)
     start = -raw.ctypes.data % ALIGNMENT
     copy = raw[start : start + len(source)]
-    copy[:] = np.frombuffer(source, np.uint8)
+    copy[:] = source if isinstance(source, np.ndarray) else np.frombuffer(source, np.uint8)
     return copy

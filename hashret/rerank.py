@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ._checks import as_int64, check_at_least, check_ids
+from ._checks import as_int64, as_integers, as_real, check_ids, check_k
 from .codes import as_codes, unpack
-from .errors import CodeError, DTypeError, IdError, ParameterError, ShapeError
+from .errors import CodeError, IdError, ParameterError, ShapeError
 
 __all__ = ["METRICS", "by_margins", "by_vectors"]
 
@@ -81,7 +81,7 @@ def by_vectors(
     >>> by_vectors([[1.0, 1.0]], [[0, 2, -1]], vectors, k=3, metric="euclidean")[1]
     array([[ 0,  2, -1]])
     """
-    if metric not in METRICS:
+    if not isinstance(metric, str) or metric not in METRICS:
         raise ParameterError(f"metric: expected one of {sorted(METRICS)}, got {metric!r}")
     asked, known = _as_vectors(queries, "queries"), _as_vectors(vectors, "vectors")
     if asked.shape[1] != known.shape[1]:
@@ -98,7 +98,7 @@ def by_vectors(
     compare = METRICS[metric]
     wanted = _Candidates(candidates, len(asked), len(known), ids)
     return wanted.nearest(
-        check_at_least("k", k),
+        check_k(k),
         known.shape[1],
         lambda part, rows, names: compare(asked[part, None], gather(rows, names)),
     )
@@ -163,7 +163,7 @@ def by_margins(
         return total
 
     wanted = _Candidates(candidates, len(values), len(packed), ids)
-    return wanted.nearest(check_at_least("k", k), bits, distances)
+    return wanted.nearest(check_k(k), bits, distances)
 
 
 class _Candidates:
@@ -172,7 +172,7 @@ class _Candidates:
     def __init__(
         self, candidates: npt.ArrayLike, queries: int, n: int, ids: npt.ArrayLike | None
     ) -> None:
-        array = np.asarray(candidates)
+        array = as_integers("candidates", candidates)
         if array.ndim != 2 or len(array) != queries:
             raise ShapeError(f"candidates: expected shape ({queries}, m), got {array.shape}")
         self.ids = np.sort(as_int64("candidates", array), axis=1)
@@ -221,11 +221,9 @@ def _rows_of(wanted: Ids, n: int, ids: npt.ArrayLike | None) -> Ids:
 
 
 def _as_vectors(values: npt.ArrayLike, name: str) -> npt.NDArray[Any]:
-    array = np.asarray(values)
+    array = as_real(name, values)
     if array.ndim != 2:
         raise ShapeError(f"{name}: expected two dimensions, got shape {array.shape}")
-    if array.dtype.kind not in "biuf":
-        raise DTypeError(f"{name}: expected real numbers or booleans, got {array.dtype}")
     return array
 
 

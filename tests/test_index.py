@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
-
 import numpy as np
 import oracle
 import pytest
@@ -160,7 +158,6 @@ def test_filters(rng, bits):
         (lambda i, c: i.search(c, 1, filter=[[1]]), ShapeError, "filter: expected one dimension"),
         (lambda i, c: i.range_search(c, -1), ParameterError, "radius: expected at least 0, got -1"),
         (lambda i, c: i.range_search(c, 1.5), DTypeError, "radius: expected an int"),
-        (lambda i, c: pickle.dumps(i), TypeError, "save and load"),
     ],
 )
 def test_bad_input_changes_nothing(rng, change, error, message):

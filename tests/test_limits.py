@@ -221,3 +221,30 @@ def test_ctrl_c_ends_a_long_search_and_leaves_the_index_whole(kind, call):
         assert time.monotonic() - sent < 5
         assert process.stdout.readline() == "400000\n"
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("k", [2**32, 2**40, 2**62, 2**64, 10**30])
+def test_more_neighbours_than_an_index_can_hold_are_refused(k):
+    """Not by what numpy says of an array of that size."""
+    codes = np.zeros((3, 8), np.uint8)
+    index = hashret.Index(64)
+    index.add(codes)
+    for call in (
+        lambda: index.search(codes, k),
+        lambda: index.explain(codes[:1], k),
+        lambda: index.neighbor_graph(k),
+        lambda: hashret.rerank.by_margins(np.ones((1, 64)), [[0]], codes, k),
+        lambda: hashret.rerank.by_vectors([[1.0]], [[0]], [[1.0]], k),
+    ):
+        with pytest.raises(
+            hashret.ParameterError, match=f"k: expected at most 4294967295, got {k}"
+        ):
+            call()
+
+
+@pytest.mark.parametrize("name", [["scan"], {}, np.zeros(2), None, 3])
+def test_names_that_are_no_names(name):
+    with pytest.raises(hashret.ParameterError, match="kind: expected one of"):
+        hashret.Index(64, kind=name)
+    with pytest.raises(hashret.ParameterError, match="metric: expected one of"):
+        hashret.rerank.by_vectors([[1.0]], [[0]], [[1.0]], 1, metric=name)

@@ -11,7 +11,7 @@ import hashret
 from hashret import _native
 
 OK, NO_MEMORY, BAD_ISA, REPEATED_ID, UNKNOWN_ID = range(5)
-TOO_MANY, BAD_FORMAT, BAD_MASK, CANCELLED, NOT_READY = range(5, 10)
+TOO_MANY, BAD_FORMAT, BAD_MASK, CANCELLED, NOT_READY, WANTED = range(5, 11)
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,7 @@ TOO_MANY, BAD_FORMAT, BAD_MASK, CANCELLED, NOT_READY = range(5, 10)
         (BAD_MASK, hashret.ShapeError, "mask of the wrong length"),
         (CANCELLED, KeyboardInterrupt, "^$"),
         (NOT_READY, _native.NotReady, "here: not ready"),
+        (WANTED, _native.Wanted, "here: wanted"),
     ],
 )
 def test_statuses_raise(status, error, message):
@@ -35,7 +36,7 @@ def test_statuses_raise(status, error, message):
 
 def test_every_status_is_covered():
     assert _native.raise_for_status(OK, "here") is None
-    assert _native.STATUS_COUNT == NOT_READY + 1
+    assert _native.STATUS_COUNT == WANTED + 1
 
 
 def test_errors_are_also_the_expected_builtins():

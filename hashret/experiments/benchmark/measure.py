@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ... import Index, cpu
+from ..._threads import available_cores
 from ...codes import Codes
 from ...errors import import_extra
 from ...files import replacing
@@ -197,7 +198,7 @@ def _keep_codes(path: Path, encoded: Encoded, inputs: Inputs) -> None:
 def _threads() -> int:
     """Threads that linear algebra and networks may use."""
     asked = os.environ.get("OMP_NUM_THREADS", "")
-    return int(asked) if asked.isdigit() else os.cpu_count() or 1
+    return int(asked) if asked.isdigit() else available_cores()
 
 
 def hardware(device: str | None = None) -> str:
