@@ -11,6 +11,7 @@ import stat
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Mode", "Size", "looks_like_a_picture", "picture_suffixes", "printable", "read_image"]
 
+Source: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview
 Size: TypeAlias = tuple[int, int]
 Mode: TypeAlias = Literal["rgb", "grey"]
 
@@ -41,6 +43,8 @@ _KINDS: dict[Callable[[int], bool], str] = {
     stat.S_ISCHR: "a device",
     stat.S_ISBLK: "a device",
 }
+# Formats whose pictures pillow has another program draw.
+_PROGRAMS = {"EPS", "WMF"}
 # JPEG, PNG, GIF, TIFF and BigTIFF, JPEG 2000, JPEG XL.
 _SIGNATURES = (
     *(b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a"),
@@ -54,12 +58,13 @@ _RAW = b".3fr .arw .cr2 .cr3 .dng .erf .iiq .kdc .mef .mos .mrw .nef .nrw .orf .
 _HINTS = (
     dict.fromkeys(_RAW.decode().split(), "a RAW photograph: save it, or its preview, as JPEG")
     | dict.fromkeys((".heic", ".heif", ".hif"), _HEIF_HINT)
+    | dict.fromkeys((".eps", ".ps"), "PostScript, a program, which is not run")
     | dict.fromkeys((".jxl", ".svg", ".exr", ".hdr", ".xcf"), "of a kind that pillow does not read")
 )
 
 
 def read_image(
-    source: str | os.PathLike[str] | bytes,
+    source: Source,
     size: Size | None = None,
     *,
     mode: Mode = "rgb",
@@ -75,7 +80,7 @@ def read_image(
 
     Parameters
     ----------
-    source : path-like or bytes
+    source : path-like or bytes-like
     size : (height, width), optional
         Resize to this, without keeping the aspect ratio.
     mode : {"rgb", "grey"}
@@ -83,8 +88,8 @@ def read_image(
         What to call the picture in errors; the path by default.
     max_pixels : int, optional
         How many pixels may be decoded: of a JPEG that is read for a small `size`, those of its
-        half, quarter or eighth. By default pillow's ``Image.MAX_IMAGE_PIXELS``, 89,478,485 unless
-        it was changed.
+        half, quarter or eighth, unless it is progressive. By default pillow's
+        ``Image.MAX_IMAGE_PIXELS``, 89,478,485 unless it was changed.
 
     Returns
     -------
@@ -101,7 +106,9 @@ def read_image(
     if mode not in _MODES:
         raise ParameterError(f'mode: expected "rgb" or "grey", got {mode!r}')
     size, limit = _checked(size, max_pixels)
-    called = printable(name or ("image" if isinstance(source, bytes) else os.fsdecode(source)))
+    if isinstance(source, (bytearray, memoryview)):
+        source = bytes(source)
+    called = printable(name or _name_of(source))
     import_extra("PIL.Image", "images")
     try:
         with _open_bytes(source) as file:
@@ -111,6 +118,13 @@ def read_image(
     except Exception as error:
         # Pillow's decoders raise anything from SyntaxError to struct.error on damaged files.
         raise ImageError(f"{called}: {_reason(error)}") from error
+
+
+def _name_of(source: str | os.PathLike[str] | bytes) -> str:
+    try:
+        return "image" if isinstance(source, bytes) else os.fsdecode(source)
+    except TypeError:
+        raise DTypeError(f"source: expected a path or bytes, got {type(source).__name__}") from None
 
 
 def looks_like_a_picture(path: str, suffixes: frozenset[str]) -> bool:
@@ -213,22 +227,29 @@ def _decode(file: IO[bytes], source: object, size: Size | None, mode: str, limit
         hint = str(error) or _hint(file, source)
         raise ImageError(f"not a readable image: {hint}") from None
     with picture:
-        if size is not None:
-            # JPEG can decode at 1/2, 1/4 or 1/8; twice the target leaves the resizing its
-            # quality. Square, because EXIF may turn the image.
-            picture.draft(None, (2 * max(size), 2 * max(size)))
-        width, height = picture.size
-        if width * height > limit:
-            raise ImageError(
-                f"too many pixels: {width} x {height} is more than {limit:,}; see max_pixels="
-            )
+        _draft(picture, size, limit)
         upright = _upright(picture)
-        image = _as_shown(upright, picture.format in ("PNG", "PPM"))
+        image = _as_shown(upright, _levels_of(picture))
         if image.mode != mode:
             image = image.convert(mode)
         if size is not None:
             image = image.resize((size[1], size[0]), reducing_gap=3.0)
         return np.asarray(image)
+
+
+def _draft(picture: Image.Image, size: Size | None, limit: float) -> None:
+    """Have no more decoded than a size needs, and raise if that is too much."""
+    width, height = picture.size
+    if size is not None:
+        # JPEG can decode at 1/2, 1/4 or 1/8; twice the target leaves the resizing its quality.
+        # Square, because EXIF may turn the image.
+        picture.draft(None, (2 * max(size), 2 * max(size)))
+    if not picture.info.get("progressive"):  # of which all coefficients are held
+        width, height = picture.size
+    if width * height > limit:
+        raise ImageError(
+            f"too many pixels: {width} x {height} is more than {limit:,}; see max_pixels="
+        )
 
 
 class _UnknownFormatError(Exception):
@@ -249,7 +270,7 @@ def _open_picture(file: IO[bytes]) -> Image.Image:
     # The common formats first, then all: as pillow does, to import no more than is needed.
     for load in (pil.preinit, pil.init):
         load()
-        for name in [name for name in list(pil.ID) if name not in tried]:
+        for name in [name for name in list(pil.ID) if name not in tried | _PROGRAMS]:
             tried.add(name)
             factory, accept = pil.OPEN[name]
             try:
@@ -302,7 +323,7 @@ def _reason(error: Exception) -> str:
 
 def printable(name: str) -> str:
     """Return a name that can be printed, whatever bytes the file system has for it."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in name)
 
 
 def _upright(picture: Image.Image) -> Image.Image:
@@ -373,25 +394,56 @@ def _xmp_orientation(xmp: object) -> int | None:
     return None
 
 
-def _as_shown(image: Image.Image, sixteen: bool) -> Image.Image:
-    """Return 8 bits a channel: transparency over white, grey levels of more bits scaled.
-
-    `sixteen` tells that 32 bits hold a format's 16, scaled to their full range.
-    """
+def _as_shown(image: Image.Image, levels: _Levels | None) -> Image.Image:
+    """Return 8 bits a channel: transparency over white, grey levels of more bits scaled."""
     pil: Any = import_extra("PIL.Image", "images")
-    flat: Image.Image = image
-    if image.mode.startswith("I;16"):
-        flat = pil.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    elif image.mode == "I" and sixteen:
-        flat = pil.fromarray((np.asarray(image).clip(0, 0xFFFF) >> 8).astype(np.uint8))
-    elif image.mode in ("I", "F"):
-        flat = pil.fromarray(_stretched(np.asarray(image)))
-    elif image.has_transparency_data:
-        if image.mode in _STRAIGHT:
-            image = image.convert(_STRAIGHT[image.mode])
-        flat = pil.new("RGBA", image.size, "white")
-        flat.alpha_composite(image.convert("RGBA"))
+    if image.mode.startswith(("I", "F")):
+        values = np.asarray(image)
+        grey: Image.Image = pil.fromarray(levels(values) if levels else _stretched(values))
+        return grey
+    if not image.has_transparency_data:
+        return image
+    if image.mode in _STRAIGHT:
+        image = image.convert(_STRAIGHT[image.mode])
+    flat: Image.Image = pil.new("RGBA", image.size, "white")
+    flat.alpha_composite(image.convert("RGBA"))
     return flat
+
+
+@dataclass(frozen=True)
+class _Levels:
+    """Grey levels of unsigned integers of so many bits, as a format has them."""
+
+    bits: int = 16
+    white_is_zero: bool = False
+    clear: int | None = None
+
+    def __call__(self, values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+        known = values.clip(0, (1 << self.bits) - 1)
+        grey: npt.NDArray[np.uint8] = (known >> self.bits - 8).astype(np.uint8)
+        if self.white_is_zero:
+            grey = 255 - grey
+        return grey if self.clear is None else np.where(values == self.clear, np.uint8(255), grey)
+
+
+def _levels_of(picture: Any) -> _Levels | None:
+    """Return how a format's grey levels of more than 8 bits are meant; None where none tells.
+
+    Pillow holds 16 bits of PNG and PGM, which it scales to the full range, in 32 at times.
+    """
+    if picture.format in ("PNG", "PPM") and picture.mode != "F":
+        clear = picture.info.get("transparency")
+        return _Levels(clear=clear if isinstance(clear, int) else None)
+    if picture.format != "TIFF":
+        return _Levels() if picture.mode.startswith("I;16") and picture.format != "FITS" else None
+    bits, planes, light = (_first(picture.tag_v2.get(tag)) for tag in (258, 284, 262))
+    if bits == 16 and planes == 2:
+        raise ImageError("not a readable image: pillow misreads planes of 16 bits in TIFF")
+    return _Levels(bits or 16, light == 0) if picture.mode.startswith("I;16") else None
+
+
+def _first(value: Any) -> Any:
+    return value[0] if isinstance(value, tuple) and value else value
 
 
 def _stretched(levels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
