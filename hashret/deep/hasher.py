@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..codes import Codes, check_bits, pack
-from ..errors import FormatError, HashretError, ParameterError, ShapeError
+from ..errors import DTypeError, FormatError, HashretError, ParameterError, ShapeError
 from ..files import write_bytes
 from .card import as_json, make_card
 from .encoding import encode
@@ -22,6 +22,7 @@ from .losses import Loss, make_loss
 from .networks import HashModel, make_network
 from .progress import Report, reporter
 from .settings import Settings, whole
+from .states import check_not_meta, collect, put, under
 from .storage import digest, read_tensors, write_tensors
 from .training import train
 from .validation import HeldOut
@@ -342,6 +343,8 @@ class DeepHasher:
         ------
         FormatError
             If the file is damaged or no deep encoder. Nothing in it is executed.
+        ParameterError
+            If `network` is missing or of another form; names the tensors that differ.
         """
         tensors, header = read_tensors(path, _KIND)
         source = header.get("network") or network
@@ -349,6 +352,8 @@ class DeepHasher:
             raise ParameterError(
                 f"network: {path} was fitted with a module of the caller's; pass one of its form"
             )
+        if network is not None and not isinstance(network, nn.Module):
+            raise DTypeError(f"network: expected a torch.nn.Module, got {type(network).__name__}")
         try:
             loss = make_loss(header["loss"], **header["loss_options"])
             hasher = cls(
@@ -365,31 +370,51 @@ class DeepHasher:
             hasher.input_shape_ = shape
             hasher.classes_ = np.asarray(header["classes"])
             hasher.card_ = as_json(header.get("card", {}))
-            # On the meta device a hostile header allocates nothing.
-            with torch.device("meta"):
-                model = hasher._build(loss, shape, len(hasher.classes_))
-            for name, module in (("model.", model), ("loss.", loss)):
-                state = {k.removeprefix(name): v for k, v in tensors.items() if k.startswith(name)}
-                module.load_state_dict(state, assign=True)
-        except (KeyError, TypeError, ValueError, RuntimeError, HashretError) as error:
+            model = hasher._rebuild(loss, tensors)
+        except (LookupError, TypeError, ValueError, RuntimeError, HashretError) as error:
             raise FormatError(f"{path}: a damaged deep encoder: {error}") from error
         target = _find_device(device)
+        if isinstance(source, nn.Module):
+            # Outside, since what is wrong with the caller's module is not the file's fault.
+            model.network = _copied(source)
+            put(model.network, under(tensors, "model.network"), "network")
         hasher._model = _place(model, target).eval()
         hasher._loss = loss.to(target).eval()
         return hasher
 
-    def _build(self, loss: Loss, shape: tuple[int, ...], classes: int) -> HashModel:
-        """Set up the loss and return a fresh model; random draws from torch's global generator."""
+    def _rebuild(self, loss: Loss, tensors: dict[str, Tensor]) -> HashModel:
+        """Return the model of a file, of which a network of the caller's is left out."""
+        own = under(tensors, "model")
+        # On the meta device a hostile header allocates nothing.
+        with torch.device("meta"):
+            features = None
+            if isinstance(self.network, nn.Module):
+                features = own["head.0.weight" if loss.batch_norm else "head.weight"].shape[-1]
+                own = {k: v for k, v in own.items() if not k.startswith("network.")}
+            model = self._build(loss, self.input_shape_, len(self.classes_), features)
+        put(model, own, "model")
+        put(loss, under(tensors, "loss"), "loss")
+        return model
+
+    def _build(
+        self, loss: Loss, shape: tuple[int, ...], classes: int, features: int | None = None
+    ) -> HashModel:
+        """Set up the loss and return a fresh model; random draws from torch's global generator.
+
+        Where the number of `features` is known, a network of the caller's is left out.
+        """
         loss.setup(check_bits(self.bits), classes)
-        if isinstance(self.network, nn.Module):
-            network = copy.deepcopy(self.network)
-        else:
+        if not isinstance(self.network, nn.Module):
             network = make_network(self.network, shape)
+        elif features is None:
+            network = _copied(self.network).to(_find_device(self.device))
+        else:
+            network = nn.Identity()
         nudge = whole("nudge", self.nudge, 0)
-        views = (bool(self.mirror), nudge) if len(shape) == 3 else ()
-        if views and nudge >= min(shape[:2]):
+        views = (bool(self.mirror), nudge) if len(shape) == 3 else (False, 0)
+        if len(shape) == 3 and nudge >= min(shape[:2]):
             raise ParameterError(f"nudge: expected less than the images' sides, got {nudge}")
-        return HashModel(network, shape, loss.outputs, loss.batch_norm, *views)
+        return HashModel(network, shape, loss.outputs, loss.batch_norm, *views, features=features)
 
     def _settings(self, device: torch.device) -> Settings:
         if self.precision not in ("auto", "float32", "bfloat16"):
@@ -432,8 +457,7 @@ class DeepHasher:
 
     def _tensors(self) -> dict[str, Tensor]:
         model, loss = self._fitted()
-        states = {"model": model.state_dict(), "loss": loss.state_dict()}
-        return {f"{name}.{k}": v for name, state in states.items() for k, v in state.items()}
+        return collect({"model": model, "loss": loss})
 
     def _header(self) -> dict[str, Any]:
         _, loss = self._fitted()
@@ -450,6 +474,16 @@ class DeepHasher:
             "input_shape": list(self.input_shape_),
             "classes": self.classes_.tolist(),
         }
+
+
+def _copied(network: nn.Module) -> nn.Module:
+    """Return a copy of a caller's module, which is never changed itself."""
+    check_not_meta(network, "network")
+    try:
+        return copy.deepcopy(network)
+    except Exception as error:
+        error.add_note("raised as the network was copied, which is trained in a copy")
+        raise
 
 
 def _find_device(name: str) -> torch.device:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..errors import ParameterError, ShapeError
+from ..errors import DTypeError, ParameterError, ShapeError
 from .resnet import resnet_18
 
 __all__ = ["HashModel", "make_network", "mlp", "network_names", "resnet_9", "small_cnn"]
@@ -133,7 +133,7 @@ def make_network(name: str, shape: tuple[int, ...]) -> nn.Module:
         Of what it takes: (height, width, channels), or (d,) for vectors.
     """
     kind, networks = ("vectors", _OF_VECTORS) if len(shape) == 1 else ("images", _OF_IMAGES)
-    if name not in networks:
+    if not isinstance(name, str) or name not in networks:
         raise ParameterError(
             f"network: expected one of {', '.join(sorted(networks))} for {kind}, got {name!r}"
         )
@@ -159,6 +159,8 @@ class HashModel(nn.Module):
     nudge : int
         But in training, take the mean also with the image moved by so many pixels up, down, left
         and right.
+    features : int, optional
+        What m is; by default two images are tried.
     """
 
     mean: Tensor
@@ -172,6 +174,7 @@ class HashModel(nn.Module):
         batch_norm: bool = False,
         mirror: bool = False,
         nudge: int = 0,
+        features: int | None = None,
     ) -> None:
         super().__init__()
         self.mirror, self.nudge = mirror, nudge
@@ -180,7 +183,8 @@ class HashModel(nn.Module):
         self.register_buffer("mean", torch.zeros(sizes))
         self.register_buffer("std", torch.ones(sizes))
         self.network = network
-        features = _feature_count(network, (shape[-1], *shape[:-1]))
+        if features is None:
+            features = _feature_count(network, (shape[-1], *shape[:-1]))
         layer = nn.Linear(features, outputs, bias=not batch_norm)
         self.head = nn.Sequential(layer, nn.BatchNorm1d(outputs)) if batch_norm else layer
 
@@ -217,8 +221,13 @@ class HashModel(nn.Module):
             inputs = inputs.permute(0, 3, 1, 2).float() / 255
         views = [inputs] if self.training else self._views(inputs)
         outputs: list[Tensor]
-        outputs = [self.head(self.network((view - self.mean) / self.std)) for view in views]
+        outputs = [self._outputs((view - self.mean) / self.std) for view in views]
         return sum(outputs[1:], outputs[0]) / len(outputs)
+
+    def _outputs(self, inputs: Tensor) -> Tensor:
+        # A network of the caller's may count in other numbers than the hash layer does.
+        outputs: Tensor = self.head(self.network(inputs).float())
+        return outputs
 
     def _views(self, inputs: Tensor) -> list[Tensor]:
         """Return what the mean is taken over: images moved over black, and all of that mirrored."""
@@ -237,10 +246,19 @@ class HashModel(nn.Module):
 def _feature_count(network: nn.Module, shape: tuple[int, ...]) -> int:
     """Return d of the features (n, d) that `network` makes, by trying two images."""
     weight = next(network.parameters(), torch.empty(0))
+    inputs = torch.zeros(2, *shape, device=weight.device)
     training = network.training
-    with torch.no_grad():
-        features = network.eval()(torch.zeros(2, *shape, device=weight.device))
+    try:
+        with torch.no_grad():
+            features = network.eval()(inputs)
+    except Exception as error:
+        error.add_note(f"raised by the network, which was given float32 {tuple(inputs.shape)}")
+        raise
     network.train(training)
-    if features.ndim != 2 or len(features) != 2:
+    if not isinstance(features, Tensor):
+        raise DTypeError(f"network: expected a tensor (n, d), got {type(features).__name__}")
+    if features.ndim != 2 or len(features) != 2 or features.shape[1] == 0:
         raise ShapeError(f"network: expected features (n, d), got {tuple(features.shape)} for n=2")
+    if not features.is_floating_point():
+        raise DTypeError(f"network: expected features of real numbers, got {features.dtype}")
     return int(features.shape[1])
