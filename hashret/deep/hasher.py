@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,6 +21,7 @@ from .export import as_onnx
 from .inputs import as_inputs, as_labels, as_targets, without_unlabelled
 from .losses import Loss, make_loss
 from .networks import HashModel, make_network
+from .parameters import Parametrised
 from .progress import Report, reporter
 from .settings import Settings, whole
 from .states import check_not_meta, collect, put, under
@@ -32,7 +34,7 @@ __all__ = ["DeepHasher"]
 _KIND = "deep encoder"
 
 
-class DeepHasher:
+class DeepHasher(Parametrised):
     """A deep encoder: images to codes, learned from labels, from features, or from images alone.
 
     In place of images it takes vectors, such as the embeddings of a trained network; each
@@ -246,7 +248,7 @@ class DeepHasher:
         self.history_ = run.history
         held = 0 if held_out is None else len(held_out)
         self.card_ = make_card(run, settings, len(inputs), held, len(classes), device.type)
-        self._model, self._loss = run.finish().eval(), loss.eval()
+        self._keep(run.finish(), loss)
         loss.end_training()
         return self
 
@@ -378,8 +380,7 @@ class DeepHasher:
             # Outside, since what is wrong with the caller's module is not the file's fault.
             model.network = _copied(source)
             put(model.network, under(tensors, "model.network"), "network")
-        hasher._model = _place(model, target).eval()
-        hasher._loss = loss.to(target).eval()
+        hasher._keep(_place(model, target), loss.to(target))
         return hasher
 
     def _rebuild(self, loss: Loss, tensors: dict[str, Tensor]) -> HashModel:
@@ -422,21 +423,12 @@ class DeepHasher:
                 f"precision: expected 'auto', 'float32' or 'bfloat16', got {self.precision!r}"
             )
         on_gpu = device.type == "cuda" and torch.cuda.is_bf16_supported()
-        return Settings(
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            head_rate=self.head_rate,
-            weight_decay=self.weight_decay,
-            flip=bool(self.flip),
-            shift=self.shift,
-            cutout=self.cutout,
-            ema=self.ema,
-            bfloat16=self.precision == "bfloat16" or (self.precision == "auto" and on_gpu),
-            seed=torch.seed() if self.random_state is None else self.random_state,
-            validation=self.validation,
-            patience=self.patience,
-        )
+        derived: dict[str, Any] = {
+            "bfloat16": self.precision == "bfloat16" or (self.precision == "auto" and on_gpu),
+            "seed": torch.seed() if self.random_state is None else self.random_state,
+        }
+        names = {field.name for field in fields(Settings)} - derived.keys()
+        return Settings(**derived, **{name: getattr(self, name) for name in names})
 
     def _hold_out(
         self, inputs: Tensor, targets: Tensor, labels: npt.ArrayLike | None, settings: Settings
@@ -450,7 +442,15 @@ class DeepHasher:
         held_out, rest = HeldOut.draw(inputs, truth, settings.validation, settings.seed)
         return held_out, inputs[rest], targets[rest]
 
-    def _fitted(self) -> tuple[nn.Module, Loss]:
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_model")
+
+    def _keep(self, model: HashModel, loss: Loss) -> None:
+        """Take a model and its loss as what was fitted; parameters may change afterwards."""
+        self._model, self._loss = model.eval(), loss.eval()
+        self._network_name = self.network if isinstance(self.network, str) else None
+
+    def _fitted(self) -> tuple[HashModel, Loss]:
         if not hasattr(self, "_model"):
             raise ParameterError("DeepHasher: not fitted yet, call fit or load first")
         return self._model, self._loss
@@ -460,17 +460,17 @@ class DeepHasher:
         return collect({"model": model, "loss": loss})
 
     def _header(self) -> dict[str, Any]:
-        _, loss = self._fitted()
+        model, loss = self._fitted()
         return {
             "kind": _KIND,
             "format": 1,
-            "network": self.network if isinstance(self.network, str) else None,
+            "network": self._network_name,
             "loss": loss.name,
             "loss_options": loss.options(),
             "bits": self.code_bits,
-            "mirror": bool(self.mirror),
+            "mirror": model.mirror,
             # Only where it matters: encoders from before it was known keep their fingerprints.
-            **({"nudge": int(self.nudge)} if self.nudge else {}),
+            **({"nudge": model.nudge} if model.nudge else {}),
             "input_shape": list(self.input_shape_),
             "classes": self.classes_.tolist(),
         }
