@@ -74,6 +74,8 @@ def as_onnx(
         )
     proto = program.model_proto  # type: ignore[union-attr]
     _forget_sources(proto)
+    # The exporter claims its newest, which runtimes before 2024 refuse to read.
+    proto.ir_version = onnx.helper.find_min_ir_version_for(proto.opset_import)
     texts = {f"hashret.{k}": json.dumps(v, sort_keys=True) for k, v in properties.items()}
     onnx.helper.set_model_props(proto, texts)
     onnx.checker.check_model(proto)

@@ -307,7 +307,7 @@ class DeepHasher(Parametrised):
         write_tensors(path, tensors, self._header() | {"card": as_json(self.card_)})
 
     def export_onnx(self, path: str | Path) -> None:
-        """Write the encoder as an ONNX model of opset 18, atomically.
+        """Write the encoder as an ONNX model of opset 18 and IR version 8, atomically.
 
         Its input, of any batch size, is "images", uint8 (n, height, width, channels), where
         grey images have one channel; or "vectors", float32 (n, d). Its outputs are "margins",
