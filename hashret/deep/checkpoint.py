@@ -68,7 +68,6 @@ class Run:
 
     def begin(self, checkpoint: Path | None) -> None:
         """Try all that is needed after training, and go on from a checkpoint if there is one."""
-        rehearse(self.model.network, "network")
         rehearse(self.loss, "loss")
         self.unbounded = {name for name, value in self._states() if not _is_finite(value)}
         if checkpoint is None:

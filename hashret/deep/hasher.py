@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import secrets
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Self
@@ -19,12 +20,24 @@ from .card import as_json, make_card
 from .encoding import encode
 from .export import as_onnx
 from .inputs import as_inputs, as_labels, as_targets, without_unlabelled
+from .isolation import seeded
 from .losses import Loss, make_loss
 from .networks import HashModel, make_network
 from .parameters import Parametrised
 from .progress import Report, reporter
 from .settings import Settings, whole
-from .states import check_not_meta, collect, put, under
+from .states import (
+    bare,
+    changed_since,
+    check_not_meta,
+    collect,
+    copied,
+    hidden,
+    put,
+    put_hidden,
+    rehearse,
+    under,
+)
 from .storage import digest, read_tensors, write_tensors
 from .training import train
 from .validation import HeldOut
@@ -180,6 +193,9 @@ class DeepHasher(Parametrised):
     ) -> Self:
         """Train on images and what the loss learns from.
 
+        Trainings in several threads run one after another, since torch has one generator of
+        random numbers for all; it is left as it was.
+
         Parameters
         ----------
         images : array_like
@@ -224,14 +240,10 @@ class DeepHasher(Parametrised):
         held_out, inputs, targets = self._hold_out(inputs, targets, labels, settings)
         inputs, targets = without_unlabelled(loss, inputs, targets)
         shape = tuple(inputs.shape[1:])
-        devices = [device] if device.type == "cuda" else []
-        with (
-            torch.random.fork_rng(devices),
-            torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True),
-            reporter(self.progress) as report,
-        ):
-            torch.manual_seed(settings.seed)
+        with seeded(settings.seed, device), reporter(self.progress) as report:
             model = self._build(loss, shape, len(classes))
+            rehearse(model.network, "network")
+            before = {key: value.clone() for key, value in hidden(model.network).items()}
             model.standardise(inputs)
             run = train(
                 _place(model, device),
@@ -248,7 +260,8 @@ class DeepHasher(Parametrised):
         self.history_ = run.history
         held = 0 if held_out is None else len(held_out)
         self.card_ = make_card(run, settings, len(inputs), held, len(classes), device.type)
-        self._keep(run.finish(), loss)
+        kept = run.finish()
+        self._keep(kept, loss, changed_since(before, kept.network))
         loss.end_training()
         return self
 
@@ -378,9 +391,11 @@ class DeepHasher(Parametrised):
         target = _find_device(device)
         if isinstance(source, nn.Module):
             # Outside, since what is wrong with the caller's module is not the file's fault.
-            model.network = _copied(source)
+            model.network = copied(source, "network")
             put(model.network, under(tensors, "model.network"), "network")
-        hasher._keep(_place(model, target), loss.to(target))
+            put_hidden(model.network, under(tensors, "hidden.network"), "network")
+        learned = {bare(key) for key in under(tensors, "hidden.network")}
+        hasher._keep(_place(model, target), loss.to(target), learned)
         return hasher
 
     def _rebuild(self, loss: Loss, tensors: dict[str, Tensor]) -> HashModel:
@@ -408,7 +423,8 @@ class DeepHasher(Parametrised):
         if not isinstance(self.network, nn.Module):
             network = make_network(self.network, shape)
         elif features is None:
-            network = _copied(self.network).to(_find_device(self.device))
+            check_not_meta(self.network, "network")
+            network = copied(self.network, "network").to(_find_device(self.device))
         else:
             network = nn.Identity()
         nudge = whole("nudge", self.nudge, 0)
@@ -425,7 +441,7 @@ class DeepHasher(Parametrised):
         on_gpu = device.type == "cuda" and torch.cuda.is_bf16_supported()
         derived: dict[str, Any] = {
             "bfloat16": self.precision == "bfloat16" or (self.precision == "auto" and on_gpu),
-            "seed": torch.seed() if self.random_state is None else self.random_state,
+            "seed": secrets.randbits(63) if self.random_state is None else self.random_state,
         }
         names = {field.name for field in fields(Settings)} - derived.keys()
         return Settings(**derived, **{name: getattr(self, name) for name in names})
@@ -445,8 +461,12 @@ class DeepHasher(Parametrised):
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_model")
 
-    def _keep(self, model: HashModel, loss: Loss) -> None:
-        """Take a model and its loss as what was fitted; parameters may change afterwards."""
+    def _keep(self, model: HashModel, loss: Loss, learned: set[str]) -> None:
+        """Take what was fitted, of which parameters that are set later change nothing.
+
+        `learned` names buffers of the network that training changed and its state leaves out.
+        """
+        self._learned = learned
         self._model, self._loss = model.eval(), loss.eval()
         self._network_name = self.network if isinstance(self.network, str) else None
 
@@ -457,7 +477,9 @@ class DeepHasher(Parametrised):
 
     def _tensors(self) -> dict[str, Tensor]:
         model, loss = self._fitted()
-        return collect({"model": model, "loss": loss})
+        found = hidden(model.network).items()
+        learned = {f"hidden.network.{k}": v for k, v in found if bare(k) in self._learned}
+        return collect({"model": model, "loss": loss}) | learned
 
     def _header(self) -> dict[str, Any]:
         model, loss = self._fitted()
@@ -474,16 +496,6 @@ class DeepHasher(Parametrised):
             "input_shape": list(self.input_shape_),
             "classes": self.classes_.tolist(),
         }
-
-
-def _copied(network: nn.Module) -> nn.Module:
-    """Return a copy of a caller's module, which is never changed itself."""
-    check_not_meta(network, "network")
-    try:
-        return copy.deepcopy(network)
-    except Exception as error:
-        error.add_note("raised as the network was copied, which is trained in a copy")
-        raise
 
 
 def _find_device(name: str) -> torch.device:

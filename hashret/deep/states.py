@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +14,20 @@ from torch.nn.parameter import is_lazy
 from ..errors import DTypeError, ParameterError
 from .storage import check_storable
 
-__all__ = ["check_not_meta", "collect", "put", "rehearse", "restore", "snapshot", "under"]
+__all__ = [
+    "changed_since",
+    "collect",
+    "copied",
+    "hidden",
+    "put",
+    "put_hidden",
+    "rehearse",
+    "restore",
+    "snapshot",
+    "under",
+]
+
+Module = TypeVar("Module", bound=nn.Module)
 
 # What torch.compile, and nn.DataParallel and its like, put into the names of what they wrap.
 _WRAPPERS = ("_orig_mod", "module")
@@ -31,36 +45,87 @@ def under(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
+def copied(module: Module, what: str) -> Module:
+    """Return a copy that can be trained and saved, whatever `module` went through before.
+
+    What copying raises passes, with a note.
+    """
+    # What weight_norm and pruning compute before every call; torch copies no such tensor.
+    values = [value for part in module.modules() for value in vars(part).values()]
+    made = [value for value in values if isinstance(value, Tensor) and not value.is_leaf]
+    memo: dict[int, Any] = {id(tensor): tensor.detach().clone() for tensor in made}
+    try:
+        # With gradients a scripted module's copy would depend on the original.
+        with torch.no_grad():
+            copy_ = copy.deepcopy(module, memo)
+    except Exception as error:
+        error.add_note(f"raised as the {what} was copied")
+        raise
+    for old, new in zip(module.parameters(), copy_.parameters(), strict=True):
+        if not is_lazy(new):
+            new.requires_grad_(old.requires_grad)
+    for tensor in chain(copy_.parameters(), copy_.buffers()):
+        if not is_lazy(tensor) and _overlaps(tensor):
+            tensor.data = tensor.data.clone(memory_format=torch.contiguous_format)
+    return copy_
+
+
+def hidden(module: nn.Module) -> dict[str, Tensor]:
+    """Return the buffers that the state of a module leaves out."""
+    state = module.state_dict()
+    buffers = module.named_buffers(remove_duplicate=False)
+    return {key: buffer for key, buffer in buffers if key not in state}
+
+
+def put_hidden(module: nn.Module, values: Mapping[str, Tensor], what: str) -> None:
+    """Put back such buffers."""
+    buffers = {bare(k): v for k, v in module.named_buffers(remove_duplicate=False)}
+    for key, value in values.items():
+        if bare(key) not in buffers:
+            raise ParameterError(f"{what}: what was saved is of another form: {key} is unexpected")
+        buffer = buffers[bare(key)]
+        buffer.data = value.to(buffer.device, copy=True)
+
+
+def changed_since(before: Mapping[str, Tensor], module: nn.Module) -> set[str]:
+    """Return the bare names of the hidden buffers that are no longer as they were."""
+    now = hidden(module)
+    return {
+        bare(key)
+        for key, value in before.items()
+        if key in now and not (value.dtype == now[key].dtype and torch.equal(value, now[key]))
+    }
+
+
 def snapshot(modules: Mapping[str, nn.Module]) -> dict[str, Tensor]:
     """Return the states of modules, and below "hidden" the buffers that these leave out."""
-    states = collect(modules)
-    hidden = {
-        f"hidden.{name}.{key}": buffer
-        for name, module in modules.items()
-        for key, buffer in module.named_buffers(remove_duplicate=False)
-        if f"{name}.{key}" not in states
+    left_out = {name: hidden(module).items() for name, module in modules.items()}
+    return collect(modules) | {
+        f"hidden.{name}.{key}": value for name, items in left_out.items() for key, value in items
     }
-    return states | hidden
 
 
 def restore(modules: Mapping[str, nn.Module], tensors: Mapping[str, Tensor]) -> None:
     """Put back what :func:`snapshot` returned."""
-    hidden = under(tensors, "hidden")
     for name, module in modules.items():
         put(module, under(tensors, name), name)
-        buffers = dict(module.named_buffers(remove_duplicate=False))
-        for key, value in under(hidden, name).items():
-            buffers[key].data = value.to(buffers[key].device, copy=True)
+        put_hidden(module, under(tensors, f"hidden.{name}"), name)
 
 
 def rehearse(module: nn.Module, what: str) -> None:
-    """Raise if the state of `module` could not be saved and put back; changes nothing.
+    """Raise if `module` could not be trained, saved and put back; changes nothing.
 
     Raises
     ------
     DTypeError
-        If a part of the state is no tensor, or is of a kind that no file takes; names it.
+        If a weight is not of real numbers, or a part of the state is no tensor, or of a kind
+        that no file takes; names it.
+    ParameterError
+        If the module does not take the state that it gives.
     """
+    for key, weight in module.named_parameters():
+        if not weight.is_floating_point():
+            raise DTypeError(f"{what}: expected weights of real numbers, got {weight.dtype}: {key}")
     state = module.state_dict()
     for key, value in state.items():
         if not isinstance(value, Tensor):
@@ -68,7 +133,10 @@ def rehearse(module: nn.Module, what: str) -> None:
                 f"{what}: its state cannot be saved: {key} is {type(value).__name__}, not a tensor"
             )
         check_storable(value, f"{what}: its state cannot be saved: {key}")
-    put(module, {key: value.detach().clone() for key, value in state.items()}, what)
+    try:
+        put(module, {key: value.detach().clone() for key, value in state.items()}, what)
+    except RuntimeError as error:
+        raise ParameterError(f"{what}: does not take the state that it gives: {error}") from error
 
 
 def put(module: nn.Module, state: Mapping[str, Tensor], what: str) -> None:
@@ -90,7 +158,7 @@ def put(module: nn.Module, state: Mapping[str, Tensor], what: str) -> None:
         if not isinstance(tensor, Tensor) or is_lazy(tensor):
             continue
         on_meta |= tensor.is_meta
-        if not tensor.is_meta and (tensor.dtype != state[key].dtype or _overlaps(tensor)):
+        if not tensor.is_meta and tensor.dtype != state[key].dtype:
             tensor.data = torch.empty_like(state[key], device=tensor.device)
     module.load_state_dict(state, assign=on_meta)
     check_not_meta(module, what)
@@ -113,12 +181,13 @@ def _as_named(state: Mapping[str, Tensor], own: Mapping[str, Any]) -> Mapping[st
     """Return the state under the names that the module has, if wrapping is all that differs."""
     if state.keys() == own.keys():
         return state
-    names = {_bare(key): key for key in own}
-    renamed = {names.get(_bare(key), key): value for key, value in state.items()}
+    names = {bare(key): key for key in own}
+    renamed = {names.get(bare(key), key): value for key, value in state.items()}
     return renamed if renamed.keys() == own.keys() else state
 
 
-def _bare(key: str) -> str:
+def bare(key: str) -> str:
+    """Return a name without what wrappers put into it."""
     return ".".join(part for part in key.split(".") if part not in _WRAPPERS)
 
 

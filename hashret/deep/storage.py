@@ -46,7 +46,7 @@ def check_storable(tensor: Tensor, what: str) -> None:
         raise DTypeError(f"{what} is not an ordinary tensor: {found}")
     try:
         safetensors.save({"": torch.empty(1, dtype=tensor.dtype)})
-    except (KeyError, ValueError, RuntimeError, safetensors.SafetensorError):
+    except (KeyError, ValueError, RuntimeError):
         raise DTypeError(
             f"{what} is of numbers that safetensors has no name for: {found}"
         ) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from contextlib import AbstractContextManager, nullcontext
@@ -20,6 +19,7 @@ from .losses import Loss
 from .networks import HashModel
 from .progress import Progress, Report
 from .settings import Settings
+from .states import copied
 from .storage import digest
 from .validation import HeldOut
 
@@ -70,7 +70,7 @@ def train(
     device = next(model.parameters()).device
     identity = _identity(inputs, targets, settings, loss, model, held_out)
     targets = loss.prepare(targets)
-    average = copy.deepcopy(model) if settings.ema else None
+    average = copied(model, "network") if settings.ema else None
     run = Run(model, loss, _optimizer(model, loss, settings), average, identity)
     run.begin(checkpoint)
     journal = Journal(log, run.history)
