@@ -12,6 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra 'torch'")
 
 from hashret.deep import DeepHasher  # noqa: E402
+from hashret.deep.inputs import as_inputs  # noqa: E402
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (64, 12, 12), np.uint8)
 LABELS = np.arange(64) % 2
@@ -72,3 +73,14 @@ def test_exports_in_threads_leave_nothing_behind_and_are_equal(tmp_path):
         list(pool.map(lambda n: hasher.export_onnx(tmp_path / str(n)), range(3)))
     assert state_of_process() == before
     assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
+
+
+def test_a_mapped_file_is_neither_copied_nor_written(tmp_path):
+    np.save(tmp_path / "images.npy", IMAGES)
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.shares_memory(as_inputs(mapped).numpy(), mapped)
+        hasher = quick(0, epochs=1).fit(mapped, LABELS)
+    assert hasher.fingerprint == quick(0, epochs=1).fit(IMAGES, LABELS).fingerprint
+    np.testing.assert_array_equal(np.load(tmp_path / "images.npy"), IMAGES)

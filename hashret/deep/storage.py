@@ -99,7 +99,7 @@ def digest(*parts: Any) -> str:
             dtype = str(tensor.dtype).removeprefix("torch.")
             total.update(f"{dtype}{tuple(tensor.shape)}".encode())
             # numpy has not all of torch's types, and every type's bytes.
-            total.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+            total.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
         else:
             total.update(json.dumps(part, sort_keys=True).encode())
         total.update(b"\0")
