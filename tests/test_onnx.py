@@ -87,6 +87,8 @@ def test_the_file_tells_what_it_is_and_nothing_of_where_it_was_made(tmp_path, ca
     np.testing.assert_array_equal(hasher.project(VECTORS), margins)
     model = onnx.load(path)
     assert [entry.version for entry in model.opset_import if not entry.domain] == [18]
+    # The oldest format that has this opset.
+    assert model.ir_version == 8
     properties = {entry.key: json.loads(entry.value) for entry in model.metadata_props}
     assert properties == {
         "hashret.bits": 1,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ from ..errors import FormatError, ParameterError, TrainingError
 from ..files import write_text
 from .losses import Loss
 from .networks import HashModel
-from .storage import read_tensors, write_tensors
+from .states import collect, rehearse, restore, snapshot, under
+from .storage import check_storable, read_tensors, write_tensors
 
 __all__ = ["Journal", "Row", "Run"]
 
@@ -37,6 +38,8 @@ class Run:
         A row for every epoch that is done.
     best : dict of Tensor
         State of model and loss after the epoch with the best score; empty without scores.
+    unbounded : set of str
+        Names of what held NaN or infinity before the first step, such as a mask of -inf.
     """
 
     model: HashModel
@@ -46,6 +49,7 @@ class Run:
     identity: str
     history: list[Row] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)
+    unbounded: set[str] = field(default_factory=set)
 
     @property
     def epochs_done(self) -> int:
@@ -62,16 +66,24 @@ class Run:
         found = {"model": self.model, "loss": self.loss, "average": self.average}
         return {name: module for name, module in found.items() if module is not None}
 
-    def tensors(self) -> Iterator[tuple[str, Tensor]]:
-        """Yield the weights and buffers of all modules, by dotted name."""
-        for name, module in self.modules().items():
-            for key, value in module.state_dict().items():
-                yield f"{name}.{key}", value
+    def begin(self, checkpoint: Path | None) -> None:
+        """Try all that is needed after training, and go on from a checkpoint if there is one."""
+        rehearse(self.loss, "loss")
+        self.unbounded = {name for name, value in self._states() if not _is_finite(value)}
+        if checkpoint is None:
+            return
+        for name, value in snapshot(self.modules()).items():
+            check_storable(value, f"checkpoint: {name}")
+        if checkpoint.exists():
+            self.restore(checkpoint)
+
+    def _states(self) -> Iterable[tuple[str, Tensor]]:
+        return collect(self.modules()).items()
 
     def check(self) -> None:
-        """Raise if a weight is NaN or infinite, so that no checkpoint holds one."""
-        for name, value in self.tensors():
-            if value.is_floating_point() and not value.isfinite().all():
+        """Raise if a weight became NaN or infinite, so that no checkpoint holds one."""
+        for name, value in self._states():
+            if name not in self.unbounded and not _is_finite(value):
                 raise TrainingError(
                     f"weights: NaN or infinity in {name} after epoch {self.epochs_done + 1}"
                 )
@@ -85,12 +97,10 @@ class Run:
         """Enter an epoch's row, and keep its weights if its score is the best."""
         self.history.append(row)
         if "validation_map" in row and self.best_epoch() == self.epochs_done:
-            states = {"model": self.kept.state_dict(), "loss": self.loss.state_dict()}
-            self.best = {
-                f"{name}.{key}": value.clone()
-                for name, state in states.items()
-                for key, value in state.items()
-            }
+            self.best = {name: value.clone() for name, value in snapshot(self._encoding()).items()}
+
+    def _encoding(self) -> dict[str, nn.Module]:
+        return {"model": self.kept, "loss": self.loss}
 
     def tired(self, patience: int | None) -> bool:
         """Return whether the last `patience` epochs brought no better score."""
@@ -99,13 +109,12 @@ class Run:
     def finish(self) -> HashModel:
         """Return the model that encodes, with the best weights where there were scores."""
         if self.best:
-            self.kept.load_state_dict(_under(self.best, "model"))
-            self.loss.load_state_dict(_under(self.best, "loss"))
+            restore(self._encoding(), self.best)
         return self.kept
 
     def write(self, path: Path) -> None:
         """Write a checkpoint."""
-        tensors = {"rng.cpu": torch.get_rng_state(), **dict(self.tensors())}
+        tensors = {"rng.cpu": torch.get_rng_state(), **snapshot(self.modules())}
         if torch.cuda.is_available():
             tensors["rng.cuda"] = torch.cuda.get_rng_state()
         tensors |= {f"best.{key}": value for key, value in self.best.items()}
@@ -123,11 +132,10 @@ class Run:
                 "remove it, or name another file"
             )
         try:
-            for name, module in self.modules().items():
-                module.load_state_dict(_under(tensors, name))
-            self._restore_optimizer(_under(tensors, "optimizer"))
+            restore(self.modules(), tensors)
+            self._restore_optimizer(under(tensors, "optimizer"))
             device = next(self.model.parameters()).device
-            self.best = {k: v.to(device) for k, v in _under(tensors, "best").items()}
+            self.best = {k: v.to(device) for k, v in under(tensors, "best").items()}
             self.history = list(header["history"])
             torch.set_rng_state(tensors["rng.cpu"])
             if "rng.cuda" in tensors and torch.cuda.is_available():
@@ -150,9 +158,8 @@ class Run:
         self.optimizer.load_state_dict({"state": states, "param_groups": groups})
 
 
-def _under(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
-    prefix = name + "."
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+def _is_finite(value: Tensor) -> bool:
+    return not value.is_floating_point() or bool(value.isfinite().all())
 
 
 class Journal:

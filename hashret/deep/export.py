@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import copy
 import json
-import logging
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils import parametrize
 
 from ..errors import import_extra
+from .isolation import quiet_export
 from .losses import Loss
+from .states import copied
 
 __all__ = ["as_onnx"]
 
@@ -58,10 +57,11 @@ def as_onnx(
     """
     import_extra("onnxscript", "onnx")
     onnx = import_extra("onnx", "onnx")
-    encoder = copy.deepcopy(Encoder(model, loss)).cpu().eval()
+    encoder = copied(Encoder(model, loss), "network").cpu().eval()
+    _compute_parametrizations(encoder)
     images = len(shape) == 3
     example = torch.zeros(2, *shape, dtype=torch.uint8 if images else torch.float32)
-    with _quiet():
+    with quiet_export():
         program = torch.onnx.export(
             encoder,
             (example,),
@@ -74,6 +74,8 @@ def as_onnx(
         )
     proto = program.model_proto  # type: ignore[union-attr]
     _forget_sources(proto)
+    # The exporter claims its newest, which runtimes before 2024 refuse to read.
+    proto.ir_version = onnx.helper.find_min_ir_version_for(proto.opset_import)
     texts = {f"hashret.{k}": json.dumps(v, sort_keys=True) for k, v in properties.items()}
     onnx.helper.set_model_props(proto, texts)
     onnx.checker.check_model(proto)
@@ -81,18 +83,31 @@ def as_onnx(
     return data
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep to itself what torch's exporter says of torch's own code and of torchvision."""
-    logger = logging.getLogger("torch.onnx._internal.exporter._registration")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", r"`isinstance\(treespec", FutureWarning)
-            yield
-    finally:
-        logger.setLevel(level)
+class Constant(nn.Module):
+    """A tensor that is there already, in place of the parametrization that computed it."""
+
+    value: Tensor
+
+    def __init__(self, value: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("value", value)
+
+    def forward(self) -> Tensor:
+        """Return the tensor."""
+        return self.value
+
+
+@torch.no_grad()
+def _compute_parametrizations(encoder: nn.Module) -> None:
+    """Compute parametrized weights once; ONNX has not all that this takes.
+
+    Removing the parametrizations instead would change the class, which the original shares.
+    """
+    for module in list(encoder.modules()):
+        if parametrize.is_parametrized(module):
+            lists = cast(nn.ModuleDict, module.parametrizations)
+            for name in list(lists):
+                lists[name] = Constant(getattr(module, name).detach().clone())
 
 
 def _forget_sources(proto: Any) -> None:

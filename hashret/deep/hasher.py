@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import secrets
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,16 +14,30 @@ import torch
 from torch import Tensor, nn
 
 from ..codes import Codes, check_bits, pack
-from ..errors import FormatError, HashretError, ParameterError, ShapeError
+from ..errors import DTypeError, FormatError, HashretError, ParameterError, ShapeError
 from ..files import write_bytes
 from .card import as_json, make_card
 from .encoding import encode
 from .export import as_onnx
 from .inputs import as_inputs, as_labels, as_targets, without_unlabelled
+from .isolation import seeded
 from .losses import Loss, make_loss
 from .networks import HashModel, make_network
+from .parameters import Parametrised
 from .progress import Report, reporter
 from .settings import Settings, whole
+from .states import (
+    bare,
+    changed_since,
+    check_not_meta,
+    collect,
+    copied,
+    hidden,
+    put,
+    put_hidden,
+    rehearse,
+    under,
+)
 from .storage import digest, read_tensors, write_tensors
 from .training import train
 from .validation import HeldOut
@@ -31,7 +47,7 @@ __all__ = ["DeepHasher"]
 _KIND = "deep encoder"
 
 
-class DeepHasher:
+class DeepHasher(Parametrised):
     """A deep encoder: images to codes, learned from labels, from features, or from images alone.
 
     In place of images it takes vectors, such as the embeddings of a trained network; each
@@ -177,6 +193,9 @@ class DeepHasher:
     ) -> Self:
         """Train on images and what the loss learns from.
 
+        Trainings in several threads run one after another, since torch has one generator of
+        random numbers for all; it is left as it was.
+
         Parameters
         ----------
         images : array_like
@@ -221,14 +240,10 @@ class DeepHasher:
         held_out, inputs, targets = self._hold_out(inputs, targets, labels, settings)
         inputs, targets = without_unlabelled(loss, inputs, targets)
         shape = tuple(inputs.shape[1:])
-        devices = [device] if device.type == "cuda" else []
-        with (
-            torch.random.fork_rng(devices),
-            torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True),
-            reporter(self.progress) as report,
-        ):
-            torch.manual_seed(settings.seed)
+        with seeded(settings.seed, device), reporter(self.progress) as report:
             model = self._build(loss, shape, len(classes))
+            rehearse(model.network, "network")
+            before = {key: value.clone() for key, value in hidden(model.network).items()}
             model.standardise(inputs)
             run = train(
                 _place(model, device),
@@ -245,12 +260,17 @@ class DeepHasher:
         self.history_ = run.history
         held = 0 if held_out is None else len(held_out)
         self.card_ = make_card(run, settings, len(inputs), held, len(classes), device.type)
-        self._model, self._loss = run.finish().eval(), loss.eval()
+        kept = run.finish()
+        self._keep(kept, loss, changed_since(before, kept.network))
         loss.end_training()
         return self
 
     def project(self, images: npt.ArrayLike, *, batch_size: int = 1024) -> npt.NDArray[np.float32]:
         """Return the margins of the bits: a bit is 1 where its margin is > 0.
+
+        With the networks that come with hashret, on a CPU and with the same number of threads,
+        an image's margins are the same whatever it is encoded with, to the last digit. With
+        others they are as much its own as their layers make them.
 
         Parameters
         ----------
@@ -304,7 +324,7 @@ class DeepHasher:
         write_tensors(path, tensors, self._header() | {"card": as_json(self.card_)})
 
     def export_onnx(self, path: str | Path) -> None:
-        """Write the encoder as an ONNX model of opset 18, atomically.
+        """Write the encoder as an ONNX model of opset 18 and IR version 8, atomically.
 
         Its input, of any batch size, is "images", uint8 (n, height, width, channels), where
         grey images have one channel; or "vectors", float32 (n, d). Its outputs are "margins",
@@ -342,6 +362,8 @@ class DeepHasher:
         ------
         FormatError
             If the file is damaged or no deep encoder. Nothing in it is executed.
+        ParameterError
+            If `network` is missing or of another form; names the tensors that differ.
         """
         tensors, header = read_tensors(path, _KIND)
         source = header.get("network") or network
@@ -349,6 +371,8 @@ class DeepHasher:
             raise ParameterError(
                 f"network: {path} was fitted with a module of the caller's; pass one of its form"
             )
+        if network is not None and not isinstance(network, nn.Module):
+            raise DTypeError(f"network: expected a torch.nn.Module, got {type(network).__name__}")
         try:
             loss = make_loss(header["loss"], **header["loss_options"])
             hasher = cls(
@@ -365,31 +389,53 @@ class DeepHasher:
             hasher.input_shape_ = shape
             hasher.classes_ = np.asarray(header["classes"])
             hasher.card_ = as_json(header.get("card", {}))
-            # On the meta device a hostile header allocates nothing.
-            with torch.device("meta"):
-                model = hasher._build(loss, shape, len(hasher.classes_))
-            for name, module in (("model.", model), ("loss.", loss)):
-                state = {k.removeprefix(name): v for k, v in tensors.items() if k.startswith(name)}
-                module.load_state_dict(state, assign=True)
-        except (KeyError, TypeError, ValueError, RuntimeError, HashretError) as error:
+            model = hasher._rebuild(loss, tensors)
+        except (LookupError, TypeError, ValueError, RuntimeError, HashretError) as error:
             raise FormatError(f"{path}: a damaged deep encoder: {error}") from error
         target = _find_device(device)
-        hasher._model = _place(model, target).eval()
-        hasher._loss = loss.to(target).eval()
+        if isinstance(source, nn.Module):
+            # Outside, since what is wrong with the caller's module is not the file's fault.
+            model.network = copied(source, "network")
+            put(model.network, under(tensors, "model.network"), "network")
+            put_hidden(model.network, under(tensors, "hidden.network"), "network")
+        learned = {bare(key) for key in under(tensors, "hidden.network")}
+        hasher._keep(_place(model, target), loss.to(target), learned)
         return hasher
 
-    def _build(self, loss: Loss, shape: tuple[int, ...], classes: int) -> HashModel:
-        """Set up the loss and return a fresh model; random draws from torch's global generator."""
+    def _rebuild(self, loss: Loss, tensors: dict[str, Tensor]) -> HashModel:
+        """Return the model of a file, of which a network of the caller's is left out."""
+        own = under(tensors, "model")
+        # On the meta device a hostile header allocates nothing.
+        with torch.device("meta"):
+            features = None
+            if isinstance(self.network, nn.Module):
+                features = own["head.0.weight" if loss.batch_norm else "head.weight"].shape[-1]
+                own = {k: v for k, v in own.items() if not k.startswith("network.")}
+            model = self._build(loss, self.input_shape_, len(self.classes_), features)
+        put(model, own, "model")
+        put(loss, under(tensors, "loss"), "loss")
+        return model
+
+    def _build(
+        self, loss: Loss, shape: tuple[int, ...], classes: int, features: int | None = None
+    ) -> HashModel:
+        """Set up the loss and return a fresh model; random draws from torch's global generator.
+
+        Where the number of `features` is known, a network of the caller's is left out.
+        """
         loss.setup(check_bits(self.bits), classes)
-        if isinstance(self.network, nn.Module):
-            network = copy.deepcopy(self.network)
-        else:
+        if not isinstance(self.network, nn.Module):
             network = make_network(self.network, shape)
+        elif features is None:
+            check_not_meta(self.network, "network")
+            network = copied(self.network, "network").to(_find_device(self.device))
+        else:
+            network = nn.Identity()
         nudge = whole("nudge", self.nudge, 0)
-        views = (bool(self.mirror), nudge) if len(shape) == 3 else ()
-        if views and nudge >= min(shape[:2]):
+        views = (bool(self.mirror), nudge) if len(shape) == 3 else (False, 0)
+        if len(shape) == 3 and nudge >= min(shape[:2]):
             raise ParameterError(f"nudge: expected less than the images' sides, got {nudge}")
-        return HashModel(network, shape, loss.outputs, loss.batch_norm, *views)
+        return HashModel(network, shape, loss.outputs, loss.batch_norm, *views, features=features)
 
     def _settings(self, device: torch.device) -> Settings:
         if self.precision not in ("auto", "float32", "bfloat16"):
@@ -397,21 +443,12 @@ class DeepHasher:
                 f"precision: expected 'auto', 'float32' or 'bfloat16', got {self.precision!r}"
             )
         on_gpu = device.type == "cuda" and torch.cuda.is_bf16_supported()
-        return Settings(
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            head_rate=self.head_rate,
-            weight_decay=self.weight_decay,
-            flip=bool(self.flip),
-            shift=self.shift,
-            cutout=self.cutout,
-            ema=self.ema,
-            bfloat16=self.precision == "bfloat16" or (self.precision == "auto" and on_gpu),
-            seed=torch.seed() if self.random_state is None else self.random_state,
-            validation=self.validation,
-            patience=self.patience,
-        )
+        derived: dict[str, Any] = {
+            "bfloat16": self.precision == "bfloat16" or (self.precision == "auto" and on_gpu),
+            "seed": secrets.randbits(63) if self.random_state is None else self.random_state,
+        }
+        names = {field.name for field in fields(Settings)} - derived.keys()
+        return Settings(**derived, **{name: getattr(self, name) for name in names})
 
     def _hold_out(
         self, inputs: Tensor, targets: Tensor, labels: npt.ArrayLike | None, settings: Settings
@@ -425,28 +462,41 @@ class DeepHasher:
         held_out, rest = HeldOut.draw(inputs, truth, settings.validation, settings.seed)
         return held_out, inputs[rest], targets[rest]
 
-    def _fitted(self) -> tuple[nn.Module, Loss]:
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_model")
+
+    def _keep(self, model: HashModel, loss: Loss, learned: set[str]) -> None:
+        """Take what was fitted, of which parameters that are set later change nothing.
+
+        `learned` names buffers of the network that training changed and its state leaves out.
+        """
+        self._learned = learned
+        self._model, self._loss = model.eval(), loss.eval()
+        self._network_name = self.network if isinstance(self.network, str) else None
+
+    def _fitted(self) -> tuple[HashModel, Loss]:
         if not hasattr(self, "_model"):
             raise ParameterError("DeepHasher: not fitted yet, call fit or load first")
         return self._model, self._loss
 
     def _tensors(self) -> dict[str, Tensor]:
         model, loss = self._fitted()
-        states = {"model": model.state_dict(), "loss": loss.state_dict()}
-        return {f"{name}.{k}": v for name, state in states.items() for k, v in state.items()}
+        found = hidden(model.network).items()
+        learned = {f"hidden.network.{k}": v for k, v in found if bare(k) in self._learned}
+        return collect({"model": model, "loss": loss}) | learned
 
     def _header(self) -> dict[str, Any]:
-        _, loss = self._fitted()
+        model, loss = self._fitted()
         return {
             "kind": _KIND,
             "format": 1,
-            "network": self.network if isinstance(self.network, str) else None,
+            "network": self._network_name,
             "loss": loss.name,
             "loss_options": loss.options(),
             "bits": self.code_bits,
-            "mirror": bool(self.mirror),
+            "mirror": model.mirror,
             # Only where it matters: encoders from before it was known keep their fingerprints.
-            **({"nudge": int(self.nudge)} if self.nudge else {}),
+            **({"nudge": model.nudge} if model.nudge else {}),
             "input_shape": list(self.input_shape_),
             "classes": self.classes_.tolist(),
         }

@@ -40,8 +40,21 @@ def as_images(images: npt.ArrayLike) -> Tensor:
             "images: expected (n, height, width) or (n, height, width, 3), or real vectors (n, d), "
             f"got {np.asarray(images).shape}"
         )
-    # torch warns about memory that it may not write to.
-    return torch.from_numpy(np.require(array, requirements=["C", "W"]))
+    return _shared(np.require(array, requirements="C"))
+
+
+class _Readable:
+    """Memory that is only read, shown as if it could be written: torch knows no other kind."""
+
+    def __init__(self, array: npt.NDArray[Any]) -> None:
+        self._array = array  # must live as long as what is made of it
+        interface = array.__array_interface__
+        self.__array_interface__ = interface | {"data": (interface["data"][0], False)}
+
+
+def _shared(array: npt.NDArray[Any]) -> Tensor:
+    """Return an array's own memory as a tensor, so that a mapped file is not read whole."""
+    return torch.from_numpy(array if array.flags.writeable else np.asarray(_Readable(array)))
 
 
 def as_labels(labels: npt.ArrayLike, count: int) -> tuple[npt.NDArray[Any], Tensor]:
@@ -90,11 +103,11 @@ def as_vectors(vectors: npt.ArrayLike, name: str, count: int) -> Tensor:
         raise ShapeError(f"{name}: expected ({count}, d), one row an image, got {array.shape}")
     # Overflow becomes infinity, which is refused next.
     with np.errstate(over="ignore"):
-        values = np.require(array, np.float32, ["C", "W"])
+        values = np.require(array, np.float32, "C")
     finite = np.isfinite(values).all(axis=1)
     if not finite.all():
         raise CodeError(f"{name}: NaN or infinity in row {np.argmin(finite)}")
-    return torch.from_numpy(values)
+    return _shared(values)
 
 
 def as_targets(

@@ -6,11 +6,13 @@ A network here is any module from float images (n, channels, height, width), or 
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..errors import ParameterError, ShapeError
+from ..errors import DTypeError, ParameterError, ShapeError
 from .resnet import resnet_18
 
 __all__ = ["HashModel", "make_network", "mlp", "network_names", "resnet_9", "small_cnn"]
@@ -133,11 +135,35 @@ def make_network(name: str, shape: tuple[int, ...]) -> nn.Module:
         Of what it takes: (height, width, channels), or (d,) for vectors.
     """
     kind, networks = ("vectors", _OF_VECTORS) if len(shape) == 1 else ("images", _OF_IMAGES)
-    if name not in networks:
+    if not isinstance(name, str) or name not in networks:
         raise ParameterError(
             f"network: expected one of {', '.join(sorted(networks))} for {kind}, got {name!r}"
         )
     return networks[name](shape[-1])
+
+
+# Where rows and columns of a product are multiples of this, a row of it depends neither on its
+# place nor on how many there are: never so with 1 to 4 threads, 16 to 1024 rows, 2 to 128 columns
+# and sums of 9 to 513 terms, where products of other sizes differed in their last digits.
+BLOCK = 16
+
+
+def padded(tensor: Tensor, multiple: int) -> Tensor:
+    """Repeat the last row until the number of rows, not 0, is a multiple."""
+    missing = -len(tensor) % multiple
+    return (
+        torch.cat([tensor, tensor[-1:].expand(missing, *tensor.shape[1:])]) if missing else tensor
+    )
+
+
+# Images whose bytes are counted at once, so that a mapped file is not copied whole.
+_IMAGES = 1024
+
+
+def _count_bytes(images: Tensor) -> Tensor:
+    """Return how often each value occurs in each channel, int64 (channels, 256)."""
+    planes = [torch.bincount(plane.flatten(), minlength=256) for plane in images.unbind(3)]
+    return torch.stack(planes)
 
 
 class HashModel(nn.Module):
@@ -159,6 +185,8 @@ class HashModel(nn.Module):
     nudge : int
         But in training, take the mean also with the image moved by so many pixels up, down, left
         and right.
+    features : int, optional
+        What m is; by default two images are tried.
     """
 
     mean: Tensor
@@ -172,6 +200,7 @@ class HashModel(nn.Module):
         batch_norm: bool = False,
         mirror: bool = False,
         nudge: int = 0,
+        features: int | None = None,
     ) -> None:
         super().__init__()
         self.mirror, self.nudge = mirror, nudge
@@ -180,7 +209,8 @@ class HashModel(nn.Module):
         self.register_buffer("mean", torch.zeros(sizes))
         self.register_buffer("std", torch.ones(sizes))
         self.network = network
-        features = _feature_count(network, (shape[-1], *shape[:-1]))
+        if features is None:
+            features = _feature_count(network, (shape[-1], *shape[:-1]))
         layer = nn.Linear(features, outputs, bias=not batch_norm)
         self.head = nn.Sequential(layer, nn.BatchNorm1d(outputs)) if batch_norm else layer
 
@@ -200,8 +230,9 @@ class HashModel(nn.Module):
 
     def _standardise_images(self, images: Tensor) -> None:
         # Sums of bytes are exact in float64, whatever the order and the thread count.
-        counts = torch.stack(
-            [torch.bincount(plane.flatten(), minlength=256) for plane in images.unbind(3)]
+        counts = sum(
+            (_count_bytes(part) for part in torch.split(images, _IMAGES)),
+            torch.zeros(images.shape[3], 256, dtype=torch.int64),
         ).double()
         values = torch.arange(256, dtype=torch.float64) / 255
         total = counts.sum(1)
@@ -217,8 +248,29 @@ class HashModel(nn.Module):
             inputs = inputs.permute(0, 3, 1, 2).float() / 255
         views = [inputs] if self.training else self._views(inputs)
         outputs: list[Tensor]
-        outputs = [self.head(self.network((view - self.mean) / self.std)) for view in views]
+        outputs = [self._outputs((view - self.mean) / self.std) for view in views]
         return sum(outputs[1:], outputs[0]) / len(outputs)
+
+    def _outputs(self, inputs: Tensor) -> Tensor:
+        # A network of the caller's may count in other numbers than the hash layer does.
+        features = self.network(inputs).float()
+        if self.training or torch.compiler.is_compiling():
+            outputs: Tensor = self.head(features)
+            return outputs
+        return self._hash_alone(features)
+
+    def _hash_alone(self, features: Tensor) -> Tensor:
+        """Return the outputs of the hash layer, each row's whatever the others are."""
+        first, *after = self.head if isinstance(self.head, nn.Sequential) else [self.head]
+        layer = cast(nn.Linear, first)
+        missing = -layer.out_features % BLOCK
+        bias = None if layer.bias is None else functional.pad(layer.bias, (0, missing))
+        weight = functional.pad(layer.weight, (0, 0, 0, missing))
+        outputs = functional.linear(padded(features, BLOCK), weight, bias)
+        outputs = outputs[: len(features), : layer.out_features]
+        for norm in after:
+            outputs = norm(outputs)
+        return outputs
 
     def _views(self, inputs: Tensor) -> list[Tensor]:
         """Return what the mean is taken over: images moved over black, and all of that mirrored."""
@@ -237,10 +289,19 @@ class HashModel(nn.Module):
 def _feature_count(network: nn.Module, shape: tuple[int, ...]) -> int:
     """Return d of the features (n, d) that `network` makes, by trying two images."""
     weight = next(network.parameters(), torch.empty(0))
+    inputs = torch.zeros(2, *shape, device=weight.device)
     training = network.training
-    with torch.no_grad():
-        features = network.eval()(torch.zeros(2, *shape, device=weight.device))
+    try:
+        with torch.no_grad():
+            features = network.eval()(inputs)
+    except Exception as error:
+        error.add_note(f"raised by the network, which was given float32 {tuple(inputs.shape)}")
+        raise
     network.train(training)
-    if features.ndim != 2 or len(features) != 2:
+    if not isinstance(features, Tensor):
+        raise DTypeError(f"network: expected a tensor (n, d), got {type(features).__name__}")
+    if features.ndim != 2 or len(features) != 2 or features.shape[1] == 0:
         raise ShapeError(f"network: expected features (n, d), got {tuple(features.shape)} for n=2")
+    if not features.is_floating_point():
+        raise DTypeError(f"network: expected features of real numbers, got {features.dtype}")
     return int(features.shape[1])

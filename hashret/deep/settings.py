@@ -37,6 +37,7 @@ class Settings:
         for name, bound in least.items():
             if name != "patience" or self.patience is not None:
                 self._set(name, whole(name, getattr(self, name), bound))
+        self._set("flip", bool(self.flip))
         self._set("seed", whole("random_state", self.seed, 0))
         for name in ("learning_rate", "head_rate", "weight_decay", "validation"):
             self._set(name, number(name, getattr(self, name)))

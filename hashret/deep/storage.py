@@ -12,12 +12,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from ..errors import FormatError, import_extra
+from ..errors import DTypeError, FormatError, import_extra
 from ..files import write_bytes
 
-__all__ = ["digest", "read_tensors", "write_tensors"]
+__all__ = ["check_storable", "digest", "read_tensors", "write_tensors"]
 
 _KEY = "hashret"
 
@@ -27,8 +28,40 @@ def write_tensors(
 ) -> None:
     """Write `tensors` and `header`; `path` then holds the old file or the new one, never a part."""
     safetensors = import_extra("safetensors.torch", "torch")
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_bytes(path, safetensors.save(plain, metadata={_KEY: json.dumps(header, sort_keys=True)}))
+    metadata = {_KEY: json.dumps(header, sort_keys=True)}
+    write_bytes(path, safetensors.save(_own_copies(tensors), metadata=metadata))
+
+
+def check_storable(tensor: Tensor, what: str) -> None:
+    """Raise if :func:`write_tensors` cannot write a tensor, for its type of numbers or layout.
+
+    Raises
+    ------
+    DTypeError
+        That begins with `what`.
+    """
+    safetensors = import_extra("safetensors.torch", "torch")
+    found = f"{tensor.dtype}, {tensor.layout}"
+    if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_nested:
+        raise DTypeError(f"{what} is not an ordinary tensor: {found}")
+    try:
+        safetensors.save({"": torch.empty(1, dtype=tensor.dtype)})
+    except (KeyError, ValueError, RuntimeError):
+        raise DTypeError(
+            f"{what} is of numbers that safetensors has no name for: {found}"
+        ) from None
+
+
+def _own_copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return tensors of which none shares memory with another: safetensors refuses those."""
+    copies: dict[str, Tensor] = {}
+    seen: set[int] = set()
+    for name, tensor in tensors.items():
+        own = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
+        place = own.untyped_storage().data_ptr()
+        copies[name] = own.clone() if place in seen else own
+        seen.add(place)
+    return copies
 
 
 def read_tensors(path: str | Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -62,9 +95,11 @@ def digest(*parts: Any) -> str:
     total = hashlib.sha256()
     for part in parts:
         if isinstance(part, Tensor):
-            array = part.detach().cpu().contiguous().numpy()
-            total.update(f"{array.dtype}{array.shape}".encode())
-            total.update(array.tobytes())
+            tensor = part.detach().cpu().resolve_conj().resolve_neg().contiguous()
+            dtype = str(tensor.dtype).removeprefix("torch.")
+            total.update(f"{dtype}{tuple(tensor.shape)}".encode())
+            # numpy has not all of torch's types, and every type's bytes.
+            total.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
         else:
             total.update(json.dumps(part, sort_keys=True).encode())
         total.update(b"\0")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from contextlib import AbstractContextManager, nullcontext
@@ -20,6 +19,7 @@ from .losses import Loss
 from .networks import HashModel
 from .progress import Progress, Report
 from .settings import Settings
+from .states import copied
 from .storage import digest
 from .validation import HeldOut
 
@@ -70,10 +70,9 @@ def train(
     device = next(model.parameters()).device
     identity = _identity(inputs, targets, settings, loss, model, held_out)
     targets = loss.prepare(targets)
-    average = copy.deepcopy(model) if settings.ema else None
+    average = copied(model, "network") if settings.ema else None
     run = Run(model, loss, _optimizer(model, loss, settings), average, identity)
-    if checkpoint and checkpoint.exists():
-        run.restore(checkpoint)
+    run.begin(checkpoint)
     journal = Journal(log, run.history)
 
     # A last, smaller batch would weigh its images more, and batch normalisation fails on one.
@@ -201,11 +200,14 @@ def _precision(device: torch.device, bfloat16: bool) -> AbstractContextManager[A
 def _follow(average: nn.Module, model: nn.Module, decay: float, done: int) -> None:
     """Move `average` towards `model`; early on faster, so that it forgets the first weights."""
     share = 1 - min(decay, (1 + done) / (10 + done))
-    for mean, value in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
-        if mean.is_floating_point():
-            mean.lerp_(value, share)
-        else:
-            mean.copy_(value)
+    # Each once, though it may have several names.
+    for mean, weight in zip(average.parameters(), model.parameters(), strict=True):
+        mean.lerp_(weight, share)
+    for kept, value in zip(average.buffers(), model.buffers(), strict=True):
+        if kept.is_floating_point():
+            # The way from an infinity to itself is NaN.
+            value = torch.where(kept == value, value, kept.lerp(value, share))
+        kept.copy_(value)
 
 
 def _bit_balance(margins: Tensor) -> float:
