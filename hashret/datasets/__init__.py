@@ -15,8 +15,9 @@ from __future__ import annotations
 
 from .base import DATA_VARIABLE, Dataset, Progress
 from .cifar10 import cifar10
+from .decoding import read_image
 from .fashion_mnist import fashion_mnist, fashion_mnist_sample
-from .folder import ImageFolder, image_folder, read_image
+from .folder import ImageFolder, image_folder
 
 __all__ = [
     "DATA_VARIABLE",

@@ -17,7 +17,8 @@ import numpy as np
 
 from ..errors import FormatError
 from .base import DATA_VARIABLE, Dataset, Images, Labels, Progress, not_found, search_folders
-from .folder import read_image, read_images
+from .decoding import read_image
+from .stacking import read_images
 
 CLASS_NAMES = (
     "airplane",

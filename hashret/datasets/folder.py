@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import os
-import warnings
-from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 import numpy as np
 
-from ..errors import DatasetNotFoundError, ImageError, ParameterError, import_extra
+from ..errors import ImageError, ParameterError
 from .base import Images, Labels, Progress
-
-if TYPE_CHECKING:
-    from PIL import Image
-
-EXTENSIONS = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-_MODES = {"rgb": "RGB", "grey": "L"}
-Size = tuple[int, int]
-Mode = Literal["rgb", "grey"]
+from .decoding import Mode, Size, check_max_pixels, check_size, printable, read_image
+from .scanning import Found, scan
+from .stacking import read_images
 
 
 @dataclass(frozen=True)
@@ -39,7 +31,8 @@ class ImageFolder:
     names : tuple of str
         Paths relative to the folder, with forward slashes, sorted; one an image.
     skipped : tuple of (str, str)
-        Name of each unreadable image and what is wrong with it (``errors="skip"``).
+        What looks like an image and was not read, or may hold some and could not be listed, and
+        why; sorted, and fit to be printed (``errors="skip"``).
     source : str
         The folder.
     """
@@ -59,6 +52,7 @@ def image_folder(
     mode: Mode = "rgb",
     errors: Literal["raise", "skip"] = "raise",
     progress: Progress | None = None,
+    max_pixels: int | None = None,
 ) -> ImageFolder:
     """Read every image below a folder, in the order of their names.
 
@@ -72,6 +66,8 @@ def image_folder(
         What an unreadable image does: end the reading, or be listed in ``skipped``.
     progress : callable, optional
         Called as ``progress(images_done, images_total)``.
+    max_pixels : int, optional
+        Refuse an image of which more pixels would have to be decoded; see :func:`read_image`.
 
     Returns
     -------
@@ -83,21 +79,31 @@ def image_folder(
         If there is no such folder.
     ImageError
         If the folder holds no (readable) image, or an image is damaged, too large
-        (a decompression bomb), or of another size than the first one while `size` is None.
+        (a decompression bomb), of a format that is not read, or no regular file; or if a
+        subfolder cannot be listed. Whatever `errors` says, if images have several sizes while
+        `size` is None, or take more memory than there is.
 
     Notes
     -----
-    EXIF orientation is applied, transparency is laid over white, and of an animation the first
-    frame counts. Hidden files and folders and linked folders are left out.
+    A file is an image if its suffix is that of a picture format or its first bytes are, whichever
+    the suffix; images are decoded as :func:`read_image` says. So each file that looks like an
+    image is in ``names`` or in ``skipped``. Hidden files and folders and linked folders are left
+    out.
     """
     if errors not in ("raise", "skip"):
         raise ParameterError(f'errors: expected "raise" or "skip", got {errors!r}')
+    size = check_size(size)
     root = Path(path).expanduser()
-    names = _image_names(root)
-    readers = [(name, partial(read_image, root / name, size, mode=mode)) for name in names]
+    found = scan(str(root), check_max_pixels(max_pixels))
+    problems = _reported(root, found, errors)
+    readers = [
+        (name, partial(read_image, root / name, size, mode=mode, max_pixels=max_pixels))
+        for name in found.names
+    ]
     images, kept, skipped = read_images(readers, errors, progress)
+    skipped = sorted(skipped + problems)
     if not kept:
-        raise ImageError(f"{root}: none of its {len(names)} images is readable: {skipped[0][1]}")
+        raise _none_is_readable(root, skipped)
     folders = [name.split("/")[0] if "/" in name else "" for name in kept]
     class_names = tuple(sorted(set(folders) - {""}))
     positions = {"": -1} | {name: position for position, name in enumerate(class_names)}
@@ -105,121 +111,19 @@ def image_folder(
     return ImageFolder(images, labels, class_names, tuple(kept), tuple(skipped), str(root))
 
 
-def read_image(
-    source: str | os.PathLike[str] | bytes,
-    size: Size | None = None,
-    *,
-    mode: Mode = "rgb",
-    name: str | None = None,
-) -> Images:
-    """Read one image from a file or from the bytes of one.
-
-    Parameters
-    ----------
-    source : path-like or bytes
-    size : (height, width), optional
-        Resize to this, without keeping the aspect ratio.
-    mode : {"rgb", "grey"}
-    name : str, optional
-        What to call the image in errors; the path by default.
-
-    Returns
-    -------
-    image : ndarray of uint8, shape (height, width, 3), or (height, width) if grey
-
-    Raises
-    ------
-    ImageError
-        If it is not an image, is damaged, or has more pixels than pillow's
-        ``Image.MAX_IMAGE_PIXELS``.
-    """
-    if mode not in _MODES:
-        raise ParameterError(f'mode: expected "rgb" or "grey", got {mode!r}')
-    if size is not None and not (len(size) == 2 and min(size) >= 1):
-        raise ParameterError(f"size: expected (height, width), both at least 1, got {size!r}")
-    name = name or ("image" if isinstance(source, bytes) else os.fspath(source))
-    pil = import_extra("PIL.Image", "images")
-    try:
-        with warnings.catch_warnings():
-            # Pillow only warns of an image over its limit, and fails at twice the limit.
-            warnings.simplefilter("error", pil.DecompressionBombWarning)
-            with pil.open(BytesIO(source) if isinstance(source, bytes) else source) as image:
-                return np.asarray(_prepare(image, size, _MODES[mode]))
-    except (pil.DecompressionBombWarning, pil.DecompressionBombError) as error:
-        raise ImageError(f"{name}: too many pixels: {error}") from error
-    except MemoryError:
-        raise
-    except Exception as error:
-        # Pillow's decoders raise anything from SyntaxError to struct.error on damaged files.
-        raise ImageError(f"{name}: not a readable image: {error}") from error
+def _reported(root: Path, found: Found, errors: str) -> list[tuple[str, str]]:
+    """Return the rows of what could not be looked at, or raise the first."""
+    rows = [
+        (printable(name), printable(f"{root / name}: {reason}")) for name, reason in found.problems
+    ]
+    if rows and errors == "raise":
+        raise ImageError(rows[0][1])
+    return rows
 
 
-def read_images(
-    readers: Sequence[tuple[str, Callable[[], Images]]],
-    errors: Literal["raise", "skip"],
-    progress: Progress | None,
-) -> tuple[Images, list[str], list[tuple[str, str]]]:
-    """Call each reader and stack the images; return them, their names, and what was skipped."""
-    images: Images = np.empty((0, 0, 0), np.uint8)
-    kept: list[str] = []
-    skipped: list[tuple[str, str]] = []
-    for done, (name, read) in enumerate(readers, start=1):
-        try:
-            image = read()
-            if not kept:
-                images = np.empty((len(readers), *image.shape), np.uint8)
-            elif image.shape != images.shape[1:]:
-                raise ImageError(
-                    f"{name}: is {image.shape[:2]}, the first is {images.shape[1:3]}; pass size="
-                )
-        except ImageError as error:
-            if errors == "raise":
-                raise
-            skipped.append((name, str(error)))
-        else:
-            images[len(kept)] = image
-            kept.append(name)
-        if progress is not None:
-            progress(done, len(readers))
-    return images[: len(kept)], kept, skipped
-
-
-def _image_names(root: Path) -> list[str]:
-    if not root.is_dir():
-        raise DatasetNotFoundError(f"{root}: no such folder")
-    names = sorted(_walk(root))
-    if not names:
-        raise ImageError(f"{root}: holds no images ({', '.join(sorted(EXTENSIONS))})")
-    return names
-
-
-def _walk(root: Path) -> Iterable[str]:
-    for folder, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in files:
-            path = Path(folder, name)
-            if not name.startswith(".") and path.suffix.lower() in EXTENSIONS:
-                yield path.relative_to(root).as_posix()
-
-
-def _prepare(image: Image.Image, size: Size | None, mode: str) -> Image.Image:
-    operations: Any = import_extra("PIL.ImageOps", "images")
-    if size is not None:
-        # JPEG can decode at 1/2, 1/4 or 1/8; twice the target leaves the resizing its quality.
-        # Square, because EXIF may turn the image.
-        image.draft(None, (2 * max(size), 2 * max(size)))
-    image = operations.exif_transpose(image)
-    image = _flatten(image).convert(mode)
-    return image if size is None else image.resize((size[1], size[0]), reducing_gap=3.0)
-
-
-def _flatten(image: Image.Image) -> Image.Image:
-    """Lay transparency over white and bring 16-bit grey to 8 bits."""
-    pil: Any = import_extra("PIL.Image", "images")
-    flat: Image.Image = image
-    if image.mode.startswith("I;16"):
-        flat = pil.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    elif image.has_transparency_data:
-        flat = pil.new("RGBA", image.size, "white")
-        flat.alpha_composite(image.convert("RGBA"))
-    return flat
+def _none_is_readable(root: Path, skipped: list[tuple[str, str]]) -> ImageError:
+    if not skipped:
+        return ImageError(printable(f"{root}: holds no images"))
+    return ImageError(
+        printable(f"{root}: none of its {len(skipped)} images is readable: {skipped[0][1]}")
+    )

@@ -1,0 +1,266 @@
+"""One picture: from a file or its bytes to pixels."""
+
+from __future__ import annotations
+
+import math
+import operator
+import os
+import re
+from collections.abc import Sequence
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from ..errors import DTypeError, ImageError, ParameterError, import_extra
+from .base import Images
+from .formats import open_picture
+from .metadata import Bare, orientation_of, without_metadata
+from .regular_files import read_regular
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+_MODES = {"rgb": "RGB", "grey": "L"}
+Size = tuple[int, int]
+Mode = Literal["rgb", "grey"]
+Source = str | os.PathLike[str] | bytes | bytearray | memoryview
+
+# No format in use needs more bytes for a pixel, were it of 16 bits in four channels.
+_BYTES_A_PIXEL = 8
+_BYTES_BESIDE = 2**26
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def read_image(
+    source: Source,
+    size: Size | None = None,
+    *,
+    mode: Mode = "rgb",
+    name: str | None = None,
+    max_pixels: int | None = None,
+) -> Images:
+    """Read one image from a file or from the bytes of one.
+
+    Parameters
+    ----------
+    source : path-like or bytes
+        Any format that is registered with pillow; the first bytes tell which, not the suffix.
+        PostScript, which is a program, is left out.
+    size : (height, width), optional
+        Resize to this, without keeping the aspect ratio.
+    mode : {"rgb", "grey"}
+    name : str, optional
+        What to call the image in errors; the path by default.
+    max_pixels : int, optional
+        Refuse an image of which more pixels would have to be decoded. A JPEG that is read at a
+        smaller `size` is decoded at 1/2, 1/4 or 1/8 of its height and width where that suffices,
+        and only those pixels count; all of them if it is progressive. A file of more than
+        ``8 * max_pixels + 64 MiB`` bytes is refused, too. By default pillow's
+        ``Image.MAX_IMAGE_PIXELS``, 89,478,485 unless it was changed; that one also holds, twofold,
+        for WebP and icons.
+
+    Returns
+    -------
+    image : ndarray of uint8, shape (height, width, 3), or (height, width) if grey
+
+    Raises
+    ------
+    ImageError
+        If it is not a regular file, not an image, is damaged, or has too many pixels.
+
+    Notes
+    -----
+    Integers of 16 bits are scaled by their full range, from 0..65535 to 0..255; pictures of 32
+    bits, of signed integers or of floating-point numbers, whose range no file tells, are refused.
+    EXIF orientation is applied, other metadata is not looked at, sound or damaged; transparency is
+    laid over white, and of an animation the first frame counts.
+    """
+    size = check_size(size)
+    limit = check_max_pixels(max_pixels)
+    if mode not in _MODES:
+        raise ParameterError(f'mode: expected "rgb" or "grey", got {mode!r}')
+    try:
+        data, suffix = _load(source, limit)
+        return decode(data, size, mode, limit, suffix)
+    except ImageError as error:
+        name = name or (
+            "image" if isinstance(source, (bytes, bytearray, memoryview)) else os.fsdecode(source)
+        )
+        raise ImageError(printable(f"{name}: {error}")) from error
+
+
+def decode(
+    data: bytes, size: Size | None, mode: Mode, max_pixels: float, suffix: str = ""
+) -> Images:
+    """Decode the bytes of a picture, see :func:`read_image`; an error does not name the picture."""
+    pil: Any = import_extra("PIL.Image", "images")
+    bare = without_metadata(data)
+    if bare.raw:
+        open_raw = "a camera's raw file, of which pillow reads the preview; develop it first"
+        raise ImageError(f"{open_raw}, for example with rawpy")
+    try:
+        with open_picture(bare.data, suffix=suffix) as image:
+            _draft(image, size, bare, max_pixels)
+            _make_room(image, pil)
+            image.load()
+            _check_pixels(image.size, max_pixels)
+            orientation = bare.orientation or _orientation_in(image)
+            turned = _turned(_flat(image, pil), orientation, pil)
+            return np.asarray(_fitted(turned, size, _MODES[mode]))
+    except (ImageError, MemoryError):
+        raise
+    except (pil.DecompressionBombWarning, pil.DecompressionBombError) as error:
+        raise ImageError(f"too many pixels: {error}") from error
+    except Exception as error:
+        # Pillow's decoders raise anything from SyntaxError to struct.error on damaged files.
+        raise ImageError(f"not a readable image: {error}") from error
+
+
+def check_size(size: Sequence[int] | None) -> Size | None:
+    """Return a size as two integers; anything but (height, width) is a ParameterError."""
+    if size is None:
+        return None
+    try:
+        height, width = map(operator.index, size)
+    except (TypeError, ValueError):
+        height = width = 0
+    if min(height, width) < 1:
+        raise ParameterError(f"size: expected (height, width), both at least 1, got {size!r}")
+    return height, width
+
+
+def check_max_pixels(max_pixels: int | None) -> float:
+    """Return the limit, infinite if pillow has none, or raise a ParameterError."""
+    if max_pixels is None:
+        pil: Any = import_extra("PIL.Image", "images")
+        return math.inf if pil.MAX_IMAGE_PIXELS is None else pil.MAX_IMAGE_PIXELS
+    if not isinstance(max_pixels, Integral) or isinstance(max_pixels, bool) or max_pixels < 1:
+        raise ParameterError(f"max_pixels: expected an integer of at least 1, got {max_pixels!r}")
+    return int(max_pixels)
+
+
+def printable(text: str) -> str:
+    """Return a text with its control characters, and bytes that are no UTF-8, as escapes."""
+    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def _load(source: Source, max_pixels: float) -> tuple[bytes, str]:
+    """Return the bytes of a picture and the suffix of its file."""
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return bytes(source), ""
+    try:
+        path = os.fsdecode(source)
+    except TypeError as error:
+        raise DTypeError(
+            f"source: expected a path or bytes, got {type(source).__name__}"
+        ) from error
+    most = _BYTES_A_PIXEL * max_pixels + _BYTES_BESIDE
+    try:
+        data = read_regular(path, most)
+    except (OSError, ValueError) as error:
+        raise ImageError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if data is None:
+        raise ImageError(
+            f"larger than {most:.0f} bytes, the most that max_pixels={max_pixels} allows"
+        )
+    return data, os.path.splitext(path)[1]
+
+
+def _draft(image: Image.Image, size: Size | None, bare: Bare, max_pixels: float) -> None:
+    """Have a JPEG decoded at a reduced scale, and check what is left to decode."""
+    full = image.size
+    if size is not None:
+        # JPEG can decode at 1/2, 1/4 or 1/8; twice the target leaves the resizing its quality.
+        # Square, because EXIF may turn the image.
+        image.draft(None, (2 * max(size), 2 * max(size)))
+    _check_pixels(full if bare.whole else image.size, max_pixels)
+
+
+def _check_pixels(size: tuple[int, int], max_pixels: float) -> None:
+    width, height = size
+    if width * height > max_pixels:
+        raise ImageError(
+            f"too many pixels: {width}x{height} are to be decoded, max_pixels is {max_pixels}"
+        )
+
+
+def _make_room(image: Any, pil: Any) -> None:
+    """Allocate a TIFF's pixels: where pillow does, it holds the size against its own limit."""
+    if image.format == "TIFF":
+        image.im = pil.new(image.mode, image.size).im
+
+
+def _orientation_in(image: Image.Image) -> int:
+    exif, xmp = image.info.get("exif", b""), image.info.get("xmp", b"")
+    return orientation_of(*(value if isinstance(value, bytes) else b"" for value in (exif, xmp)))
+
+
+def _turned(image: Image.Image, orientation: int, pil: Any) -> Image.Image:
+    turn = pil.Transpose
+    ways = (
+        None,
+        turn.FLIP_LEFT_RIGHT,
+        turn.ROTATE_180,
+        turn.FLIP_TOP_BOTTOM,
+        turn.TRANSPOSE,
+        turn.ROTATE_270,
+        turn.TRANSVERSE,
+        turn.ROTATE_90,
+    )
+    way = ways[orientation - 1]
+    return image if way is None else image.transpose(way)
+
+
+def _fitted(image: Image.Image, size: Size | None, mode: str) -> Image.Image:
+    if image.mode != mode:
+        image = image.convert(mode)
+    return image if size is None else image.resize((size[1], size[0]), reducing_gap=3.0)
+
+
+def _flat(image: Image.Image, pil: Any) -> Image.Image:
+    """Lay transparency over white and bring the levels to 8 bits."""
+    if image.mode.startswith(("I", "F")) or _tag(image, 339) not in (None, 1):
+        return _eight_bits(image, pil)
+    if image.mode == "LAB":
+        return _from_lab(image)
+    if image.mode == "La":
+        image = image.convert("LA")
+    if not image.has_transparency_data:
+        return image
+    flat: Image.Image = pil.new("RGBA", image.size, "white")
+    flat.alpha_composite(image.convert("RGBA"))
+    return flat
+
+
+def _eight_bits(image: Any, pil: Any) -> Image.Image:
+    # In pillow, 16 bits of PNG and of PGM may come in its mode of 32 bits.
+    unsigned = image.mode.startswith("I;16") and image.format != "FITS"
+    if not (unsigned or (image.mode == "I" and image.format in ("PNG", "PPM"))):
+        raise ImageError(
+            f"mode {image.mode} of {image.format}: signed, 32-bit or floating-point pixels, "
+            "whose range is not known; scale them to 8 or to unsigned 16 bits"
+        )
+    values = np.asarray(image)
+    levels = (values >> (_tag(image, 258) or 16) - 8).astype(np.uint8)
+    if _tag(image, 262) == 0:
+        levels = 255 - levels
+    clear = image.info.get("transparency")
+    if clear is not None:
+        levels[values == clear] = 255
+    grey: Image.Image = pil.fromarray(levels)
+    return grey
+
+
+def _tag(image: Any, tag: int) -> int | None:
+    """Return the (first) value of a TIFF tag, or None."""
+    value = image.tag_v2.get(tag) if image.format == "TIFF" else None
+    return value[0] if isinstance(value, tuple) else value
+
+
+def _from_lab(image: Image.Image) -> Image.Image:
+    colours: Any = import_extra("PIL.ImageCms", "images")
+    profiles = colours.createProfile("LAB"), colours.createProfile("sRGB")
+    transform = colours.buildTransform(*profiles, "LAB", "RGB")
+    flat: Image.Image = colours.applyTransform(image, transform)
+    return flat
