@@ -32,6 +32,10 @@ _BYTES_BESIDE = 2**26
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
+class UnfitImageError(ImageError):
+    """A picture that may be sound, but has too many pixels, or levels of an unknown range."""
+
+
 def read_image(
     source: Source,
     size: Size | None = None,
@@ -78,8 +82,7 @@ def read_image(
     """
     size = check_size(size)
     limit = check_max_pixels(max_pixels)
-    if mode not in _MODES:
-        raise ParameterError(f'mode: expected "rgb" or "grey", got {mode!r}')
+    check_mode(mode)
     try:
         data, suffix = _load(source, limit)
         return decode(data, size, mode, limit, suffix)
@@ -87,7 +90,7 @@ def read_image(
         name = name or (
             "image" if isinstance(source, (bytes, bytearray, memoryview)) else os.fsdecode(source)
         )
-        raise ImageError(printable(f"{name}: {error}")) from error
+        raise type(error)(printable(f"{name}: {error}")) from error
 
 
 def decode(
@@ -96,13 +99,11 @@ def decode(
     """Decode the bytes of a picture, see :func:`read_image`; an error does not name the picture."""
     pil: Any = import_extra("PIL.Image", "images")
     bare = without_metadata(data)
-    if bare.raw:
-        open_raw = "a camera's raw file, of which pillow reads the preview; develop it first"
-        raise ImageError(f"{open_raw}, for example with rawpy")
     try:
-        with open_picture(bare.data, suffix=suffix) as image:
+        with open_picture(bare.data, suffix=suffix, raw=bare.raw) as image:
             _draft(image, size, bare, max_pixels)
-            _make_room(image, pil)
+            if image.format == "TIFF":
+                _prepare_tiff(image, pil)
             image.load()
             _check_pixels(image.size, max_pixels)
             orientation = bare.orientation or _orientation_in(image)
@@ -114,7 +115,7 @@ def decode(
         raise ImageError(f"too many pixels: {error}") from error
     except Exception as error:
         # Pillow's decoders raise anything from SyntaxError to struct.error on damaged files.
-        raise ImageError(f"not a readable image: {error}") from error
+        raise ImageError(f"not a readable image: {error or type(error).__name__}") from error
 
 
 def check_size(size: Sequence[int] | None) -> Size | None:
@@ -128,6 +129,12 @@ def check_size(size: Sequence[int] | None) -> Size | None:
     if min(height, width) < 1:
         raise ParameterError(f"size: expected (height, width), both at least 1, got {size!r}")
     return height, width
+
+
+def check_mode(mode: str) -> None:
+    """Raise a ParameterError unless a mode is known."""
+    if mode not in _MODES:
+        raise ParameterError(f'mode: expected "rgb" or "grey", got {mode!r}')
 
 
 def check_max_pixels(max_pixels: int | None) -> float:
@@ -180,15 +187,19 @@ def _draft(image: Image.Image, size: Size | None, bare: Bare, max_pixels: float)
 def _check_pixels(size: tuple[int, int], max_pixels: float) -> None:
     width, height = size
     if width * height > max_pixels:
-        raise ImageError(
+        raise UnfitImageError(
             f"too many pixels: {width}x{height} are to be decoded, max_pixels is {max_pixels}"
         )
 
 
-def _make_room(image: Any, pil: Any) -> None:
-    """Allocate a TIFF's pixels: where pillow does, it holds the size against its own limit."""
-    if image.format == "TIFF":
-        image.im = pil.new(image.mode, image.size).im
+def _prepare_tiff(image: Any, pil: Any) -> None:
+    if _tag(image, 284) == 2 and _tag(image, 258) == 16 and image.info["compression"] == "raw":
+        raise UnfitImageError(
+            f"mode {image.mode} of TIFF: pillow takes separate planes of 16 bits for 8 bits; "
+            "store the samples of a pixel together"
+        )
+    # Where pillow allocates the pixels, it holds their number against a limit of its own.
+    image.im = pil.new(image.mode, image.size).im
 
 
 def _orientation_in(image: Image.Image) -> int:
@@ -226,7 +237,8 @@ def _flat(image: Image.Image, pil: Any) -> Image.Image:
         return _from_lab(image)
     if image.mode == "La":
         image = image.convert("LA")
-    if not image.has_transparency_data:
+    # An icon of macOS with a palette comes without its Python half.
+    if not (image.mode == "P" and image.palette is None) and not image.has_transparency_data:
         return image
     flat: Image.Image = pil.new("RGBA", image.size, "white")
     flat.alpha_composite(image.convert("RGBA"))
@@ -237,7 +249,7 @@ def _eight_bits(image: Any, pil: Any) -> Image.Image:
     # In pillow, 16 bits of PNG and of PGM may come in its mode of 32 bits.
     unsigned = image.mode.startswith("I;16") and image.format != "FITS"
     if not (unsigned or (image.mode == "I" and image.format in ("PNG", "PPM"))):
-        raise ImageError(
+        raise UnfitImageError(
             f"mode {image.mode} of {image.format}: signed, 32-bit or floating-point pixels, "
             "whose range is not known; scale them to 8 or to unsigned 16 bits"
         )

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import ImageError, ParameterError
 from .base import Images, Labels, Progress
-from .decoding import Mode, Size, check_max_pixels, check_size, printable, read_image
+from .decoding import Mode, Size, check_max_pixels, check_mode, check_size, printable, read_image
 from .scanning import Found, scan
 from .stacking import read_images
 
@@ -93,8 +93,10 @@ def image_folder(
     if errors not in ("raise", "skip"):
         raise ParameterError(f'errors: expected "raise" or "skip", got {errors!r}')
     size = check_size(size)
+    check_max_pixels(max_pixels)
+    check_mode(mode)
     root = Path(path).expanduser()
-    found = scan(str(root), check_max_pixels(max_pixels))
+    found = scan(str(root), max_pixels)
     problems = _reported(root, found, errors)
     readers = [
         (name, partial(read_image, root / name, size, mode=mode, max_pixels=max_pixels))

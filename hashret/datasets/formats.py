@@ -59,6 +59,7 @@ _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\0\0\0\x0cjP  \r\n\x87\n", ""),
     (0, b"\xff\x4f\xff\x51", ""),
     (0, b"8BPS\0\1", ""),
+    (0, b"icns", ""),
     (0, b"8BPS\0\2", _LAYERS),
     (4, b"ftypavif", ""),
     (4, b"ftypavis", ""),
@@ -97,7 +98,9 @@ def has_signature(head: bytes) -> bool:
     return any(head.startswith(sign, at) for at, sign, _ in _SIGNATURES)
 
 
-def open_picture(data: bytes, *, suffix: str = "", guess: bool = True) -> ImageFile:
+def open_picture(
+    data: bytes, *, suffix: str = "", guess: bool = True, raw: bool = False
+) -> ImageFile:
     """Identify a picture as pillow does, by its first bytes, and read its header.
 
     Pillow's own function also compares the size with a limit that belongs to the whole process,
@@ -111,6 +114,10 @@ def open_picture(data: bytes, *, suffix: str = "", guess: bool = True) -> ImageF
     guess : bool
         Whether formats without first bytes of their own, such as TGA, come into question.
 
+    raw : bool
+        Whether it is a camera's raw file in the form of a TIFF, of which pillow's own reader would
+        take the preview for the picture.
+
     Raises
     ------
     ImageError
@@ -118,7 +125,7 @@ def open_picture(data: bytes, *, suffix: str = "", guess: bool = True) -> ImageF
     """
     pil: Any = import_extra("PIL.Image", "images")
     reasons: list[str] = []
-    tried = set(_NEVER)
+    tried = set(_NEVER | {"TIFF"} if raw else _NEVER)
     for load in (pil.preinit, pil.init):
         load()
         for name in [name for name in pil.ID if name not in tried]:
@@ -126,7 +133,7 @@ def open_picture(data: bytes, *, suffix: str = "", guess: bool = True) -> ImageF
             image = _opened(pil.OPEN, name, data, guess, reasons)
             if image is not None:
                 return image
-    hint = _hint(data, suffix.lower())
+    hint = _RAW if raw else _hint(data, suffix.lower())
     if hint:
         raise ImageError(f"pillow does not read it: {hint}")
     raise ImageError(f"not a readable image: {reasons[0] if reasons else 'of no known format'}")
@@ -151,7 +158,7 @@ def _opened(
     except Exception as error:
         # Plugins raise anything from SyntaxError to struct.error on damaged files.
         if accept is not None:
-            reasons.append(f"{name}: {error}")
+            reasons.append(f"{name}: {error or type(error).__name__}")
     return None
 
 

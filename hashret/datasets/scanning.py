@@ -7,7 +7,7 @@ import stat
 from dataclasses import dataclass, field
 
 from ..errors import DatasetNotFoundError, ImageError
-from .decoding import decode, printable
+from .decoding import UnfitImageError, printable, read_image
 from .formats import has_signature, open_picture, picture_suffixes
 from .regular_files import read_regular
 
@@ -31,7 +31,7 @@ class Found:
     problems: list[tuple[str, str]] = field(default_factory=list)
 
 
-def scan(root: str, max_pixels: float) -> Found:
+def scan(root: str, max_pixels: int | None) -> Found:
     """Find the pictures below a folder, sorted by name.
 
     A file looks like a picture if its suffix is that of a picture format, or its first bytes are,
@@ -86,7 +86,7 @@ def _exists(root: str) -> bool:
         return False
 
 
-def _is_picture(path: str, suffix: str, max_pixels: float) -> bool:
+def _is_picture(path: str, suffix: str, max_pixels: int | None) -> bool:
     """Whether a file without the suffix of a picture is one, by what it holds."""
     try:
         head = read_regular(path, float("inf"), _HEAD)
@@ -95,8 +95,9 @@ def _is_picture(path: str, suffix: str, max_pixels: float) -> bool:
         # Any file may pass for one of the formats that have no first bytes of their own.
         guess = not suffix
         open_picture(head, guess=guess).close()
-        data = read_regular(path, 8 * max_pixels)
-        decode(data or b"", (1, 1), "grey", max_pixels)
+        read_image(path, (1, 1), max_pixels=max_pixels)
+    except UnfitImageError:
+        return True
     except (OSError, ImageError):
         return False
     return True
