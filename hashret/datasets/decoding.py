@@ -17,6 +17,7 @@ from .base import Images
 from .formats import open_picture
 from .metadata import Bare, orientation_of, without_metadata
 from .regular_files import read_regular
+from .room import check_room
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -84,6 +85,8 @@ def read_image(
     limit = check_max_pixels(max_pixels)
     check_mode(mode)
     try:
+        if size is not None:
+            check_room((1, *size, 3))
         data, suffix = _load(source, limit)
         return decode(data, size, mode, limit, suffix)
     except ImageError as error:
@@ -98,6 +101,8 @@ def decode(
 ) -> Images:
     """Decode the bytes of a picture, see :func:`read_image`; an error does not name the picture."""
     pil: Any = import_extra("PIL.Image", "images")
+    if not data:
+        raise ImageError("not a readable image: it is empty")
     bare = without_metadata(data)
     try:
         with open_picture(bare.data, suffix=suffix, raw=bare.raw) as image:

@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import ImageError, ParameterError
 from .base import Images, Labels, Progress
 from .decoding import Mode, Size, check_max_pixels, check_mode, check_size, printable, read_image
+from .room import check_room
 from .scanning import Found, scan
 from .stacking import read_images
 
@@ -102,6 +103,8 @@ def image_folder(
         (name, partial(read_image, root / name, size, mode=mode, max_pixels=max_pixels))
         for name in found.names
     ]
+    if size is not None:
+        check_room((len(readers), *size, *((3,) if mode == "rgb" else ())))
     images, kept, skipped = read_images(readers, errors, progress)
     skipped = sorted(skipped + problems)
     if not kept:

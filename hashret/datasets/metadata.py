@@ -18,6 +18,8 @@ _TIFF_TAGS = frozenset(
     {*range(256, 260), 262, 266, 273, 277, 278, 279, 284, 292, 293, 317, *range(320, 326), 338}
     | {339, 347, *range(512, 522), *range(529, 533), 50674}
 )
+# Bytes of a value of each type, by the type's number.
+_TIFF_SIZES = (1, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 1, 1, 8, 8, 8)
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 _PNG_BYTES = 2**20
@@ -91,6 +93,12 @@ class _Directory:
         _, kind, count, value = struct.unpack(self.order + ("HHQQ" if self.big else "HHII"), entry)
         return kind, count, value
 
+    def end(self, entry: bytes) -> int:
+        """Return where the values of an entry end, 0 if they lie in the entry."""
+        kind, count, offset = self.unpack(entry)
+        size = count * (_TIFF_SIZES[kind] if kind < len(_TIFF_SIZES) else 1)
+        return offset + size if size > (8 if self.big else 4) else 0
+
     def short(self, tag: int) -> int | None:
         """Return the value of an entry of one small integer, or None."""
         entry = self.entries.get(tag)
@@ -128,7 +136,11 @@ def _bare_tiff(data: bytes) -> Bare:
     if directory is None:
         return Bare(data)
     order, big = directory.order, directory.big
-    kept = sorted((tag, entry) for tag, entry in directory.entries.items() if tag in _TIFF_TAGS)
+    kept = sorted(
+        (tag, entry)
+        for tag, entry in directory.entries.items()
+        if tag in _TIFF_TAGS and directory.end(entry) <= len(data)
+    )
     packed = struct.pack(order + ("Q" if big else "H"), len(kept))
     packed += b"".join(entry for _, entry in kept) + bytes(8 if big else 4)
     start = len(data) + len(data) % 2

@@ -46,12 +46,12 @@ def scan(root: str, max_pixels: int | None) -> Found:
     found, named_like_pictures, pending = Found(), [], [""]
     while pending:
         folder = pending.pop()
-        for entry in _listed(root, folder, found):
+        for entry, is_folder in _listed(root, folder, found):
             name = f"{folder}/{entry.name}" if folder else entry.name
             suffix = os.path.splitext(entry.name)[1].lower()
             if entry.name.startswith("."):
                 continue
-            if entry.is_dir(follow_symlinks=False):
+            if is_folder:
                 pending.append(name)
                 named_like_pictures += [name] if suffix in suffixes else []
             elif suffix in suffixes or _is_picture(entry.path, suffix, max_pixels):
@@ -64,11 +64,12 @@ def scan(root: str, max_pixels: int | None) -> Found:
     return found
 
 
-def _listed(root: str, folder: str, found: Found) -> list[os.DirEntry[str]]:
+def _listed(root: str, folder: str, found: Found) -> list[tuple[os.DirEntry[str], bool]]:
+    """Return the entries of a folder and whether they are folders; or note why there are none."""
     path = os.path.join(root, folder) if folder else root
     try:
         with os.scandir(path) as entries:
-            return list(entries)
+            return [(entry, entry.is_dir(follow_symlinks=False)) for entry in entries]
     except (OSError, ValueError) as error:
         if not folder and not _exists(root):
             raise DatasetNotFoundError(printable(f"{root}: no such folder")) from error

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import math
-import os
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -13,8 +10,7 @@ import numpy as np
 from ..errors import ImageError
 from .base import Images, Progress
 from .decoding import printable
-
-_CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+from .room import allocate
 
 
 def read_images(
@@ -62,31 +58,6 @@ def _with_room(images: Images, image: Images, kept: list[str], name: str, total:
         )
     if len(images) > 1:
         return images
-    room = _allocate((total, *image.shape))
+    room = allocate((total, *image.shape))
     room[0] = images[0]
     return room
-
-
-def _allocate(shape: tuple[int, ...]) -> Images:
-    needed = math.prod(shape)
-    try:
-        if needed > 2**30 and needed > memory_limit():
-            raise MemoryError
-        return np.empty(shape, np.uint8)
-    except MemoryError as error:
-        raise ImageError(
-            f"{shape[0]} images of {shape[1:]} take {needed / 1e9:.1f} GB, more memory than there "
-            "is; pass a smaller size=, or read fewer images at a time"
-        ) from error
-
-
-def memory_limit() -> float:
-    """Return the bytes of memory of the machine, or of the process' control group if fewer."""
-    limits = [math.inf]
-    with contextlib.suppress(AttributeError, ValueError, OSError):
-        limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    for path in _CGROUP_LIMITS:
-        # Without a limit the file says "max".
-        with contextlib.suppress(OSError, ValueError), open(path, encoding="ascii") as file:
-            limits.append(int(file.read()))
-    return min(limits)
