@@ -93,9 +93,15 @@ def picture_suffixes() -> frozenset[str]:
     return frozenset(known | _SUFFIXES.keys())
 
 
-def has_signature(head: bytes) -> bool:
-    """Whether the first bytes (130 suffice) are those of a picture and of nothing else."""
-    return any(head.startswith(sign, at) for at, sign, _ in _SIGNATURES)
+def signature(head: bytes) -> str | None:
+    """Return what would help to read a picture that has these first bytes (1024 suffice).
+
+    An empty text if pillow reads such pictures; None if the bytes are of none for certain.
+    """
+    for at, sign, hint in _SIGNATURES:
+        if head.startswith(sign, at):
+            return hint
+    return _DRAWING if head.startswith(b"<?xml") and b"<svg" in head[:1024] else None
 
 
 def open_picture(
@@ -133,7 +139,9 @@ def open_picture(
             image = _opened(pil.OPEN, name, data, guess, reasons)
             if image is not None:
                 return image
-    hint = _RAW if raw else _hint(data, suffix.lower())
+    hint = _RAW if raw else signature(data)
+    if hint is None:
+        hint = _SUFFIXES.get(suffix.lower())
     if hint:
         raise ImageError(f"pillow does not read it: {hint}")
     raise ImageError(f"not a readable image: {reasons[0] if reasons else 'of no known format'}")
@@ -160,12 +168,3 @@ def _opened(
         if accept is not None:
             reasons.append(f"{name}: {error or type(error).__name__}")
     return None
-
-
-def _hint(data: bytes, suffix: str) -> str:
-    for at, sign, hint in _SIGNATURES:
-        if data.startswith(sign, at):
-            return hint
-    if data[:5] == b"<?xml" and b"<svg" in data[:1024]:
-        return _DRAWING
-    return _SUFFIXES.get(suffix, "")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ..errors import DatasetNotFoundError, ImageError
 from .decoding import UnfitImageError, printable, read_image
-from .formats import has_signature, open_picture, picture_suffixes
+from .formats import open_picture, picture_suffixes, signature
 from .regular_files import read_regular
 
 # Enough for the header of every format that has no bytes of its own at the start.
@@ -91,7 +91,7 @@ def _is_picture(path: str, suffix: str, max_pixels: int | None) -> bool:
     """Whether a file without the suffix of a picture is one, by what it holds."""
     try:
         head = read_regular(path, float("inf"), _HEAD)
-        if not head or has_signature(head):
+        if not head or signature(head) is not None:
             return bool(head)
         # Any file may pass for one of the formats that have no first bytes of their own.
         guess = not suffix
