@@ -206,9 +206,7 @@ def test_orientation_is_read_from_xmp_and_from_raw_profiles() -> None:
     profile = b"\nexif\n%8d\n%s\n" % (len(record), record.hex().encode())
     for data in (
         jpeg_with(plain, 0xE1, b"http://ns.adobe.com/xap/1.0/\0" + xmp),
-        rgb_png(
-            PIXELS, before=png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp, sound=False)
-        ),
+        rgb_png(PIXELS, before=png_chunk(b"iTXt", text + xmp, sound=False)),
         rgb_png(
             PIXELS, after=png_chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(profile))
         ),
