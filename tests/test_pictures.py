@@ -146,6 +146,30 @@ def test_lab_and_premultiplied_alpha_become_what_they_show() -> None:
         assert np.abs(read_image(data, mode="grey").astype(int) - shown).max() <= 1
 
 
+@pytest.mark.parametrize("scale", [1, 257])
+def test_a_colour_map_may_be_of_8_or_16_bits(scale: int) -> None:
+    indices = np.arange(48, dtype=np.uint8).reshape(6, 8)
+    colours = RNG.integers(0, 256, (3, 256))
+    tags = [(320, 3, (colours * scale).ravel().tolist())]
+    read = read_image(tiff([indices.tobytes()], (6, 8), 8, photometric=3, tags=tags))
+    np.testing.assert_array_equal(read, colours.T[indices])
+
+
+@pytest.mark.parametrize("alpha", [0, 255])
+@pytest.mark.parametrize("kind", ["TGA", "BMP"])
+def test_a_filler_is_not_taken_for_transparency(kind: str, alpha: int) -> None:
+    rows = PIXELS[::-1, :, ::-1]
+    body = np.dstack([rows, np.full((6, 8, 1), alpha, np.uint8)]).tobytes()
+    if kind == "TGA":
+        head = struct.pack("<BBBHHBHHHHBB", 0, 0, 2, 0, 0, 0, 0, 0, 8, 6, 32, 0)
+    else:
+        head = struct.pack("<IiiHHIIiiII", 108, 8, 6, 1, 32, 3, len(body), 0, 0, 0, 0)
+        masks = struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+        head += (masks + b"BGRs").ljust(68, b"\0")
+        head = struct.pack("<2sIHHI", b"BM", 122 + len(body), 0, 0, 122) + head
+    np.testing.assert_array_equal(read_image(head + body), PIXELS)
+
+
 @pytest.mark.parametrize("shape", ["RGB", "grey"])
 @pytest.mark.parametrize("depth", [1, 2, 4, 8, 16])
 def test_the_transparent_colour_of_a_png_is_white_at_every_depth(depth: int, shape: str) -> None:
@@ -255,7 +279,19 @@ def test_damage_beside_the_pixels_of_a_jpeg_is_harmless(
 
 
 KINDS = [b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"pHYs", b"iCCP", b"gAMA", b"cHRM", b"sRGB"]
-KINDS += [b"acTL", b"fcTL", b"fdAT", b"tIME", b"bKGD", b"hIST", b"sPLT", b"prVt", b"zzZz"]
+KINDS += [
+    b"IHDR",
+    b"PLTE",
+    b"acTL",
+    b"fcTL",
+    b"fdAT",
+    b"tIME",
+    b"bKGD",
+    b"hIST",
+    b"sPLT",
+    b"prVt",
+    b"zzZz",
+]
 
 
 @settings(max_examples=150, deadline=None)
@@ -264,6 +300,7 @@ def test_damage_beside_the_pixels_of_a_png_is_harmless(
     junk: bytes, kind: bytes, sound: bool, late: bool
 ) -> None:
     chunk = png_chunk(kind, junk, sound=sound)
+    late = late or kind in (b"IHDR", b"PLTE")
     data = rgb_png(PIXELS, **{"after" if late else "before": chunk}) + junk
     read = read_image(data)
     if b"\x12" not in junk:

@@ -15,6 +15,7 @@ import numpy as np
 from ..errors import DTypeError, ImageError, ParameterError, import_extra
 from .base import Images
 from .formats import open_picture
+from .levels import UnfitImageError, flat, prepare_tiff
 from .metadata import Bare, orientation_of, without_metadata
 from .regular_files import read_regular
 from .room import check_room
@@ -31,10 +32,6 @@ Source = str | os.PathLike[str] | bytes | bytearray | memoryview
 _BYTES_A_PIXEL = 8
 _BYTES_BESIDE = 2**26
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-
-
-class UnfitImageError(ImageError):
-    """A picture that may be sound, but has too many pixels, or levels of an unknown range."""
 
 
 def read_image(
@@ -108,11 +105,11 @@ def decode(
         with open_picture(bare.data, suffix=suffix, raw=bare.raw) as image:
             _draft(image, size, bare, max_pixels)
             if image.format == "TIFF":
-                _prepare_tiff(image, pil)
+                prepare_tiff(image, pil)
             image.load()
             _check_pixels(image.size, max_pixels)
             orientation = bare.orientation or _orientation_in(image)
-            turned = _turned(_flat(image, pil), orientation, pil)
+            turned = _turned(flat(image, pil), orientation, pil)
             return np.asarray(_fitted(turned, size, _MODES[mode]))
     except (ImageError, MemoryError):
         raise
@@ -197,16 +194,6 @@ def _check_pixels(size: tuple[int, int], max_pixels: float) -> None:
         )
 
 
-def _prepare_tiff(image: Any, pil: Any) -> None:
-    if _tag(image, 284) == 2 and _tag(image, 258) == 16 and image.info["compression"] == "raw":
-        raise UnfitImageError(
-            f"mode {image.mode} of TIFF: pillow takes separate planes of 16 bits for 8 bits; "
-            "store the samples of a pixel together"
-        )
-    # Where pillow allocates the pixels, it holds their number against a limit of its own.
-    image.im = pil.new(image.mode, image.size).im
-
-
 def _orientation_in(image: Image.Image) -> int:
     exif, xmp = image.info.get("exif", b""), image.info.get("xmp", b"")
     return orientation_of(*(value if isinstance(value, bytes) else b"" for value in (exif, xmp)))
@@ -232,52 +219,3 @@ def _fitted(image: Image.Image, size: Size | None, mode: str) -> Image.Image:
     if image.mode != mode:
         image = image.convert(mode)
     return image if size is None else image.resize((size[1], size[0]), reducing_gap=3.0)
-
-
-def _flat(image: Image.Image, pil: Any) -> Image.Image:
-    """Lay transparency over white and bring the levels to 8 bits."""
-    if image.mode.startswith(("I", "F")) or _tag(image, 339) not in (None, 1):
-        return _eight_bits(image, pil)
-    if image.mode == "LAB":
-        return _from_lab(image)
-    if image.mode == "La":
-        image = image.convert("LA")
-    # An icon of macOS with a palette comes without its Python half.
-    if not (image.mode == "P" and image.palette is None) and not image.has_transparency_data:
-        return image
-    flat: Image.Image = pil.new("RGBA", image.size, "white")
-    flat.alpha_composite(image.convert("RGBA"))
-    return flat
-
-
-def _eight_bits(image: Any, pil: Any) -> Image.Image:
-    # In pillow, 16 bits of PNG and of PGM may come in its mode of 32 bits.
-    unsigned = image.mode.startswith("I;16") and image.format != "FITS"
-    if not (unsigned or (image.mode == "I" and image.format in ("PNG", "PPM"))):
-        raise UnfitImageError(
-            f"mode {image.mode} of {image.format}: signed, 32-bit or floating-point pixels, "
-            "whose range is not known; scale them to 8 or to unsigned 16 bits"
-        )
-    values = np.asarray(image)
-    levels = (values >> (_tag(image, 258) or 16) - 8).astype(np.uint8)
-    if _tag(image, 262) == 0:
-        levels = 255 - levels
-    clear = image.info.get("transparency")
-    if clear is not None:
-        levels[values == clear] = 255
-    grey: Image.Image = pil.fromarray(levels)
-    return grey
-
-
-def _tag(image: Any, tag: int) -> int | None:
-    """Return the (first) value of a TIFF tag, or None."""
-    value = image.tag_v2.get(tag) if image.format == "TIFF" else None
-    return value[0] if isinstance(value, tuple) else value
-
-
-def _from_lab(image: Image.Image) -> Image.Image:
-    colours: Any = import_extra("PIL.ImageCms", "images")
-    profiles = colours.createProfile("LAB"), colours.createProfile("sRGB")
-    transform = colours.buildTransform(*profiles, "LAB", "RGB")
-    flat: Image.Image = colours.applyTransform(image, transform)
-    return flat

@@ -21,7 +21,8 @@ _TIFF_TAGS = frozenset(
 # Bytes of a value of each type, by the type's number.
 _TIFF_SIZES = (1, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 1, 1, 8, 8, 8)
 _PNG = b"\x89PNG\r\n\x1a\n"
-_PNG_CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
+_PNG_PIXELS = frozenset({b"IDAT", b"IEND"})
+_PNG_CHUNKS = _PNG_PIXELS | {b"IHDR", b"PLTE", b"tRNS"}
 _PNG_BYTES = 2**20
 _XMP_ORIENTATION = re.compile(rb'tiff:Orientation(?:="|>)\s*([1-8])')
 # JFIF and Adobe say what colours the samples are.
@@ -202,18 +203,21 @@ def _bare_png(data: bytes) -> Bare:
     view, at = memoryview(data), 8
     kept: list[bytes | memoryview] = [view[:8]]
     notes: dict[bytes, bytes] = {}
+    wanted = _PNG_CHUNKS
     while at + 12 <= len(data):
         length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
         end = at + 12 + length
         if end > len(data):
             break
-        if kind in _PNG_CHUNKS:
+        if kind in wanted:
             kept.append(view[at:end] if kind != b"tRNS" else _png_transparency(data, at, end))
         else:
             _note(notes, kind, view[at + 8 : end - 4])
-        at = end
-        if kind == b"IEND":
-            at = len(data)
+        if kind == b"IHDR":
+            wanted -= {kind}
+        elif kind == b"IDAT":
+            wanted = _PNG_PIXELS
+        at = len(data) if kind == b"IEND" else end
     kept.append(view[at:])
     exif = notes.get(b"eXIf") or _from_hexadecimal(notes.get(b"Raw profile type exif", b""))
     return Bare(b"".join(kept), orientation_of(exif, notes.get(b"XML:com.adobe.xmp", b"")))

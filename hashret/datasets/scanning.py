@@ -7,8 +7,9 @@ import stat
 from dataclasses import dataclass, field
 
 from ..errors import DatasetNotFoundError, ImageError
-from .decoding import UnfitImageError, printable, read_image
+from .decoding import printable, read_image
 from .formats import open_picture, picture_suffixes, signature
+from .levels import UnfitImageError
 from .regular_files import read_regular
 
 # Enough for the header of every format that has no bytes of its own at the start.
