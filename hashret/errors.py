@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -126,6 +127,9 @@ def import_extra(module: str, extra: str) -> ModuleType:
     MissingExtraError
         If the package is not installed.
     """
+    if sys.modules.get(module) is not None:
+        # Or wait for a thread that is importing it.
+        return importlib.import_module(module)
     try:
         with _interrupted_afterwards():
             return importlib.import_module(module)

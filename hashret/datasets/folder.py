@@ -30,7 +30,8 @@ class ImageFolder:
     class_names : tuple of str
         The first-level subfolders that hold images, sorted.
     names : tuple of str
-        Paths relative to the folder, with forward slashes, sorted; one an image.
+        Paths relative to the folder, with forward slashes, sorted; one an image. As paths are in
+        Python, bytes of a name that are not UTF-8 stand in it as surrogate escapes.
     skipped : tuple of (str, str)
         What looks like an image and was not read, or may hold some and could not be listed, and
         why; sorted, and fit to be printed (``errors="skip"``).

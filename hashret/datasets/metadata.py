@@ -73,6 +73,8 @@ def orientation_of(exif: bytes, xmp: bytes = b"") -> int:
 
     One entry is looked for; the others may be damaged, or cut off.
     """
+    if not exif and not xmp:
+        return 1
     directory = _directory(re.sub(rb"^(Exif\0\0){1,2}", b"", exif))
     if directory is not None and (value := directory.short(_ORIENTATION)) is not None:
         return value if 1 <= value <= 8 else 1
