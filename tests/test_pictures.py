@@ -116,7 +116,7 @@ def test_16_bits_are_scaled_by_their_full_range(data: bytes, grey: list[int]) ->
     assert read_image(data, mode="grey").tolist() == [grey]
 
 
-@pytest.mark.parametrize("kind", ["TIFF", "SPIDER", "PPM"])
+@pytest.mark.parametrize("kind", ["TIFF", "SPIDER"])
 @pytest.mark.parametrize("top", [1, 255, 65535])
 def test_floating_point_is_refused_by_mode(kind: str, top: int) -> None:
     data = encoded(Image.fromarray((RAMP * top).astype(np.float32)), kind)
@@ -325,6 +325,9 @@ def test_damage_beside_the_pixels_of_a_tiff_is_harmless(
 
 @pytest.mark.parametrize("kind", ["WEBP", "AVIF"])
 def test_damaged_exif_of_newer_formats_is_harmless(kind: str) -> None:
+    Image.init()
+    if kind not in Image.SAVE:
+        pytest.skip(f"this pillow does not write {kind}")
     record = exif([(ORIENTATION, 3, [1]), (0x10F, 2, list(b"maker\0"))])
     data = encoded(Image.fromarray(PIXELS), kind, exif=record)
     at = max(data.find(b"II*\0"), data.find(b"MM\0*"))

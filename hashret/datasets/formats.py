@@ -90,7 +90,8 @@ def picture_suffixes() -> frozenset[str]:
     pil: Any = import_extra("PIL.Image", "images")
     registered = pil.registered_extensions().items()
     known = {suffix for suffix, name in registered if name in pil.OPEN.keys() - _NO_PICTURES}
-    return frozenset(known | _SUFFIXES.keys())
+    # Pillow's writer of SPIDER adds the suffix of the file it wrote, which may have none.
+    return frozenset(known | _SUFFIXES.keys()) - {""}
 
 
 def signature(head: bytes) -> str | None:
