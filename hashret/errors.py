@@ -132,10 +132,9 @@ def import_extra(module: str, extra: str) -> ModuleType:
     MissingExtraError
         If the package is not installed.
     """
-    loaded = sys.modules.get(module)
-    # One that another thread still imports is waited for.
-    if loaded is not None and not getattr(loaded.__spec__, "_initializing", False):
-        return loaded
+    if sys.modules.get(module) is not None:
+        # Or wait for a thread that is importing it.
+        return importlib.import_module(module)
     try:
         with _interrupted_afterwards():
             return importlib.import_module(module)

@@ -18,7 +18,7 @@ import numpy as np
 from ..errors import FormatError
 from .base import DATA_VARIABLE, Dataset, Images, Labels, Progress, not_found, search_folders
 from .decoding import read_image
-from .folder import read_images
+from .stacking import read_images
 
 CLASS_NAMES = (
     "airplane",

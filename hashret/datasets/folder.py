@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,16 +10,12 @@ from typing import Literal
 
 import numpy as np
 
-from ..errors import DatasetNotFoundError, ImageError, ParameterError
+from ..errors import ImageError, ParameterError
 from .base import Images, Labels, Progress
-from .decoding import (
-    Mode,
-    Size,
-    looks_like_a_picture,
-    picture_suffixes,
-    printable,
-    read_image,
-)
+from .decoding import Mode, Size, check_max_pixels, check_mode, check_size, printable, read_image
+from .room import check_room
+from .scanning import Found, scan
+from .stacking import read_images
 
 
 @dataclass(frozen=True)
@@ -36,10 +30,11 @@ class ImageFolder:
     class_names : tuple of str
         The first-level subfolders that hold images, sorted.
     names : tuple of str
-        Paths relative to the folder, with forward slashes, sorted; one an image.
+        Paths relative to the folder, with forward slashes, sorted; one an image. As paths are in
+        Python, bytes of a name that are not UTF-8 stand in it as surrogate escapes.
     skipped : tuple of (str, str)
-        Name of each picture that cannot be read, or of each folder that cannot be listed, with a
-        slash at its end, and the reason (``errors="skip"``); sorted.
+        What looks like an image and was not read, or may hold some and could not be listed, and
+        why; sorted, and fit to be printed (``errors="skip"``).
     source : str
         The folder.
     """
@@ -74,7 +69,7 @@ def image_folder(
     progress : callable, optional
         Called as ``progress(images_done, images_total)``.
     max_pixels : int, optional
-        See :func:`read_image`.
+        Refuse an image of which more pixels would have to be decoded; see :func:`read_image`.
 
     Returns
     -------
@@ -85,30 +80,36 @@ def image_folder(
     DatasetNotFoundError
         If there is no such folder.
     ImageError
-        If the folder holds no (readable) image, an image cannot be read or a folder be listed
-        while `errors` is "raise", or images differ in size while `size` is None.
-    MemoryError
-        If all of the images do not fit.
+        If the folder holds no (readable) image, or an image is damaged, too large
+        (a decompression bomb), of a format that is not read, or no regular file; or if a
+        subfolder cannot be listed. Whatever `errors` says, if images have several sizes while
+        `size` is None, or take more memory than there is.
 
     Notes
     -----
-    A picture is what has the suffix of one, or else begins as one: whatever the installed pillow
-    reads, and HEIC, RAW and others that are then listed as not read. So ``names`` and
-    ``skipped`` together are all that looks like a picture. Hidden files and folders and linked
-    folders are left out. How a picture is read is told at :func:`read_image`.
+    A file is an image if its suffix is that of a picture format or its first bytes are, whichever
+    the suffix; images are decoded as :func:`read_image` says. So each file that looks like an
+    image is in ``names`` or in ``skipped``. Hidden files and folders and linked folders are left
+    out.
     """
     if errors not in ("raise", "skip"):
         raise ParameterError(f'errors: expected "raise" or "skip", got {errors!r}')
+    size = check_size(size)
+    check_max_pixels(max_pixels)
+    check_mode(mode)
     root = Path(path).expanduser()
-    names, closed = _list_folder(root)
-    if closed and errors == "raise":
-        raise ImageError(f"{root}/{closed[0][1]}")
-    read = partial(read_image, size=size, mode=mode, max_pixels=max_pixels)
-    readers = [(name, partial(read, root / name)) for name in names]
+    found = scan(str(root), max_pixels)
+    problems = _reported(root, found, errors)
+    readers = [
+        (name, partial(read_image, root / name, size, mode=mode, max_pixels=max_pixels))
+        for name in found.names
+    ]
+    if size is not None:
+        check_room((len(readers), *size, *((3,) if mode == "rgb" else ())))
     images, kept, skipped = read_images(readers, errors, progress)
-    skipped = sorted(closed + skipped)
+    skipped = sorted(skipped + problems)
     if not kept:
-        raise ImageError(f"{root}: none of its {len(names)} images is readable: {skipped[0][1]}")
+        raise _none_is_readable(root, skipped)
     folders = [name.split("/")[0] if "/" in name else "" for name in kept]
     class_names = tuple(sorted(set(folders) - {""}))
     positions = {"": -1} | {name: position for position, name in enumerate(class_names)}
@@ -116,98 +117,19 @@ def image_folder(
     return ImageFolder(images, labels, class_names, tuple(kept), tuple(skipped), str(root))
 
 
-def read_images(
-    readers: Sequence[tuple[str, Callable[[], Images]]],
-    errors: Literal["raise", "skip"],
-    progress: Progress | None,
-) -> tuple[Images, list[str], list[tuple[str, str]]]:
-    """Call each reader and stack the images; return them, their names, and what was skipped.
-
-    Raises
-    ------
-    ImageError
-        If two images differ in size, whatever `errors` says: to leave out all that are not like
-        the first one is nobody's wish.
-    """
-    stack = _Stack(len(readers))
-    skipped: list[tuple[str, str]] = []
-    for done, (name, read) in enumerate(readers, start=1):
-        try:
-            image = read()
-        except ImageError as error:
-            if errors == "raise":
-                raise
-            skipped.append((name, str(error)))
-        else:
-            stack.push(name, image)
-        if progress is not None:
-            progress(done, len(readers))
-    return stack.images(), stack.names, skipped
+def _reported(root: Path, found: Found, errors: str) -> list[tuple[str, str]]:
+    """Return the rows of what could not be looked at, or raise the first."""
+    rows = [
+        (printable(name), printable(f"{root / name}: {reason}")) for name, reason in found.problems
+    ]
+    if rows and errors == "raise":
+        raise ImageError(rows[0][1])
+    return rows
 
 
-class _Stack:
-    """Images of one size, in one array that is made once a second one has that size."""
-
-    def __init__(self, most: int) -> None:
-        self.names: list[str] = []
-        self._most = most
-        self._images: Images = np.empty((0, 0, 0), np.uint8)
-
-    def push(self, name: str, image: Images) -> None:
-        if not self.names:
-            self._images = image[None].copy()
-        elif image.shape != self._images.shape[1:]:
-            raise ImageError(
-                f"{printable(name)}: is {image.shape[:2]}, {printable(self.names[0])} is "
-                f"{self._images.shape[1:3]}; images of several sizes need size=(height, width)"
-            )
-        elif len(self.names) == 1:
-            self._grow()
-        self._images[len(self.names)] = image
-        self.names.append(name)
-
-    def _grow(self) -> None:
-        shape = (self._most, *self._images.shape[1:])
-        try:
-            whole = np.empty(shape, np.uint8)
-        except MemoryError:
-            gigabytes = math.prod(shape) / 1e9
-            raise MemoryError(
-                f"{self._most} images of {shape[1:]} take {gigabytes:,.1f} GB; pass a smaller size="
-            ) from None
-        whole[0] = self._images[0]
-        self._images = whole
-
-    def images(self) -> Images:
-        return self._images[: len(self.names)]
-
-
-def _list_folder(
-    root: Path,
-) -> tuple[list[str], list[tuple[str, str]]]:
-    """Return the sorted names of what looks like a picture, and of folders that stay closed."""
-    if not root.is_dir():
-        raise DatasetNotFoundError(f"{root}: no such folder")
-    closed: list[tuple[str, str]] = []
-
-    def note(error: OSError) -> None:
-        folder = Path(os.fsdecode(error.filename))
-        if folder == root:
-            raise error
-        name = folder.relative_to(root).as_posix() + "/"
-        closed.append((name, f"{printable(name)}: cannot be listed: {error.strerror}"))
-
-    names = sorted(_walk(root, note))
-    if not names and not closed:
-        raise ImageError(f"{root}: holds no images")
-    return names, closed
-
-
-def _walk(root: Path, note: Callable[[OSError], None]) -> Iterator[str]:
-    suffixes = picture_suffixes()
-    for folder, folders, files in os.walk(root, onerror=note):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in files:
-            path = os.path.join(folder, name)
-            if not name.startswith(".") and looks_like_a_picture(path, suffixes):
-                yield Path(path).relative_to(root).as_posix()
+def _none_is_readable(root: Path, skipped: list[tuple[str, str]]) -> ImageError:
+    if not skipped:
+        return ImageError(printable(f"{root}: holds no images"))
+    return ImageError(
+        printable(f"{root}: none of its {len(skipped)} images is readable: {skipped[0][1]}")
+    )

@@ -1,0 +1,57 @@
+"""Reading of files that may be anything: never a pipe, a device, or a wait."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def read_regular(path: str, most: float, head: int | None = None) -> bytes | None:
+    """Read a regular file.
+
+    Parameters
+    ----------
+    path : str
+    most : float
+        The largest number of bytes it may have.
+    head : int, optional
+        Read no more than this many of them.
+
+    Returns
+    -------
+    data : bytes or None
+        None if the file is larger than `most`.
+
+    Raises
+    ------
+    OSError
+        If there is no such file, it may not be read, or is no regular file; at once.
+    """
+    # Asked before, for opening alone wakes who waits at the other end of a pipe; and again
+    # afterwards, for the path may name something else by then.
+    _check_regular(os.stat(path).st_mode)
+    with open(path, "rb", opener=_open_at_once) as file:
+        status = os.fstat(file.fileno())
+        _check_regular(status.st_mode)
+        if status.st_size > most:
+            return None
+        # Files of /proc say that they are empty, and some have no end.
+        return file.read(status.st_size if head is None else min(head, status.st_size))
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0))
+
+
+def _check_regular(mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        kind = next((kind for test, kind in _KINDS if test(mode)), "no regular file")
+        raise OSError(f"{kind}, not a picture")
