@@ -30,7 +30,7 @@ _SUFFIXES: dict[str, str] = {
     suffix: hint
     for hint, suffixes in {
         _HEIF: "heic heif heics heifs hif avci avcs",
-        _RAW: "3fr arw cr2 cr3 crw dcr dng erf fff iiq k25 kdc mef mos mrw nef nrw orf pef raf raw "
+        _RAW: "3fr arw cr2 cr3 crw dcr dng erf fff iiq k25 kdc mef mos mrw nef nrw orf pef raf "
         "rw2 rwl sr2 srf srw x3f",
         _JPEG_XL: "jxl",
         _JPEG_XR: "hdp jxr wdp",
@@ -39,7 +39,7 @@ _SUFFIXES: dict[str, str] = {
         _DRAWING: "svg svgz",
         _EPS: "eps ps ai",
         _LAYERS: "psb xcf kra ora",
-        _RANGE: "exr hdr",
+        _RANGE: "exr",
         _DJVU: "djv djvu",
     }.items()
     for suffix in (f".{word}" for word in suffixes.split())
