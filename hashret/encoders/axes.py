@@ -19,8 +19,8 @@ def principal_axes(features: Table, mean: Floats, count: int) -> Floats:
     As many as `count`, or as the rows have: their rank. A direction counts where its singular
     value exceeds ``max(n, d) * eps`` times the largest, and what rounding leaves of the mean.
 
-    Beside its result this takes five matrices of float64 of min(n, d) rows and columns, and
-    blocks of 8 MB: the table is never held as float64.
+    Beside its result this takes eight matrices of float64 of min(n, d) rows and columns at most,
+    and blocks of 8 MB: the table is never held as float64.
     """
     long = len(features) >= features.shape[1]
     values, vectors = _by_products(_tall(features, mean))
@@ -63,9 +63,11 @@ def _accurate(features: Table, mean: Floats) -> Floats:
 
 def _tall(features: Table, mean: Floats) -> Iterator[Floats]:
     """Yield blocks of rows of the centred table, or of its transpose where that is the taller."""
+    # As many rows as the products have, so that adding these up costs little beside them.
+    parts = blocks(max(features.shape), min(features.shape), min(features.shape))
     if len(features) >= features.shape[1]:
-        return (centred(features[rows], mean) for rows in blocks(*features.shape))
-    return (_columns(features, part) for part in blocks(*features.T.shape))
+        return (centred(features[rows], mean) for rows in parts)
+    return (_columns(features, columns) for columns in parts)
 
 
 def _columns(features: Table, part: slice) -> Floats:

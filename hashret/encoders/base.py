@@ -18,10 +18,10 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..checks import as_array
-from ..codes import MAX_BITS, Codes, check_bits, pack
+from ..codes import MAX_BITS, Codes, check_bits
 from ..errors import DTypeError, FormatError, HashretError, ParameterError, ShapeError, import_extra
-from .blocks import Floats, Table, blocks, centred, row_lengths
-from .margins import rounding, stable_margins
+from .blocks import Floats, Table
+from .margins import Projection, rounding
 
 Margins = npt.NDArray[np.float32]
 
@@ -103,6 +103,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, 
         """
         self._check_parameters()
         self._fit(self._table(X, reset=True))
+        self._fitted_ready()
         return self
 
     def transform(self, X: npt.ArrayLike) -> Codes:
@@ -113,8 +114,8 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, 
         check_is_fitted(self)
         features = self._table(X, reset=False)
         codes = np.empty((len(features), self._n_features_out), np.uint8)
-        for rows, margins in self._margins(features):
-            codes[rows] = pack(margins)
+        for rows, bits, _ in self._encoded(features):
+            codes[rows] = np.packbits(bits, axis=1)
         return codes
 
     def project(self, X: npt.ArrayLike) -> Margins:
@@ -122,8 +123,9 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, 
         check_is_fitted(self)
         features = self._table(X, reset=False)
         whole = np.empty((len(features), self.code_bits), np.float32)
-        for rows, margins in self._margins(features):
-            whole[rows] = margins
+        for rows, _, margins in self._encoded(features):
+            with np.errstate(over="ignore"):
+                whole[rows] = margins
         return whole
 
     @property
@@ -165,17 +167,16 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, 
             raise FormatError(f"{path}: holds a {type(encoder).__name__}, not a {cls.__name__}")
         return encoder
 
-    def _margins(self, features: Table) -> Iterator[tuple[slice, Margins]]:
-        """Yield the margins of block after block, rounded as `project` gives them."""
-        slope, floor = self._steepness()
-        slope *= rounding(self.projection_)
-        for rows in blocks(len(features), max(self.projection_.shape)):
-            block = centred(features[rows], self.mean_)
-            lengths = row_lengths(block, features[rows], rows.start)
-            yield (
-                rows,
-                stable_margins(block, lengths, self.projection_, self._finish, slope, floor),
-            )
+    def _encoded(self, features: Table) -> Iterator[tuple[slice, npt.NDArray[np.bool_], Floats]]:
+        """Yield the bits and margins of block after block."""
+        projection = Projection(self.mean_, self.projection_, self._finish, *self._doubt)
+        for rows in projection.blocks(len(features)):
+            yield (rows, *projection.bits(features[rows], rows.start))
+
+    def _fitted_ready(self) -> None:
+        """Work out once what each call needs of the fitted arrays."""
+        steepness, error = self._steepness()
+        self._doubt = (steepness * rounding(self.projection_), error)
 
     def _table(self, X: npt.ArrayLike, reset: bool) -> Table:
         """Return a table as it lies in memory, once it is known to be one of real numbers."""
@@ -187,6 +188,8 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, 
                     f"X: expected (n, d), got {X.shape}. Reshape your data: "
                     "X[None] makes a table of one vector"
                 )
+            if not reset and self._is_plain(X):
+                return X  # the common case, for the sake of single queries
         try:
             features: Table = validate_data(
                 self, X, reset=reset, dtype="numeric", ensure_all_finite=False
@@ -198,6 +201,16 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, 
         if features.dtype.kind not in "biuf":
             raise DTypeError(f"X: expected real numbers, got {features.dtype}")
         return features
+
+    def _is_plain(self, X: Table) -> bool:
+        """Tell whether scikit-learn would take a table as it is, without a word."""
+        return (
+            X.dtype.kind == "f"
+            and X.ndim == 2
+            and len(X) > 0
+            and X.shape[1] == self.n_features_in_
+            and not hasattr(self, "feature_names_in_")
+        )
 
     @property
     def _n_features_out(self) -> int:
@@ -231,6 +244,7 @@ def load_encoder(path: str | os.PathLike[str]) -> Encoder:
                 if tuple(file.get_slice(name).get_shape()) != shape:
                     raise FormatError(f"{name}: expected shape {shape}")
                 setattr(encoder, name, _as_finite(file.get_tensor(name), name))
+            encoder._fitted_ready()
     except (safetensors.SafetensorError, HashretError, *_MALFORMED) as error:
         raise FormatError(f"{path}: not a saved encoder: {error!r}") from error
     if encoder.fingerprint != card.get("fingerprint"):

@@ -17,9 +17,9 @@ Table = npt.NDArray[Any]
 _VALUES = 2**20
 
 
-def blocks(count: int, width: int) -> Iterator[slice]:
-    """Cut `count` rows into slices that hold a block of values each, or one row."""
-    step = max(1, _VALUES // width)
+def blocks(count: int, width: int, least: int = 1) -> Iterator[slice]:
+    """Cut `count` rows into slices that hold a block of values each, or `least` rows."""
+    step = max(least, _VALUES // width)
     return (slice(start, min(start + step, count)) for start in range(0, count, step))
 
 
@@ -41,24 +41,13 @@ def column_means(features: Table) -> Floats:
             buffer[1:end] = features[rows]
             total = buffer[int(rows.start == 0) : end].sum(axis=0)
         if not np.isfinite(total).all():
-            raise _not_finite(features[rows], rows.start)
+            raise not_finite(features[rows], rows.start)
         buffer[0] = total
     return np.asarray(total / count)
 
 
-def row_lengths(rows: Floats, features: Table, start: int) -> Floats:
-    """Return the Euclidean lengths of centred rows; raise a CodeError for one that has none.
-
-    `features` are the rows as they came, from row `start` of the caller's table.
-    """
-    with np.errstate(over="ignore", invalid="ignore"):
-        lengths: Floats = np.sqrt(np.einsum("ij,ij->i", rows, rows))
-    if not np.isfinite(lengths).all():
-        raise _not_finite(features, start, lengths)
-    return lengths
-
-
-def _not_finite(features: Table, start: int, lengths: Floats | None = None) -> CodeError:
+def not_finite(features: Table, start: int, lengths: Floats | None = None) -> CodeError:
+    """Return the error that names a row, from `start` on, that is not finite, or too large."""
     finite = np.isfinite(features).all(axis=1)
     if not finite.all():
         return CodeError(f"X: NaN or infinity (inf) in row {start + np.argmin(finite)}")

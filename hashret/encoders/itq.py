@@ -18,7 +18,7 @@ class ITQ(Encoder):
     With V the data along the first principal axes, B = 1 where VR > 0 and -1 elsewhere, and
     R the rotation that minimises ``||B - VR||^2`` given B, in turns, from a random rotation.
 
-    Fitting takes ``40 m**2 + 24 d * bits + 8 n * bits`` bytes with m = min(n, d), and blocks of
+    Fitting takes ``64 m**2 + 24 d * bits + 8 n * bits`` bytes with m = min(n, d), and blocks of
     8 MB. Rows of rank r have r axes, which the rotation spreads over all bits: more bits than r
     add nothing, and `fit` warns of them.
 

@@ -14,7 +14,7 @@ class PCAHashing(Encoder):
 
     ``bit j = (x - mean) . v_j > 0`` with v_j the direction of the j-th largest variance.
 
-    Fitting takes ``40 m**2 + 24 d * bits`` bytes with m = min(n, d), and blocks of 8 MB, so that
+    Fitting takes ``64 m**2 + 24 d * bits`` bytes with m = min(n, d), and blocks of 8 MB, so that
     either n or d may be large. Rows of rank r have r axes: bits past the rank are 0 in every
     code, and `fit` warns of them.
 

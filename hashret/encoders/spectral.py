@@ -21,7 +21,7 @@ class SpectralHashing(Encoder):
     ``sin(pi / 2 + w (x - a))`` with ``w = m pi / (b - a)``, m = 1, 2, ..., and eigenvalues
     that grow with w. The bits are those of the smallest w over all axes and modes.
 
-    Fitting takes ``40 m**2 + 24 d * bits`` bytes with m = min(n, d), and blocks of 8 MB.
+    Fitting takes ``64 m**2 + 24 d * bits`` bytes with m = min(n, d), and blocks of 8 MB.
 
     Parameters
     ----------
