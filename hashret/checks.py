@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from .errors import CodeError, DTypeError, ShapeError
 
-__all__ = ["as_array", "as_pictures"]
+__all__ = ["as_array", "as_pixels", "check_pictures"]
 
 
 def as_array(values: Any, name: str) -> npt.NDArray[Any]:
@@ -67,8 +67,27 @@ def _stacked(arrays: list[npt.NDArray[Any]], name: str) -> npt.NDArray[Any]:
     return np.stack(arrays)
 
 
-def as_pictures(images: Any, expected: str = "") -> npt.NDArray[Any]:
-    """Return a batch of pictures, shape (n, height, width) or (n, height, width, 1 or 3).
+def as_pixels(images: Any) -> npt.NDArray[Any]:
+    """Return pictures, or vectors of them, as an array; PIL images by their grey or colours.
+
+    Raises
+    ------
+    ShapeError
+        If the images of a sequence have several sizes, or there is one PIL image alone.
+    DTypeError
+        If a PIL image has a mode whose numbers are no grey levels or colours.
+    CodeError
+        If pixels are masked.
+    """
+    if hasattr(images, "getbands"):
+        raise ShapeError("images: expected a batch, got one PIL image: [image] makes a batch of it")
+    if isinstance(images, (list, tuple)) and any(hasattr(one, "getbands") for one in images):
+        images = [_pil_pixels(one, f"images[{number}]") for number, one in enumerate(images)]
+    return as_array(images, "images")
+
+
+def check_pictures(array: npt.NDArray[Any], expected: str = "") -> npt.NDArray[Any]:
+    """Return a batch of pictures, shape (n, height, width) or (n, height, width, 1 or 3), as it is.
 
     Whether its dtype is that of pixels is the caller's to check; `expected` adds to what the
     message says is taken.
@@ -76,18 +95,9 @@ def as_pictures(images: Any, expected: str = "") -> npt.NDArray[Any]:
     Raises
     ------
     ShapeError
-        If `images` has another shape. One picture alone is none: (height, width, 3) is refused
-        as such, so that grey pictures 3 wide are given as (n, height, 3, 1).
-    DTypeError
-        If a PIL image has a mode whose numbers are no grey levels or colours.
-    CodeError
-        If pixels are masked.
+        If it has another shape. One picture alone is no batch: (height, width, 3) is refused as
+        one in colour, so that grey pictures 3 wide are given as (n, height, 3, 1).
     """
-    if hasattr(images, "getbands"):
-        images = _pil_pixels(images, "images")
-    elif isinstance(images, (list, tuple)) and any(hasattr(one, "getbands") for one in images):
-        images = [_pil_pixels(one, f"images[{number}]") for number, one in enumerate(images)]
-    array = as_array(images, "images")
     hint = _hint(array.shape)
     fits = array.ndim == 3 or (array.ndim == 4 and array.shape[3] in (1, 3))
     if hint or not fits or 0 in array.shape[1:]:
@@ -100,6 +110,8 @@ def as_pictures(images: Any, expected: str = "") -> npt.NDArray[Any]:
 
 def _hint(shape: tuple[int, ...]) -> str:
     """Say what a shape that is no batch of pictures may be, and how to make it one."""
+    if len(shape) == 1 and shape[0]:
+        return ": one vector? images[None] makes a batch of it"
     if len(shape) == 2:
         return ": one grey picture? images[None] makes a batch of it"
     if len(shape) == 3 and (shape[2] == 3 or (shape[2] in (1, 4) and shape[1] > shape[2])):
