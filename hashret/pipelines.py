@@ -49,7 +49,7 @@ class PipelineEncoder:
     """
 
     def __init__(self, pipeline: Any) -> None:
-        last = pipeline.steps[-1][1]
+        *steps, (_, last) = _flat(pipeline)
         if not hasattr(last, "project") or not hasattr(type(last), "fingerprint"):
             raise DTypeError(
                 "encoder: expected a pipeline that ends in an encoder of hashret, "
@@ -58,7 +58,7 @@ class PipelineEncoder:
         self._last = copy.copy(last)
         self._steps = [
             (name, copy.deepcopy(step))
-            for name, step in pipeline.steps[:-1]
+            for name, step in steps
             if step is not None and not isinstance(step, str)  # "passthrough"
         ]
         self.fingerprint  # noqa: B018  (an unfit pipeline is refused here, not at the first search)
@@ -87,6 +87,12 @@ class PipelineEncoder:
         for _, step in self._steps:
             inputs = step.transform(inputs)
         return np.asarray(self._last.project(inputs), np.float32)
+
+
+def _flat(pipeline: Any) -> list[tuple[str, Any]]:
+    """Return the steps of a pipeline, those of a pipeline at its end in their place."""
+    *steps, (name, last) = pipeline.steps
+    return [*steps, *_flat(last)] if hasattr(last, "steps") else [*steps, (name, last)]
 
 
 def _parts(value: Any, where: str) -> Iterator[bytes]:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import Tags
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..checks import as_array
@@ -93,7 +93,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, 
         Raises
         ------
         ParameterError
-            If a constructor parameter is out of range.
+            If a constructor parameter is out of range, or no generator comes of `random_state`.
         ShapeError
             If `X` is not a table with at least one row and one column.
         DTypeError
@@ -102,7 +102,12 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, 
             If a feature is NaN, infinite or masked.
         """
         self._check_parameters()
-        self._fit(self._table(X, reset=True))
+        before = vars(self).copy()
+        try:
+            self._fit(self._table(X, reset=True))
+        except BaseException:  # an encoder that was fitted before stays as it was
+            self.__dict__ = before
+            raise
         self._fitted_ready()
         return self
 
@@ -297,6 +302,15 @@ def check_total_bits(bits: int, tables: int) -> None:
     check_count(tables, "tables")
     if bits * tables > MAX_BITS:
         raise ParameterError(f"bits * tables: expected at most {MAX_BITS}, got {bits * tables}")
+
+
+def generator(random_state: Any) -> np.random.RandomState:
+    """Return the generator that scikit-learn makes of a seed, or say that there is none."""
+    try:
+        rng: np.random.RandomState = check_random_state(random_state)
+    except ValueError as error:
+        raise ParameterError(f"random_state: expected an int or a RandomState: {error}") from error
+    return rng
 
 
 def check_count(value: Any, name: str) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.utils import check_random_state
 
 from ..codes import check_bits
 from .axes import axes_for_bits
-from .base import Encoder, check_count
+from .base import Encoder, check_count, generator
 from .blocks import Floats, Table, blocks, centred, column_means
 from .pca import check_dimensions
 
@@ -76,7 +75,7 @@ class ITQ(Encoder):
         values = np.empty((len(features), self.bits))
         for rows in blocks(*features.shape):
             values[rows] = centred(features[rows], self.mean_) @ axes
-        rng = check_random_state(self.random_state)
+        rng = generator(self.random_state)
         rotation, _ = np.linalg.qr(rng.standard_normal((self.bits, self.bits)))
         self.projection_ = axes @ _rotate(values, rotation, self.rounds)
 

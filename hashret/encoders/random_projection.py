@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from sklearn.utils import check_random_state
 
 from ..errors import ParameterError
-from .base import Encoder, check_total_bits
+from .base import Encoder, check_total_bits, generator
 from .blocks import Floats, Table, column_means
 
 Distribution = Literal["gaussian", "orthogonal"]
@@ -75,7 +74,7 @@ class RandomProjectionLSH(Encoder):
 
     def _fit(self, features: Table) -> None:
         self.mean_ = column_means(features)
-        rng = check_random_state(self.random_state)
+        rng = generator(self.random_state)
         normal = rng.standard_normal((self.n_features_in_, self.code_bits))
         self.projection_ = normal if self.distribution == "gaussian" else _orthogonal(normal)
 

@@ -91,6 +91,9 @@ def _as_images(images: npt.ArrayLike) -> npt.NDArray[np.generic]:
 def _blocks(
     size: tuple[int, ...], orientations: int, cell: tuple[int, int], block: tuple[int, int]
 ) -> tuple[int, int]:
+    for name, value in (("cell", cell), ("block", block)):
+        if np.shape(value) != (2,):
+            raise ParameterError(f"{name}: expected (height, width), got {value!r}")
     if min(orientations, *cell, *block) < 1:
         raise ParameterError(
             f"orientations, cell, block: expected at least 1, got {orientations}, {cell}, {block}"
