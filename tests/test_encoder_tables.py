@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import tracemalloc
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +47,12 @@ def table(count=60, width=12, seed=0):
     return rng.normal(size=(count, width)) * np.linspace(3, 1, width) + rng.normal(size=width)
 
 
+@pytest.fixture
+def one_thread():
+    with threadpool_limits(1):
+        yield
+
+
 def peak(call) -> int:
     """Return the bytes that numpy held at once for a call, beside what there was before."""
     tracemalloc.start()
@@ -58,13 +68,17 @@ def peak(call) -> int:
 BLOCKS = 30 * 2**20  # a few of 8 MB
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.uint8, np.float16])
-def test_a_long_table_in_a_mapped_file_is_read_in_blocks(kind, tmp_path, dtype):
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize(
+    ("sort", "dtype"),
+    [*((sort, np.float32) for sort in ("lsh", *BY_AXES)), ("lsh", np.float16), ("pca", np.uint8)],
+)
+def test_a_long_table_in_a_mapped_file_is_read_in_blocks(tmp_path, sort, dtype):
     count, width, bits = 200_000, 32, 8
     shape = (count, width)
     mapped = np.lib.format.open_memmap(tmp_path / "table.npy", "w+", dtype, shape)
     mapped[:] = np.random.default_rng(0).integers(0, 200, shape, np.uint8)
-    encoder = kind(bits)
+    encoder = KINDS[sort](bits)
     if isinstance(encoder, ITQ):
         encoder.set_params(rounds=2)
     values = 8 * count * bits if isinstance(encoder, ITQ) else 0
@@ -80,7 +94,7 @@ def test_a_wide_table_takes_a_matrix_of_its_rows(kind):
     assert peak(lambda: encoder.transform(wide)) < BLOCKS
 
 
-@pytest.mark.parametrize("shape", [(30, 7), (7, 30), (30, 30), (31, 30), (4000, 300), (300, 4000)])
+@pytest.mark.parametrize("shape", [(30, 7), (7, 30), (30, 30), (31, 30), (1500, 120), (120, 1500)])
 def test_axes_are_the_singular_vectors_whatever_the_shape(shape):
     count, width = shape
     rng = np.random.default_rng(1)
@@ -176,6 +190,51 @@ def test_rows_on_the_planes_have_one_code(kind, width):
         start = encoder.low_[0] + np.pi / 2 / encoder.frequency_[0]
         rows += start * encoder.projection_[:, 0]
     assert_one_code_a_row(encoder, rows)
+
+
+@pytest.mark.parametrize("scale", [1e-120, 1e-60, 1e-30, 1e30, 1e60, 1e120])
+def test_codes_do_not_depend_on_the_unit_of_the_features(kind, scale):
+    rows = table(80)
+    codes = kind(8).fit(rows).transform(rows)
+    encoder = kind(8).fit(rows * scale)
+    np.testing.assert_array_equal(encoder.transform(rows * scale), codes)
+    margins = encoder.project(rows * scale)
+    np.testing.assert_array_equal(pack(margins), codes)
+    assert np.isfinite(margins).all()
+
+
+@pytest.mark.parametrize("sort", BY_AXES)
+def test_features_whose_squares_float64_does_not_hold_are_refused(sort):
+    with pytest.raises(CodeError, match=r"X: .*scale"):
+        KINDS[sort](4).fit(table() * 1e-200)
+    with pytest.raises(CodeError, match=r"X: .*scale"):
+        KINDS[sort](4).fit(table() * 1e200)
+
+
+def test_threads_that_encode_at_once_and_other_processors_give_one_code(tmp_path: Path):
+    rng = np.random.default_rng(0)
+    encoder = ITQ(8, random_state=0).fit(rng.normal(size=(60, 40)))
+    planes = np.linalg.qr(encoder.projection_)[0]
+    rows = rng.normal(size=(300, 40))
+    rows = rows - rows @ planes @ planes.T + encoder.mean_
+    codes = encoder.transform(rows)
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(encoder.transform, [rows] * 12):
+            np.testing.assert_array_equal(found, codes)
+    encoder.save(tmp_path / "encoder")
+    np.save(tmp_path / "rows.npy", rows)
+    code = (
+        "import sys, numpy; from hashret.encoders import load_encoder as load;"
+        "print(load(sys.argv[1]).transform(numpy.load(sys.argv[2])).tobytes().hex())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "encoder", tmp_path / "rows.npy"],
+        env=os.environ | {"OPENBLAS_CORETYPE": "Prescott", "OPENBLAS_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == codes.tobytes().hex()
 
 
 @pytest.mark.filterwarnings("ignore:bits. the rows have rank")

@@ -11,6 +11,8 @@ from ..errors import CodeError
 from .blocks import Floats, Table, blocks, centred
 
 _EPS = float(np.finfo(np.float64).eps)
+# Of singular values, below which rounding to the smallest floats takes part.
+_SMALLEST = 1e-145
 
 
 def principal_axes(features: Table, mean: Floats, count: int) -> Floats:
@@ -24,6 +26,10 @@ def principal_axes(features: Table, mean: Floats, count: int) -> Floats:
     """
     long = len(features) >= features.shape[1]
     values, vectors = _by_products(_tall(features, mean))
+    if values[0] < _SMALLEST and not _all_equal(features):
+        raise CodeError(
+            "X: the features are too close for float64 to hold their squares: scale them"
+        )
     # Products square the singular values, and lose those below the root of the precision.
     lost = np.sqrt(max(features.shape) * _EPS) * values[0]
     if (values > max(lost, len(features) * _off(features, mean))).sum() < min(count, len(values)):
@@ -48,6 +54,10 @@ def axes_for_bits(features: Table, mean: Floats, bits: int) -> Floats:
         stacklevel=4,
     )
     return np.hstack([axes, np.zeros((len(axes), bits - rank))])
+
+
+def _all_equal(features: Table) -> bool:
+    return all((features[rows] == features[0]).all() for rows in blocks(*features.shape))
 
 
 def _off(features: Table, mean: Floats) -> float:

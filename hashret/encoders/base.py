@@ -21,7 +21,7 @@ from ..checks import as_array
 from ..codes import MAX_BITS, Codes, check_bits
 from ..errors import DTypeError, FormatError, HashretError, ParameterError, ShapeError, import_extra
 from .blocks import Floats, Table
-from .margins import Projection, rounding
+from .margins import Projection, as_float32, rounding
 
 Margins = npt.NDArray[np.float32]
 
@@ -129,8 +129,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, 
         features = self._table(X, reset=False)
         whole = np.empty((len(features), self.code_bits), np.float32)
         for rows, _, margins in self._encoded(features):
-            with np.errstate(over="ignore"):
-                whole[rows] = margins
+            whole[rows] = as_float32(margins)
         return whole
 
     @property

@@ -12,8 +12,9 @@ import numpy.typing as npt
 from .blocks import Floats, Table, blocks, centred, not_finite
 
 _EPS = float(np.finfo(np.float64).eps)
-# Below this float32 loses digits, and at last the sign.
-_LEAST = float(np.finfo(np.float32).tiny)
+# What is lost of products, and of lengths, whose numbers are too small for float64.
+_LEAST, _SHORTEST = 1e-300, 1e-150
+_FLOAT32 = np.finfo(np.float32)
 # Of a block: rows at least, and columns at most, so that its part of the axes stays in the cache.
 _ROWS, _COLUMNS = 512, 1024
 
@@ -59,7 +60,7 @@ class Projection:
     def bits(self, features: Table, start: int) -> tuple[npt.NDArray[np.bool_], Floats]:
         """Return bits and margins of rows; the first is row `start` of the caller's table.
 
-        As float32 the margins are positive where the bits are set.
+        Bits are set where margins are positive.
         """
         products, lengths = self._products(features)
         if not np.isfinite(lengths).all():
@@ -69,10 +70,10 @@ class Projection:
         unsure = self.slope * lengths.max() + least  # one for all rows compares faster
         bits: npt.NDArray[np.bool_] = margins > unsure
         if (bits != (margins >= -unsure)).any():
-            # A row of zeros has no order to depend on.
-            doubtful = (
-                np.abs(margins) <= np.where(lengths, self.slope * lengths + least, -1)[:, None]
-            )
+            doubtful = np.abs(margins) <= (self.slope * lengths + least)[:, None]
+            # Rows and axes of zeros have no order to depend on.
+            doubtful &= self.axes.any(axis=0)
+            doubtful[self._zeros(features, lengths)] = False
             self._settle(margins, np.nonzero(doubtful), features)
             bits = margins > 0
         return bits, margins
@@ -87,7 +88,12 @@ class Projection:
                 squares = np.einsum("ij,ij->i", block, block) + squares
                 product = block @ self.axes[columns]
                 products = product if isinstance(products, float) else products + product
-            return np.asarray(products), np.sqrt(squares)
+            return np.asarray(products), np.sqrt(squares) + _SHORTEST
+
+    def _zeros(self, features: Table, lengths: Floats) -> npt.NDArray[np.intp]:
+        """Return the numbers of the rows that are the mean, to the last digit."""
+        short = np.flatnonzero(lengths <= _SHORTEST)
+        return short[~centred(features[short], self.mean).any(axis=1)]
 
     def _settle(
         self, margins: Floats, places: tuple[npt.NDArray[np.intp], ...], features: Table
@@ -97,8 +103,16 @@ class Projection:
             row, bit = places[0][part], places[1][part]
             # numpy sums along contiguous rows pairwise, by their length alone.
             products = (centred(features[row], self.mean) * directions[bit]).sum(axis=1)
-            # As float32, for what it rounds to zero is no bit.
-            margins[row, bit] = self.finish(products, bit).astype(np.float32)
+            margins[row, bit] = self.finish(products, bit)
+
+
+def as_float32(margins: Floats) -> npt.NDArray[np.float32]:
+    """Round margins, so that they stay finite and keep their signs."""
+    rounded: npt.NDArray[np.float32] = margins.clip(-_FLOAT32.max, _FLOAT32.max).astype(np.float32)
+    lost = (rounded == 0) & (margins != 0)
+    if lost.any():
+        rounded[lost] = np.copysign(_FLOAT32.smallest_subnormal, margins[lost])
+    return rounded
 
 
 def _column_blocks(count: int) -> Iterator[slice]:
