@@ -21,7 +21,7 @@ from ..checks import as_array
 from ..codes import MAX_BITS, Codes, check_bits
 from ..errors import DTypeError, FormatError, HashretError, ParameterError, ShapeError, import_extra
 from .blocks import Floats, Table
-from .margins import Projection, as_float32, rounding
+from .margins import Projection, round_margins, rounding
 
 Margins = npt.NDArray[np.float32]
 
@@ -128,8 +128,8 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, 
         check_is_fitted(self)
         features = self._table(X, reset=False)
         whole = np.empty((len(features), self.code_bits), np.float32)
-        for rows, _, margins in self._encoded(features):
-            whole[rows] = as_float32(margins)
+        for rows, bits, margins in self._encoded(features):
+            round_margins(margins, bits, whole[rows])
         return whole
 
     @property

@@ -54,7 +54,7 @@ class Projection:
 
     def blocks(self, count: int) -> Iterator[slice]:
         """Cut `count` rows into slices whose numbers the processor's cache holds."""
-        step = max(_ROWS, 2**18 // max(self.axes.shape))
+        step = max(_ROWS, 2**17 // max(self.axes.shape))
         return (slice(start, start + step) for start in range(0, count, step))
 
     def bits(self, features: Table, start: int) -> tuple[npt.NDArray[np.bool_], Floats]:
@@ -106,13 +106,16 @@ class Projection:
             margins[row, bit] = self.finish(products, bit)
 
 
-def as_float32(margins: Floats) -> npt.NDArray[np.float32]:
-    """Round margins, so that they stay finite and keep their signs."""
-    rounded: npt.NDArray[np.float32] = margins.clip(-_FLOAT32.max, _FLOAT32.max).astype(np.float32)
-    lost = (rounded == 0) & (margins != 0)
-    if lost.any():
-        rounded[lost] = np.copysign(_FLOAT32.smallest_subnormal, margins[lost])
-    return rounded
+def round_margins(
+    margins: Floats, bits: npt.NDArray[np.bool_], rounded: npt.NDArray[np.float32]
+) -> None:
+    """Write margins as float32, finite, and positive where the bits are set."""
+    try:
+        with np.errstate(over="raise", under="raise"):
+            rounded[:] = margins
+    except FloatingPointError:
+        rounded[:] = margins.clip(-_FLOAT32.max, _FLOAT32.max)
+        rounded[bits & (rounded == 0)] = _FLOAT32.smallest_subnormal
 
 
 def _column_blocks(count: int) -> Iterator[slice]:
