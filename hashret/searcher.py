@@ -13,6 +13,7 @@ from ._batch import Distances, Ids
 from .codes import Codes, pack
 from .errors import EncoderMismatchError
 from .index import Index
+from .pipelines import as_encoder
 
 __all__ = ["Encoder", "Searcher", "check_encoder"]
 
@@ -41,6 +42,7 @@ def check_encoder(index: Index, encoder: Encoder) -> None:
         If the index holds codes of another length, or of another encoder, or was not told
         whose they are.
     """
+    encoder = as_encoder(encoder)
     if index.bits != encoder.code_bits:
         raise EncoderMismatchError(
             f"encoder: makes codes of {encoder.code_bits} bits, the index holds {index.bits}"
@@ -58,7 +60,8 @@ class Searcher:
     Parameters
     ----------
     encoder : Encoder
-        Fitted. Fitting it again later changes nothing here.
+        Fitted, or a fitted scikit-learn pipeline that ends in one. Fitting it again later changes
+        nothing here.
     index : Index, optional
         Of this encoder's codes; by default a new one.
     options
@@ -68,6 +71,8 @@ class Searcher:
     ------
     EncoderMismatchError
         If the index is another encoder's; see :func:`check_encoder`.
+    ParameterError
+        If a step of a pipeline holds what no fingerprint can be taken of, such as a lambda.
 
     Examples
     --------
@@ -81,6 +86,7 @@ class Searcher:
     """
 
     def __init__(self, encoder: Encoder, index: Index | None = None, **options: Any) -> None:
+        encoder = as_encoder(encoder)
         # Fitting gives an encoder new attributes; the copy keeps those of now.
         self._encoder = copy.copy(encoder)
         if index is None:

@@ -159,7 +159,7 @@ def with_value(value, row=5):
         (with_value(-np.inf), CodeError, "images: NaN or infinity in row 5"),
         (with_value(1e39), CodeError, "images: NaN or infinity in row 5"),
         (np.zeros((240, 0)), ShapeError, "images: expected"),
-        (VECTORS[0], DTypeError, "images: expected uint8"),
+        (VECTORS[0], ShapeError, r"images: .*one vector\? images\[None\]"),
         (VECTORS.astype(complex), DTypeError, "images: expected real numbers, got complex128"),
         (VECTORS.astype(str), DTypeError, "images: expected real numbers"),
         (VECTORS.astype(np.uint8), ShapeError, r"or real vectors \(n, d\), got \(240, 12\)"),

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ..checks import as_pixels, check_pictures
 from ..errors import CodeError, DTypeError, ParameterError, ShapeError
 from ..evaluation.labels import Labels, parse_labels
 from .losses import Loss
@@ -22,24 +23,19 @@ def as_inputs(images: npt.ArrayLike) -> Tensor:
 
     Two dimensions of uint8 are refused: that is one image, not a row of vectors.
     """
-    array = np.asarray(images)
+    array = as_pixels(images)
     if array.ndim == 2 and array.dtype != np.uint8:
         return as_vectors(array, "images", len(array))
     return as_images(array)
 
 
-def as_images(images: npt.ArrayLike) -> Tensor:
+def as_images(array: npt.NDArray[Any]) -> Tensor:
     """Return images as a tensor of uint8, shape (n, height, width, channels)."""
-    array = np.asarray(images)
+    check_pictures(array, expected=", or real vectors (n, d)")
     if array.dtype != np.uint8:
         raise DTypeError(f"images: expected uint8, got {array.dtype} {array.shape}")
     if array.ndim == 3:
         array = array[..., None]
-    if array.ndim != 4 or array.shape[3] not in (1, 3) or 0 in array.shape[1:]:
-        raise ShapeError(
-            "images: expected (n, height, width) or (n, height, width, 3), or real vectors (n, d), "
-            f"got {np.asarray(images).shape}"
-        )
     return _shared(np.require(array, requirements="C"))
 
 

@@ -4,7 +4,8 @@ Each has ``fit(X, y=None)``, ``transform(X)`` (packed codes), ``project(X)`` (ma
 the bits are), ``code_bits``, ``fingerprint``, ``save`` and ``load``.
 
 Map: :mod:`~hashret.encoders.base` is what all share and their files,
-:mod:`~hashret.encoders.linear` the form of three of them;
+:mod:`~hashret.encoders.blocks` reads tables, :mod:`~hashret.encoders.axes` finds principal axes,
+:mod:`~hashret.encoders.margins` gives a row the same bits in any batch;
 :mod:`~hashret.encoders.random_projection`, :mod:`~hashret.encoders.pca`,
 :mod:`~hashret.encoders.itq` and :mod:`~hashret.encoders.spectral` hold one encoder each.
 """

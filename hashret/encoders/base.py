@@ -12,31 +12,45 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import Tags
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..codes import MAX_BITS, Codes, check_bits, pack
-from ..errors import CodeError, FormatError, HashretError, ParameterError, ShapeError, import_extra
+from ..checks import as_array
+from ..codes import MAX_BITS, Codes, check_bits
+from ..errors import DTypeError, FormatError, HashretError, ParameterError, ShapeError, import_extra
 from ..files import write_bytes
+from .blocks import Floats, Table
+from .margins import Projection, round_margins, rounding
 
-Floats = npt.NDArray[np.float64]
 Margins = npt.NDArray[np.float32]
 
 FORMAT = 1
 _CLASSES: dict[str, type[Encoder]] = {}
-# Rows in work at once: with 4096 bits their margins take 64 MB.
-_ROWS = 2048
 
 
-class Encoder(TransformerMixin, BaseEstimator, ABC):  # type: ignore[misc]
-    """Base class of the encoders.
+class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC):  # type: ignore[misc]
+    """Base class of the encoders: ``margins = finish((x - mean_) @ projection_)``.
 
     A subclass has scikit-learn's constructor, sets the float64 arrays that `_fitted` names in
-    `_fit`, and says what follows from them in `_margins`.
+    `_fit`, and may say in `_finish` and `_steepness` how products become margins.
+
+    Tables may be of any real type, and lie in mapped files: they are read in blocks of 8 MB.
+    Encoding takes its result and a few blocks; what fitting takes beside, each encoder says.
+    Columns have names where the fitted table has: a table with others, or in another order, is
+    refused, also by an encoder that was saved and loaded. A row has one code, whatever other
+    rows, threads or memory order it is encoded with. Margins may differ in their last digit,
+    never in their sign.
+
+    Attributes
+    ----------
+    mean_ : ndarray of float64, shape (d,)
+    projection_ : ndarray of float64, shape (d, code_bits)
     """
 
-    _fitted: ClassVar[tuple[str, ...]]
+    _fitted: ClassVar[tuple[str, ...]] = ("mean_", "projection_")
+    mean_: Floats
+    projection_: Floats
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -52,16 +66,21 @@ class Encoder(TransformerMixin, BaseEstimator, ABC):  # type: ignore[misc]
         """Raise a ParameterError or DTypeError if a constructor parameter is out of range."""
 
     @abstractmethod
-    def _fit(self, features: Floats) -> None:
+    def _fit(self, features: Table) -> None:
         """Set the arrays named by `_fitted`."""
 
-    @abstractmethod
     def _fitted_shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of each array named by `_fitted`, for ``n_features_in_`` features."""
+        features = self.n_features_in_
+        return {"mean_": (features,), "projection_": (features, self.code_bits)}
 
-    @abstractmethod
-    def _margins(self, features: Floats) -> Floats:
-        """Return the values (n, code_bits) whose sign the bits are."""
+    def _finish(self, products: Floats, bits: Any) -> Floats:
+        """Return the margins of products with the axes of `bits`, element by element."""
+        return products
+
+    def _steepness(self) -> tuple[float, float]:
+        """Return by how much a margin may grow with its product, and may be off by itself."""
+        return 1.0, 0.0
 
     def fit(self, X: npt.ArrayLike, y: object = None) -> Self:
         """Fit to feature vectors.
@@ -74,39 +93,50 @@ class Encoder(TransformerMixin, BaseEstimator, ABC):  # type: ignore[misc]
         Raises
         ------
         ParameterError
-            If a constructor parameter is out of range.
+            If a constructor parameter is out of range, or no generator comes of `random_state`.
         ShapeError
             If `X` is not a table with at least one row and one column.
+        DTypeError
+            If `X` holds no real numbers, or is sparse.
         CodeError
-            If a feature is NaN or infinite.
+            If a feature is NaN, infinite or masked.
         """
         self._check_parameters()
-        self._fit(self._features(X, reset=True))
+        before = vars(self).copy()
+        try:
+            self._fit(self._table(X, reset=True))
+        except BaseException:  # an encoder that was fitted before stays as it was
+            self.__dict__ = before
+            raise
+        self._fitted_ready()
         return self
 
     def transform(self, X: npt.ArrayLike) -> Codes:
-        """Return the packed codes of feature vectors, uint8 (n, ceil(code_bits / 8))."""
+        """Return the packed codes of feature vectors, uint8 (n, ceil(code_bits / 8)).
+
+        After ``set_output(transform="pandas")`` as a table, a column a byte.
+        """
         check_is_fitted(self)
-        features = self._features(X, reset=False)
-        codes = np.empty((len(features), (self.code_bits + 7) // 8), np.uint8)
-        for rows in _blocks(len(features)):
-            codes[rows] = pack(self._rounded_margins(features[rows]))
+        features = self._table(X, reset=False)
+        codes = np.empty((len(features), self._n_features_out), np.uint8)
+        for rows, bits, _ in self._encoded(features):
+            codes[rows] = np.packbits(bits, axis=1)
         return codes
 
     def project(self, X: npt.ArrayLike) -> Margins:
         """Return the margins of feature vectors, float32 (n, code_bits): bit j is margin j > 0."""
         check_is_fitted(self)
-        features = self._features(X, reset=False)
-        margins = np.empty((len(features), self.code_bits), np.float32)
-        for rows in _blocks(len(features)):
-            margins[rows] = self._rounded_margins(features[rows])
-        return margins
+        features = self._table(X, reset=False)
+        whole = np.empty((len(features), self.code_bits), np.float32)
+        for rows, bits, margins in self._encoded(features):
+            round_margins(margins, bits, whole[rows])
+        return whole
 
     @property
     def fingerprint(self) -> str:
         """SHA-256 of the class, its parameters and fitted arrays; equal codes, equal fingerprint.
 
-        The random state is left out: its effect is in the arrays.
+        The random state is left out: its effect is in the arrays. So are the names of columns.
         """
         check_is_fitted(self)
         parameters = self.get_params() | {"random_state": None}
@@ -128,6 +158,8 @@ class Encoder(TransformerMixin, BaseEstimator, ABC):  # type: ignore[misc]
             "features": self.n_features_in_,
             "fingerprint": self.fingerprint,
         }
+        if hasattr(self, "feature_names_in_"):
+            card |= _names_card(list(self.feature_names_in_))
         arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in self._fitted}
         write_bytes(path, safetensors.save(arrays, {"hashret": _json(card)}))
 
@@ -139,21 +171,55 @@ class Encoder(TransformerMixin, BaseEstimator, ABC):  # type: ignore[misc]
             raise FormatError(f"{path}: holds a {type(encoder).__name__}, not a {cls.__name__}")
         return encoder
 
-    def _rounded_margins(self, features: Floats) -> Margins:
-        """Margins as `project` gives them, so that bits are their sign to the last digit."""
-        return self._margins(features).astype(np.float32)
+    def _encoded(self, features: Table) -> Iterator[tuple[slice, npt.NDArray[np.bool_], Floats]]:
+        """Yield the bits and margins of block after block."""
+        projection = Projection(self.mean_, self.projection_, self._finish, *self._doubt)
+        for rows in projection.blocks(len(features)):
+            yield (rows, *projection.bits(features[rows], rows.start))
 
-    def _features(self, X: npt.ArrayLike, reset: bool) -> Floats:
+    def _fitted_ready(self) -> None:
+        """Work out once what each call needs of the fitted arrays."""
+        steepness, error = self._steepness()
+        self._doubt = (steepness * rounding(self.projection_), error)
+
+    def _table(self, X: npt.ArrayLike, reset: bool) -> Table:
+        """Return a table as it lies in memory, once it is known to be one of real numbers."""
+        # Tables with named columns are read by scikit-learn, which looks at the names.
+        if not hasattr(X, "columns") and not hasattr(X, "__dataframe__"):
+            X = as_array(X, "X")
+            if X.ndim == 1 and X.size:
+                raise ShapeError(
+                    f"X: expected (n, d), got {X.shape}. Reshape your data: "
+                    "X[None] makes a table of one vector"
+                )
+            if not reset and self._is_plain(X):
+                return X  # the common case, for the sake of single queries
         try:
-            features: Floats = validate_data(
-                self, X, reset=reset, dtype=np.float64, ensure_all_finite=False
+            features: Table = validate_data(
+                self, X, reset=reset, dtype="numeric", ensure_all_finite=False
             )
         except ValueError as error:
             raise ShapeError(f"X: {error}") from error
-        finite = np.isfinite(features).all(axis=1)
-        if not finite.all():
-            raise CodeError(f"X: NaN or infinity (inf) in row {np.argmin(finite)}")
+        except TypeError as error:
+            raise DTypeError(f"X: {error}") from error
+        if features.dtype.kind not in "biuf":
+            raise DTypeError(f"X: expected real numbers, got {features.dtype}")
         return features
+
+    def _is_plain(self, X: Table) -> bool:
+        """Tell whether scikit-learn would take a table as it is, without a word."""
+        return (
+            X.dtype.kind == "f"
+            and X.ndim == 2
+            and len(X) > 0
+            and X.shape[1] == self.n_features_in_
+            and not hasattr(self, "feature_names_in_")
+        )
+
+    @property
+    def _n_features_out(self) -> int:
+        """Bytes of a code: for scikit-learn, which names the columns of results."""
+        return (self.code_bits + 7) // 8
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -182,6 +248,7 @@ def load_encoder(path: str | os.PathLike[str]) -> Encoder:
                 if tuple(file.get_slice(name).get_shape()) != shape:
                     raise FormatError(f"{name}: expected shape {shape}")
                 setattr(encoder, name, _as_finite(file.get_tensor(name), name))
+            encoder._fitted_ready()
     except (safetensors.SafetensorError, HashretError, *_MALFORMED) as error:
         raise FormatError(f"{path}: not a saved encoder: {error!r}") from error
     if encoder.fingerprint != card.get("fingerprint"):
@@ -201,7 +268,25 @@ def _blank(card: dict[str, Any]) -> tuple[Encoder, dict[str, tuple[int, ...]]]:
     if type(card["features"]) is not int or card["features"] < 1:
         raise FormatError(f"features: expected a positive int, got {card['features']!r}")
     encoder.n_features_in_ = card["features"]
+    if "names" in card:
+        encoder.feature_names_in_ = _names(card)
     return encoder, encoder._fitted_shapes()
+
+
+def _names_card(names: list[str]) -> dict[str, Any]:
+    """Return what a card says of the names of columns; the fingerprint does not cover them."""
+    return {"names": names, "names_sha256": hashlib.sha256(_json(names).encode()).hexdigest()}
+
+
+def _names(card: dict[str, Any]) -> npt.NDArray[np.object_]:
+    names = card["names"]
+    if card != card | _names_card(names) or len(names) != card["features"]:
+        raise FormatError(
+            f"names: expected {card['features']} names of columns, or they are damaged"
+        )
+    if not all(isinstance(name, str) for name in names):
+        raise FormatError("names: expected strings")
+    return np.array(names, dtype=object)
 
 
 def _as_finite(array: npt.NDArray[Any], name: str) -> Floats:
@@ -216,6 +301,15 @@ def check_total_bits(bits: int, tables: int) -> None:
     check_count(tables, "tables")
     if bits * tables > MAX_BITS:
         raise ParameterError(f"bits * tables: expected at most {MAX_BITS}, got {bits * tables}")
+
+
+def generator(random_state: Any) -> np.random.RandomState:
+    """Return the generator that scikit-learn makes of a seed, or say that there is none."""
+    try:
+        rng: np.random.RandomState = check_random_state(random_state)
+    except ValueError as error:
+        raise ParameterError(f"random_state: expected an int or a RandomState: {error}") from error
+    return rng
 
 
 def check_count(value: Any, name: str) -> None:
@@ -234,7 +328,3 @@ def _with_seed(parameters: dict[str, Any]) -> dict[str, Any]:
 
 def _json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, default=int)  # default: numpy integers
-
-
-def _blocks(count: int) -> Iterator[slice]:
-    return (slice(start, start + _ROWS) for start in range(0, count, _ROWS))

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..codes import check_bits
 from ..errors import ParameterError
-from .base import Floats
-from .linear import LinearEncoder
+from .axes import axes_for_bits
+from .base import Encoder
+from .blocks import Table, column_means
 
 
-class PCAHashing(LinearEncoder):
+class PCAHashing(Encoder):
     """Bits tell on which side of the mean a vector lies along each principal axis.
 
     ``bit j = (x - mean) . v_j > 0`` with v_j the direction of the j-th largest variance.
+
+    Fitting takes ``64 m**2 + 24 d * bits`` bytes with m = min(n, d), and blocks of 8 MB, so that
+    either n or d may be large. Rows of rank r have r axes: bits past the rank are 0 in every
+    code, and `fit` warns of them.
 
     Parameters
     ----------
@@ -24,7 +27,7 @@ class PCAHashing(LinearEncoder):
     ----------
     mean_ : ndarray of float64, shape (d,)
     projection_ : ndarray of float64, shape (d, bits)
-        Orthonormal axes in its columns, that of the largest variance first.
+        Orthonormal axes in its columns, that of the largest variance first; zeros past the rank.
     n_features_in_ : int
 
     References
@@ -51,24 +54,15 @@ class PCAHashing(LinearEncoder):
     def _check_parameters(self) -> None:
         check_bits(self.bits)
 
-    def _fit(self, features: Floats) -> None:
+    def _fit(self, features: Table) -> None:
         check_dimensions(features, self.bits)
-        self.mean_ = features.mean(axis=0)
-        self.projection_ = principal_axes(features - self.mean_, self.bits)
+        self.mean_ = column_means(features)
+        self.projection_ = axes_for_bits(features, self.mean_, self.bits)
 
 
-def check_dimensions(features: Floats, bits: int) -> None:
+def check_dimensions(features: Table, bits: int) -> None:
     """Raise if there are more bits than features."""
     if bits > features.shape[1]:
         raise ParameterError(
             f"bits: expected at most one a feature, n_features={features.shape[1]}, got {bits}"
         )
-
-
-def principal_axes(centred: Floats, count: int) -> Floats:
-    """Return the `count` directions of the largest variance as columns, the largest first."""
-    _, vectors = np.linalg.eigh(centred.T @ centred)
-    axes: Floats = vectors[:, ::-1][:, :count]
-    # LAPACK chooses the signs; the largest part of each axis is made positive.
-    largest = axes[np.abs(axes).argmax(axis=0), np.arange(count)]
-    return axes * np.where(largest < 0, -1.0, 1.0)

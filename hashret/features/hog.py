@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from ..checks import as_pixels, check_pictures
 from ..errors import CodeError, DTypeError, ParameterError, ShapeError, import_extra
 
 _PROGRESS_STEP = 500
@@ -22,12 +23,13 @@ def hog(
     """Describe images by their gradient orientations, cell by cell.
 
     The defaults give 324 values for 28x28 images: 3x3 blocks of 2x2 cells of 9 orientations,
-    L2-Hys normalised. Of colour images each pixel's strongest channel counts.
+    L2-Hys normalised. Of colour images each pixel's strongest channel counts. Images are described
+    one by one: features do not depend on the batch, and images in a mapped file stay there.
 
     Parameters
     ----------
-    images : array_like, shape (n, height, width) or (n, height, width, 3)
-        uint8 or real.
+    images : array_like, shape (n, height, width) or (n, height, width, 1 or 3)
+        uint8 or real; one image alone is given as ``images[None]``.
     orientations : int
         Bins of the half circle.
     cell : (height, width)
@@ -44,7 +46,7 @@ def hog(
     Raises
     ------
     ShapeError
-        If `images` has another shape, or is smaller than one block.
+        If `images` has another shape, is one image, or is smaller than one block.
     DTypeError
         If `images` holds no real numbers.
     CodeError
@@ -77,22 +79,21 @@ def hog(
 
 
 def _as_images(images: npt.ArrayLike) -> npt.NDArray[np.generic]:
-    array = np.asarray(images)
-    if array.ndim not in (3, 4) or (array.ndim == 4 and array.shape[3] != 3):
-        raise ShapeError(
-            f"images: expected (n, height, width) or (n, height, width, 3), got {array.shape}"
-        )
+    array = check_pictures(as_pixels(images))
     if array.dtype.kind not in "uif":
         raise DTypeError(f"images: expected uint8 or real numbers, got {array.dtype}")
-    finite = np.isfinite(array).all(axis=tuple(range(1, array.ndim)))
-    if not finite.all():
-        raise CodeError(f"images: NaN or infinite pixel in image {np.argmin(finite)}")
-    return array
+    for number, image in enumerate(array if array.dtype.kind == "f" else ()):
+        if not np.isfinite(image).all():
+            raise CodeError(f"images: NaN or infinite pixel in image {number}")
+    return array[..., 0] if array.ndim == 4 and array.shape[3] == 1 else array
 
 
 def _blocks(
     size: tuple[int, ...], orientations: int, cell: tuple[int, int], block: tuple[int, int]
 ) -> tuple[int, int]:
+    for name, value in (("cell", cell), ("block", block)):
+        if np.shape(value) != (2,):
+            raise ParameterError(f"{name}: expected (height, width), got {value!r}")
     if min(orientations, *cell, *block) < 1:
         raise ParameterError(
             f"orientations, cell, block: expected at least 1, got {orientations}, {cell}, {block}"

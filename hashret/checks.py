@@ -1,0 +1,137 @@
+"""Checks of arrays and pictures that callers hand in; each error names the argument."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import CodeError, DTypeError, ShapeError
+
+__all__ = ["as_array", "as_pixels", "check_pictures"]
+
+
+def as_array(values: Any, name: str) -> npt.NDArray[Any]:
+    """Return what a caller handed in as an array, without a copy where numpy needs none.
+
+    Takes arrays, sequences, pandas, torch tensors of any device, and masked arrays of which
+    nothing is masked.
+
+    Raises
+    ------
+    CodeError
+        If values are masked: they are missing, and numpy would take what lies beneath.
+    DTypeError
+        If `values` is a sparse matrix, or nothing that numpy can read.
+    ShapeError
+        If the parts of a sequence have several shapes.
+    """
+    if isinstance(values, np.ma.MaskedArray):
+        if np.ma.is_masked(values):
+            raise CodeError(f"{name}: expected no masked values: fill them, or leave them out")
+        return np.asarray(values.data)
+    if isinstance(values, (list, tuple)) and any(getattr(item, "ndim", 0) for item in values):
+        return _stacked([as_array(item, f"{name}[{i}]") for i, item in enumerate(values)], name)
+    if hasattr(values, "toarray"):
+        raise DTypeError(
+            f"{name}: expected a dense array, got a sparse {type(values).__name__}; "
+            f"{name}.toarray() makes it dense"
+        )
+    try:
+        return np.asarray(_on_cpu(values))
+    except ValueError as error:
+        raise ShapeError(f"{name}: expected rows of one shape: {error}") from error
+    except (TypeError, RuntimeError) as error:
+        raise DTypeError(
+            f"{name}: expected an array, got {type(values).__name__}: {error}"
+        ) from error
+
+
+def _on_cpu(values: Any) -> Any:
+    """Return a torch tensor as one that numpy reads, and anything else as it is."""
+    if not type(values).__module__.startswith("torch") and not hasattr(values, "detach"):
+        return values
+    values = values.detach().cpu()
+    # numpy knows no bfloat16; float32 holds each of its values.
+    return values.float() if str(values.dtype) == "torch.bfloat16" else values
+
+
+def _stacked(arrays: list[npt.NDArray[Any]], name: str) -> npt.NDArray[Any]:
+    shapes = sorted({array.shape for array in arrays})
+    if len(shapes) > 1:
+        raise ShapeError(
+            f"{name}: expected one shape, got {', '.join(map(str, shapes[:3]))}"
+            f"{', ...' if len(shapes) > 3 else ''}"
+        )
+    return np.stack(arrays)
+
+
+def as_pixels(images: Any) -> npt.NDArray[Any]:
+    """Return pictures, or vectors of them, as an array; PIL images by their grey or colours.
+
+    Raises
+    ------
+    ShapeError
+        If the images of a sequence have several sizes, or there is one PIL image alone.
+    DTypeError
+        If a PIL image has a mode whose numbers are no grey levels or colours.
+    CodeError
+        If pixels are masked.
+    """
+    if hasattr(images, "getbands"):
+        raise ShapeError("images: expected a batch, got one PIL image: [image] makes a batch of it")
+    if isinstance(images, (list, tuple)) and any(hasattr(one, "getbands") for one in images):
+        images = [_pil_pixels(one, f"images[{number}]") for number, one in enumerate(images)]
+    return as_array(images, "images")
+
+
+def check_pictures(array: npt.NDArray[Any], expected: str = "") -> npt.NDArray[Any]:
+    """Return a batch of pictures, shape (n, height, width) or (n, height, width, 1 or 3), as it is.
+
+    Whether its dtype is that of pixels is the caller's to check; `expected` adds to what the
+    message says is taken.
+
+    Raises
+    ------
+    ShapeError
+        If it has another shape. One picture alone is no batch: (height, width, 3) is refused as
+        one in colour, so that grey pictures 3 wide are given as (n, height, 3, 1).
+    """
+    hint = _hint(array.shape)
+    fits = array.ndim == 3 or (array.ndim == 4 and array.shape[3] in (1, 3))
+    if hint or not fits or 0 in array.shape[1:]:
+        raise ShapeError(
+            "images: expected (n, height, width) or (n, height, width, 3)"
+            f"{expected}, got {array.shape}{hint}"
+        )
+    return array
+
+
+def _hint(shape: tuple[int, ...]) -> str:
+    """Say what a shape that is no batch of pictures may be, and how to make it one."""
+    if len(shape) == 1 and shape[0]:
+        return ": one vector? images[None] makes a batch of it"
+    if len(shape) == 2:
+        return ": one grey picture? images[None] makes a batch of it"
+    if len(shape) == 3 and (shape[2] == 3 or (shape[2] in (1, 4) and shape[1] > shape[2])):
+        return (
+            ": one picture? images[None] makes a batch of it "
+            f"(and images[..., None] says that they are grey, {shape[2]} wide)"
+        )
+    if len(shape) == 4 and shape[3] not in (1, 3) and shape[1] in (1, 3):
+        return ": channels first? images.transpose(0, 2, 3, 1) puts them last"
+    if len(shape) == 4 and shape[3] == 4:
+        return ": images[..., :3] leaves out the alpha channel"
+    return ""
+
+
+def _pil_pixels(image: Any, name: str) -> npt.NDArray[Any]:
+    """Return the pixels of a PIL image whose numbers are grey levels or colours."""
+    mode = getattr(image, "mode", None)
+    if hasattr(image, "getbands") and mode not in ("L", "RGB", "I", "F", "I;16", "I;16B", "I;16L"):
+        raise DTypeError(
+            f"{name}: expected a PIL image of mode L or RGB, got {mode}; "
+            'image.convert("RGB") makes one'
+        )
+    return as_array(image, name)
