@@ -213,21 +213,21 @@ hr_status hr_join_groups(const hr_join *join, uint32_t *parents, size_t parts, i
 typedef struct {
   const void *data;
   size_t size;
-} hr_chunk;
+} hr_span;
 
-#define HR_MAX_CHUNKS 64
+#define HR_MAX_SPANS 64
 #define HR_HEADER_BYTES 256
 
 /* The index as a list of byte ranges to be written one after the other. The
- * ranges point into the index, which stays read-locked until hr_image_close. */
+ * ranges point into the index, which stays read-locked until hr_snapshot_close. */
 typedef struct {
   uint8_t header[HR_HEADER_BYTES];
-  hr_chunk chunks[HR_MAX_CHUNKS];
+  hr_span chunks[HR_MAX_SPANS];
   size_t count;
-} hr_image;
-hr_status hr_image_open(hr_index *index, const char fingerprint[HR_FINGERPRINT_BYTES],
-                        hr_image *image);
-void hr_image_close(hr_index *index);
+} hr_snapshot;
+hr_status hr_snapshot_open(hr_index *index, const char fingerprint[HR_FINGERPRINT_BYTES],
+                           hr_snapshot *image);
+void hr_snapshot_close(hr_index *index);
 
 /* Reads an index from the bytes of a file. `verify` checks every section's
  * CRC; without it only the header is read. The index borrows the bytes: they

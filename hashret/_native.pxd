@@ -135,18 +135,18 @@ cdef extern from "hashret.h" nogil:
     hr_status hr_join_groups(const hr_join *join, uint32_t *parents, size_t parts, int64_t *ids,
                              int64_t *groups)
 
-    ctypedef struct hr_chunk:
+    ctypedef struct hr_span:
         const void *data
         size_t size
 
     enum:
-        HR_MAX_CHUNKS
+        HR_MAX_SPANS
 
-    ctypedef struct hr_image:
-        hr_chunk chunks[HR_MAX_CHUNKS]
+    ctypedef struct hr_snapshot:
+        hr_span chunks[HR_MAX_SPANS]
         size_t count
 
-    hr_status hr_image_open(hr_index *index, const char *fingerprint, hr_image *image)
-    void hr_image_close(hr_index *index)
+    hr_status hr_snapshot_open(hr_index *index, const char *fingerprint, hr_snapshot *image)
+    void hr_snapshot_close(hr_index *index)
     hr_status hr_index_open(const uint8_t *bytes, size_t size, bint verify, hr_index **out,
                             char *fingerprint, const char **reason)

@@ -568,7 +568,7 @@ cdef class NativeIndex:
         """Call `write` with each piece of the index file, under the read lock."""
         cdef hr_index *handle = self.alive()
         cdef char padded[HR_FINGERPRINT_BYTES]
-        cdef hr_image image
+        cdef hr_snapshot image
         cdef hr_status status
         cdef size_t i
         cdef long before = forks
@@ -579,7 +579,7 @@ cdef class NativeIndex:
         memset(padded, 0, HR_FINGERPRINT_BYTES)
         memcpy(padded, <const char *>fingerprint, len(fingerprint))
         with nogil:
-            status = hr_image_open(handle, padded, &image)
+            status = hr_snapshot_open(handle, padded, &image)
         _check(status, "save")
         try:
             for i in range(image.count):
@@ -587,7 +587,7 @@ cdef class NativeIndex:
                     write(memoryview(<const uint8_t[:image.chunks[i].size]>image.chunks[i].data))
         finally:
             if before == forks:
-                hr_image_close(handle)
+                hr_snapshot_close(handle)
 
 
 cdef NativeIndex _adopt(hr_index *handle):

@@ -1,5 +1,5 @@
 /* Portable kernels: the reference of the others. */
-#include "kernels.h"
+#include "kernels/kernels.h"
 
 #define ALL_LANES 0xFFu
 
@@ -17,7 +17,7 @@ static uint32_t lane_distance(const uint64_t *block, size_t words, const uint64_
   return distance;
 }
 
-static size_t below_scalar(hr_pass *pass, hr_hit *hits) {
+static size_t scan_scalar(hr_pass *pass, hr_hit *hits) {
   size_t count = 0;
   for (; pass->block < pass->end; pass->block++) {
     if (count >= HR_ENOUGH_HITS) break;
@@ -45,15 +45,15 @@ static void distances_scalar(const uint64_t *blocks, size_t words, size_t count,
           (uint16_t)lane_distance(blocks + b * words * HR_LANES, words, query, lane);
 }
 
-static void pick_scalar(const uint64_t *blocks, size_t words, const uint32_t *rows, size_t count,
-                        const uint64_t *query, uint16_t *out) {
+static void distances_at_scalar(const uint64_t *blocks, size_t words, const uint32_t *rows,
+                                size_t count, const uint64_t *query, uint16_t *out) {
   for (size_t i = 0; i < count; i++)
     out[i] = (uint16_t)lane_distance(blocks + rows[i] / HR_LANES * words * HR_LANES, words, query,
                                      rows[i] % HR_LANES);
 }
 
-static void mask_scalar(const uint8_t *flags, size_t count, uint8_t *bits) {
-  for (size_t i = 0; i < count; i++) bits[i] = hr_mask_byte(flags + 8 * i);
+static void pack_mask_scalar(const uint8_t *flags, size_t count, uint8_t *bits) {
+  for (size_t i = 0; i < count; i++) bits[i] = hr_pack_mask_byte(flags + 8 * i);
 }
 
 static size_t sketches_scalar(const uint32_t *sketches, size_t words, size_t count,
@@ -68,5 +68,6 @@ static size_t sketches_scalar(const uint32_t *sketches, size_t words, size_t cou
   return found;
 }
 
-const hr_kernels hr_kernels_scalar = {"scalar",    below_scalar, distances_scalar,
-                                      pick_scalar, mask_scalar,  sketches_scalar};
+const hr_kernels hr_kernels_scalar = {"scalar",         scan_scalar,
+                                      distances_scalar, distances_at_scalar,
+                                      pack_mask_scalar, sketches_scalar};
