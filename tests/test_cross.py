@@ -50,4 +50,4 @@ def test_neon_under_emulation(tmp_path):
 
 def test_the_planner_takes_the_cheapest_way(tmp_path):
     """With costs given in place of a clock, whose ticks no test can foresee."""
-    assert build_and_run("cc", [], "habits", ["planner/history.c"], tmp_path) == []
+    assert build_and_run("cc", [], "history", ["planner/history.c"], tmp_path) == []

@@ -1,4 +1,4 @@
-/* Allocation that checks sizes, and 64-byte alignment for code blocks. */
+/* Allocation that checks sizes, arrays that grow, and 64-byte alignment for code blocks. */
 #ifndef HR_MEMORY_H
 #define HR_MEMORY_H
 
@@ -27,6 +27,19 @@ static inline void *hr_alloc(size_t count, size_t size) {
 
 static inline void *hr_alloc_zero(size_t count, size_t size) {
   return calloc(count ? count : 1, size ? size : 1);
+}
+
+#define HR_LEAST_CAPACITY ((size_t)64)
+
+/* The array with room for `needed` items of `size` bytes, moved if there is less; NULL when out of
+ * memory, and the array is as before. */
+static inline void *hr_grow(void *array, size_t *capacity, size_t needed, size_t size) {
+  if (array && needed <= *capacity) return array;
+  size_t larger = needed + *capacity + HR_LEAST_CAPACITY;
+  if (larger < needed || larger > SIZE_MAX / size) return NULL;
+  void *grown = realloc(array, larger * size);
+  if (grown) *capacity = larger;
+  return grown;
 }
 
 static inline void *hr_alloc_aligned(size_t bytes) {

@@ -1,16 +1,17 @@
-/* What searches need: bucket tables, sorted codes, measured costs.
+/* Making what searches need: sorted codes, bucket tables, measured costs.
  *
  * All is made by the search that first misses it, beside other readers, who go on with
  * what there is; only putting it in place keeps them out, for as long as a pointer takes.
  */
 #include "base/memory.h"
 #include "index/internal.h"
+#include "storage/postings_build.h"
 
 /* Rows aside of the tables are compared with every query, up to so many or this share. */
 #define ASIDE_ROWS ((size_t)256)
 #define ASIDE_SHARE 8
 /* HR_AUTO: sorting pays from so many codes on; tables pay from so many different ones on: where
- * they do not, a query finds out at the cost of a bucket (habits.h). */
+ * they do not, a query finds out at the cost of a bucket (history.h). */
 #define SCANNED_ROWS ((size_t)16384)
 #define SCANNED_ENTRIES ((size_t)1024)
 
@@ -18,59 +19,63 @@ static bool sorts(const hr_index *index) { return index->kind == HR_AUTO || inde
 
 /* Whether the codes are too few to be sorted. */
 static bool stays_unsorted(const hr_index *index) {
-  size_t rows = index->base.count + index->tail.count;
-  return index->kind == HR_AUTO && !index->plan.sorted && rows <= SCANNED_ROWS;
+  size_t rows = index->main.count + index->delta.count;
+  return index->kind == HR_AUTO && !index->postings && rows <= SCANNED_ROWS;
 }
 
-static bool flushed(const hr_index *index) { return !index->tail.count && !index->base.dead; }
+static bool flushed(const hr_index *index) {
+  return !index->delta.count && !index->main.tombstones;
+}
 
 /* Whether few enough codes lie beside the sorted ones. */
 static bool sorted_enough(const hr_index *index, bool all) {
-  const hr_plan *plan = &index->plan;
+  const hr_postings *postings = index->postings;
   if (stays_unsorted(index)) return !all || flushed(index);
-  size_t sorted = plan->sorted ? plan->sorted->rows.count : 0;
-  size_t aside = index->base.count + index->tail.count;
-  if (all) return !aside && (!plan->sorted || !plan->sorted->rows.dead);
+  size_t sorted = postings ? postings->rows.count : 0;
+  size_t aside = index->main.count + index->delta.count;
+  if (all) return !aside && (!postings || !postings->rows.tombstones);
   if (index->kind == HR_AUTO && aside <= SCANNED_ROWS) return true;
   return aside <= sorted / ASIDE_SHARE || (aside <= ASIDE_ROWS && sorted);
 }
 
-static bool tabled(const hr_index *index) {
-  const hr_plan *plan = &index->plan;
-  if (!plan->sorted || plan->mih) return true;
-  return index->kind == HR_AUTO && plan->sorted->entries <= SCANNED_ENTRIES;
+static bool has_tables(const hr_index *index) {
+  if (!index->postings || index->mih) return true;
+  return index->kind == HR_AUTO && index->postings->entries <= SCANNED_ENTRIES;
 }
 
-static bool measured(const hr_index *index) {
-  return index->kind != HR_AUTO || !index->plan.mih || index->plan.costs.block > 0;
+static bool calibrated(const hr_index *index) {
+  return index->kind != HR_AUTO || !index->mih || index->planner.costs.block > 0;
 }
 
 static bool lsh_ready(const hr_index *index) {
-  size_t listed = index->lsh ? hr_lsh_count(index->lsh) : 0, aside = index->base.count - listed;
+  size_t listed = index->lsh ? hr_lsh_count(index->lsh) : 0, aside = index->main.count - listed;
   return aside <= ASIDE_ROWS || aside <= listed / ASIDE_SHARE;
 }
 
 bool hr_index_ready(const hr_index *index, bool all) {
-  if (sorts(index)) return sorted_enough(index, all) && tabled(index) && (all || measured(index));
+  if (sorts(index))
+    return sorted_enough(index, all) && has_tables(index) && (all || calibrated(index));
   if (all) return flushed(index);
   return index->kind != HR_LSH || lsh_ready(index);
 }
 
-/* What takes the place of what an index has; the places that stay empty keep theirs. */
+/* What is put in place of what an index has; what stays empty here is kept there. */
 typedef struct {
-  hr_plan plan;
+  hr_postings *postings;
+  hr_mih *mih;
   hr_lsh *lsh;
-  hr_segment base; /* replaces base and tail */
+  hr_costs costs;
+  hr_segment main; /* if `rows`: in place of main and delta */
   bool rows;
 } made;
 
 hr_status hr_index_gather(const hr_index *index, hr_segment *out) {
   hr_segment_init(out, index->bits);
   hr_status status = HR_OK;
-  if (index->plan.sorted) status = hr_postings_unsort(index->plan.sorted, out);
-  for (int place = HR_MAIN; !status && place < HR_SEGMENTS; place++) {
+  if (index->postings) status = hr_postings_unsort(index->postings, out);
+  for (int segment = HR_MAIN; !status && segment < HR_SEGMENTS; segment++) {
     hr_segment copy;
-    status = hr_segment_copy(hr_index_rows(index, place), &copy);
+    status = hr_segment_copy(hr_index_segment(index, segment), &copy);
     if (status) break;
     status = hr_segment_merge(out, &copy);
     hr_segment_free(&copy);
@@ -83,26 +88,16 @@ hr_status hr_index_gather(const hr_index *index, hr_segment *out) {
  * at once need the memory of three. Then there are tables to search in until the new ones
  * are ready. */
 static hr_status sort_all(const hr_index *index, const int *cancel, made *m) {
-  const hr_plan *plan = &index->plan;
-  bool first = !plan->sorted && !index->tail.count;
+  bool first = !index->postings && !index->delta.count;
   hr_segment all;
   hr_status status = first ? HR_OK : hr_index_gather(index, &all);
   if (status) return status;
-  status = hr_postings_build(first ? &index->base : &all, cancel, &m->plan.sorted);
+  status = hr_postings_build(first ? &index->main : &all, cancel, &m->postings);
   if (!first) hr_segment_free(&all);
-  if (!status && index->kind == HR_AUTO) status = hr_postings_keep_by_row(m->plan.sorted);
-  if (!status && plan->mih)
-    status = hr_mih_build(m->plan.sorted, index->tables, cancel, &m->plan.mih);
-  m->plan.costs = plan->costs;
-  hr_segment_init(&m->base, index->bits);
+  if (!status && index->kind == HR_AUTO) status = hr_postings_keep_by_row(m->postings);
+  if (!status && index->mih) status = hr_mih_build(m->postings, index->tables, cancel, &m->mih);
+  hr_segment_init(&m->main, index->bits);
   m->rows = true;
-  return status;
-}
-
-static hr_status measure(const hr_index *index, made *m) {
-  hr_plan plan = index->plan;
-  hr_status status = hr_plan_measure(&plan);
-  m->plan.costs = plan.costs;
   return status;
 }
 
@@ -111,43 +106,42 @@ static hr_status make(const hr_index *index, bool all, const int *cancel, made *
   *m = (made){0};
   if (all && (!sorts(index) || stays_unsorted(index))) {
     m->rows = true;
-    return hr_index_gather(index, &m->base);
+    return hr_index_gather(index, &m->main);
   }
-  if (!sorts(index)) return hr_lsh_build(&index->base, index->tables, cancel, &m->lsh);
+  if (!sorts(index)) return hr_lsh_build(&index->main, index->tables, cancel, &m->lsh);
   if (!sorted_enough(index, all)) return sort_all(index, cancel, m);
-  if (!tabled(index)) return hr_mih_build(index->plan.sorted, index->tables, cancel, &m->plan.mih);
-  return measure(index, m);
+  if (!has_tables(index)) return hr_mih_build(index->postings, index->tables, cancel, &m->mih);
+  return hr_calibrate(index->postings, index->mih, &m->costs);
 }
 
 static void discard(made *m) {
-  hr_plan_close(&m->plan);
+  hr_mih_free(m->mih);
+  hr_postings_free(m->postings);
   hr_lsh_free(m->lsh);
-  hr_segment_free(&m->base);
+  hr_segment_free(&m->main);
 }
+
+/* Exchanges two values. */
+#define EXCHANGE(type, a, b) \
+  do {                       \
+    type before = (a);       \
+    (a) = (b);               \
+    (b) = before;            \
+  } while (0)
 
 /* Leaves in `m` what was there before. */
 static void put_in_place(hr_index *index, made *m) {
-  if (m->plan.sorted) {
-    hr_plan before = index->plan;
-    index->plan = m->plan;
-    m->plan = before;
-  } else if (m->plan.mih) {
-    index->plan.mih = m->plan.mih;
-    m->plan.mih = NULL;
-  } else {
-    index->plan.costs = m->plan.costs;
+  bool sorted = m->postings;
+  if (sorted) EXCHANGE(hr_postings *, index->postings, m->postings);
+  if (sorted || m->mih) {
+    EXCHANGE(hr_mih *, index->mih, m->mih);
+    index->planner.history = (hr_history){0};
   }
-  if (m->lsh || m->rows) {
-    hr_lsh *before = index->lsh;
-    index->lsh = m->lsh;
-    m->lsh = before;
-  }
-  if (m->rows) {
-    hr_segment before = index->base;
-    index->base = m->base;
-    m->base = before;
-    hr_segment_free(&index->tail);
-  }
+  if (m->costs.block > 0) index->planner.costs = m->costs;
+  if (m->lsh || m->rows) EXCHANGE(hr_lsh *, index->lsh, m->lsh);
+  if (!m->rows) return;
+  EXCHANGE(hr_segment, index->main, m->main);
+  hr_segment_free(&index->delta);
 }
 
 /* Whether it falls to the caller to prepare. */

@@ -1,6 +1,7 @@
-/* The index file: FORMAT.md, byte by byte. */
+/* Writing and reading the index file: FORMAT.md, byte by byte. */
 #include "base/memory.h"
 #include "index/internal.h"
+#include "storage/blocks.h"
 
 #define VERSION 1
 #define BYTE_ORDER_MARK 0x01020304u
@@ -68,13 +69,9 @@ static uint32_t header_crc(const header *h) {
 
 /* --- writing -------------------------------------------------------------------- */
 
-static size_t codes_size(size_t count, size_t words) {
-  return (count + HR_LANES - 1) / HR_LANES * words * HR_LANES * sizeof(uint64_t);
-}
-
 typedef struct {
   header h;
-  hr_snapshot *image;
+  hr_snapshot *snapshot;
 } writing;
 
 static size_t padding(size_t size) { return (HR_ALIGNMENT - size % HR_ALIGNMENT) % HR_ALIGNMENT; }
@@ -90,7 +87,7 @@ static const uint8_t zeros[HR_ALIGNMENT];
 
 static void put(writing *w, const void *data, size_t size) {
   section *s = &w->h.section[w->h.sections - 1];
-  if (size) w->image->chunks[w->image->count++] = (hr_span){data, size};
+  if (size) w->snapshot->spans[w->snapshot->count++] = (hr_span){data, size};
   s->crc = crc32_more(s->crc, data, size);
   s->size += size;
 }
@@ -104,7 +101,7 @@ static void put_padded(writing *w, const void *data, size_t size) {
 static void put_codes(writing *w, const uint64_t *blocks, size_t count, size_t words,
                       uint64_t entries) {
   begin_section(w, SECTION_CODES, entries);
-  put(w, blocks, codes_size(count, words));
+  put(w, blocks, hr_block_bytes(count, words));
 }
 
 /* Comes last: the ids need not fill a multiple of 64 bytes. */
@@ -116,48 +113,47 @@ static void put_ids(writing *w, const hr_segment *rows) {
   put(w, rows->ids, rows->count * sizeof *rows->ids);
 }
 
-static void put_sorted(writing *w, const hr_plan *plan) {
-  const hr_postings *sorted = plan->sorted;
-  put_codes(w, sorted->blocks, sorted->entries, sorted->words, sorted->entries);
+static void put_postings(writing *w, const hr_postings *postings, const hr_mih *mih) {
+  put_codes(w, postings->blocks, postings->entries, postings->words, postings->entries);
   begin_section(w, SECTION_POSTINGS, 0);
-  put_padded(w, sorted->order, sorted->rows.count * sizeof *sorted->order);
-  if (sorted->starts) put_padded(w, sorted->starts, (sorted->entries + 1) * sizeof(uint32_t));
-  if (plan->mih) {
+  put_padded(w, postings->order, postings->rows.count * sizeof *postings->order);
+  if (postings->starts) put_padded(w, postings->starts, (postings->entries + 1) * sizeof(uint32_t));
+  if (mih) {
     hr_span parts[HR_MIH_PARTS];
-    size_t count = hr_mih_parts(plan->mih, parts);
+    size_t count = hr_mih_parts(mih, parts);
     begin_section(w, SECTION_TABLES, 0);
     for (size_t i = 0; i < count; i++) put_padded(w, parts[i].data, parts[i].size);
   }
-  put_ids(w, &sorted->rows);
+  put_ids(w, &postings->rows);
 }
 
-static void fill_image(const hr_index *index, const char *fingerprint, hr_snapshot *image) {
+static void fill_snapshot(const hr_index *index, const char *fingerprint, hr_snapshot *snapshot) {
   writing w = {.h = {.version = VERSION,
                      .byte_order = BYTE_ORDER_MARK,
                      .bits = index->bits,
                      .kind = index->kind,
                      .tables = index->tables,
                      .next_id = index->next_id},
-               .image = image};
+               .snapshot = snapshot};
   memcpy(w.h.magic, magic, sizeof magic);
   memcpy(w.h.fingerprint, fingerprint, sizeof w.h.fingerprint);
-  image->count = 0;
-  image->chunks[image->count++] = (hr_span){image->header, HR_HEADER_BYTES};
-  if (index->plan.sorted) {
-    put_sorted(&w, &index->plan);
+  snapshot->count = 0;
+  snapshot->spans[snapshot->count++] = (hr_span){snapshot->header, HR_HEADER_BYTES};
+  if (index->postings) {
+    put_postings(&w, index->postings, index->mih);
   } else {
-    const hr_segment *rows = &index->base;
+    const hr_segment *rows = &index->main;
     put_codes(&w, rows->blocks, rows->count, rows->words, 0);
     put_ids(&w, rows);
   }
   w.h.crc = header_crc(&w.h);
-  memcpy(image->header, &w.h, sizeof w.h);
+  memcpy(snapshot->header, &w.h, sizeof w.h);
 }
 
 hr_status hr_snapshot_open(hr_index *index, const char fingerprint[HR_FINGERPRINT_BYTES],
-                           hr_snapshot *image) {
-  hr_status status = hr_index_prepare_all(index, NULL);
-  if (!status) fill_image(index, fingerprint, image);
+                           const int *cancel, hr_snapshot *snapshot) {
+  hr_status status = hr_index_prepare_all(index, cancel);
+  if (!status) fill_snapshot(index, fingerprint, snapshot);
   return status;
 }
 
@@ -257,7 +253,7 @@ static const char *check_unused_bits(const uint64_t *blocks, size_t count, size_
   }
   memcpy(&used, mask, sizeof used);
   for (size_t row = 0; row < count; row++)
-    if (blocks[(row / HR_LANES * words + words - 1) * HR_LANES + row % HR_LANES] & ~used)
+    if (hr_code_at(blocks, words, row)[(words - 1) * HR_LANES] & ~used)
       return "codes have bits past the last";
   return NULL;
 }
@@ -277,7 +273,7 @@ static const char *attach_rows(const reading *r, hr_segment *rows) {
   const char *reason = NULL;
   rows->borrowed = true;
   rows->blocks = (uint64_t *)find_sized(r, SECTION_CODES,
-                                        codes_size((size_t)r->h->rows, rows->words), &reason);
+                                        hr_block_bytes((size_t)r->h->rows, rows->words), &reason);
   if (!rows->blocks) return reason ? reason : "the codes are missing";
   if (find_entry(r, SECTION_CODES)->count) return "the postings are missing";
   reason = attach_ids(r, rows);
@@ -288,87 +284,88 @@ static const char *attach_rows(const reading *r, hr_segment *rows) {
 
 /* --- reading sorted codes --------------------------------------------------------- */
 
-static const char *check_starts(const hr_postings *sorted) {
-  const uint32_t *starts = sorted->starts;
-  if (starts[0] || starts[sorted->entries] != sorted->rows.count) return "postings are damaged";
-  for (size_t e = 0; e < sorted->entries; e++)
+static const char *check_starts(const hr_postings *postings) {
+  const uint32_t *starts = postings->starts;
+  if (starts[0] || starts[postings->entries] != postings->rows.count) return "postings are damaged";
+  for (size_t e = 0; e < postings->entries; e++)
     if (starts[e] >= starts[e + 1]) return "postings are damaged";
   return NULL;
 }
 
 /* Every row is listed once. */
-static hr_status check_order(const hr_postings *sorted, const char **reason) {
-  size_t count = sorted->rows.count;
+static hr_status check_order(const hr_postings *postings, const char **reason) {
+  size_t count = postings->rows.count;
   uint8_t *listed = hr_alloc_zero(count / 8 + 1, 1);
   if (!listed) return HR_NO_MEMORY;
   for (size_t i = 0; i < count && !*reason; i++) {
-    uint32_t row = sorted->order[i];
-    if (row >= count || listed[row / 8] >> row % 8 & 1)
+    uint32_t row = postings->order[i];
+    if (row >= count || hr_bit(listed, row))
       *reason = "postings are damaged";
     else
-      listed[row / 8] |= (uint8_t)(1u << row % 8);
+      hr_set_bit(listed, row);
   }
   free(listed);
   return *reason ? HR_BAD_FORMAT : HR_OK;
 }
 
-static const char *attach_postings(const reading *r, hr_postings *sorted) {
+static const char *attach_postings(const reading *r, hr_postings *postings) {
   const char *reason = NULL;
-  size_t size, order = sorted->rows.count * sizeof *sorted->order;
+  size_t size, order = postings->rows.count * sizeof *postings->order;
   const uint8_t *bytes = find_section(r, SECTION_POSTINGS, &size, &reason);
   if (!bytes) return reason ? reason : "the postings are missing";
-  size_t starts = (sorted->entries + 1) * sizeof(uint32_t);
+  size_t starts = (postings->entries + 1) * sizeof(uint32_t);
   order += padding(order);
-  sorted->order = (uint32_t *)bytes;
+  postings->order = (uint32_t *)bytes;
   if (size == order + starts + padding(starts))
-    sorted->starts = (uint32_t *)(bytes + order);
-  else if (size != order || sorted->entries != sorted->rows.count)
+    postings->starts = (uint32_t *)(bytes + order);
+  else if (size != order || postings->entries != postings->rows.count)
     return "a section has the wrong size";
-  return r->verify && sorted->starts ? check_starts(sorted) : NULL;
+  return r->verify && postings->starts ? check_starts(postings) : NULL;
 }
 
-static const char *attach_sorted(const reading *r, hr_postings *sorted) {
+static const char *attach_entries(const reading *r, hr_postings *postings) {
   const char *reason = NULL;
   const section *codes = find_entry(r, SECTION_CODES);
   if (!codes) return "the codes are missing";
   if (!codes->count || codes->count > r->h->rows) return "an impossible number of codes";
-  sorted->entries = (size_t)codes->count;
-  sorted->blocks =
-      (uint64_t *)find_sized(r, SECTION_CODES, codes_size(sorted->entries, sorted->words), &reason);
+  postings->entries = (size_t)codes->count;
+  postings->blocks = (uint64_t *)find_sized(
+      r, SECTION_CODES, hr_block_bytes(postings->entries, postings->words), &reason);
   if (reason) return reason;
-  reason = attach_ids(r, &sorted->rows);
-  if (!reason) reason = attach_postings(r, sorted);
+  reason = attach_ids(r, &postings->rows);
+  if (!reason) reason = attach_postings(r, postings);
   if (!reason && r->verify)
-    reason = check_unused_bits(sorted->blocks, sorted->entries, sorted->words, sorted->rows.bits);
+    reason = check_unused_bits(postings->blocks, postings->entries, postings->words,
+                               postings->rows.bits);
   return reason;
 }
 
-static hr_status attach_tables(const reading *r, hr_plan *plan, const char **reason) {
+static hr_status attach_tables(const reading *r, hr_index *index, const char **reason) {
   size_t size;
   const uint8_t *bytes = find_section(r, SECTION_TABLES, &size, reason);
   if (!bytes) return *reason ? HR_BAD_FORMAT : HR_OK;
-  hr_status status = hr_mih_open(plan->sorted, bytes, size, &plan->mih);
+  hr_status status = hr_mih_open(index->postings, bytes, size, &index->mih);
   if (status == HR_BAD_FORMAT) *reason = "the tables are damaged";
   return status;
 }
 
-static hr_status attach_plan(const reading *r, hr_plan *plan, const char **reason) {
-  hr_postings *sorted = plan->sorted = hr_alloc_zero(1, sizeof *sorted);
-  if (!sorted) return HR_NO_MEMORY;
-  hr_segment_init(&sorted->rows, r->h->bits);
-  sorted->words = sorted->rows.words;
-  sorted->borrowed = true;
-  *reason = attach_sorted(r, sorted);
+static hr_status attach_sorted(const reading *r, hr_index *index, const char **reason) {
+  hr_postings *postings = index->postings = hr_alloc_zero(1, sizeof *postings);
+  if (!postings) return HR_NO_MEMORY;
+  hr_segment_init(&postings->rows, r->h->bits);
+  postings->words = postings->rows.words;
+  postings->borrowed = true;
+  *reason = attach_entries(r, postings);
   if (*reason) return HR_BAD_FORMAT;
-  hr_status status = r->verify ? check_order(sorted, reason) : HR_OK;
-  return status ? status : attach_tables(r, plan, reason);
+  hr_status status = r->verify ? check_order(postings, reason) : HR_OK;
+  return status ? status : attach_tables(r, index, reason);
 }
 
 static hr_status attach(const reading *r, hr_index *index, const char **reason) {
   index->next_id = r->h->next_id;
   if ((index->kind == HR_AUTO || index->kind == HR_MIH) && find_entry(r, SECTION_POSTINGS))
-    return attach_plan(r, &index->plan, reason);
-  *reason = attach_rows(r, &index->base);
+    return attach_sorted(r, index, reason);
+  *reason = attach_rows(r, &index->main);
   return *reason ? HR_BAD_FORMAT : HR_OK;
 }
 

@@ -198,7 +198,7 @@ AVX512 static void distances_avx512(const uint64_t *blocks, size_t words, size_t
 AVX512 static void distances_at_avx512(const uint64_t *blocks, size_t words, const uint32_t *rows,
                                        size_t count, const uint64_t *query, uint16_t *out) {
   for (size_t i = 0; i < count; i++) {
-    const uint64_t *word = blocks + rows[i] / HR_LANES * words * HR_LANES + rows[i] % HR_LANES;
+    const uint64_t *word = hr_code_at(blocks, words, rows[i]);
     uint64_t distance = 0;
     for (size_t w = 0; w < words; w++)
       distance += (uint64_t)_mm_popcnt_u64(word[w * HR_LANES] ^ query[w]);

@@ -79,7 +79,7 @@ static void distances_neon(const uint64_t *blocks, size_t words, size_t count,
 static void distances_at_neon(const uint64_t *blocks, size_t words, const uint32_t *rows,
                               size_t count, const uint64_t *query, uint16_t *out) {
   for (size_t i = 0; i < count; i++) {
-    const uint64_t *word = blocks + rows[i] / HR_LANES * words * HR_LANES + rows[i] % HR_LANES;
+    const uint64_t *word = hr_code_at(blocks, words, rows[i]);
     unsigned distance = 0;
     for (size_t w = 0; w < words; w++)
       distance += vaddv_u8(vcnt_u8(vcreate_u8(word[w * HR_LANES] ^ query[w])));

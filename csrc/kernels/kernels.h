@@ -10,7 +10,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/compiler.h"
+
 #define HR_LANES 8
+
+static inline size_t hr_block_count(size_t codes) { return (codes + HR_LANES - 1) / HR_LANES; }
+/* The words of a code, HR_LANES apart. */
+HR_INLINE const uint64_t *hr_code_at(const uint64_t *blocks, size_t words, size_t row) {
+  return blocks + row / HR_LANES * words * HR_LANES + row % HR_LANES;
+}
+
 /* Queries that one pass over the blocks answers together. */
 #define HR_GROUP 4
 
@@ -78,17 +87,5 @@ static inline uint8_t hr_pack_mask_byte(const uint8_t *flags) {
   bytes = ((((bytes & low) + low) | bytes) & ~low) >> 7;
   return (uint8_t)(bytes * 0x0102040810204080u >> 56);
 }
-
-#if defined(_MSC_VER) && !defined(__clang__)
-#define HR_TARGET(features)
-#define HR_INLINE static __forceinline
-#define HR_UNLIKELY(condition) (condition)
-#define HR_PREFETCH(address) ((void)(address))
-#else
-#define HR_TARGET(features) __attribute__((target(features)))
-#define HR_INLINE static inline __attribute__((always_inline))
-#define HR_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
-#define HR_PREFETCH(address) __builtin_prefetch(address)
-#endif
 
 #endif

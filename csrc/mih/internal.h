@@ -2,7 +2,10 @@
 #ifndef HR_MIH_INTERNAL_H
 #define HR_MIH_INTERNAL_H
 
+#include "base/bitstring.h"
+#include "mih/cost.h"
 #include "mih/mih.h"
+#include "mih/probe.h"
 
 /* A table owns a substring and is addressed by the first bits of it. */
 typedef struct {
@@ -21,11 +24,10 @@ typedef struct {
 _Static_assert(sizeof(hr_mih_shape) == 64, "the shape has no padding");
 
 struct hr_mih {
-  const hr_postings *sorted;
+  const hr_postings *postings;
   uint32_t tables, sketch_words;
   hr_mih_table table[HR_MIH_MAX_TABLES];
   hr_mih_shape shape;
-  hr_history *habits;
   bool borrowed; /* directories and sketches belong to a file's bytes */
 };
 
@@ -33,9 +35,10 @@ static inline uint32_t hr_mih_key(const hr_mih_table *t, const uint64_t *words, 
   return (uint32_t)hr_substring(words, stride, t->start, t->prefix);
 }
 
-/* The first 32 * n bits that lie outside of the table's prefix; zeros past the last. */
-void hr_mih_sketch(const hr_mih_table *t, uint32_t bits, const uint64_t *words, size_t stride,
-                   uint32_t n, uint32_t *out);
+/* The first bits of a code, `words` times 32, that lie outside of the table's prefix; zeros past
+ * the last. */
+void hr_mih_sketch(const hr_mih *mih, const hr_mih_table *t, const uint64_t *code, size_t stride,
+                   uint32_t *out);
 
 /* The distance where random codes have their tenth neighbour. */
 uint32_t hr_mih_usual_radius(uint32_t bits, size_t entries);
@@ -46,17 +49,20 @@ static inline double hr_binomial(uint32_t n, uint32_t k) {
   return value;
 }
 
+static inline size_t hr_least(size_t value, size_t most) { return value < most ? value : most; }
+
+/* --- one query ------------------------------------------------------------------- */
+
 typedef struct {
   uint32_t key, from, to;
 } hr_bucket;
 
-/* A candidate whose sketch is near enough, to be looked up among the sorted codes. */
+/* A code whose sketch is near enough, to be verified among the sorted codes. */
 typedef struct {
-  uint32_t distance; /* the code's is not less */
-  uint32_t key, at;  /* its bucket, and its place in the table */
+  uint32_t key, at; /* its bucket, and its position in the table */
 } hr_candidate;
 
-/* Survivors are looked up together, the nearest first: most of the others are out by then. */
+/* Candidates are verified together, the nearest first: most of the others are out by then. */
 #define HR_PENDING 1024
 
 typedef struct {
@@ -64,39 +70,38 @@ typedef struct {
   const uint64_t *query;
   const uint8_t *allow;
   const int *cancel;
-  hr_collector *top;
-  hr_mih_work *work;
+  hr_collector *collector;
+  hr_work *work;
   uint32_t keys[HR_MIH_MAX_TABLES];
-  uint32_t rings[HR_MIH_MAX_TABLES]; /* rings 0 .. rings[t] - 1 of table t are done */
-  double length[HR_MIH_MAX_TABLES]; /* mean codes a bucket of the latest ring, at first of ring 0 */
+  uint32_t next[HR_MIH_MAX_TABLES]; /* table t was probed at the radii below next[t] */
+  double length[HR_MIH_MAX_TABLES]; /* mean codes a bucket at the last of them; at first, the codes
+                                       of the query's own */
   uint32_t *sketches;               /* of the query, for each table */
-  hr_candidate pending[HR_PENDING], nearest_first[HR_PENDING];
-  size_t pendings, enough; /* that many are looked up at once */
-  uint32_t shortened;      /* buckets are cut to one part in 2^shortened; for measuring */
-  double promised;         /* the walk pays as long as it has cost no more; nanoseconds */
-} hr_walk;
+  hr_candidate pending[HR_PENDING];
+  uint64_t order[HR_PENDING]; /* distance of its sketch, no more than the code's, << 32 | which */
+  size_t pendings, enough;    /* that many are verified at once */
+  uint32_t shortened;         /* buckets are cut to one part in 2^shortened; for measuring */
+  double promised;            /* going on pays until so many nanoseconds were spent */
+} hr_probing;
 
-/* --- survivors.c: candidates whose sketch is near enough --- */
+/* --- verify.c --- */
 
-/* Whether no ring that is done has shown this code, HR_LANES apart. */
-bool hr_walk_first_seen(const hr_walk *w, const uint64_t *code);
-/* Takes the survivors of a bucket of table `number`, in ring `ring`. False when out of memory. */
-bool hr_walk_visit_sketches(hr_walk *w, uint32_t number, hr_bucket b, uint32_t ring);
-/* Looks up those that wait. False when out of memory. */
-bool hr_walk_settle(hr_walk *w, uint32_t number);
+/* Whether a bucket that was probed at an earlier radius has shown this code, HR_LANES apart. */
+bool hr_probing_has_seen(const hr_probing *p, const uint64_t *code);
+/* Keeps the candidates of a bucket of table `number` at a probe radius. False when out of memory.
+ */
+bool hr_probing_filter(hr_probing *p, uint32_t number, hr_bucket bucket, uint32_t radius);
+/* Verifies those that wait. False when out of memory. */
+bool hr_probing_verify(hr_probing *p, uint32_t number);
 
-/* --- order.c: which ring is next, and whether to go on --- */
+/* --- cost.c --- */
 
-/* The table whose next ring is the cheapest, and its cost. */
-uint32_t hr_walk_cheapest(const hr_walk *w, const hr_costs *costs, const uint32_t *rings,
-                          double *cost);
-/* Whether all codes within `limit` were seen: a table that is walked through shows all. */
-bool hr_walk_complete(const hr_walk *w, const uint32_t *rings, uint32_t limit);
-/* Whether going on, with a ring that costs `next`, is worth it beside a scan. */
-bool hr_walk_pays(hr_walk *w, const hr_budget *patience, double next);
-/* What was done so far takes so many nanoseconds. */
-double hr_walk_spent(const hr_walk *w, const hr_costs *costs);
-
-static inline size_t hr_least(size_t value, size_t most) { return value < most ? value : most; }
+/* The table whose next radius, of those given, costs least, and what it costs. */
+uint32_t hr_probing_cheapest(const hr_probing *p, const hr_costs *costs, const uint32_t *next,
+                             double *cost);
+/* Whether all codes within `reach` were seen: a table that was probed to the end shows all. */
+bool hr_probing_complete(const hr_probing *p, const uint32_t *next, uint32_t reach);
+/* Whether going on, with buckets that cost `next_ns`, is worth it beside a scan. */
+bool hr_probing_pays(hr_probing *p, const hr_budget *budget, double next_ns);
 
 #endif

@@ -1,25 +1,27 @@
-/* Bucket tables over sorted codes, and the walk through them.
+/* Bucket tables over sorted codes.
  *
  * What a query costs is what it fetches: a bucket is a directory line and the lines of its codes,
  * 50 to 150 of 8 bytes. It takes about 100 ns, and 1.1 to 1.2 ns a code, of which comparing eight
  * a register is a tenth; fetches of 16 buckets overlap. Among a hundred million random codes of
  * 64 bits the ten nearest lie within 12 and take 10,900 buckets of three tables and 477,000
- * candidates, 1.5 ms; among a million they lie within 16 and take 790 buckets of five tables and
- * 106,000 candidates, 0.11 to 0.18 ms by what else is in the cache (a scan: 0.26 ms; AVX-512 at
+ * codes, 1.5 ms; among a million they lie within 16 and take 790 buckets of five tables and
+ * 106,000 codes, 0.11 to 0.18 ms by what else is in the cache (a scan: 0.26 ms; AVX-512 at
  * 2.3 GHz). On pages of 4 KiB a bucket takes twice as long.
  *
  * Table 0 is the sorted codes themselves: a bucket is a run of them. The other tables
  * keep of each code a sketch, the first bits that its bucket does not tell, sorted by
- * bucket: a candidate is judged by what lies in the bucket, and only a survivor is
- * looked up among the sorted codes. With 64-bit codes a sketch is 4 bytes.
+ * bucket: a code is judged by what lies in the bucket, and only a candidate is
+ * verified among the sorted codes. With 64-bit codes a sketch is 4 bytes.
  */
 #include "mih/mih.h"
 
 #include <math.h>
 
+#include "base/bisect.h"
+#include "base/cancel.h"
+#include "base/histogram.h"
 #include "base/memory.h"
 #include "mih/internal.h"
-#include "scan/scan.h"
 
 /* Buckets of about a hundred codes: comparing codes side by side costs a fraction of a
  * nanosecond each, finding a bucket some forty, and a wider substring needs many more. */
@@ -57,16 +59,18 @@ static double ball(uint32_t bits, uint32_t radius) {
 
 #define USUAL_RESULTS 10
 
+typedef struct {
+  uint32_t bits;
+  size_t entries;
+} random_codes;
+
+static bool holds_too_few(const void *sought, size_t radius) {
+  const random_codes *codes = sought;
+  return ball(codes->bits, (uint32_t)radius) * (double)codes->entries < USUAL_RESULTS;
+}
+
 uint32_t hr_mih_usual_radius(uint32_t bits, size_t entries) {
-  uint32_t low = 0, high = bits;
-  while (low < high) {
-    uint32_t middle = low + (high - low) / 2;
-    if (ball(bits, middle) * (double)entries < USUAL_RESULTS)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  return low;
+  return (uint32_t)hr_bisect(0, bits, holds_too_few, &(random_codes){bits, entries});
 }
 
 /* Of random codes a sketch lets through, at the usual radius, this share. */
@@ -79,59 +83,59 @@ static uint32_t suitable_sketch(uint32_t bits, uint32_t prefix, size_t entries) 
   return words;
 }
 
-void hr_mih_sketch(const hr_mih_table *t, uint32_t bits, const uint64_t *words, size_t stride,
-                   uint32_t n, uint32_t *out) {
-  for (uint32_t i = 0; i < n; i++) {
+void hr_mih_sketch(const hr_mih *mih, const hr_mih_table *t, const uint64_t *code, size_t stride,
+                   uint32_t *out) {
+  uint32_t bits = mih->postings->rows.bits;
+  for (uint32_t i = 0; i < mih->sketch_words; i++) {
     uint32_t from = i * 32, left = 32, sketch = 0;
     if (from < t->start) {
       uint32_t take = t->start - from < 32 ? t->start - from : 32;
-      sketch = (uint32_t)(hr_substring(words, stride, from, take) << (32 - take));
+      sketch = (uint32_t)(hr_substring(code, stride, from, take) << (32 - take));
       left -= take;
       from += take;
     }
     from += t->prefix;
     if (left && from < bits) {
       uint32_t take = bits - from < left ? bits - from : left;
-      sketch |= (uint32_t)(hr_substring(words, stride, from, take) << (left - take));
+      sketch |= (uint32_t)(hr_substring(code, stride, from, take) << (left - take));
     }
     out[i] = sketch;
   }
 }
 
-static hr_status build_directory(hr_mih_table *t, const hr_postings *sorted, const int *cancel) {
+static hr_status build_directory(hr_mih_table *t, const hr_postings *postings, const int *cancel) {
   size_t buckets = (size_t)1 << t->prefix;
   t->directory = hr_alloc_aligned((buckets + 1) * sizeof *t->directory);
   if (!t->directory) return HR_NO_MEMORY;
   memset(t->directory, 0, (buckets + 1) * sizeof *t->directory);
-  for (size_t e = 0; e < sorted->entries; e++) {
+  for (size_t e = 0; e < postings->entries; e++) {
     if (e % HR_POLL == 0 && hr_cancelled(cancel)) return HR_CANCELLED;
-    t->directory[hr_mih_key(t, hr_postings_entry(sorted, e), HR_LANES) + 1]++;
+    t->directory[hr_mih_key(t, hr_postings_entry(postings, e), HR_LANES) + 1]++;
   }
-  for (size_t b = 0; b < buckets; b++) t->directory[b + 1] += t->directory[b];
+  hr_starts(t->directory, buckets);
   return HR_OK;
 }
 
 /* Entries come in their order, so that each bucket is in the order of its sketches. */
-static hr_status build_sketches(hr_mih_table *t, const hr_postings *sorted, uint32_t words,
-                                const int *cancel) {
-  size_t buckets = (size_t)1 << t->prefix;
-  if (sorted->entries > SIZE_MAX / sizeof(uint32_t) / words) return HR_NO_MEMORY;
-  t->sketches = hr_alloc_aligned(sorted->entries * words * sizeof *t->sketches);
+static hr_status build_sketches(const hr_mih *mih, hr_mih_table *t, const int *cancel) {
+  const hr_postings *postings = mih->postings;
+  size_t words = mih->sketch_words;
+  if (postings->entries > SIZE_MAX / sizeof(uint32_t) / words) return HR_NO_MEMORY;
+  t->sketches = hr_alloc_aligned(postings->entries * words * sizeof *t->sketches);
   if (!t->sketches) return HR_NO_MEMORY;
-  for (size_t e = 0; e < sorted->entries; e++) {
+  for (size_t e = 0; e < postings->entries; e++) {
     if (e % HR_POLL == 0 && hr_cancelled(cancel)) return HR_CANCELLED;
-    const uint64_t *code = hr_postings_entry(sorted, e);
+    const uint64_t *code = hr_postings_entry(postings, e);
     uint32_t at = t->directory[hr_mih_key(t, code, HR_LANES)]++;
-    hr_mih_sketch(t, sorted->rows.bits, code, HR_LANES, words, t->sketches + (size_t)at * words);
+    hr_mih_sketch(mih, t, code, HR_LANES, t->sketches + at * words);
   }
-  memmove(t->directory + 1, t->directory, buckets * sizeof *t->directory);
-  t->directory[0] = 0;
+  hr_starts_again(t->directory, (size_t)1 << t->prefix);
   return HR_OK;
 }
 
 /* Substrings of equal length, or nearly. */
 static void cut(hr_mih *mih) {
-  uint32_t bits = mih->sorted->rows.bits;
+  uint32_t bits = mih->postings->rows.bits;
   for (uint32_t i = 0; i < mih->tables; i++) {
     hr_mih_table *t = &mih->table[i];
     t->start = i * bits / mih->tables;
@@ -141,36 +145,31 @@ static void cut(hr_mih *mih) {
 }
 
 static void lay_out(hr_mih *mih) {
-  uint32_t bits = mih->sorted->rows.bits;
-  uint32_t widest = log2_floor(mih->sorted->entries / MIN_BUCKET_CODES + 1);
+  uint32_t bits = mih->postings->rows.bits;
+  uint32_t widest = log2_floor(mih->postings->entries / MIN_BUCKET_CODES + 1);
   if (widest > MAX_PREFIX) widest = MAX_PREFIX;
   if (!widest) widest = 1;
   for (uint32_t i = 0; i < mih->tables; i++) {
     uint32_t width = (i + 1) * bits / mih->tables - i * bits / mih->tables;
     mih->shape.prefix[i] = width < widest ? width : widest;
   }
-  mih->sketch_words = suitable_sketch(bits, mih->shape.prefix[0], mih->sorted->entries);
+  mih->sketch_words = suitable_sketch(bits, mih->shape.prefix[0], mih->postings->entries);
   mih->shape.tables = mih->tables;
   mih->shape.sketch_words = mih->sketch_words;
   cut(mih);
 }
 
-hr_status hr_mih_build(const hr_postings *sorted, uint32_t tables, const int *cancel,
+hr_status hr_mih_build(const hr_postings *postings, uint32_t tables, const int *cancel,
                        hr_mih **out) {
   hr_mih *mih = hr_alloc_zero(1, sizeof *mih);
   if (!mih) return HR_NO_MEMORY;
-  mih->habits = hr_alloc_zero(1, sizeof *mih->habits);
-  if (!mih->habits) {
-    hr_mih_free(mih);
-    return HR_NO_MEMORY;
-  }
-  mih->sorted = sorted;
-  mih->tables = tables ? tables : suitable_tables(sorted->rows.bits, sorted->entries);
+  mih->postings = postings;
+  mih->tables = tables ? tables : suitable_tables(postings->rows.bits, postings->entries);
   lay_out(mih);
   hr_status status = HR_OK;
   for (uint32_t i = 0; !status && i < mih->tables; i++) {
-    status = build_directory(&mih->table[i], sorted, cancel);
-    if (!status && i) status = build_sketches(&mih->table[i], sorted, mih->sketch_words, cancel);
+    status = build_directory(&mih->table[i], postings, cancel);
+    if (!status && i) status = build_sketches(mih, &mih->table[i], cancel);
   }
   if (status) {
     hr_mih_free(mih);
@@ -186,17 +185,14 @@ void hr_mih_free(hr_mih *mih) {
     hr_free_aligned(mih->table[i].directory);
     hr_free_aligned(mih->table[i].sketches);
   }
-  free(mih->habits);
   free(mih);
 }
 
-hr_history *hr_mih_habits(const hr_mih *mih) { return mih->habits; }
-
 size_t hr_mih_bytes(const hr_mih *mih) {
-  size_t bytes = sizeof *mih->habits;
+  size_t bytes = 0;
   for (uint32_t i = 0; i < mih->tables; i++)
     bytes += (((size_t)1 << mih->table[i].prefix) + 1 +
-              (i ? mih->sorted->entries * mih->sketch_words : 0)) *
+              (i ? mih->postings->entries * mih->sketch_words : 0)) *
              sizeof(uint32_t);
   return bytes;
 }
@@ -208,7 +204,7 @@ static size_t directory_bytes(const hr_mih_table *t) {
 }
 
 static size_t sketches_bytes(const hr_mih *mih) {
-  return mih->sorted->entries * mih->sketch_words * sizeof(uint32_t);
+  return mih->postings->entries * mih->sketch_words * sizeof(uint32_t);
 }
 
 size_t hr_mih_parts(const hr_mih *mih, hr_span *parts) {
@@ -239,23 +235,19 @@ static uint32_t *take(const uint8_t *bytes, size_t all, size_t *at, size_t size)
   return (uint32_t *)(bytes + start);
 }
 
-hr_status hr_mih_open(const hr_postings *sorted, const uint8_t *bytes, size_t size, hr_mih **out) {
+hr_status hr_mih_open(const hr_postings *postings, const uint8_t *bytes, size_t size,
+                      hr_mih **out) {
   hr_mih_shape found;
   if (size < sizeof found) return HR_BAD_FORMAT;
   memcpy(&found, bytes, sizeof found);
-  if (!plausible(&found, sorted->rows.bits)) return HR_BAD_FORMAT;
+  if (!plausible(&found, postings->rows.bits)) return HR_BAD_FORMAT;
   hr_mih *mih = hr_alloc_zero(1, sizeof *mih);
   if (!mih) return HR_NO_MEMORY;
-  *mih = (hr_mih){.sorted = sorted,
+  *mih = (hr_mih){.postings = postings,
                   .tables = found.tables,
                   .sketch_words = found.sketch_words,
                   .shape = found,
-                  .habits = hr_alloc_zero(1, sizeof *mih->habits),
                   .borrowed = true};
-  if (!mih->habits) {
-    hr_mih_free(mih);
-    return HR_NO_MEMORY;
-  }
   cut(mih);
   size_t at = sizeof found;
   bool ok = true;

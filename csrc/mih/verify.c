@@ -1,13 +1,16 @@
-/* From a sketch that is near enough to the codes it stands for. */
+/* From a sketch that is near enough, a candidate, to the codes it stands for. */
+#include <string.h>
+
+#include "base/bisect.h"
 #include "kernels/dispatch.h"
 #include "mih/internal.h"
 
-bool hr_walk_first_seen(const hr_walk *w, const uint64_t *code) {
-  for (uint32_t i = 0; i < w->mih->tables; i++)
-    if (w->rings[i] &&
-        hr_popcount(hr_mih_key(&w->mih->table[i], code, HR_LANES) ^ w->keys[i]) < w->rings[i])
-      return false;
-  return true;
+bool hr_probing_has_seen(const hr_probing *p, const uint64_t *code) {
+  for (uint32_t i = 0; i < p->mih->tables; i++)
+    if (p->next[i] &&
+        hr_popcount(hr_mih_key(&p->mih->table[i], code, HR_LANES) ^ p->keys[i]) < p->next[i])
+      return true;
+  return false;
 }
 
 /* The first `known` bits of a code, as words, from its key in a table and its sketch. */
@@ -24,8 +27,8 @@ static void put_bits(uint64_t *words, uint32_t at, uint32_t value, uint32_t widt
 
 static void reconstruct(const hr_mih *mih, const hr_mih_table *t, uint32_t key,
                         const uint32_t *sketch, beginning *code) {
-  uint32_t bits = mih->sorted->rows.bits, all = mih->sketch_words * 32;
-  memset(code->words, 0, (mih->sorted->words + 1) * sizeof *code->words);
+  uint32_t bits = mih->postings->rows.bits, all = mih->sketch_words * 32;
+  memset(code->words, 0, (mih->postings->words + 1) * sizeof *code->words);
   for (uint32_t i = 0; i < mih->sketch_words; i++) {
     uint32_t from = i * 32, before = from < t->start ? t->start - from : 0;
     if (before > 32) before = 32;
@@ -41,8 +44,8 @@ static void reconstruct(const hr_mih *mih, const hr_mih_table *t, uint32_t key,
 }
 
 /* Order of an entry's first bits against the known ones. */
-static int compare(const hr_postings *sorted, size_t entry, const beginning *code) {
-  const uint64_t *words = hr_postings_entry(sorted, entry);
+static int compare(const hr_postings *postings, size_t entry, const beginning *code) {
+  const uint64_t *words = hr_postings_entry(postings, entry);
   for (uint32_t at = 0, w = 0; at < code->known; at += 64, w++) {
     uint32_t width = code->known - at < 64 ? code->known - at : 64;
     uint64_t left = hr_swap_bytes(words[w * HR_LANES]) >> (64 - width);
@@ -58,97 +61,87 @@ static uint32_t get_bits(const uint64_t *words, uint32_t at, uint32_t width) {
   return (uint32_t)(bits >> (64 - width));
 }
 
-/* Whether a ring that is done has shown this code, as far as its beginning tells. */
-static bool surely_seen(const hr_walk *w, const beginning *code) {
-  for (uint32_t i = 0; i < w->mih->tables; i++) {
-    const hr_mih_table *t = &w->mih->table[i];
+/* Whether it was seen already, as far as its beginning tells. */
+static bool surely_seen(const hr_probing *p, const beginning *code) {
+  for (uint32_t i = 0; i < p->mih->tables; i++) {
+    const hr_mih_table *t = &p->mih->table[i];
     if (t->start + t->prefix > code->known) break;
-    if (w->rings[i] &&
-        hr_popcount(get_bits(code->words, t->start, t->prefix) ^ w->keys[i]) < w->rings[i])
+    if (p->next[i] &&
+        hr_popcount(get_bits(code->words, t->start, t->prefix) ^ p->keys[i]) < p->next[i])
       return true;
   }
   return false;
 }
 
-/* The bucket of table 0 that holds a survivor: other tables' sketches begin with its key. */
-static size_t home_of(const hr_walk *w, const hr_mih_table *t, const hr_candidate *s) {
-  uint32_t first = t->sketches[(size_t)s->at * w->mih->sketch_words];
-  return first >> (32 - w->mih->table[0].prefix);
+/* The bucket of table 0 that holds a candidate: other tables' sketches begin with its key. */
+static const uint32_t *home_of(const hr_probing *p, const hr_mih_table *t, const hr_candidate *c) {
+  const hr_mih_table *first = &p->mih->table[0];
+  uint32_t sketch = t->sketches[(size_t)c->at * p->mih->sketch_words];
+  return first->directory + (sketch >> (32 - first->prefix));
 }
 
-/* Offers the entries that a survivor of table t may stand for. */
-static bool look_up(const hr_walk *w, const hr_mih_table *t, const hr_candidate *s) {
-  const hr_mih *mih = w->mih;
-  const hr_postings *sorted = mih->sorted;
+typedef struct {
+  const hr_postings *postings;
+  const beginning *code;
+} lookup;
+
+static bool lies_before(const void *sought, size_t entry) {
+  const lookup *l = sought;
+  return compare(l->postings, entry, l->code) < 0;
+}
+
+/* Offers the entries that a candidate of table t may stand for. */
+static bool verify(hr_probing *p, const hr_mih_table *t, const hr_candidate *c) {
+  const hr_mih *mih = p->mih;
+  const hr_postings *postings = mih->postings;
   beginning code;
-  reconstruct(mih, t, s->key, t->sketches + (size_t)s->at * mih->sketch_words, &code);
-  if (surely_seen(w, &code)) return true;
-  const uint32_t *home = mih->table[0].directory + home_of(w, t, s);
-  size_t low = hr_least(home[0], sorted->entries), end = hr_least(home[1], sorted->entries);
-  for (size_t high = end; low < high;) {
-    size_t middle = low + (high - low) / 2;
-    if (compare(sorted, middle, &code) < 0)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  for (size_t entry = low; entry < end && !compare(sorted, entry, &code); entry++) {
-    const uint64_t *words = hr_postings_entry(sorted, entry);
-    if (hr_mih_key(t, words, HR_LANES) != s->key || !hr_walk_first_seen(w, words)) continue;
+  reconstruct(mih, t, c->key, t->sketches + (size_t)c->at * mih->sketch_words, &code);
+  if (surely_seen(p, &code)) return true;
+  const uint32_t *home = home_of(p, t, c);
+  size_t end = hr_least(home[1], postings->entries), low = hr_least(home[0], postings->entries);
+  low = hr_bisect(low, end, lies_before, &(lookup){postings, &code});
+  for (size_t entry = low; entry < end && !compare(postings, entry, &code); entry++) {
+    const uint64_t *words = hr_postings_entry(postings, entry);
+    if (hr_mih_key(t, words, HR_LANES) != c->key || hr_probing_has_seen(p, words)) continue;
     uint32_t row = (uint32_t)entry;
     uint16_t distance;
-    hr_active_kernels()->distances_at(sorted->blocks, sorted->words, &row, 1, w->query, &distance);
-    if (!hr_postings_offer(sorted, entry, distance, w->allow, w->top)) return false;
+    hr_active_kernels()->distances_at(postings->blocks, postings->words, &row, 1, p->query,
+                                      &distance);
+    if (!hr_collector_offer_entry(p->collector, postings, entry, distance, p->allow)) return false;
   }
   return true;
 }
 
-/* Counting sort by distance, which does not exceed the limit by now. */
-static size_t sort_pending(hr_walk *w) {
-  uint32_t limit = w->top->limit, starts[HR_MAX_BITS + 2];
-  memset(starts, 0, (limit + 2) * sizeof *starts);
-  size_t count = 0;
-  for (size_t i = 0; i < w->pendings; i++)
-    if (w->pending[i].distance <= limit) {
-      starts[w->pending[i].distance + 1]++;
-      count++;
-    }
-  for (uint32_t d = 0; d <= limit; d++) starts[d + 1] += starts[d];
-  for (size_t i = 0; i < w->pendings; i++)
-    if (w->pending[i].distance <= limit)
-      w->nearest_first[starts[w->pending[i].distance]++] = w->pending[i];
-  return count;
-}
-
-/* How many survivors ahead the directory and the codes are fetched. */
+/* How many candidates ahead the directory and the codes are fetched. */
 #define AHEAD_HOME 8
 #define AHEAD_CODES 4
 
-static void fetch_home(const hr_walk *w, const hr_mih_table *t, const hr_candidate *s) {
-  HR_PREFETCH(w->mih->table[0].directory + home_of(w, t, s));
-}
-
 /* The middle, where the binary search begins. */
-static void fetch_codes(const hr_walk *w, const hr_mih_table *t, const hr_candidate *s) {
-  const hr_postings *sorted = w->mih->sorted;
-  const uint32_t *home = w->mih->table[0].directory + home_of(w, t, s);
+static void fetch_codes(const hr_probing *p, const uint32_t *home) {
+  const hr_postings *postings = p->mih->postings;
   size_t middle = ((size_t)home[0] + home[1]) / 2;
-  if (middle < sorted->entries) HR_PREFETCH(hr_postings_entry(sorted, middle));
+  if (middle < postings->entries) HR_PREFETCH(hr_postings_entry(postings, middle));
 }
 
-bool hr_walk_settle(hr_walk *w, uint32_t number) {
-  const hr_mih_table *t = &w->mih->table[number];
-  const hr_candidate *survivors = w->nearest_first;
-  size_t count = sort_pending(w);
-  for (size_t i = 0; i < AHEAD_HOME && i < count; i++) fetch_home(w, t, &survivors[i]);
-  for (size_t i = 0; i < AHEAD_CODES && i < count; i++) fetch_codes(w, t, &survivors[i]);
-  for (size_t i = 0; i < count && survivors[i].distance <= w->top->limit; i++) {
-    if (i + AHEAD_HOME < count) fetch_home(w, t, &survivors[i + AHEAD_HOME]);
-    if (i + AHEAD_CODES < count) fetch_codes(w, t, &survivors[i + AHEAD_CODES]);
-    if (!look_up(w, t, &survivors[i])) return false;
-    w->work->found++;
+bool hr_probing_verify(hr_probing *p, uint32_t number) {
+  const hr_mih_table *t = &p->mih->table[number];
+  size_t starts[HR_MAX_BITS + 3];
+  uint32_t nearest[HR_PENDING], reach = hr_collector_reach(p->collector);
+  size_t count = hr_sort_by_distance(p->order, p->pendings, reach, starts, nearest);
+  p->pendings = 0;
+  for (size_t i = 0; i < AHEAD_HOME && i < count; i++)
+    HR_PREFETCH(home_of(p, t, &p->pending[nearest[i]]));
+  for (size_t i = 0; i < AHEAD_CODES && i < count; i++)
+    fetch_codes(p, home_of(p, t, &p->pending[nearest[i]]));
+  for (uint32_t i = 0, d = 0; i < count; i++) {
+    while (i >= starts[d + 1]) d++; /* the distance of this one */
+    if (d > hr_collector_reach(p->collector)) break;
+    if (i + AHEAD_HOME < count) HR_PREFETCH(home_of(p, t, &p->pending[nearest[i + AHEAD_HOME]]));
+    if (i + AHEAD_CODES < count)
+      fetch_codes(p, home_of(p, t, &p->pending[nearest[i + AHEAD_CODES]]));
+    if (!verify(p, t, &p->pending[nearest[i]])) return false;
+    p->work->verified++;
   }
-  w->pendings = 0;
   return true;
 }
 
@@ -158,25 +151,30 @@ static uint32_t sketch_distance(const uint32_t *a, const uint32_t *b, size_t wor
   return distance;
 }
 
-bool hr_walk_visit_sketches(hr_walk *w, uint32_t number, hr_bucket b, uint32_t ring) {
-  const hr_mih *mih = w->mih;
-  const hr_mih_table *t = &mih->table[number];
-  uint32_t words = mih->sketch_words, hits[HR_SKETCHES];
-  const uint32_t *query = w->sketches + number * words;
+/* Equal sketches lie side by side and are verified together: true for all but the first. */
+static bool is_repeated(const uint32_t *sketch, size_t words) {
+  return !memcmp(sketch, sketch - words, words * sizeof *sketch);
+}
+
+bool hr_probing_filter(hr_probing *p, uint32_t number, hr_bucket b, uint32_t radius) {
+  const hr_mih_table *t = &p->mih->table[number];
+  uint32_t words = p->mih->sketch_words, hits[HR_SKETCHES];
+  const uint32_t *query = p->sketches + number * words;
   for (size_t from = b.from; from < b.to; from += HR_SKETCHES) {
-    size_t count = b.to - from < HR_SKETCHES ? b.to - from : HR_SKETCHES;
-    if (ring > w->top->limit) return true;
+    size_t count = hr_least(b.to - from, HR_SKETCHES);
+    uint32_t reach = hr_collector_reach(p->collector);
+    if (radius > reach) return true;
     size_t found = hr_active_kernels()->sketches(t->sketches + from * words, words, count, query,
-                                                 w->top->limit - ring, hits);
+                                                 reach - radius, hits);
     for (size_t i = 0; i < found; i++) {
       size_t at = from + hits[i];
       const uint32_t *sketch = t->sketches + at * words;
-      /* Equal sketches lie side by side and are looked up together. */
-      if (at > b.from && !memcmp(sketch, sketch - words, words * sizeof *sketch)) continue;
-      uint32_t distance = ring + sketch_distance(sketch, query, words);
-      if (distance > w->top->limit) continue;
-      w->pending[w->pendings++] = (hr_candidate){distance, b.key, (uint32_t)at};
-      if (w->pendings == w->enough && !hr_walk_settle(w, number)) return false;
+      if (at > b.from && is_repeated(sketch, words)) continue;
+      uint32_t distance = radius + sketch_distance(sketch, query, words);
+      if (distance > hr_collector_reach(p->collector)) continue;
+      p->pending[p->pendings] = (hr_candidate){b.key, (uint32_t)at};
+      p->order[p->pendings] = (uint64_t)distance << 32 | p->pendings;
+      if (++p->pendings == p->enough && !hr_probing_verify(p, number)) return false;
     }
   }
   return true;

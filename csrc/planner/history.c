@@ -1,22 +1,23 @@
-/* Remembering and choosing. */
+/* Remembering what ways cost, and choosing one. */
 #include "planner/history.h"
 
 #include <math.h>
 
 #include "kernels/kernels.h"
 
-/* Queries that go as planned before anything else is tried; then, if plans mostly ended in scans,
- * as many that walk on; then some that are scanned, unless that is foreseen to be hopeless. */
+/* Queries that go by the model before anything else is tried; then, if most ended in scans, as many
+ * that probe on; then some that are scanned, unless that is predicted to be hopeless. */
 #define FIRST 3
 #define SCANS 2
 /* Afterwards so many queries on end, out of so many, try another way; the more seldom, the more
  * that costs, so that trying takes about a fiftieth of all time. The first of them finds nothing
- * of what it needs in the cache, and tells little of what the way would take by habit. A walk
- * among a million random codes takes 130 us after scans, 110 after 64 others and 80 after six
- * hundred, a scan 87 (python -m benchmarks.warming); trying so many costs more than it wins. */
+ * of what it needs in the cache, and tells little of what the way would take if it were the usual
+ * one. A probe among a million random codes takes 130 us after scans, 110 after 64 others and 80
+ * after six hundred, a scan 87 (python -m benchmarks.warming); trying so many costs more than it
+ * wins. */
 #define RUN 4
-#define EXPLORED_BITS 8
-#define EXPLORED (1u << EXPLORED_BITS)
+#define PERIOD_BITS 8
+#define PERIOD (1u << PERIOD_BITS)
 /* The first times sooner: at this turn, and whenever there have been twice as many. */
 #define SOON_BITS 4
 #define SOON (1u << SOON_BITS)
@@ -28,12 +29,12 @@
  * half of it: a scan that was interrupted tells nothing. */
 #define MEMORY 8
 #define SURPRISE 2
-/* What walks take differs much from query to query, and their mean may lie in few that take fifty
+/* What probes take differs much from query to query, and their mean may lie in few that take fifty
  * times as long as others. None takes longer than so many scans but by interruption. */
-#define WALK_MEMORY 64
+#define PROBE_MEMORY 64
 #define LONGEST 3
-/* A walk that takes less than one part in so many of a scan tells little about the pace of others:
- * its beginning weighs more. */
+/* A probe that takes less than one part in so many of a scan tells little about the correction of
+ * others: its beginning weighs more. */
 #define TELLING 4
 
 static float load(const float *from) {
@@ -65,16 +66,16 @@ static uint32_t count_one(uint32_t *counter) {
 #endif
 }
 
-uint32_t hr_query_class(size_t k, uint32_t radius, uint32_t bits, bool together, bool filtered) {
+uint32_t hr_query_class(const hr_asked *asked) {
   uint32_t number = 0;
-  if (k == SIZE_MAX) {
-    uint32_t part = radius * 64 / bits; /* all above a half are alike */
+  if (asked->k == SIZE_MAX) {
+    uint32_t part = asked->radius * 64 / asked->bits; /* all above a half are alike */
     number = 32 + (part < 31 ? part : 31);
   } else {
-    while (k >>= 1) number++;
+    for (size_t k = asked->k; k >>= 1;) number++;
     if (number > 31) number = 31;
   }
-  return number * 4 + (together ? 2 : 0) + filtered;
+  return number * 4 + (asked->together ? 2 : 0) + asked->filtered;
 }
 
 static double known_or(const float *from, double otherwise) {
@@ -83,20 +84,25 @@ static double known_or(const float *from, double otherwise) {
 }
 
 /* What each way takes in all; 0: not known. What the scan after a walk takes. */
-static double load_costs(const hr_history *habits, uint32_t asked_for, double scan_ns,
+static double load_costs(const hr_history *history, uint32_t query_class, double scan_ns,
                          double *cost) {
-  const hr_record *of = habits->of[asked_for];
+  const hr_record *of = history->of[query_class];
   cost[HR_WAY_SCAN] = known_or(&of[HR_WAY_SCAN].ns, scan_ns);
-  double after = known_or(&habits->scan[asked_for], cost[HR_WAY_SCAN]);
+  double after = known_or(&history->scan[query_class], cost[HR_WAY_SCAN]);
   for (int way = 0; way < HR_WAYS; way++)
     if (way != HR_WAY_SCAN) cost[way] = load(&of[way].ns) + load(&of[way].left) * after;
   return after;
 }
 
+double hr_history_corrected(const hr_history *history, uint32_t query_class, double scan_ns) {
+  double cost[HR_WAYS], after = load_costs(history, query_class, scan_ns, cost);
+  return after / known_or(&history->correction[query_class], 1);
+}
+
 /* How often it has been time to try another way. */
 static uint32_t round_of(uint32_t turn) {
-  uint32_t round = turn / EXPLORED;
-  if (round) return round + EXPLORED_BITS - SOON_BITS;
+  uint32_t round = turn / PERIOD;
+  if (round) return round + PERIOD_BITS - SOON_BITS;
   while (turn >= SOON) {
     turn /= 2;
     round++;
@@ -105,9 +111,9 @@ static uint32_t round_of(uint32_t turn) {
 }
 
 /* Since it last was; below RUN another way is tried. */
-static uint32_t place_in_run(uint32_t turn) {
+static uint32_t turn_in_run(uint32_t turn) {
   uint32_t begin = SOON;
-  if (turn >= EXPLORED) return turn % EXPLORED;
+  if (turn >= PERIOD) return turn % PERIOD;
   while (2 * begin <= turn) begin *= 2;
   return turn - begin;
 }
@@ -115,7 +121,7 @@ static uint32_t place_in_run(uint32_t turn) {
 /* Whether this is the turn for a way that takes so much longer than the best one. */
 static bool worth_trying(uint32_t turn, double excess) {
   uint32_t round = round_of(turn);
-  if (!round || place_in_run(turn) >= RUN) return false;
+  if (!round || turn_in_run(turn) >= RUN) return false;
   uint32_t seldom = excess > 1 ? (uint32_t)fmin(2 * excess, UINT16_MAX) : 1;
   return (round / (HR_WAYS - 1) + 1) % seldom == 0;
 }
@@ -127,22 +133,22 @@ static hr_way cheapest(const double *cost) {
   return best;
 }
 
-hr_choice hr_history_choose(hr_history *habits, uint32_t asked_for, double scan_ns) {
-  uint32_t turn = count_one(&habits->asked[asked_for]);
-  double cost[HR_WAYS], after = load_costs(habits, asked_for, scan_ns, cost);
-  hr_choice choice = {HR_WAY_MODEL, true, after / known_or(&habits->pace[asked_for], 1)};
+hr_choice hr_history_choose(hr_history *history, uint32_t query_class, double scan_ns) {
+  uint32_t turn = count_one(&history->asked[query_class]);
+  double cost[HR_WAYS], after = load_costs(history, query_class, scan_ns, cost);
+  hr_choice choice = {HR_WAY_MODEL, true, after / known_or(&history->correction[query_class], 1)};
   if (turn < FIRST) return choice;
   hr_way best = cheapest(cost),
          other = (hr_way)((best + 1 + round_of(turn) % (HR_WAYS - 1)) % HR_WAYS);
   double excess = cost[other] / cost[best] - 1;
   choice.way = best;
   if (turn < 2 * FIRST) {
-    if (load(&habits->of[asked_for][HR_WAY_MODEL].left) > 0.5F) choice.way = HR_WAY_PROBE;
+    if (load(&history->of[query_class][HR_WAY_MODEL].left) > 0.5F) choice.way = HR_WAY_PROBE;
   } else if (turn < 2 * FIRST + SCANS) {
     if (cost[HR_WAY_SCAN] <= 2 * cost[best]) choice.way = HR_WAY_SCAN;
   } else if (worth_trying(turn, excess)) {
     choice.way = other;
-    choice.timed = place_in_run(turn) != 0;
+    choice.timed = turn_in_run(turn) != 0;
   } else if (turn >= SOON) {
     choice.timed = cost[best] >= LONG_NS || turn % TIMED == 0;
   }
@@ -160,33 +166,39 @@ static float moved_by_scan(float known, float found, uint32_t times) {
   return moved(known, found, times, MEMORY);
 }
 
-void hr_history_record(hr_history *habits, uint32_t asked_for, hr_way way, double ns, bool left,
-                       double scan_ns) {
-  hr_record *habit = &habits->of[asked_for][way];
-  uint32_t times = count_one(&habit->times) + 1;
-  float known = load(&habit->ns), share = left ? 1 : 0, before = load(&habit->left);
+static void record_scan(hr_record *record, double ns) {
+  uint32_t times = count_one(&record->times) + 1;
+  float known = load(&record->ns);
   bool first = times == 1 || !(known > 0);
-  if (way == HR_WAY_SCAN) {
-    store(&habit->ns, first ? (float)ns : moved_by_scan(known, (float)ns, times));
+  store(&record->ns, first ? (float)ns : moved_by_scan(known, (float)ns, times));
+}
+
+static void record_correction(hr_history *history, uint32_t query_class, const hr_outcome *o) {
+  double known = known_or(&history->correction[query_class], 1),
+         weight = fmin(TELLING * o->predicted / o->scan_ns, 1);
+  if (!(weight > 0)) return;
+  double found = fmax(fmin(o->ns / o->predicted, known * SURPRISE), known / SURPRISE);
+  double correction = known + (found - known) * weight / MEMORY;
+  store(&history->correction[query_class], (float)fmax(fmin(correction, SURPRISE), 1.0 / SURPRISE));
+}
+
+void hr_history_record(hr_history *history, uint32_t query_class, const hr_outcome *o) {
+  hr_record *record = &history->of[query_class][o->way];
+  if (o->way == HR_WAY_SCAN) {
+    record_scan(record, o->ns);
     return;
   }
-  double cost[HR_WAYS], longest = LONGEST * load_costs(habits, asked_for, scan_ns, cost);
-  float found = (float)fmin(ns, longest);
-  store(&habit->ns, first ? found : moved(known, found, times, WALK_MEMORY));
-  store(&habit->left, first ? share : moved(before, share, times, WALK_MEMORY));
+  uint32_t times = count_one(&record->times) + 1;
+  float known = load(&record->ns), before = load(&record->left), share = o->left ? 1 : 0;
+  bool first = times == 1 || !(known > 0);
+  double cost[HR_WAYS], after = load_costs(history, query_class, o->scan_ns, cost);
+  float found = (float)fmin(o->ns, LONGEST * after);
+  store(&record->ns, first ? found : moved(known, found, times, PROBE_MEMORY));
+  store(&record->left, first ? share : moved(before, share, times, PROBE_MEMORY));
+  record_correction(history, query_class, o);
 }
 
-void hr_history_record_scan(hr_history *habits, uint32_t asked_for, double ns) {
-  float known = load(&habits->scan[asked_for]), found = (float)ns;
-  store(&habits->scan[asked_for], known > 0 ? moved_by_scan(known, found, MEMORY) : found);
-}
-
-void hr_history_record_correction(hr_history *habits, uint32_t asked_for, double ns,
-                                  double foreseen, double scan_ns) {
-  double known = known_or(&habits->pace[asked_for], 1),
-         weight = fmin(TELLING * foreseen / scan_ns, 1);
-  if (!(weight > 0)) return;
-  double found = fmax(fmin(ns / foreseen, known * SURPRISE), known / SURPRISE);
-  double pace = known + (found - known) * weight / MEMORY;
-  store(&habits->pace[asked_for], (float)fmax(fmin(pace, SURPRISE), 1.0 / SURPRISE));
+void hr_history_record_scan(hr_history *history, uint32_t query_class, double ns) {
+  float known = load(&history->scan[query_class]), found = (float)ns;
+  store(&history->scan[query_class], known > 0 ? moved_by_scan(known, found, MEMORY) : found);
 }

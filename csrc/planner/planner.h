@@ -1,41 +1,35 @@
 /* The cheapest way through sorted codes: bucket tables, a scan, or one after the other. */
-#ifndef HR_PLAN_H
-#define HR_PLAN_H
+#ifndef HR_PLANNER_H
+#define HR_PLANNER_H
 
 #include "mih/mih.h"
+#include "planner/calibration.h"
+#include "planner/history.h"
+#include "scan/scan.h"
 
-/* The sorted codes of an index and what is known about searching them. */
+/* What is known about searching some sorted codes. All zero at first; of use from the first
+ * calibration on. Searches that run at the same time share it. */
 typedef struct {
-  hr_postings *sorted;
-  hr_mih *mih;    /* NULL: too few codes for tables */
-  hr_costs costs; /* all zero until measured */
-} hr_plan;
+  hr_policy policy;
+  hr_costs costs;
+  hr_history history;
+} hr_planner;
 
-void hr_plan_close(hr_plan *plan);
-size_t hr_plan_bytes(const hr_plan *plan);
-
-/* Measures `costs` by searching for some of the codes. Takes about a millisecond. */
-hr_status hr_plan_measure(hr_plan *plan);
-
+/* Where to search, and what may be done there. */
 typedef struct {
-  const hr_plan *plan;
-  const uint64_t *queries;
-  size_t count;
-  const uint8_t *allow; /* a bit a row of the sorted codes, or NULL */
-  const int *cancel;
-  size_t first, end; /* blocks to scan, where that is what is done */
-  bool scan;         /* do not look at the tables */
-  bool walk;         /* never scan if there are tables */
-  uint8_t *deferred; /* set to 1 for queries that should be scanned, or walk for long, which are
-                        then left; NULL: they are answered */
-} hr_plan_request;
+  const hr_postings *postings;
+  const hr_mih *mih;   /* NULL: too few codes for tables */
+  hr_planner *planner; /* costs are known if there is a choice */
+  hr_source source;    /* what is scanned, where that is done */
+  bool scan;           /* do not look at the tables */
+  bool probe;          /* never scan if there are tables */
+  uint8_t *deferred;   /* set to 1 for queries that should be scanned, or take long, which are then
+                          left; NULL: they are answered */
+} hr_target;
 
-/* What the answers took, summed over the queries; `radius` is the least of them. */
-typedef struct {
-  uint64_t checked, probed, scanned;
-  uint32_t radius;
-} hr_plan_work;
-
-hr_status hr_plan_search(const hr_plan_request *request, hr_collector *tops, hr_plan_work *work);
+/* Answers queries that all ask for the same, each by a collector of entries, which holds what the
+ * source does if that was scanned. */
+hr_status hr_planner_search(const hr_target *target, const hr_queries *queries,
+                            hr_collector *collectors);
 
 #endif

@@ -7,8 +7,9 @@
  */
 #include "base/histogram.h"
 #include "base/memory.h"
+#include "hashret.h"
 #include "kernels/dispatch.h"
-#include "storage/segment.h"
+#include "storage/blocks.h"
 
 #define TILE ((size_t)4096) /* rows */
 
@@ -33,23 +34,23 @@ static const uint64_t *tile_of(const uint8_t *codes, size_t count, uint32_t bits
 
 /* Consumes the tiles of codes [start, start + count), for all queries. */
 typedef struct {
-  const uint64_t *queries; /* words each */
-  size_t query_count, n;
-  uint32_t bits;
-  uint16_t *near;   /* room for the distances of a tile */
-  uint32_t *counts; /* of count.h, all zero */
+  const hr_pairs *pairs;
+  uint64_t *queries; /* their words */
+  uint64_t *room;    /* for the blocks of a tile */
+  uint16_t *tile;    /* for its distances */
+  uint32_t *counts;  /* of histogram.h, all zero */
 } pass;
 
 static void write_distances(const pass *p, const uint64_t *blocks, size_t start, size_t count,
                             uint16_t *out) {
-  size_t words = (p->bits + 63) / 64, whole = count / HR_LANES, rest = count % HR_LANES;
-  for (size_t q = 0; q < p->query_count; q++) {
+  size_t words = (p->pairs->bits + 63) / 64, whole = count / HR_LANES, rest = count % HR_LANES;
+  for (size_t q = 0; q < p->pairs->query_count; q++) {
     const uint64_t *query = p->queries + q * words;
-    uint16_t *to = out + q * p->n + start;
+    uint16_t *to = out + q * p->pairs->n + start;
     hr_active_kernels()->distances(blocks, words, whole, query, to);
     if (!rest) continue;
-    hr_active_kernels()->distances(blocks + whole * words * HR_LANES, words, 1, query, p->near);
-    memcpy(to + whole * HR_LANES, p->near, rest * sizeof *to);
+    hr_active_kernels()->distances(blocks + whole * words * HR_LANES, words, 1, query, p->tile);
+    memcpy(to + whole * HR_LANES, p->tile, rest * sizeof *to);
   }
 }
 
@@ -59,48 +60,58 @@ static void add_counts(uint32_t *counts, uint32_t bits, int64_t *out) {
 }
 
 static void count_distances(const pass *p, const uint64_t *blocks, size_t count, int64_t *out) {
-  size_t words = (p->bits + 63) / 64, all = (count + HR_LANES - 1) / HR_LANES;
-  for (size_t q = 0; q < p->query_count; q++) {
-    hr_active_kernels()->distances(blocks, words, all, p->queries + q * words, p->near);
-    hr_count(p->near, count, p->counts);
-    add_counts(p->counts, p->bits, out + q * ((size_t)p->bits + 1));
+  uint32_t bits = p->pairs->bits;
+  size_t words = (bits + 63) / 64;
+  for (size_t q = 0; q < p->pairs->query_count; q++) {
+    hr_active_kernels()->distances(blocks, words, hr_block_count(count), p->queries + q * words,
+                                   p->tile);
+    hr_count(p->tile, count, p->counts);
+    add_counts(p->counts, bits, out + q * ((size_t)bits + 1));
   }
 }
 
+static bool open_pass(pass *p, const hr_pairs *pairs) {
+  size_t words = (pairs->bits + 63) / 64, bytes = (pairs->bits + 7) / 8;
+  *p = (pass){.pairs = pairs,
+              .queries = hr_alloc(pairs->query_count * words, sizeof *p->queries),
+              .room = hr_blocks_alloc(TILE, words),
+              .tile = hr_alloc(TILE, sizeof *p->tile),
+              .counts = hr_alloc_zero((size_t)pairs->bits + 1, HR_COUNTERS * sizeof *p->counts)};
+  if (!p->queries || !p->room || !p->tile || !p->counts) return false;
+  for (size_t q = 0; q < pairs->query_count; q++)
+    hr_words_load(pairs->queries + q * bytes, pairs->bits, p->queries + q * words);
+  return true;
+}
+
+static void close_pass(pass *p) {
+  free(p->queries);
+  hr_free_aligned(p->room);
+  free(p->tile);
+  free(p->counts);
+}
+
 /* Takes the tiles of all codes to distances, or else to a histogram. */
-static hr_status over_tiles(const uint8_t *queries, size_t query_count, const uint8_t *codes,
-                            size_t n, uint32_t bits, uint16_t *distances, int64_t *histogram) {
-  size_t words = (bits + 63) / 64, bytes = (bits + 7) / 8;
-  uint64_t *room = hr_alloc_aligned(TILE * words * sizeof *room);
-  uint64_t *loaded = hr_alloc(query_count * words, sizeof *loaded);
-  uint16_t *near = hr_alloc(TILE, sizeof *near);
-  uint32_t *counts = hr_alloc_zero((size_t)bits + 1, HR_COUNTERS * sizeof *counts);
-  bool ok = room && loaded && near && counts;
-  for (size_t q = 0; ok && q < query_count; q++)
-    hr_words_load(queries + q * bytes, bits, loaded + q * words);
-  pass p = {loaded, query_count, n, bits, near, counts};
-  for (size_t start = 0; ok && start < n; start += TILE) {
+static hr_status over_tiles(const hr_pairs *pairs, uint16_t *distances, int64_t *histogram) {
+  size_t n = pairs->n, bytes = (pairs->bits + 7) / 8;
+  pass p;
+  hr_status status = open_pass(&p, pairs) ? HR_OK : HR_NO_MEMORY;
+  for (size_t start = 0; !status && start < n; start += TILE) {
     size_t count = n - start < TILE ? n - start : TILE;
-    const uint64_t *blocks = tile_of(codes + start * bytes, count, bits, room);
+    const uint64_t *blocks = tile_of(pairs->codes + start * bytes, count, pairs->bits, p.room);
     if (distances)
       write_distances(&p, blocks, start, count, distances);
     else
       count_distances(&p, blocks, count, histogram);
   }
-  hr_free_aligned(room);
-  free(loaded);
-  free(near);
-  free(counts);
-  return ok ? HR_OK : HR_NO_MEMORY;
+  close_pass(&p);
+  return status;
 }
 
-hr_status hr_distances(const uint8_t *queries, size_t query_count, const uint8_t *codes, size_t n,
-                       uint32_t bits, uint16_t *out) {
-  return over_tiles(queries, query_count, codes, n, bits, out, NULL);
+hr_status hr_distances(const hr_pairs *pairs, uint16_t *out) {
+  return over_tiles(pairs, out, NULL);
 }
 
-hr_status hr_histogram(const uint8_t *queries, size_t query_count, const uint8_t *codes, size_t n,
-                       uint32_t bits, int64_t *out) {
-  memset(out, 0, query_count * ((size_t)bits + 1) * sizeof *out);
-  return over_tiles(queries, query_count, codes, n, bits, NULL, out);
+hr_status hr_histogram(const hr_pairs *pairs, int64_t *out) {
+  memset(out, 0, pairs->query_count * ((size_t)pairs->bits + 1) * sizeof *out);
+  return over_tiles(pairs, NULL, out);
 }

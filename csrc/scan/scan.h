@@ -1,38 +1,30 @@
-/* Exhaustive search over a set of rows. */
+/* Exhaustive search over the codes of a segment. */
 #ifndef HR_SCAN_H
 #define HR_SCAN_H
 
-#include "base/cancel.h"
-#include "storage/segment.h"
-#include "topk/select.h"
+#include "topk/collector.h"
 
-/* A tile stays in L2 while all queries of a batch pass over it. */
-#define HR_TILE_BYTES ((size_t)256 << 10)
-
-/* A growing list of rows in reach. */
+/* The codes that a search compares, or some blocks of them. */
 typedef struct {
-  hr_neighbor *near;
-  size_t size, capacity;
-} hr_reach;
+  const uint64_t *blocks;
+  size_t words, count;         /* words a code, and codes */
+  size_t first, end;           /* blocks to be compared */
+  const uint8_t *allow;        /* a bit a row, or NULL */
+  const hr_postings *postings; /* what is found are entries of these; NULL: rows */
+} hr_source;
 
-/* Makes room for so many more; false when out of memory. */
-bool hr_reach_reserve(hr_reach *reach, size_t more);
+hr_source hr_source_of_segment(const hr_segment *segment, const uint8_t *allow);
+/* By row, if that is asked for and kept. */
+hr_source hr_source_of_postings(const hr_postings *postings, const uint8_t *allow, hr_unit unit);
+/* Leaves part `part` of `parts` of the blocks. */
+void hr_source_divide(hr_source *source, size_t part, size_t parts);
 
-/* Appends; false when out of memory. */
-static inline bool hr_reach_push(hr_reach *reach, uint32_t distance, uint32_t row) {
-  if (reach->size == reach->capacity && !hr_reach_reserve(reach, 1)) return false;
-  reach->near[reach->size++] = (hr_neighbor){distance, row};
-  return true;
+static inline hr_unit hr_source_unit(const hr_source *source) {
+  return source->postings ? HR_ENTRIES : HR_ROWS;
 }
 
-/* Offers the rows of blocks [first, end) to one selection per query. `queries`
- * holds rows->words words each; `allow` a bit a row, or NULL. */
-hr_status hr_scan_topk(const hr_segment *rows, size_t first, size_t end, const uint64_t *queries,
-                       size_t count, const uint8_t *allow, const int *cancel, hr_topk *tops);
-
-/* Appends the rows at a distance <= radius, ascending, to one list per query. */
-hr_status hr_scan_radius(const hr_segment *rows, size_t first, size_t end, const uint64_t *queries,
-                         size_t count, const uint8_t *allow, const int *cancel, uint32_t radius,
-                         hr_reach *reach);
+/* Offers what is in the source to the collector of each query, all of which hold its unit. */
+hr_status hr_scan(const hr_source *source, const hr_queries *queries,
+                  hr_collector *const *collectors);
 
 #endif

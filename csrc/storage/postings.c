@@ -1,432 +1,103 @@
-/* Sorting and listing.
- *
- * Sorting is bound by memory. Row numbers are dealt out by the first bits of their codes, a write
- * each to one of a thousand places that the cache holds; then each group fetches its codes, a far
- * read each, and is sorted in the cache: dealt out again, into groups of about eight. Codes of one
- * word are then where they belong; longer ones are fetched once more. Ten million codes of 64 bits
- * take 0.3 s.
- */
+/* Looking up what is sorted, and putting it back. */
 #include "storage/postings.h"
 
+#include "base/bisect.h"
 #include "base/memory.h"
-#include "scan/scan.h"
+#include "storage/blocks.h"
 
-/* Rows are dealt out by so many leading bits that a group fits the cache, and in that its codes by
- * so many more that a small group has about eight. */
-#define GROUP_ROWS 16384
-#define MAX_PREFIX 13
-#define SMALL_GROUP 8
-#define MAX_SECOND 16
-
-/* --- sorting -------------------------------------------------------------------- */
-
-/* A row with the first 64 bits of its code. */
-typedef struct {
-  uint64_t key;
-  uint32_t row;
-} keyed;
-
-typedef struct {
-  const hr_segment *rows;
-  const int *cancel;
-  uint32_t prefix; /* leading bits that rows are dealt out by */
-  uint32_t *ends;  /* 2^prefix + 1 */
-  uint32_t *order;
-  uint64_t *blocks; /* the sorted codes, equal ones too, if they have one word */
-  size_t count, entries;
-  keyed *keys, *spare; /* room for the largest group */
-  uint32_t *small;     /* ends of its small groups: 2^MAX_SECOND + 1 */
-} sorting;
-
-static uint64_t first_bits(const hr_segment *rows, size_t row) {
-  return hr_swap_bytes(*hr_segment_words(rows, row));
-}
-
-/* Order of the codes' words after the first. */
-static int compare_rest(const hr_segment *rows, uint32_t a, uint32_t b) {
-  const uint64_t *x = hr_segment_words(rows, a), *y = hr_segment_words(rows, b);
-  for (size_t w = 1; w < rows->words; w++) {
-    uint64_t left = hr_swap_bytes(x[w * HR_LANES]), right = hr_swap_bytes(y[w * HR_LANES]);
-    if (left != right) return left < right ? -1 : 1;
+void hr_postings_free(hr_postings *postings) {
+  if (!postings) return;
+  hr_segment_free(&postings->rows);
+  free(postings->positions);
+  hr_free_aligned(postings->by_row);
+  if (!postings->borrowed) {
+    hr_free_aligned(postings->blocks);
+    hr_free_aligned(postings->order);
+    free(postings->starts);
   }
-  return 0;
+  free(postings);
 }
 
-static bool same_code(const hr_segment *rows, keyed a, keyed b) {
-  return a.key == b.key && compare_rest(rows, a.row, b.row) == 0;
+size_t hr_postings_bytes(const hr_postings *postings) {
+  size_t rows = postings->rows.count;
+  return hr_block_bytes(postings->entries, postings->words) * (postings->by_row ? 2 : 1) +
+         rows * sizeof(uint32_t) * (postings->positions ? 2 : 1) +
+         (postings->starts ? (postings->entries + 1) * sizeof(uint32_t) : 0) +
+         (postings->rows.ids ? rows * sizeof(int64_t) : 0) + (postings->rows.live ? rows / 8 : 0);
 }
 
-/* Whether b comes before a, which precedes it now: equal codes keep their order. */
-static bool swapped(const hr_segment *rows, const keyed *a, const keyed *b) {
-  if (a->key != b->key) return b->key < a->key;
-  return rows->words > 1 && compare_rest(rows, b->row, a->row) < 0;
-}
-
-/* Runs that insertion sorts before they are merged. */
-#define RUN 16
-
-static void insertion_sort(const hr_segment *rows, keyed *keys, size_t n) {
-  for (size_t i = 1; i < n; i++) {
-    keyed one = keys[i];
-    size_t j = i;
-    for (; j && swapped(rows, &keys[j - 1], &one); j--) keys[j] = keys[j - 1];
-    keys[j] = one;
-  }
-}
-
-static void merge_runs(const hr_segment *rows, const keyed *from, size_t middle, size_t n,
-                       keyed *to) {
-  size_t a = 0, b = middle;
-  for (size_t i = 0; i < n; i++) {
-    bool left = b == n || (a < middle && !swapped(rows, &from[a], &from[b]));
-    to[i] = from[left ? a++ : b++];
-  }
-}
-
-/* Stable. Codes in order already, such as equal ones, cost one pass. */
-static void sort_group(const hr_segment *rows, keyed *keys, size_t n, keyed *spare) {
-  size_t sorted = 1;
-  while (sorted < n && !swapped(rows, &keys[sorted - 1], &keys[sorted])) sorted++;
-  if (sorted >= n) return;
-  for (size_t i = 0; i < n; i += RUN) insertion_sort(rows, keys + i, n - i < RUN ? n - i : RUN);
-  keyed *from = keys, *to = spare;
-  for (size_t width = RUN; width < n; width *= 2) {
-    for (size_t i = 0; i < n; i += 2 * width) {
-      size_t left = n - i, size = left < 2 * width ? left : 2 * width;
-      merge_runs(rows, from + i, size < width ? size : width, size, to + i);
-    }
-    keyed *swap = from;
-    from = to;
-    to = swap;
-  }
-  if (from != keys) memcpy(keys, from, n * sizeof *keys);
-}
-
-static size_t blocks_of(size_t codes) { return (codes + HR_LANES - 1) / HR_LANES; }
-
-static uint64_t *open_blocks(size_t codes, size_t words) {
-  size_t blocks = blocks_of(codes), block = words * HR_LANES * sizeof(uint64_t);
-  if (blocks > SIZE_MAX / block) return NULL;
-  uint64_t *opened = hr_alloc_aligned(blocks * block);
-  if (opened && blocks) memset((char *)opened + (blocks - 1) * block, 0, block);
-  return opened;
-}
-
-static bool open_sorting(sorting *s, const hr_segment *rows, const int *cancel) {
-  *s = (sorting){.rows = rows, .cancel = cancel, .count = rows->count - rows->dead};
-  while (s->prefix < MAX_PREFIX && s->prefix < rows->bits && s->count >> s->prefix > GROUP_ROWS)
-    s->prefix++;
-  s->ends = hr_alloc_zero(((size_t)1 << s->prefix) + 1, sizeof *s->ends);
-  s->small = hr_alloc(((size_t)1 << MAX_SECOND) + 1, sizeof *s->small);
-  s->order = hr_alloc_aligned(s->count * sizeof *s->order);
-  if (rows->words == 1) s->blocks = open_blocks(s->count, 1);
-  return s->ends && s->small && s->order && (rows->words > 1 || s->blocks);
-}
-
-/* Everything but `order`, which the result keeps. */
-static void close_sorting(sorting *s) {
-  hr_free_aligned(s->blocks);
-  free(s->ends);
-  free(s->small);
-  free(s->keys);
-  free(s->spare);
-}
-
-static size_t group_of(const sorting *s, size_t row) {
-  return s->prefix ? (size_t)(first_bits(s->rows, row) >> (64 - s->prefix)) : 0;
-}
-
-/* Polls now and then. */
-static bool stopped(const sorting *s, size_t step) {
-  return step % HR_POLL == 0 && hr_cancelled(s->cancel);
-}
-
-/* Deals the live rows out by prefix: order holds rows, ascending in each group. */
-static hr_status deal(sorting *s) {
-  size_t groups = (size_t)1 << s->prefix, largest = 0;
-  for (size_t row = 0; row < s->rows->count; row++) {
-    if (stopped(s, row)) return HR_CANCELLED;
-    if (hr_segment_is_live(s->rows, row)) s->ends[group_of(s, row) + 1]++;
-  }
-  for (size_t g = 0; g < groups; g++) {
-    if (s->ends[g + 1] > largest) largest = s->ends[g + 1];
-    s->ends[g + 1] += s->ends[g];
-  }
-  for (size_t row = 0; row < s->rows->count; row++) {
-    if (stopped(s, row)) return HR_CANCELLED;
-    if (hr_segment_is_live(s->rows, row)) s->order[s->ends[group_of(s, row)]++] = (uint32_t)row;
-  }
-  s->keys = hr_alloc(largest, sizeof *s->keys);
-  s->spare = hr_alloc(largest, sizeof *s->spare);
-  return s->keys && s->spare ? HR_OK : HR_NO_MEMORY;
-}
-
-/* Rows are far apart in memory: fetched so many ahead of their turn. */
-#define AHEAD_ROWS 32
-
-static void fetch_row(const sorting *s, size_t position) {
-  if (position < s->count) HR_PREFETCH(hr_segment_words(s->rows, s->order[position]));
-}
-
-static void gather_keys(const sorting *s, size_t from, size_t n) {
-  for (size_t i = 0; i < n; i++) {
-    fetch_row(s, from + i + AHEAD_ROWS);
-    uint32_t row = s->order[from + i];
-    s->keys[i] = (keyed){first_bits(s->rows, row), row};
-  }
-}
-
-/* Deals the keys of a group out by their next bits, into `spare`: how many small groups there are,
- * which end at small[0], small[1] ... */
-static size_t deal_keys(const sorting *s, size_t n) {
-  uint32_t second = 0, left = s->rows->bits < 64 ? s->rows->bits : 64;
-  while (second < MAX_SECOND && s->prefix + second < left && n >> second > SMALL_GROUP) second++;
-  size_t groups = (size_t)1 << second;
-  uint32_t shift = 63 - second; /* twice: a shift by 64 is none */
-  memset(s->small, 0, (groups + 1) * sizeof *s->small);
-  for (size_t i = 0; i < n; i++) s->small[(s->keys[i].key << s->prefix >> shift >> 1) + 1]++;
-  for (size_t g = 0; g < groups; g++) s->small[g + 1] += s->small[g];
-  for (size_t i = 0; i < n; i++)
-    s->spare[s->small[s->keys[i].key << s->prefix >> shift >> 1]++] = s->keys[i];
-  return groups;
-}
-
-/* Takes over a group that is sorted, and counts its different codes. */
-static void take_group(sorting *s, size_t from, size_t n) {
-  for (size_t i = 0; i < n; i++) {
-    s->order[from + i] = s->spare[i].row;
-    if (s->blocks) s->blocks[from + i] = hr_swap_bytes(s->spare[i].key);
-    s->entries += !i || !same_code(s->rows, s->spare[i - 1], s->spare[i]);
-  }
-}
-
-/* Sorts each group by code. */
-static hr_status sort_groups(sorting *s) {
-  size_t groups = (size_t)1 << s->prefix, from = 0;
-  for (size_t g = 0; g < groups; g++) {
-    size_t n = s->ends[g] - from, begin = 0;
-    gather_keys(s, from, n);
-    size_t small = n ? deal_keys(s, n) : 0;
-    for (size_t i = 0; i < small; i++) {
-      if (stopped(s, i)) return HR_CANCELLED;
-      size_t end = s->small[i];
-      sort_group(s->rows, s->spare + begin, end - begin, s->keys + begin);
-      begin = end;
-    }
-    take_group(s, from, n);
-    from += n;
-  }
-  return HR_OK;
-}
-
-/* --- building -------------------------------------------------------------------- */
-
-static void put_entry(hr_postings *sorted, size_t entry, const hr_segment *rows, size_t row) {
-  uint64_t *to = sorted->blocks + entry / HR_LANES * sorted->words * HR_LANES + entry % HR_LANES;
-  const uint64_t *from = hr_segment_words(rows, row);
-  for (size_t w = 0; w < sorted->words; w++) to[w * HR_LANES] = from[w * HR_LANES];
-}
-
-static bool equal_rows(const hr_segment *rows, size_t a, size_t b) {
-  return first_bits(rows, a) == first_bits(rows, b) &&
-         compare_rest(rows, (uint32_t)a, (uint32_t)b) == 0;
-}
-
-/* Copies the codes in their order, equal ones once if there are starts. */
-static hr_status copy_codes(hr_postings *sorted, const sorting *s) {
-  size_t entry = 0;
-  for (size_t i = 0; i < s->count; i++) {
-    if (stopped(s, i)) return HR_CANCELLED;
-    fetch_row(s, i + AHEAD_ROWS);
-    if (sorted->starts && i && equal_rows(s->rows, s->order[i - 1], s->order[i])) continue;
-    if (sorted->starts) sorted->starts[entry] = (uint32_t)i;
-    put_entry(sorted, entry++, s->rows, s->order[i]);
-  }
-  if (sorted->starts) sorted->starts[entry] = (uint32_t)s->count;
-  return HR_OK;
-}
-
-/* Ids of the live rows, and `order` in their numbers. */
-static bool copy_ids(hr_postings *sorted, const sorting *s) {
-  const hr_segment *from = s->rows;
-  hr_segment *rows = &sorted->rows;
-  rows->count = rows->capacity = s->count;
-  rows->first_id = from->first_id;
-  if (!from->ids && !from->dead) return true;
-  rows->ids = hr_alloc(s->count, sizeof *rows->ids);
-  uint32_t *number = from->dead ? hr_alloc(from->count, sizeof *number) : NULL;
-  if (!rows->ids || (from->dead && !number)) {
-    free(number);
-    return false;
-  }
-  uint32_t next = 0;
-  for (size_t row = 0; row < from->count; row++) {
-    if (!hr_segment_is_live(from, row)) continue;
-    rows->ids[next] = hr_segment_id(from, row);
-    if (number) number[row] = next;
-    next++;
-  }
-  for (size_t i = 0; number && i < s->count; i++) s->order[i] = number[s->order[i]];
-  free(number);
-  return true;
-}
-
-static hr_status fill(hr_postings *sorted, sorting *s) {
-  bool shared = s->entries <= s->count / HR_SHARED;
-  sorted->entries = shared ? s->entries : s->count;
-  if (s->blocks && !shared) {
-    sorted->blocks = s->blocks;
-    s->blocks = NULL;
-    return copy_ids(sorted, s) ? HR_OK : HR_NO_MEMORY;
-  }
-  sorted->blocks = open_blocks(sorted->entries, sorted->words);
-  sorted->starts = shared ? hr_alloc(sorted->entries + 1, sizeof *sorted->starts) : NULL;
-  if (!sorted->blocks || (shared && !sorted->starts)) return HR_NO_MEMORY;
-  hr_status status = copy_codes(sorted, s);
-  return status || copy_ids(sorted, s) ? status : HR_NO_MEMORY;
-}
-
-hr_status hr_postings_build(const hr_segment *rows, const int *cancel, hr_postings **out) {
-  hr_postings *sorted = hr_alloc_zero(1, sizeof *sorted);
-  if (!sorted) return HR_NO_MEMORY;
-  hr_segment_init(&sorted->rows, rows->bits);
-  sorted->words = rows->words;
-  sorting s;
-  hr_status status = open_sorting(&s, rows, cancel) ? HR_OK : HR_NO_MEMORY;
-  if (!status) status = deal(&s);
-  if (!status) status = sort_groups(&s);
-  if (!status) status = fill(sorted, &s);
-  sorted->order = s.order;
-  close_sorting(&s);
-  if (status) {
-    hr_postings_free(sorted);
-    return status;
-  }
-  *out = sorted;
-  return HR_OK;
-}
-
-void hr_postings_free(hr_postings *sorted) {
-  if (!sorted) return;
-  hr_segment_free(&sorted->rows);
-  free(sorted->place);
-  hr_free_aligned(sorted->by_row);
-  if (!sorted->borrowed) {
-    hr_free_aligned(sorted->blocks);
-    hr_free_aligned(sorted->order);
-    free(sorted->starts);
-  }
-  free(sorted);
-}
-
-static size_t block_bytes(const hr_postings *sorted) {
-  return hr_postings_blocks(sorted) * sorted->words * HR_LANES * sizeof(uint64_t);
-}
-
-/* At 64 bits a copy of 8 MiB, of which a scan saves up to a third of its time. */
-#define KEPT_BYTES ((size_t)8 << 20)
-
-hr_status hr_postings_keep_by_row(hr_postings *sorted) {
-  if (sorted->starts || block_bytes(sorted) > KEPT_BYTES) return HR_OK;
-  sorted->by_row = hr_alloc_aligned(block_bytes(sorted));
-  if (!sorted->by_row) return HR_NO_MEMORY;
-  memset(sorted->by_row, 0, block_bytes(sorted));
-  for (size_t entry = 0; entry < sorted->entries; entry++) {
-    const uint64_t *from = hr_postings_entry(sorted, entry);
-    size_t row = sorted->order[entry];
-    uint64_t *to = sorted->by_row + row / HR_LANES * sorted->words * HR_LANES + row % HR_LANES;
-    for (size_t w = 0; w < sorted->words; w++) to[w * HR_LANES] = from[w * HR_LANES];
-  }
-  return HR_OK;
-}
-
-size_t hr_postings_bytes(const hr_postings *sorted) {
-  size_t rows = sorted->rows.count;
-  return block_bytes(sorted) * (sorted->by_row ? 2 : 1) +
-         rows * sizeof(uint32_t) * (sorted->place ? 2 : 1) +
-         (sorted->starts ? (sorted->entries + 1) * sizeof(uint32_t) : 0) +
-         (sorted->rows.ids ? rows * sizeof(int64_t) : 0) + (sorted->rows.live ? rows / 8 : 0);
-}
-
-static bool same_entry(const hr_postings *sorted, size_t a, size_t b) {
-  const uint64_t *x = hr_postings_entry(sorted, a), *y = hr_postings_entry(sorted, b);
-  for (size_t w = 0; w < sorted->words; w++)
-    if (x[w * HR_LANES] != y[w * HR_LANES]) return false;
-  return true;
-}
-
-size_t hr_postings_distinct(const hr_postings *sorted) {
-  if (sorted->starts) return sorted->entries;
+size_t hr_postings_distinct(const hr_postings *postings) {
+  if (postings->starts) return postings->entries;
   size_t count = 0;
-  for (size_t e = 0; e < sorted->entries; e++) count += !e || !same_entry(sorted, e - 1, e);
+  for (size_t e = 0; e < postings->entries; e++)
+    count += !e || !hr_words_equal(hr_postings_entry(postings, e - 1),
+                                   hr_postings_entry(postings, e), postings->words);
   return count;
 }
 
 /* --- by row ----------------------------------------------------------------------- */
 
-hr_status hr_postings_invert(hr_postings *sorted) {
-  if (sorted->place) return HR_OK;
-  uint32_t *place = hr_alloc_zero(sorted->rows.count, sizeof *place);
-  if (!place) return HR_NO_MEMORY;
-  for (size_t i = 0; i < sorted->rows.count; i++)
-    if (sorted->order[i] < sorted->rows.count) place[sorted->order[i]] = (uint32_t)i;
-  sorted->place = place;
+hr_status hr_postings_invert(hr_postings *postings) {
+  if (postings->positions) return HR_OK;
+  uint32_t *positions = hr_alloc_zero(postings->rows.count, sizeof *positions);
+  if (!positions) return HR_NO_MEMORY;
+  for (size_t i = 0; i < postings->rows.count; i++)
+    if (postings->order[i] < postings->rows.count) positions[postings->order[i]] = (uint32_t)i;
+  postings->positions = positions;
   return HR_OK;
 }
 
-/* The entry whose group has this position of order. */
-static size_t entry_at(const hr_postings *sorted, size_t position) {
-  if (!sorted->starts) return position;
-  size_t low = 0, high = sorted->entries;
-  while (high - low > 1) {
-    size_t middle = low + (high - low) / 2;
-    if (sorted->starts[middle] <= position)
-      low = middle;
-    else
-      high = middle;
-  }
-  return low;
+typedef struct {
+  const hr_postings *postings;
+  size_t position;
+} lookup;
+
+static bool ends_before(const void *sought, size_t entry) {
+  const lookup *l = sought;
+  return l->postings->starts[entry + 1] <= l->position;
 }
 
-static void copy_code(const hr_postings *sorted, size_t entry, uint8_t *code) {
-  const uint64_t *words = hr_postings_entry(sorted, entry);
-  for (size_t i = 0; i < ((size_t)sorted->rows.bits + 7) / 8; i++)
-    code[i] = (uint8_t)(words[i / 8 * HR_LANES] >> i % 8 * 8);
+/* The entry that has this position of `order`. */
+static size_t entry_at(const hr_postings *postings, size_t position) {
+  if (!postings->starts) return position;
+  return hr_bisect(0, postings->entries - 1, ends_before, &(lookup){postings, position});
 }
 
-void hr_postings_code(const hr_postings *sorted, size_t row, uint8_t *code) {
-  copy_code(sorted, entry_at(sorted, sorted->place[row]), code);
+void hr_postings_code(const hr_postings *postings, size_t row, uint8_t *code) {
+  size_t entry = entry_at(postings, postings->positions[row]);
+  hr_words_store(hr_postings_entry(postings, entry), postings->rows.bits, code);
 }
 
-hr_status hr_postings_unsort(const hr_postings *sorted, hr_segment *out) {
+hr_status hr_postings_unsort(const hr_postings *postings, hr_segment *out) {
   hr_segment all;
-  hr_status status = hr_segment_reserve(&all, &sorted->rows);
+  hr_status status = hr_segment_reserve(&all, &postings->rows);
   if (status) return status;
-  for (size_t entry = 0; entry < sorted->entries; entry++) {
-    size_t end = hr_postings_start(sorted, entry + 1);
-    for (size_t i = hr_postings_start(sorted, entry); i < end; i++)
-      if (sorted->order[i] < all.count)
-        hr_segment_set_words(&all, sorted->order[i], hr_postings_entry(sorted, entry));
+  for (size_t entry = 0; entry < postings->entries; entry++) {
+    size_t end = hr_postings_start(postings, entry + 1);
+    for (size_t i = hr_postings_start(postings, entry); i < end; i++)
+      if (postings->order[i] < all.count)
+        hr_blocks_put(all.blocks, all.words, postings->order[i],
+                      hr_postings_entry(postings, entry));
   }
   status = hr_segment_merge(out, &all);
   if (status) hr_segment_free(&all);
   return status;
 }
 
-void hr_postings_entries(const hr_postings *sorted, uint32_t *entries) {
-  memset(entries, 0, sorted->rows.count * sizeof *entries);
-  for (size_t entry = 0; entry < sorted->entries; entry++) {
-    size_t end = hr_postings_start(sorted, entry + 1);
-    for (size_t i = hr_postings_start(sorted, entry); i < end; i++)
-      if (sorted->order[i] < sorted->rows.count) entries[sorted->order[i]] = (uint32_t)entry;
+void hr_postings_entries(const hr_postings *postings, uint32_t *entries) {
+  memset(entries, 0, postings->rows.count * sizeof *entries);
+  for (size_t entry = 0; entry < postings->entries; entry++) {
+    size_t end = hr_postings_start(postings, entry + 1);
+    for (size_t i = hr_postings_start(postings, entry); i < end; i++)
+      if (postings->order[i] < postings->rows.count) entries[postings->order[i]] = (uint32_t)entry;
   }
 }
 
-bool hr_postings_is_live(const hr_postings *sorted, size_t entry) {
-  size_t end = hr_postings_start(sorted, entry + 1);
-  for (size_t i = hr_postings_start(sorted, entry); i < end; i++)
-    if (sorted->order[i] < sorted->rows.count &&
-        hr_segment_is_live(&sorted->rows, sorted->order[i]))
+bool hr_postings_is_live(const hr_postings *postings, size_t entry) {
+  size_t end = hr_postings_start(postings, entry + 1);
+  for (size_t i = hr_postings_start(postings, entry); i < end; i++)
+    if (postings->order[i] < postings->rows.count &&
+        hr_segment_is_live(&postings->rows, postings->order[i]))
       return true;
   return false;
 }

@@ -1,139 +1,131 @@
-/* Listing costs, a row: 1 ns to take it from its entry if others stand beside it, or a far read
- * that overlaps with others; then its place among the others, 2 ns a digit, or where rows are
+/* Listing rows costs, a row: 1 ns to take it from its entry if others stand beside it, or a far
+ * read that overlaps with others; then its place among the others, 2 ns a digit, or where rows are
  * dense 3 ns by marks and 0.5 ns for each word of 64 marks. */
 #include "topk/expand.h"
 
 #include "base/bitstring.h"
-#include "base/row_sort.h"
-#include "kernels/kernels.h"
+#include "base/memory.h"
+#include "base/radix_sort.h"
 
-void hr_expansion_close(hr_expansion *listing) {
-  free(listing->entries);
-  free(listing->rows);
-  free(listing->spare);
-  free(listing->marks);
-  free(listing->distances);
+void hr_expansion_close(hr_expansion *expansion) {
+  free(expansion->items);
+  free(expansion->rows);
+  free(expansion->spare);
+  free(expansion->marks);
+  free(expansion->distances);
 }
 
-/* Contents are lost. */
+/* Contents are kept, which most callers do not need: these lists are short. */
 static bool reserve(uint32_t **numbers, size_t *room, size_t count) {
-  if (count <= *room) return true;
-  free(*numbers);
-  *numbers = hr_alloc(count, sizeof **numbers);
-  *room = *numbers ? count : 0;
-  return *numbers;
+  uint32_t *grown = hr_grow(*numbers, room, count, sizeof *grown);
+  if (grown) *numbers = grown;
+  return grown;
+}
+
+static bool reserve_more(hr_neighbors *out, size_t more) {
+  hr_neighbor *grown = hr_grow(out->list, &out->capacity, out->size + more, sizeof *grown);
+  if (grown) out->list = grown;
+  return grown;
 }
 
 /* --- rows of entries ------------------------------------------------------------------ */
 
+/* A collector's entries, and what their rows need. */
+typedef struct {
+  hr_expansion *expansion;
+  const hr_collector *collector;
+  const hr_postings *postings;
+  const uint8_t *allow;
+} expanding;
+
 /* How far ahead of their turn entries are fetched. */
 #define AHEAD 16
 
-/* The first rows of an entry that may pass, `room` at most, after the `n` that are there. */
-static size_t take_rows(const hr_postings *sorted, size_t entry, const uint8_t *allow, size_t room,
-                        uint32_t *rows, size_t n) {
-  size_t from = hr_postings_start(sorted, entry), end = hr_postings_start(sorted, entry + 1),
-         taken = 0;
+/* Adds the first rows of an entry that may pass, `room` at most, to the `n` that are there. */
+static size_t take_rows(const expanding *e, size_t entry, size_t room, size_t n) {
+  const hr_postings *postings = e->postings;
+  size_t from = hr_postings_start(postings, entry), end = hr_postings_start(postings, entry + 1);
+  uint32_t *rows = e->expansion->rows + n;
+  size_t taken = 0;
   for (size_t i = from; i < end && taken < room; i++) {
-    uint32_t row = sorted->order[i];
-    if (row >= sorted->rows.count) continue; /* a damaged file, mapped without its CRCs checked */
-    rows[n + taken] = row;
-    taken += !allow || (allow[row / 8] >> row % 8 & 1);
+    uint32_t row = postings->order[i];
+    if (row >= postings->rows.count) continue; /* a damaged file, mapped unchecked */
+    rows[taken] = row;
+    taken += !e->allow || hr_bit(e->allow, row);
   }
   return n + taken;
 }
 
 /* The rows of entries that are one row each. */
-static size_t take_single(const hr_postings *sorted, const uint32_t *entries, size_t count,
-                          uint32_t *rows) {
+static size_t take_single(const expanding *e, const uint32_t *entries, size_t count) {
+  const hr_postings *postings = e->postings;
+  uint32_t *rows = e->expansion->rows;
   size_t n = 0;
   for (size_t i = 0; i < count; i++) {
-    if (i + AHEAD < count) HR_PREFETCH(&sorted->order[entries[i + AHEAD]]);
-    rows[n] = sorted->order[entries[i]];
-    n += rows[n] < sorted->rows.count;
+    if (i + AHEAD < count) HR_PREFETCH(&postings->order[entries[i + AHEAD]]);
+    rows[n] = postings->order[entries[i]];
+    n += rows[n] < postings->rows.count;
   }
   return n;
 }
 
 /* How many rows entries have, `room` of each at most. */
-static size_t count_rows(const hr_postings *sorted, const uint32_t *entries, size_t count,
-                         size_t room) {
+static size_t count_rows(const expanding *e, const uint32_t *entries, size_t count, size_t room) {
+  const hr_postings *postings = e->postings;
   size_t sum = 0;
   for (size_t i = 0; i < count; i++) {
-    if (sorted->starts && i + AHEAD < count) HR_PREFETCH(&sorted->starts[entries[i + AHEAD]]);
-    size_t from = hr_postings_start(sorted, entries[i]),
-           end = hr_postings_start(sorted, entries[i] + 1);
+    if (postings->starts && i + AHEAD < count) HR_PREFETCH(&postings->starts[entries[i + AHEAD]]);
+    size_t from = hr_postings_start(postings, entries[i]),
+           end = hr_postings_start(postings, entries[i] + 1);
     if (end > from) sum += end - from < room ? end - from : room;
-    HR_PREFETCH(&sorted->order[from]);
+    HR_PREFETCH(&postings->order[from]);
   }
   return sum;
 }
 
-/* The rows of entries at one distance, `room` of each at most; SIZE_MAX when out of memory. */
-static size_t gather(hr_expansion *listing, const hr_postings *sorted, const uint32_t *entries,
-                     size_t count, const uint8_t *allow, size_t room) {
-  bool single = !sorted->starts && !allow; /* each entry is one row that may be found */
-  size_t most = single ? count : count_rows(sorted, entries, count, room), n = 0;
+/* Gathers the rows of entries at one distance, `room` of each at most; SIZE_MAX when out of
+ * memory. */
+static size_t gather(const expanding *e, const uint32_t *entries, size_t count, size_t room) {
+  bool single = !e->postings->starts && !e->allow; /* each entry is one row that may be found */
+  size_t most = single ? count : count_rows(e, entries, count, room), n = 0;
   /* One more, since a row that may not pass is written before it is known. */
-  if (!reserve(&listing->rows, &listing->rows_room, most + 1)) return SIZE_MAX;
-  if (single)
-    n = take_single(sorted, entries, count, listing->rows);
-  else
-    for (size_t i = 0; i < count; i++)
-      n = take_rows(sorted, entries[i], allow, room, listing->rows, n);
+  if (!reserve(&e->expansion->rows, &e->expansion->rows_room, most + 1)) return SIZE_MAX;
+  if (single) return take_single(e, entries, count);
+  for (size_t i = 0; i < count; i++) n = take_rows(e, entries[i], room, n);
   return n;
 }
 
-/* Appends the first `room` of n different rows, ascending. */
-static bool append(hr_expansion *listing, size_t n, size_t room, uint32_t distance, hr_reach *out) {
-  if (n >= HR_FEW_ROWS && !reserve(&listing->spare, &listing->spare_room, n)) return false;
-  hr_sort_rows(listing->rows, n, listing->spare);
+/* Appends the first `room` of the n rows that were gathered, ascending. */
+static bool append(hr_expansion *expansion, size_t n, size_t room, uint32_t distance,
+                   hr_neighbors *out) {
+  if (n >= HR_FEW_ROWS && !reserve(&expansion->spare, &expansion->spare_room, n)) return false;
+  hr_sort_rows(expansion->rows, n, expansion->spare);
   if (n > room) n = room;
-  if (!hr_reach_reserve(out, n)) return false;
+  if (!reserve_more(out, n)) return false;
   for (size_t i = 0; i < n; i++)
-    out->near[out->size + i] = (hr_neighbor){distance, listing->rows[i]};
+    out->list[out->size + i] = (hr_neighbor){distance, expansion->rows[i]};
   out->size += n;
   return true;
 }
 
-/* --- a selection ---------------------------------------------------------------------- */
-
-/* Entries by distance; those at distance d are [starts[d], starts[d + 1]). */
-static bool sort_entries(hr_expansion *listing, const hr_collector *top, size_t *starts) {
-  if (!reserve(&listing->entries, &listing->entries_room, top->size)) return false;
-  size_t *next = starts + 1; /* where the next at each distance goes */
-  memset(starts, 0, ((size_t)top->limit + 3) * sizeof *starts);
-  for (size_t i = 0; i < top->size; i++) next[hr_collected_distance(top, i) + 1]++;
-  for (uint32_t d = 0; d <= top->limit; d++) next[d + 1] += next[d];
-  for (size_t i = 0; i < top->size; i++)
-    listing->entries[next[hr_collected_distance(top, i)]++] = hr_collected_item(top, i);
-  return true;
-}
-
-/* Entries that are rows and ascend already. */
-static bool list_ascending(const hr_collector *top, hr_reach *out) {
-  size_t next[HR_MAX_BITS + 2];
-  if (!hr_reach_reserve(out, top->size)) return false;
-  hr_neighbor *near = out->near + out->size;
-  next[0] = 0;
-  for (uint32_t d = 0; d <= top->limit; d++) next[d + 1] = next[d] + top->counts[d];
-  for (size_t i = 0; i < top->size; i++) {
-    uint32_t distance = hr_collected_distance(top, i);
-    near[next[distance]++] = (hr_neighbor){distance, hr_collected_item(top, i)};
-  }
-  out->size += top->size < top->k ? top->size : top->k;
-  return true;
-}
-
-static bool list_by_distance(hr_expansion *listing, const hr_postings *sorted,
-                             const hr_collector *top, const uint8_t *allow, hr_reach *out) {
-  size_t starts[HR_MAX_BITS + 3], left = top->k;
-  if (!sort_entries(listing, top, starts)) return false;
-  for (uint32_t d = 0; d <= top->limit && left; d++) {
+/* One distance after the other; items are sorted by it. Rows ascend already. */
+static bool expand_sorted(const expanding *e, const size_t *starts, hr_neighbors *out) {
+  const hr_collector *collector = e->collector;
+  const uint32_t *items = e->expansion->items;
+  size_t left = collector->k;
+  for (uint32_t d = 0; d <= hr_collector_reach(collector) && left; d++) {
     size_t count = starts[d + 1] - starts[d];
     if (!count) continue;
-    size_t n = gather(listing, sorted, listing->entries + starts[d], count, allow, left);
-    if (n == SIZE_MAX || !append(listing, n, left, d, out)) return false;
+    size_t n = count;
+    if (collector->unit == HR_ROWS) {
+      if (n > left) n = left;
+      if (!reserve_more(out, n)) return false;
+      for (size_t i = 0; i < n; i++)
+        out->list[out->size++] = (hr_neighbor){d, items[starts[d] + i]};
+    } else {
+      n = gather(e, items + starts[d], count, left);
+      if (n == SIZE_MAX || !append(e->expansion, n, left, d, out)) return false;
+    }
     left -= n < left ? n : left;
   }
   return true;
@@ -145,35 +137,36 @@ static bool list_by_distance(hr_expansion *listing, const hr_postings *sorted,
 #define SPARSE 32
 #define MARKED_DISTANCES 256
 
-static bool are_many(const hr_postings *sorted, const hr_collector *top) {
+static bool are_many(const hr_postings *postings, const hr_collector *collector) {
+  uint32_t reach = hr_collector_reach(collector);
   uint64_t sum = 0;
-  if (top->limit >= MARKED_DISTANCES) return false;
-  for (uint32_t d = 0; d <= top->limit; d++) sum += top->counts[d];
-  if (sum > top->k) sum = top->k;
-  return sum > sorted->rows.count / SPARSE && sum >= HR_FEW_ROWS;
+  if (reach >= MARKED_DISTANCES) return false;
+  for (uint32_t d = 0; d <= reach; d++) sum += collector->counts[d];
+  if (sum > collector->k) sum = collector->k;
+  return sum > postings->rows.count / SPARSE && sum >= HR_FEW_ROWS;
 }
 
-static size_t count_words(const hr_postings *sorted) { return (sorted->rows.count + 63) / 64; }
+static size_t count_words(const hr_postings *postings) { return (postings->rows.count + 63) / 64; }
 
-static bool open_marks(hr_expansion *listing, const hr_postings *sorted) {
-  if (!listing->marks) listing->marks = hr_alloc_zero(count_words(sorted), sizeof(uint64_t));
-  if (!listing->distances) listing->distances = hr_alloc(sorted->rows.count, 1);
-  return listing->marks && listing->distances;
+static bool open_marks(hr_expansion *expansion, const hr_postings *postings) {
+  if (!expansion->marks) expansion->marks = hr_alloc_zero(count_words(postings), sizeof(uint64_t));
+  if (!expansion->distances) expansion->distances = hr_alloc(postings->rows.count, 1);
+  return expansion->marks && expansion->distances;
 }
 
 /* Marks the first rows of an entry that may pass, `room` at most, and returns how many. */
-static size_t mark_rows(hr_expansion *listing, const hr_postings *sorted, size_t entry,
-                        uint32_t distance, const uint8_t *allow, size_t room) {
-  size_t from = hr_postings_start(sorted, entry), end = hr_postings_start(sorted, entry + 1),
-         taken = 0;
+static size_t mark_rows(const expanding *e, size_t entry, uint32_t distance, size_t room) {
+  const hr_postings *postings = e->postings;
+  size_t from = hr_postings_start(postings, entry), end = hr_postings_start(postings, entry + 1);
+  size_t taken = 0;
   for (size_t i = from; i < end && taken < room; i++) {
-    uint32_t row = sorted->order[i];
-    if (row >= sorted->rows.count) continue; /* a damaged file, as in take_rows, */
-    uint64_t *marks = &listing->marks[row / 64], mark = (uint64_t)1 << row % 64;
+    uint32_t row = postings->order[i];
+    if (row >= postings->rows.count) continue; /* a damaged file, as in take_rows, */
+    uint64_t *marks = &e->expansion->marks[row / 64], mark = (uint64_t)1 << row % 64;
     if (*marks & mark) continue; /* or one with a row in two places */
-    if (allow && !(allow[row / 8] >> row % 8 & 1)) continue;
+    if (e->allow && !hr_bit(e->allow, row)) continue;
     *marks |= mark;
-    listing->distances[row] = (uint8_t)distance;
+    e->expansion->distances[row] = (uint8_t)distance;
     taken++;
   }
   return taken;
@@ -181,41 +174,47 @@ static size_t mark_rows(hr_expansion *listing, const hr_postings *sorted, size_t
 
 /* Appends the rows that are marked, and wipes the marks. next[d]: where the first at distance d
  * goes. */
-static void read_marks(hr_expansion *listing, size_t words, size_t *next, hr_neighbor *near) {
+static void read_marks(hr_expansion *expansion, size_t words, size_t *next, hr_neighbor *list) {
   for (size_t w = 0; w < words; w++) {
-    for (uint64_t left = listing->marks[w]; left; left &= left - 1) {
-      uint32_t row = (uint32_t)(w * 64 + hr_lowest_bit(left)), distance = listing->distances[row];
-      near[next[distance]++] = (hr_neighbor){distance, row};
+    for (uint64_t left = expansion->marks[w]; left; left &= left - 1) {
+      uint32_t row = (uint32_t)(w * 64 + hr_lowest_bit(left)), distance = expansion->distances[row];
+      list[next[distance]++] = (hr_neighbor){distance, row};
     }
-    listing->marks[w] = 0;
+    expansion->marks[w] = 0;
   }
 }
 
 /* All distances at once. */
-static bool list_by_marks(hr_expansion *listing, const hr_postings *sorted, const hr_collector *top,
-                          const uint8_t *allow, hr_reach *out) {
-  size_t next[MARKED_DISTANCES + 1] = {0}, last = top->k - top->nearer;
-  if (!open_marks(listing, sorted)) return false;
-  for (size_t i = 0; i < top->size; i++) {
-    if (i + AHEAD < top->size)
-      HR_PREFETCH(&sorted->order[hr_postings_start(sorted, hr_collected_item(top, i + AHEAD))]);
-    uint32_t distance = hr_collected_distance(top, i);
-    size_t room = distance < top->limit ? SIZE_MAX : last;
-    next[distance + 1] +=
-        mark_rows(listing, sorted, hr_collected_item(top, i), distance, allow, room);
+static bool expand_by_marks(const expanding *e, hr_neighbors *out) {
+  const hr_collector *collector = e->collector;
+  uint32_t reach = hr_collector_reach(collector);
+  size_t next[MARKED_DISTANCES + 1] = {0}, last = collector->k - collector->nearer;
+  if (!open_marks(e->expansion, e->postings)) return false;
+  for (size_t i = 0; i < collector->size; i++) {
+    uint32_t distance = hr_taken_distance(collector, i);
+    if (i + AHEAD < collector->size)
+      HR_PREFETCH(
+          &e->postings->order[hr_postings_start(e->postings, hr_taken_item(collector, i + AHEAD))]);
+    if (distance > reach) continue;
+    size_t room = distance < collector->limit ? SIZE_MAX : last;
+    next[distance + 1] += mark_rows(e, hr_taken_item(collector, i), distance, room);
   }
   for (uint32_t d = 0; d < MARKED_DISTANCES; d++) next[d + 1] += next[d];
   size_t found = next[MARKED_DISTANCES];
-  if (!hr_reach_reserve(out, found)) return false;
-  read_marks(listing, count_words(sorted), next, out->near + out->size);
-  out->size += found < top->k ? found : top->k;
+  if (!reserve_more(out, found)) return false;
+  read_marks(e->expansion, count_words(e->postings), next, out->list + out->size);
+  out->size += found < collector->k ? found : collector->k;
   return true;
 }
 
-bool hr_expand(hr_expansion *listing, const hr_postings *sorted, hr_collector *top,
-               const uint8_t *allow, hr_reach *out) {
-  hr_collector_compact(top);
-  if (top->by_row) return list_ascending(top, out);
-  return (are_many(sorted, top) ? list_by_marks : list_by_distance)(listing, sorted, top, allow,
-                                                                    out);
+bool hr_expand(hr_expansion *expansion, const hr_collector *collector, const hr_postings *postings,
+               const uint8_t *allow, hr_neighbors *out) {
+  expanding e = {expansion, collector, postings, allow};
+  size_t starts[HR_MAX_BITS + 3];
+  if (collector->unit == HR_ENTRIES && are_many(postings, collector))
+    return expand_by_marks(&e, out);
+  if (!reserve(&expansion->items, &expansion->items_room, collector->size)) return false;
+  hr_sort_by_distance(collector->taken, collector->size, hr_collector_reach(collector), starts,
+                      expansion->items);
+  return expand_sorted(&e, starts, out);
 }

@@ -1,6 +1,6 @@
 /* Row numbers in ascending order. */
-#ifndef HR_ROW_SORT_H
-#define HR_ROW_SORT_H
+#ifndef HR_RADIX_SORT_H
+#define HR_RADIX_SORT_H
 
 #include <stddef.h>
 #include <stdint.h>
