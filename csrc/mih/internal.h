@@ -35,10 +35,32 @@ static inline uint32_t hr_mih_key(const hr_mih_table *t, const uint64_t *words, 
   return (uint32_t)hr_substring(words, stride, t->start, t->prefix);
 }
 
+/* What a table's sketches are made of. */
+typedef struct {
+  uint32_t bits, start, prefix, words;
+} hr_sketching;
+static inline hr_sketching hr_mih_sketching(const hr_mih *mih, const hr_mih_table *t) {
+  return (hr_sketching){mih->postings->rows.bits, t->start, t->prefix, mih->sketch_words};
+}
 /* The first bits of a code, `words` times 32, that lie outside of the table's prefix; zeros past
  * the last. */
-void hr_mih_sketch(const hr_mih *mih, const hr_mih_table *t, const uint64_t *code, size_t stride,
-                   uint32_t *out);
+HR_INLINE void hr_mih_sketch(hr_sketching s, const uint64_t *code, size_t stride, uint32_t *out) {
+  for (uint32_t i = 0; i < s.words; i++) {
+    uint32_t from = i * 32, left = 32, sketch = 0;
+    if (from < s.start) {
+      uint32_t take = s.start - from < 32 ? s.start - from : 32;
+      sketch = (uint32_t)(hr_substring(code, stride, from, take) << (32 - take));
+      left -= take;
+      from += take;
+    }
+    from += s.prefix;
+    if (left && from < s.bits) {
+      uint32_t take = s.bits - from < left ? s.bits - from : left;
+      sketch |= (uint32_t)(hr_substring(code, stride, from, take) << (left - take));
+    }
+    out[i] = sketch;
+  }
+}
 
 /* The distance where random codes have their tenth neighbour. */
 uint32_t hr_mih_usual_radius(uint32_t bits, size_t entries);

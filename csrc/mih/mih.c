@@ -83,26 +83,6 @@ static uint32_t suitable_sketch(uint32_t bits, uint32_t prefix, size_t entries) 
   return words;
 }
 
-void hr_mih_sketch(const hr_mih *mih, const hr_mih_table *t, const uint64_t *code, size_t stride,
-                   uint32_t *out) {
-  uint32_t bits = mih->postings->rows.bits;
-  for (uint32_t i = 0; i < mih->sketch_words; i++) {
-    uint32_t from = i * 32, left = 32, sketch = 0;
-    if (from < t->start) {
-      uint32_t take = t->start - from < 32 ? t->start - from : 32;
-      sketch = (uint32_t)(hr_substring(code, stride, from, take) << (32 - take));
-      left -= take;
-      from += take;
-    }
-    from += t->prefix;
-    if (left && from < bits) {
-      uint32_t take = bits - from < left ? bits - from : left;
-      sketch |= (uint32_t)(hr_substring(code, stride, from, take) << (left - take));
-    }
-    out[i] = sketch;
-  }
-}
-
 static hr_status build_directory(hr_mih_table *t, const hr_postings *postings, const int *cancel) {
   size_t buckets = (size_t)1 << t->prefix;
   t->directory = hr_alloc_aligned((buckets + 1) * sizeof *t->directory);
@@ -119,6 +99,7 @@ static hr_status build_directory(hr_mih_table *t, const hr_postings *postings, c
 /* Entries come in their order, so that each bucket is in the order of its sketches. */
 static hr_status build_sketches(const hr_mih *mih, hr_mih_table *t, const int *cancel) {
   const hr_postings *postings = mih->postings;
+  hr_sketching sketching = hr_mih_sketching(mih, t);
   size_t words = mih->sketch_words;
   if (postings->entries > SIZE_MAX / sizeof(uint32_t) / words) return HR_NO_MEMORY;
   t->sketches = hr_alloc_aligned(postings->entries * words * sizeof *t->sketches);
@@ -127,7 +108,7 @@ static hr_status build_sketches(const hr_mih *mih, hr_mih_table *t, const int *c
     if (e % HR_POLL == 0 && hr_cancelled(cancel)) return HR_CANCELLED;
     const uint64_t *code = hr_postings_entry(postings, e);
     uint32_t at = t->directory[hr_mih_key(t, code, HR_LANES)]++;
-    hr_mih_sketch(mih, t, code, HR_LANES, t->sketches + at * words);
+    hr_mih_sketch(sketching, code, HR_LANES, t->sketches + at * words);
   }
   hr_starts_again(t->directory, (size_t)1 << t->prefix);
   return HR_OK;

@@ -170,7 +170,7 @@ static void begin(hr_probing *p, const hr_mih *mih, const hr_queries *query, uin
     const hr_mih_table *t = &mih->table[i];
     p->keys[i] = hr_mih_key(t, p->query, 1);
     p->length[i] = bucket_length(mih, i, p->keys[i]);
-    hr_mih_sketch(mih, t, p->query, 1, sketches + (size_t)i * mih->sketch_words);
+    hr_mih_sketch(hr_mih_sketching(mih, t), p->query, 1, sketches + (size_t)i * mih->sketch_words);
   }
 }
 

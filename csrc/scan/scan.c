@@ -83,28 +83,34 @@ static size_t first_window(const group *g) {
 }
 
 static bool offer_rows(const group *g, const hr_hit *hits, size_t count) {
-  bool ok = true;
-  for (size_t i = 0; i < count && ok; i++)
-    if (hits[i].row < g->source->count) /* the last block is padded */
-      ok = hr_collector_offer_row(g->collectors[hits[i].query], hits[i].distance, hits[i].row);
-  return ok;
+  hr_collector *const *collectors = g->collectors;
+  size_t rows = g->source->count;
+  for (size_t i = 0; i < count; i++) {
+    hr_hit hit = hits[i];
+    if (hit.row >= rows) continue; /* the last block is padded */
+    if (!hr_collector_offer_row(collectors[hit.query], hit.distance, hit.row)) return false;
+  }
+  return true;
 }
 
 static bool offer_entries(const group *g, const hr_hit *hits, size_t count) {
-  const hr_source *s = g->source;
-  const uint32_t *starts = s->postings->starts, *order = s->postings->order;
-  bool single = !starts && !s->allow, ok = true; /* each hit is one row that may be found */
+  hr_collector *const *collectors = g->collectors;
+  const hr_postings *postings = g->source->postings;
+  const uint8_t *allow = g->source->allow;
+  size_t entries = g->source->count;
+  bool single = !postings->starts && !allow; /* each hit is one row that may be found */
   for (size_t i = 0; i < count && !single; i++)
-    HR_PREFETCH(starts ? &starts[hits[i].row] : &order[hits[i].row]);
-  for (size_t i = 0; i < count && ok; i++) {
+    HR_PREFETCH(postings->starts ? &postings->starts[hits[i].row] : &postings->order[hits[i].row]);
+  for (size_t i = 0; i < count; i++) {
     hr_hit hit = hits[i];
-    hr_collector *c = g->collectors[hit.query];
+    hr_collector *c = collectors[hit.query];
     /* The limit may have come down, and the last block is padded. */
-    if (hit.distance > hr_collector_reach(c) || hit.row >= s->count) continue;
-    ok = single ? hr_collector_take(c, hit.distance, hit.row, 1)
-                : hr_collector_offer_entry(c, s->postings, hit.row, hit.distance, s->allow);
+    if (hit.distance > hr_collector_reach(c) || hit.row >= entries) continue;
+    if (!(single ? hr_collector_take(c, hit.distance, hit.row, 1)
+                 : hr_collector_offer_entry(c, postings, hit.row, hit.distance, allow)))
+      return false;
   }
-  return ok;
+  return true;
 }
 
 static bool scan_group(const group *g) {

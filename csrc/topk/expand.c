@@ -15,7 +15,6 @@ void hr_expansion_close(hr_expansion *expansion) {
   free(expansion->distances);
 }
 
-/* Contents are kept, which most callers do not need: these lists are short. */
 static bool reserve(uint32_t **numbers, size_t *room, size_t count) {
   uint32_t *grown = hr_grow(*numbers, room, count, sizeof *grown);
   if (grown) *numbers = grown;
@@ -26,6 +25,23 @@ static bool reserve_more(hr_neighbors *out, size_t more) {
   hr_neighbor *grown = hr_grow(out->list, &out->capacity, out->size + more, sizeof *grown);
   if (grown) out->list = grown;
   return grown;
+}
+
+/* Rows, which came ascending: a counting sort by distance, whose counts are known. */
+static bool expand_rows(const hr_collector *collector, hr_neighbors *out) {
+  size_t next[HR_MAX_BITS + 2];
+  uint32_t reach = hr_collector_reach(collector);
+  if (!reserve_more(out, collector->size)) return false;
+  next[0] = out->size;
+  for (uint32_t d = 0; d <= reach; d++) next[d + 1] = next[d] + collector->counts[d];
+  size_t found = next[reach + 1] - out->size;
+  for (size_t i = 0; i < collector->size; i++) {
+    uint32_t distance = hr_taken_distance(collector, i);
+    if (distance <= reach)
+      out->list[next[distance]++] = (hr_neighbor){distance, hr_taken_item(collector, i)};
+  }
+  out->size += found < collector->k ? found : collector->k;
+  return true;
 }
 
 /* --- rows of entries ------------------------------------------------------------------ */
@@ -108,24 +124,19 @@ static bool append(hr_expansion *expansion, size_t n, size_t room, uint32_t dist
   return true;
 }
 
-/* One distance after the other; items are sorted by it. Rows ascend already. */
-static bool expand_sorted(const expanding *e, const size_t *starts, hr_neighbors *out) {
+/* One distance after the other. */
+static bool expand_entries(const expanding *e, hr_neighbors *out) {
   const hr_collector *collector = e->collector;
-  const uint32_t *items = e->expansion->items;
-  size_t left = collector->k;
-  for (uint32_t d = 0; d <= hr_collector_reach(collector) && left; d++) {
+  hr_expansion *expansion = e->expansion;
+  size_t starts[HR_MAX_BITS + 3], left = collector->k;
+  uint32_t reach = hr_collector_reach(collector);
+  if (!reserve(&expansion->items, &expansion->items_room, collector->size)) return false;
+  hr_sort_by_distance(collector->taken, collector->size, reach, starts, expansion->items);
+  for (uint32_t d = 0; d <= reach && left; d++) {
     size_t count = starts[d + 1] - starts[d];
     if (!count) continue;
-    size_t n = count;
-    if (collector->unit == HR_ROWS) {
-      if (n > left) n = left;
-      if (!reserve_more(out, n)) return false;
-      for (size_t i = 0; i < n; i++)
-        out->list[out->size++] = (hr_neighbor){d, items[starts[d] + i]};
-    } else {
-      n = gather(e, items + starts[d], count, left);
-      if (n == SIZE_MAX || !append(e->expansion, n, left, d, out)) return false;
-    }
+    size_t n = gather(e, expansion->items + starts[d], count, left);
+    if (n == SIZE_MAX || !append(expansion, n, left, d, out)) return false;
     left -= n < left ? n : left;
   }
   return true;
@@ -209,12 +220,7 @@ static bool expand_by_marks(const expanding *e, hr_neighbors *out) {
 
 bool hr_expand(hr_expansion *expansion, const hr_collector *collector, const hr_postings *postings,
                const uint8_t *allow, hr_neighbors *out) {
+  if (collector->unit == HR_ROWS) return expand_rows(collector, out);
   expanding e = {expansion, collector, postings, allow};
-  size_t starts[HR_MAX_BITS + 3];
-  if (collector->unit == HR_ENTRIES && are_many(postings, collector))
-    return expand_by_marks(&e, out);
-  if (!reserve(&expansion->items, &expansion->items_room, collector->size)) return false;
-  hr_sort_by_distance(collector->taken, collector->size, hr_collector_reach(collector), starts,
-                      expansion->items);
-  return expand_sorted(&e, starts, out);
+  return (are_many(postings, collector) ? expand_by_marks : expand_entries)(&e, out);
 }
