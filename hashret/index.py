@@ -658,7 +658,7 @@ class Index:
         return file.getvalue()
 
     def _write(self, write: Callable[[memoryview], object]) -> None:
-        """Write the file's pieces; sorting and merging what is new come first, and can take long."""
+        """Write the file's pieces, after sorting and merging what is new, which can take long."""
         cancel = _native.Cancel()
         fingerprint = (self._encoder or "").encode("ascii")
         run_aside(partial(self._native.write, fingerprint, write, cancel), len(self), cancel)

@@ -32,10 +32,10 @@ typedef struct {
 typedef struct {
   int64_t id;
   size_t position;
-} placed;
+} numbered;
 
 static int by_id(const void *left, const void *right) {
-  const placed *a = left, *b = right;
+  const numbered *a = left, *b = right;
   if (a->id != b->id) return a->id < b->id ? -1 : 1;
   return a->position < b->position ? -1 : a->position > b->position;
 }
@@ -47,14 +47,14 @@ static void batch_close(batch *b) {
 
 static hr_status batch_sort(batch *b, const uint8_t *codes, const int64_t *ids, size_t n,
                             size_t bytes) {
-  placed *order = hr_alloc(n, sizeof *order);
+  numbered *order = hr_alloc(n, sizeof *order);
   b->own_codes = hr_alloc(n, bytes);
   b->own_ids = hr_alloc(n, sizeof *ids);
   if (!order || !b->own_codes || !b->own_ids) {
     free(order);
     return HR_NO_MEMORY;
   }
-  for (size_t i = 0; i < n; i++) order[i] = (placed){ids[i], i};
+  for (size_t i = 0; i < n; i++) order[i] = (numbered){ids[i], i};
   qsort(order, n, sizeof *order, by_id);
   for (size_t i = 0; i < n; i++) {
     b->own_ids[i] = order[i].id;

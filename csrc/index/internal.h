@@ -59,8 +59,8 @@ size_t hr_index_live(const hr_index *index);
 
 /* Makes what searches need, with no code left aside and no tombstone, and takes the read lock. */
 hr_status hr_index_prepare_all(hr_index *index, const int *cancel);
-/* Whether a search may begin; with `all`, also no code is left aside and no row is dead. Needs a
- * lock. */
+/* Whether a search may begin; with `all`, also no code is left aside and no row is a tombstone.
+ * Needs a lock. */
 bool hr_index_ready(const hr_index *index, bool all);
 
 #endif

@@ -178,11 +178,11 @@ AVX2 static void pack_mask_avx2(const uint8_t *flags, size_t count, uint8_t *bit
   for (; i < count; i++) bits[i] = hr_pack_mask_byte(flags + 8 * i);
 }
 
-/* Appends the numbers of the lanes in `near`. */
-AVX2 HR_INLINE size_t put_indices(unsigned near, size_t first, uint32_t *hits) {
+/* Appends the numbers of the lanes in `within`. */
+AVX2 HR_INLINE size_t put_indices(unsigned within, size_t first, uint32_t *hits) {
   size_t found = 0;
-  for (; near; near &= near - 1)
-    hits[found++] = (uint32_t)(first + (size_t)_mm_popcnt_u32((near & (~near + 1)) - 1));
+  for (; within; within &= within - 1)
+    hits[found++] = (uint32_t)(first + (size_t)_mm_popcnt_u32((within & (~within + 1)) - 1));
   return found;
 }
 
@@ -194,18 +194,18 @@ AVX2 static size_t sketches_avx2(const uint32_t *sketches, size_t words, size_t 
   for (; lanes && i + lanes <= count; i += lanes) {
     __m256i x = _mm256_loadu_si256((const __m256i *)(sketches + i * words));
     __m256i bytes = byte_counts(_mm256_xor_si256(x, own));
-    unsigned near;
+    unsigned within;
     if (words == 1) {
       __m256i pairs = _mm256_maddubs_epi16(bytes, _mm256_set1_epi8(1));
       __m256i far = _mm256_cmpgt_epi32(_mm256_madd_epi16(pairs, _mm256_set1_epi16(1)),
                                        _mm256_set1_epi32((int)limit));
-      near = ~(unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(far)) & 0xFFu;
+      within = ~(unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(far)) & 0xFFu;
     } else {
       __m256i far = _mm256_cmpgt_epi64(_mm256_sad_epu8(bytes, _mm256_setzero_si256()),
                                        _mm256_set1_epi64x(limit));
-      near = ~(unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(far)) & 0xFu;
+      within = ~(unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(far)) & 0xFu;
     }
-    if (HR_UNLIKELY(near)) found += put_indices(near, i, hits + found);
+    if (HR_UNLIKELY(within)) found += put_indices(within, i, hits + found);
   }
   for (; i < count; i++) {
     int distance = 0;

@@ -216,10 +216,10 @@ AVX512 static void pack_mask_avx512(const uint8_t *flags, size_t count, uint8_t 
   for (; i < count; i++) bits[i] = hr_pack_mask_byte(flags + 8 * i);
 }
 
-AVX512 HR_INLINE size_t put_indices(__m512i index, size_t first, __mmask16 near, uint32_t *hits) {
+AVX512 HR_INLINE size_t put_indices(__m512i index, size_t first, __mmask16 within, uint32_t *hits) {
   __m512i at = _mm512_add_epi32(index, _mm512_set1_epi32((int)first));
-  _mm512_mask_compressstoreu_epi32(hits, near, at);
-  return (size_t)_mm_popcnt_u32(near);
+  _mm512_mask_compressstoreu_epi32(hits, within, at);
+  return (size_t)_mm_popcnt_u32(within);
 }
 
 /* Sketches of one or two words: 16 or 8 a register. */
@@ -236,10 +236,10 @@ AVX512 HR_INLINE size_t near_sketches(const uint32_t *sketches, size_t words, si
     __m512i x = words == 1 ? _mm512_maskz_loadu_epi32((__mmask16)valid, sketches + i)
                            : _mm512_maskz_loadu_epi64((__mmask8)valid, sketches + i * 2);
     x = _mm512_xor_si512(x, own);
-    __mmask16 near =
+    __mmask16 within =
         words == 1 ? _mm512_mask_cmple_epu32_mask((__mmask16)valid, _mm512_popcnt_epi32(x), most)
                    : _mm512_mask_cmple_epu64_mask((__mmask8)valid, _mm512_popcnt_epi64(x), most);
-    if (HR_UNLIKELY(near)) found += put_indices(index, i, near, hits + found);
+    if (HR_UNLIKELY(within)) found += put_indices(index, i, within, hits + found);
   }
   return found;
 }

@@ -100,10 +100,10 @@ static size_t sketches_neon(const uint32_t *sketches, size_t words, size_t count
     uint32x4_t own = vdupq_n_u32(query[0]), most = vdupq_n_u32(limit);
     for (; i + 4 <= count; i += 4) {
       uint8x16_t x = vreinterpretq_u8_u32(veorq_u32(vld1q_u32(sketches + i), own));
-      uint32x4_t near = vcleq_u32(vpaddlq_u16(vpaddlq_u8(vcntq_u8(x))), most);
-      if (!vmaxvq_u32(near)) continue;
+      uint32x4_t within = vcleq_u32(vpaddlq_u16(vpaddlq_u8(vcntq_u8(x))), most);
+      if (!vmaxvq_u32(within)) continue;
       uint32_t lanes[4];
-      vst1q_u32(lanes, near);
+      vst1q_u32(lanes, within);
       for (uint32_t lane = 0; lane < 4; lane++)
         if (lanes[lane]) hits[found++] = (uint32_t)i + lane;
     }

@@ -125,7 +125,7 @@ bool hr_probing_pays(hr_probing *p, const hr_budget *budget, double next_ns) {
   const hr_costs *costs = budget->costs;
   double scan_ns = budget->scan_ns, spent = hr_costs_of(costs, p->work);
   if (!budget->estimate) return spent + next_ns < ENDURED * scan_ns;
-  if (spent + next_ns <= p->promised) return true;
+  if (spent + next_ns <= p->estimate) return true;
   /* The query's own code costs one bucket, and is what collapsed codes are full of. */
   if (!p->work->probed && next_ns < scan_ns) return true;
   double k = p->collector->k == SIZE_MAX ? 0 : (double)p->collector->k;
@@ -137,6 +137,6 @@ bool hr_probing_pays(hr_probing *p, const hr_budget *budget, double next_ns) {
   worth -= spent / 2;
   double left = remaining_cost(p, costs, hr_collector_reach(p->collector));
   if (left > worth) left = remaining_cost(p, costs, predicted_limit(p));
-  p->promised = spent + left;
+  p->estimate = spent + left;
   return left <= worth;
 }

@@ -103,7 +103,7 @@ typedef struct {
   uint64_t order[HR_PENDING]; /* distance of its sketch, no more than the code's, << 32 | which */
   size_t pendings, enough;    /* that many are verified at once */
   uint32_t shortened;         /* buckets are cut to one part in 2^shortened; for measuring */
-  double promised;            /* going on pays until so many nanoseconds were spent */
+  double estimate;            /* going on pays until so many nanoseconds were spent */
 } hr_probing;
 
 /* --- verify.c --- */

@@ -162,7 +162,7 @@ static void begin(hr_probing *p, const hr_mih *mih, const hr_queries *query, uin
   p->work = query->work;
   p->sketches = sketches;
   p->pendings = 0;
-  p->promised = 0;
+  p->estimate = 0;
   p->shortened = 0;
   p->enough = k < FEWEST_PENDING ? FEWEST_PENDING : k < HR_PENDING ? k : HR_PENDING;
   memset(p->next, 0, sizeof p->next);

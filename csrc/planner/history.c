@@ -83,7 +83,7 @@ static double known_or(const float *from, double otherwise) {
   return known > 0 ? known : otherwise;
 }
 
-/* What each way takes in all; 0: not known. What the scan after a walk takes. */
+/* What each way takes in all; 0: not known. Returns what the scan after a probe takes. */
 static double load_costs(const hr_history *history, uint32_t query_class, double scan_ns,
                          double *cost) {
   const hr_record *of = history->of[query_class];

@@ -1,6 +1,9 @@
-/* Listing rows costs, a row: 1 ns to take it from its entry if others stand beside it, or a far
+/* Rows in order.
+ *
+ * Listing them costs, a row: 1 ns to take it from its entry if others stand beside it, or a far
  * read that overlaps with others; then its place among the others, 2 ns a digit, or where rows are
- * dense 3 ns by marks and 0.5 ns for each word of 64 marks. */
+ * dense 3 ns by marks and 0.5 ns for each word of 64 marks.
+ */
 #include "topk/expand.h"
 
 #include "base/bitstring.h"
