@@ -34,37 +34,6 @@ void hr_index_free(hr_index *index) {
   free(index);
 }
 
-void hr_index_lock(hr_index *index) {
-  hr_waiters_add(&index->wanting, 1);
-  hr_lock_exclusive(&index->lock);
-  hr_waiters_add(&index->wanting, -1);
-}
-
-void hr_index_unlock(hr_index *index) { hr_unlock_exclusive(&index->lock); }
-
-bool hr_index_wanted(const hr_index *index) { return hr_waiters_any(&index->wanting); }
-
-/* --- forks --------------------------------------------------------------------- */
-
-/* While it is held shared nobody can be changing the index, not even while the kernel copies
- * the process, page after page: a flag set by those who change it would not tell that. */
-bool hr_index_before_fork(hr_index *index, int milliseconds) {
-  while (!hr_lock_try_shared(&index->lock)) {
-    if (!milliseconds--) return false;
-    hr_sleep_ms();
-  }
-  return true;
-}
-
-void hr_index_after_fork(hr_index *index) { hr_unlock_shared(&index->lock); }
-
-/* The threads that held the locks, or prepared, are not in the child. */
-hr_status hr_index_in_child(hr_index *index) {
-  index->preparing = false;
-  index->wanting = (hr_waiters){0};
-  return hr_lock_init(&index->lock) || hr_lock_init(&index->changing) ? HR_NO_MEMORY : HR_OK;
-}
-
 void hr_index_set_policy(hr_index *index, hr_policy policy, bool typical) {
   hr_index_lock(index);
   index->planner.policy = policy;
@@ -77,20 +46,6 @@ void hr_index_set_policy(hr_index *index, hr_policy policy, bool typical) {
 uint32_t hr_index_bits(const hr_index *index) { return index->bits; }
 hr_kind hr_index_kind(const hr_index *index) { return index->kind; }
 uint32_t hr_index_tables(const hr_index *index) { return index->tables; }
-
-const hr_segment *hr_index_segment(const hr_index *index, int segment) {
-  if (segment == HR_SORTED) return index->postings ? &index->postings->rows : NULL;
-  return segment == HR_MAIN ? &index->main : &index->delta;
-}
-
-size_t hr_index_live(const hr_index *index) {
-  size_t live = 0;
-  for (int segment = 0; segment < HR_SEGMENTS; segment++) {
-    const hr_segment *rows = hr_index_segment(index, segment);
-    if (rows) live += hr_segment_live(rows);
-  }
-  return live;
-}
 
 size_t hr_index_count(hr_index *index) {
   hr_lock_shared(&index->lock);
@@ -114,36 +69,6 @@ static size_t bytes_of(const hr_index *index) {
 }
 
 /* --- looking up --------------------------------------------------------------- */
-
-int hr_index_locate(const hr_index *index, int64_t id, size_t *row) {
-  for (int segment = 0; segment < HR_SEGMENTS; segment++) {
-    const hr_segment *rows = hr_index_segment(index, segment);
-    if (rows && (*row = hr_segment_find(rows, id)) != HR_NO_ROW) return segment;
-  }
-  return -1;
-}
-
-hr_cursor hr_cursor_open(const hr_index *index) {
-  hr_cursor cursor = {{0}, {0}};
-  for (int segment = 0; segment < HR_SEGMENTS; segment++)
-    cursor.rows[segment] = hr_index_segment(index, segment);
-  return cursor;
-}
-
-int hr_cursor_next(hr_cursor *cursor, size_t *row) {
-  int next = -1;
-  int64_t least = 0;
-  for (int segment = 0; segment < HR_SEGMENTS; segment++) {
-    const hr_segment *rows = cursor->rows[segment];
-    if (!rows || cursor->at[segment] == rows->count) continue;
-    int64_t id = hr_segment_id(rows, cursor->at[segment]);
-    if (next >= 0 && id >= least) continue;
-    next = segment;
-    least = id;
-  }
-  if (next >= 0) *row = cursor->at[next]++;
-  return next;
-}
 
 bool hr_index_contains(hr_index *index, int64_t id) {
   size_t row;
