@@ -49,8 +49,8 @@ setup(
     ext_modules=[
         Extension(
             "hashret._native",
-            sources=["hashret/_native.pyx", *sorted(glob("csrc/*.c") + glob("csrc/kernels/*.c"))],
-            depends=["hashret/_native.pxd", *glob("csrc/*.h"), *glob("csrc/kernels/*.h")],
+            sources=["hashret/_native.pyx", *sorted(glob("csrc/*/*.c"))],
+            depends=["hashret/_native.pxd", "csrc/hashret.h", *glob("csrc/*/*.h")],
             include_dirs=["csrc"],
             define_macros=macros(),
             extra_compile_args=compile_args(),

@@ -1,7 +1,8 @@
 """What walks through the bucket tables take after scans, and once they are the habit.
 
-The planner tries another way for a few queries now and then (``csrc/habits.c``). Where a walk and a
-scan take nearly the same time, that says too little of walks: their tables are not in the cache.
+The planner tries another way for a few queries now and then
+(``csrc/planner/history.c``). Where a walk and a scan take nearly the same time, that says too
+little of walks: their tables are not in the cache.
 Run with ``python -m benchmarks.warming``.
 """
 

@@ -47,12 +47,16 @@ const char *hr_isa_supported(size_t i);
 
 /* --- distances without an index ------------------------------------------ */
 
+/* All pairs of some queries and some codes, packed both. */
+typedef struct {
+  const uint8_t *queries, *codes;
+  size_t query_count, n;
+  uint32_t bits;
+} hr_pairs;
 /* out[q * n + i]: the distance of query q to code i. */
-hr_status hr_distances(const uint8_t *queries, size_t query_count, const uint8_t *codes, size_t n,
-                       uint32_t bits, uint16_t *out);
+hr_status hr_distances(const hr_pairs *pairs, uint16_t *out);
 /* out[q * (bits + 1) + d]: how many codes lie at distance d of query q. */
-hr_status hr_histogram(const uint8_t *queries, size_t query_count, const uint8_t *codes, size_t n,
-                       uint32_t bits, int64_t *out);
+hr_status hr_histogram(const hr_pairs *pairs, int64_t *out);
 
 /* --- the index ------------------------------------------------------------ */
 
@@ -76,9 +80,9 @@ void hr_index_free(hr_index *index);
 uint32_t hr_index_bits(const hr_index *index);
 hr_kind hr_index_kind(const hr_index *index);
 uint32_t hr_index_tables(const hr_index *index);
-size_t hr_index_count(const hr_index *index);
+size_t hr_index_count(hr_index *index);
 /* One past the largest id ever added; 0 for a new index. */
-int64_t hr_index_next_id(const hr_index *index);
+int64_t hr_index_next_id(hr_index *index);
 /* Codes, different codes, and bytes held for codes, ids and tables. */
 typedef struct {
   size_t count, distinct, bytes;
@@ -99,6 +103,17 @@ hr_status hr_index_get(hr_index *index, const int64_t *ids, size_t n, uint8_t *c
 bool hr_index_contains(hr_index *index, int64_t id);
 /* Copies all ids, ascending, if there is room, and returns how many there are. */
 size_t hr_index_ids(hr_index *index, int64_t *out, size_t room);
+
+/* For tests and experiments: which parts of the planner of HR_AUTO decide. */
+typedef enum {
+  HR_POLICY_ALL = 0,
+  HR_POLICY_SCAN,      /* always scan */
+  HR_POLICY_PROBE,     /* never scan where there are tables */
+  HR_POLICY_MODEL,     /* the cost model alone */
+  HR_POLICY_CORRECTED, /* the cost model, corrected by what queries took */
+} hr_policy;
+/* `typical`: with costs as on some machine, so that the model does not depend on the clock. */
+void hr_index_set_policy(hr_index *index, hr_policy policy, bool typical);
 
 /* --- searching ------------------------------------------------------------ */
 
@@ -132,6 +147,18 @@ hr_status hr_filter_open_mask(const hr_index *index, const uint8_t *mask, size_t
                               hr_filter **out);
 void hr_filter_free(hr_filter *filter);
 
+/* What a call did, summed over its queries. */
+typedef struct {
+  uint64_t checked;  /* codes compared */
+  uint64_t probed;   /* buckets looked into */
+  uint64_t scanned;  /* queries that were compared with all codes */
+  uint64_t verified; /* candidates of buckets that were looked up among the codes */
+  uint64_t streamed; /* codes compared that lie so far back in a bucket that they are read as in a
+                        scan */
+  uint32_t radius;   /* HR_AUTO, HR_MIH: buckets showed all codes within it, for each query
+                        that was not scanned */
+} hr_work;
+
 typedef struct {
   const uint8_t *queries; /* packed */
   size_t count;
@@ -139,7 +166,10 @@ typedef struct {
   const float *margins;    /* (count, bits) for the order of LSH probes, or NULL */
   uint32_t probes;         /* LSH: buckets looked at in each table */
   size_t part, parts;      /* this call searches part of parts of the rows */
+  size_t k;                /* hr_search: how many of the nearest */
+  uint32_t radius;         /* hr_range_search */
   const int *cancel;       /* polled: a non-zero value ends the search; or NULL */
+  hr_work *work;           /* what is done is added to this */
   bool scan;               /* HR_AUTO: compare all codes, whatever it costs */
   uint8_t *deferred;       /* (count,) or NULL. HR_AUTO, HR_MIH: set to 1 for queries that ask
                               for a scan or take long, which then have no results yet */
@@ -148,19 +178,9 @@ typedef struct {
 /* Ends, soon, the searches that poll this flag. Any thread may call it. */
 void hr_cancel(int *flag);
 
-/* What a call did, summed over its queries. */
-typedef struct {
-  uint64_t checked; /* codes compared */
-  uint64_t probed;  /* buckets looked into */
-  uint64_t scanned; /* queries that were compared with all codes */
-  uint32_t radius;  /* HR_AUTO, HR_MIH: buckets showed all codes within it, for each query
-                       that was not scanned */
-} hr_work;
-
 /* The k nearest of each query: distances and ids of shape (count, k), filled
  * up with HR_MISSING_*. Needs the read lock. */
-hr_status hr_search(const hr_index *index, const hr_request *request, size_t k, int32_t *distances,
-                    int64_t *ids, hr_work *work);
+hr_status hr_search(hr_index *index, const hr_request *request, int32_t *distances, int64_t *ids);
 
 /* All codes within a radius; lims has count + 1 entries. */
 typedef struct {
@@ -168,8 +188,7 @@ typedef struct {
   int64_t *ids;
   size_t size, capacity;
 } hr_hits;
-hr_status hr_range_search(const hr_index *index, const hr_request *request, uint32_t radius,
-                          int64_t *lims, hr_hits *hits, hr_work *work);
+hr_status hr_range_search(hr_index *index, const hr_request *request, int64_t *lims, hr_hits *hits);
 void hr_hits_free(hr_hits *hits);
 
 /* Merges the results of `parts` calls, arrays of shape (parts, count, k), into
@@ -201,8 +220,12 @@ size_t hr_join_nodes(const hr_join *join);
 size_t hr_join_rows(const hr_join *join);
 /* Links each node of part `part` of `parts` with all within the radius; parents has an entry
  * a node. Parts may run at once. HR_WANTED: a thread waits to change what is borrowed. */
-hr_status hr_join_run(const hr_join *join, uint32_t radius, size_t part, size_t parts,
-                      const int *cancel, uint32_t *parents);
+typedef struct {
+  uint32_t radius;
+  size_t part, parts;
+  const int *cancel;
+} hr_join_part;
+hr_status hr_join_run(hr_join *join, const hr_join_part *part, uint32_t *parents);
 /* Joins what the parts found, an array of shape (parts, nodes). ids: all ids, ascending;
  * groups: for each the smallest id that a chain of such pairs leads to. */
 hr_status hr_join_groups(const hr_join *join, uint32_t *parents, size_t parts, int64_t *ids,
@@ -213,21 +236,21 @@ hr_status hr_join_groups(const hr_join *join, uint32_t *parents, size_t parts, i
 typedef struct {
   const void *data;
   size_t size;
-} hr_chunk;
+} hr_span;
 
-#define HR_MAX_CHUNKS 64
+#define HR_MAX_SPANS 64
 #define HR_HEADER_BYTES 256
 
 /* The index as a list of byte ranges to be written one after the other. The
- * ranges point into the index, which stays read-locked until hr_image_close. */
+ * ranges point into the index, which stays read-locked until hr_snapshot_close. */
 typedef struct {
   uint8_t header[HR_HEADER_BYTES];
-  hr_chunk chunks[HR_MAX_CHUNKS];
+  hr_span spans[HR_MAX_SPANS];
   size_t count;
-} hr_image;
-hr_status hr_image_open(hr_index *index, const char fingerprint[HR_FINGERPRINT_BYTES],
-                        hr_image *image);
-void hr_image_close(hr_index *index);
+} hr_snapshot;
+hr_status hr_snapshot_open(hr_index *index, const char fingerprint[HR_FINGERPRINT_BYTES],
+                           const int *cancel, hr_snapshot *snapshot);
+void hr_snapshot_close(hr_index *index);
 
 /* Reads an index from the bytes of a file. `verify` checks every section's
  * CRC; without it only the header is read. The index borrows the bytes: they

@@ -24,10 +24,15 @@ cdef extern from "hashret.h" nogil:
     const char *hr_isa_name()
     const char *hr_isa_supported(size_t i)
 
-    hr_status hr_distances(const uint8_t *queries, size_t query_count, const uint8_t *codes,
-                           size_t n, uint32_t bits, uint16_t *out)
-    hr_status hr_histogram(const uint8_t *queries, size_t query_count, const uint8_t *codes,
-                           size_t n, uint32_t bits, int64_t *out)
+    ctypedef struct hr_pairs:
+        const uint8_t *queries
+        const uint8_t *codes
+        size_t query_count
+        size_t n
+        uint32_t bits
+
+    hr_status hr_distances(const hr_pairs *pairs, uint16_t *out)
+    hr_status hr_histogram(const hr_pairs *pairs, int64_t *out)
 
     ctypedef enum hr_kind:
         HR_SCAN
@@ -43,11 +48,20 @@ cdef extern from "hashret.h" nogil:
 
     hr_status hr_index_create(uint32_t bits, hr_kind kind, uint32_t tables, hr_index **out)
     void hr_index_free(hr_index *index)
+
+    ctypedef enum hr_policy:
+        HR_POLICY_ALL
+        HR_POLICY_SCAN
+        HR_POLICY_PROBE
+        HR_POLICY_MODEL
+        HR_POLICY_CORRECTED
+
+    void hr_index_set_policy(hr_index *index, hr_policy policy, bint typical)
     uint32_t hr_index_bits(const hr_index *index)
     hr_kind hr_index_kind(const hr_index *index)
     uint32_t hr_index_tables(const hr_index *index)
-    size_t hr_index_count(const hr_index *index)
-    int64_t hr_index_next_id(const hr_index *index)
+    size_t hr_index_count(hr_index *index)
+    int64_t hr_index_next_id(hr_index *index)
 
     ctypedef struct hr_stats:
         size_t count, distinct, bytes
@@ -87,6 +101,12 @@ cdef extern from "hashret.h" nogil:
                                   hr_filter **out)
     void hr_filter_free(hr_filter *filter)
 
+    ctypedef struct hr_work:
+        uint64_t checked
+        uint64_t probed
+        uint64_t scanned
+        uint32_t radius
+
     ctypedef struct hr_request:
         const uint8_t *queries
         size_t count
@@ -95,20 +115,17 @@ cdef extern from "hashret.h" nogil:
         uint32_t probes
         size_t part
         size_t parts
+        size_t k
+        uint32_t radius
         const int *cancel
+        hr_work *work
         bint scan
         uint8_t *deferred
 
     void hr_cancel(int *flag)
 
-    ctypedef struct hr_work:
-        uint64_t checked
-        uint64_t probed
-        uint64_t scanned
-        uint32_t radius
-
-    hr_status hr_search(const hr_index *index, const hr_request *request, size_t k,
-                        int32_t *distances, int64_t *ids, hr_work *work)
+    hr_status hr_search(hr_index *index, const hr_request *request, int32_t *distances,
+                        int64_t *ids)
 
     ctypedef struct hr_hits:
         int32_t *distances
@@ -116,8 +133,8 @@ cdef extern from "hashret.h" nogil:
         size_t size
         size_t capacity
 
-    hr_status hr_range_search(const hr_index *index, const hr_request *request, uint32_t radius,
-                              int64_t *lims, hr_hits *hits, hr_work *work)
+    hr_status hr_range_search(hr_index *index, const hr_request *request, int64_t *lims,
+                              hr_hits *hits)
     void hr_hits_free(hr_hits *hits)
     hr_status hr_merge(int32_t *distances, int64_t *ids, size_t parts, size_t count, size_t k)
 
@@ -130,23 +147,29 @@ cdef extern from "hashret.h" nogil:
     hr_status hr_join_build(hr_join *join, const int *cancel)
     size_t hr_join_nodes(const hr_join *join)
     size_t hr_join_rows(const hr_join *join)
-    hr_status hr_join_run(const hr_join *join, uint32_t radius, size_t part, size_t parts,
-                          const int *cancel, uint32_t *parents)
+    ctypedef struct hr_join_part:
+        uint32_t radius
+        size_t part
+        size_t parts
+        const int *cancel
+
+    hr_status hr_join_run(hr_join *join, const hr_join_part *part, uint32_t *parents)
     hr_status hr_join_groups(const hr_join *join, uint32_t *parents, size_t parts, int64_t *ids,
                              int64_t *groups)
 
-    ctypedef struct hr_chunk:
+    ctypedef struct hr_span:
         const void *data
         size_t size
 
     enum:
-        HR_MAX_CHUNKS
+        HR_MAX_SPANS
 
-    ctypedef struct hr_image:
-        hr_chunk chunks[HR_MAX_CHUNKS]
+    ctypedef struct hr_snapshot:
+        hr_span spans[HR_MAX_SPANS]
         size_t count
 
-    hr_status hr_image_open(hr_index *index, const char *fingerprint, hr_image *image)
-    void hr_image_close(hr_index *index)
+    hr_status hr_snapshot_open(hr_index *index, const char *fingerprint, const int *cancel,
+                               hr_snapshot *snapshot)
+    void hr_snapshot_close(hr_index *index)
     hr_status hr_index_open(const uint8_t *bytes, size_t size, bint verify, hr_index **out,
                             char *fingerprint, const char **reason)

@@ -16,6 +16,8 @@ from libc.string cimport memcpy, memset
 from . import errors
 
 KINDS = {"auto": HR_AUTO, "scan": HR_SCAN, "mih": HR_MIH, "lsh": HR_LSH}
+POLICIES = {"all": HR_POLICY_ALL, "scan": HR_POLICY_SCAN, "probe": HR_POLICY_PROBE,
+            "model": HR_POLICY_MODEL, "corrected": HR_POLICY_CORRECTED}
 STATUS_COUNT = <int>HR_STATUS_COUNT
 
 
@@ -102,16 +104,23 @@ def supported_isas():
     return names
 
 
+cdef hr_pairs _pairs(_Buffer queries, size_t query_count, _Buffer codes, size_t n, uint32_t bits):
+    cdef hr_pairs pairs
+    pairs.queries, pairs.query_count = <const uint8_t *>queries.view.buf, query_count
+    pairs.codes, pairs.n, pairs.bits = <const uint8_t *>codes.view.buf, n, bits
+    return pairs
+
+
 def distances(queries, size_t query_count, codes, size_t n, uint32_t bits, out):
     """Fill `out`, uint16 (query_count, n), with Hamming distances."""
     cdef size_t width = (bits + 7) // 8
     cdef _Buffer q = _Buffer(queries, query_count * width)
     cdef _Buffer c = _Buffer(codes, n * width)
     cdef _Buffer o = _Buffer(out, query_count * n * sizeof(uint16_t), True)
+    cdef hr_pairs pairs = _pairs(q, query_count, c, n, bits)
     cdef hr_status status
     with nogil:
-        status = hr_distances(<const uint8_t *>q.view.buf, query_count,
-                              <const uint8_t *>c.view.buf, n, bits, <uint16_t *>o.view.buf)
+        status = hr_distances(&pairs, <uint16_t *>o.view.buf)
     _check(status, "distances")
 
 
@@ -121,10 +130,10 @@ def histogram(queries, size_t query_count, codes, size_t n, uint32_t bits, out):
     cdef _Buffer q = _Buffer(queries, query_count * width)
     cdef _Buffer c = _Buffer(codes, n * width)
     cdef _Buffer o = _Buffer(out, query_count * (bits + 1) * sizeof(int64_t), True)
+    cdef hr_pairs pairs = _pairs(q, query_count, c, n, bits)
     cdef hr_status status
     with nogil:
-        status = hr_histogram(<const uint8_t *>q.view.buf, query_count,
-                              <const uint8_t *>c.view.buf, n, bits, <int64_t *>o.view.buf)
+        status = hr_histogram(&pairs, <int64_t *>o.view.buf)
     _check(status, "histogram")
 
 
@@ -195,6 +204,9 @@ cdef class Request:
         if self.margins is not None:
             request.margins = <const float *>self.margins.view.buf
         request.probes = self.probes
+        request.k = 0
+        request.radius = 0
+        request.work = NULL
         request.part = part
         request.parts = parts
         request.scan = self.scan
@@ -318,9 +330,10 @@ cdef class Reader:
             left = _Buffer(deferred, request.count, True)
             part_of.deferred = <uint8_t *>left.view.buf
         memset(&work, 0, sizeof(work))
+        part_of.k, part_of.work = k, &work
         with nogil:
-            status = hr_search(self.index.handle, &part_of, k, <int32_t *>d.view.buf,
-                               <int64_t *>i.view.buf, &work)
+            status = hr_search(self.index.handle, &part_of, <int32_t *>d.view.buf,
+                               <int64_t *>i.view.buf)
         _check(status, "search")
         return work.checked, work.probed, work.scanned, work.radius
 
@@ -336,9 +349,10 @@ cdef class Reader:
             left = _Buffer(deferred, request.count, True)
             part_of.deferred = <uint8_t *>left.view.buf
         memset(&work, 0, sizeof(work))
+        part_of.radius, part_of.work = radius, &work
         with nogil:
-            status = hr_range_search(self.index.handle, &part_of, radius,
-                                     <int64_t *>limits.view.buf, &hits.hits, &work)
+            status = hr_range_search(self.index.handle, &part_of, <int64_t *>limits.view.buf,
+                                     &hits.hits)
         _check(status, "range_search")
         return hits
 
@@ -384,10 +398,12 @@ cdef class Join:
     def run(self, uint32_t radius, parents, size_t part, size_t parts, Cancel cancel):
         """Fill `parents`, uint32 (nodes,), for one part."""
         cdef _Buffer p = _Buffer(parents, self.nodes * sizeof(uint32_t), True)
+        cdef hr_join_part part_of
         cdef hr_status status
+        part_of.radius, part_of.part, part_of.parts = radius, part, parts
+        part_of.cancel = &cancel.flag
         with nogil:
-            status = hr_join_run(self.handle, radius, part, parts, &cancel.flag,
-                                 <uint32_t *>p.view.buf)
+            status = hr_join_run(self.handle, &part_of, <uint32_t *>p.view.buf)
         _check(status, "duplicates")
 
     def groups(self, parents, size_t parts, ids, groups):
@@ -512,6 +528,16 @@ cdef class NativeIndex:
             status = hr_make_ready(handle, &cancel.flag)
         _check(status, "search")
 
+    def set_policy(self, str policy, bint typical=False):
+        """Fix what decides between tables and scan in an "auto" index, for tests and experiments.
+
+        One of `POLICIES`; `typical` costs in place of measured ones leave the clock out of it.
+        """
+        cdef hr_index *handle = self.alive()
+        cdef hr_policy number = POLICIES[policy]
+        with nogil:
+            hr_index_set_policy(handle, number, typical)
+
     def add(self, codes, ids, size_t n):
         cdef hr_index *handle = self.alive()
         cdef _Buffer c = _Buffer(codes, n * ((self.bits + 7) // 8))
@@ -564,11 +590,11 @@ cdef class NativeIndex:
                                  <size_t>o.view.len // sizeof(int64_t))
         return count
 
-    def write(self, bytes fingerprint, write):
-        """Call `write` with each piece of the index file, under the read lock."""
+    def write(self, bytes fingerprint, write, Cancel cancel):
+        """Call `write` with each piece of the index file, under the read lock, until `cancel`."""
         cdef hr_index *handle = self.alive()
         cdef char padded[HR_FINGERPRINT_BYTES]
-        cdef hr_image image
+        cdef hr_snapshot snapshot
         cdef hr_status status
         cdef size_t i
         cdef long before = forks
@@ -579,15 +605,18 @@ cdef class NativeIndex:
         memset(padded, 0, HR_FINGERPRINT_BYTES)
         memcpy(padded, <const char *>fingerprint, len(fingerprint))
         with nogil:
-            status = hr_image_open(handle, padded, &image)
+            status = hr_snapshot_open(handle, padded, &cancel.flag, &snapshot)
         _check(status, "save")
         try:
-            for i in range(image.count):
-                if image.chunks[i].size:
-                    write(memoryview(<const uint8_t[:image.chunks[i].size]>image.chunks[i].data))
+            for i in range(snapshot.count):
+                if cancel.flag:
+                    raise KeyboardInterrupt
+                if snapshot.spans[i].size:
+                    write(memoryview(
+                        <const uint8_t[:snapshot.spans[i].size]>snapshot.spans[i].data))
         finally:
             if before == forks:
-                hr_image_close(handle)
+                hr_snapshot_close(handle)
 
 
 cdef NativeIndex _adopt(hr_index *handle):

@@ -6,6 +6,7 @@ import copy
 import io
 import mmap as _mmap
 import os
+from collections.abc import Callable
 from functools import partial
 from typing import Any, BinaryIO, Literal, Self
 
@@ -589,7 +590,7 @@ class Index:
             _write_all(path, self.to_bytes())
             return
         with replacing(as_path(path)) as file:
-            self._native.write((self._encoder or "").encode("ascii"), file.write)
+            self._write(file.write)
 
     @classmethod
     def load(
@@ -653,8 +654,14 @@ class Index:
         array([5, 7])
         """
         file = io.BytesIO()
-        self._native.write((self._encoder or "").encode("ascii"), file.write)
+        self._write(file.write)
         return file.getvalue()
+
+    def _write(self, write: Callable[[memoryview], object]) -> None:
+        """Write the file's pieces, after sorting and merging what is new, which can take long."""
+        cancel = _native.Cancel()
+        fingerprint = (self._encoder or "").encode("ascii")
+        run_aside(partial(self._native.write, fingerprint, write, cancel), len(self), cancel)
 
     @classmethod
     def from_bytes(

@@ -14,9 +14,9 @@ from hashret import _native
 HERE = Path(__file__).parent
 CSRC = HERE.parent / "csrc"
 KERNELS = [
-    "status.c",
-    "cpu.c",
-    "dispatch.c",
+    "base/status.c",
+    "kernels/cpu.c",
+    "kernels/dispatch.c",
     *(f"kernels/hamming_{i}.c" for i in ("scalar", "avx2", "avx512", "neon")),
 ]
 
@@ -50,4 +50,4 @@ def test_neon_under_emulation(tmp_path):
 
 def test_the_planner_takes_the_cheapest_way(tmp_path):
     """With costs given in place of a clock, whose ticks no test can foresee."""
-    assert build_and_run("cc", [], "habits", ["habits.c"], tmp_path) == []
+    assert build_and_run("cc", [], "history", ["planner/history.c"], tmp_path) == []

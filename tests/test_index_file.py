@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import hashret
-from hashret import EncoderMismatchError, FormatError
+from hashret import EncoderMismatchError, FormatError, _native
 
 HEADER = 256
 
@@ -227,3 +227,19 @@ def test_another_encoder_is_refused(saved):
     assert hashret.Index.load(path, encoder="f" * 64).encoder == "f" * 64
     with pytest.raises(EncoderMismatchError, match="expected other"):
         hashret.Index.load(path, encoder="other")
+
+
+@pytest.mark.parametrize("kind", ["scan", "auto"])
+def test_saving_can_be_cancelled_while_it_sorts(kind):
+    """Nothing is written then, and the index is as before."""
+    codes = np.random.default_rng(0).integers(0, 256, (200_000, 8), dtype=np.uint8)
+    index = hashret.Index(64, kind)
+    index.add(codes)
+    cancel, pieces = _native.Cancel(), []
+    cancel.set()
+    with pytest.raises(KeyboardInterrupt):
+        index._native.write(b"", pieces.append, cancel)
+    assert not pieces
+    index.add(codes[:1])  # no lock is left behind
+    loaded = hashret.Index.from_bytes(index.to_bytes())
+    np.testing.assert_array_equal(loaded.get(loaded.ids), np.concatenate([codes, codes[:1]]))

@@ -8,7 +8,7 @@ import pytest
 import shapes
 
 import hashret
-from hashret import CodeError, DTypeError, IdError, ParameterError, ShapeError
+from hashret import CodeError, DTypeError, IdError, ParameterError, ShapeError, _native
 
 LARGE = 20_000
 TABLED = 150_000  # so many codes are sorted and get tables in an "auto" index
@@ -20,9 +20,11 @@ def build(plain, kind, ids=None, **options):
     return index
 
 
-def in_one_of_three(holds):
-    """Plans of "auto" follow the clock, and a busy machine may stop it in the middle of a query."""
-    return any(holds() for _ in range(3))
+def build_timeless(plain, kind):
+    """An index whose plans follow the cost model and no clock, which a busy machine may stop."""
+    index = build(plain, kind)
+    index._native.set_policy("model", typical=True)
+    return index
 
 
 def assert_told(index, told, found, codes, query):
@@ -93,20 +95,17 @@ def test_a_near_neighbour_is_found_without_a_scan(rng):
     plain = shapes.uniform(rng, 300_000, 64)
     codes = shapes.pack(plain)
 
-    def is_found(kind):
-        index = build(plain, kind)
+    for kind in ("mih", "auto"):
+        index = build_timeless(plain, kind)
         told = [index.explain(query[None], 1) for query in codes[:20]]
-        return all(one.way == "mih" and one.candidates < 10_000 for one in told)
-
-    assert is_found("mih")
-    assert in_one_of_three(lambda: is_found("auto"))
+        assert all(one.way == "mih" and one.candidates < 10_000 for one in told), kind
 
 
 def test_queries_for_much_do_not_spoil_queries_for_little(rng):
     """Where many results are asked for, walks end in scans, if they are begun."""
     plain = shapes.uniform(rng, TABLED, 64)
     codes = shapes.pack(plain)
-    index = build(plain, "auto")
+    index = build_timeless(plain, "auto")
     ways = {index.explain(query[None], 2000).way for query in codes[:40]}
     assert ways & {"scan", "mih, then scan"}
     assert index.explain(codes[:1], 1).way == "mih"
@@ -128,6 +127,21 @@ def test_queries_asked_together_go_one_way_in_eights(rng):
     assert not any(count % 8 for count in scanned)
 
 
+@pytest.mark.parametrize("policy", sorted(_native.POLICIES))
+def test_policies_change_ways_and_no_answers(rng, policy):
+    plain = shapes.clustered(rng, TABLED, 64)
+    index, queries = build(plain, "auto"), shapes.queries_near(rng, plain, 64, 12)
+    index._native.set_policy(policy, typical=True)
+    expected = oracle.search(queries, shapes.pack(plain), np.arange(TABLED), 50)
+    for found in (index.search(queries, 50), index.search(queries[:1], 50)):
+        for got, want in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(got, want[: len(got)])
+    ways = {index.explain(query[None], 50).way for query in queries}
+    if policy in ("scan", "probe"):
+        assert ways == {"mih" if policy == "probe" else "scan"}
+    assert ways <= {"mih", "scan", "mih, then scan"}
+
+
 def test_clustered_codes_are_not_all_compared(rng):
     plain = shapes.clustered(rng, LARGE, 64)
     index = build(plain, "mih")
@@ -141,14 +155,11 @@ def test_clustered_codes_are_not_all_compared(rng):
 def test_buckets_that_all_codes_share_are_left_alone(rng, shape):
     """A table over constant bits is worth a scan; the others show the same codes for less."""
 
-    def are_left_alone(kind, n):
+    for kind, n in (("mih", LARGE), ("auto", TABLED)):
         plain = shape(rng, n, 128)
-        index = build(plain, kind)
+        index = build_timeless(plain, kind)
         queries = shapes.pack(plain[rng.integers(0, n, 20)])
-        return all(index.explain(query[None], 1).candidates < n / 4 for query in queries)
-
-    assert are_left_alone("mih", LARGE)
-    assert in_one_of_three(lambda: are_left_alone("auto", TABLED))
+        assert all(index.explain(query[None], 1).candidates < n / 4 for query in queries), kind
 
 
 @pytest.mark.parametrize("kind", ["mih", "auto"])

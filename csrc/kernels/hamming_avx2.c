@@ -5,7 +5,7 @@
  * so at least 3 cycles. Measured on a Xeon of 2023 (2.3 GHz) in batches: 2.9,
  * that is 3.2 G distances/s.
  */
-#include "kernels.h"
+#include "kernels/kernels.h"
 
 #ifdef HR_X86
 #include <immintrin.h>
@@ -107,7 +107,7 @@ AVX2 HR_INLINE size_t pass_width(hr_pass *pass, hr_hit *hits, size_t words, size
   return pass_blocks(pass, hits, words, HR_GROUP, blocks);
 }
 
-AVX2 static size_t below_avx2(hr_pass *pass, hr_hit *hits) {
+AVX2 static size_t scan_avx2(hr_pass *pass, hr_hit *hits) {
   switch (pass->words) {
     case 1: return pass_width(pass, hits, 1, 2);
     case 2: return pass_width(pass, hits, 2, 1);
@@ -156,10 +156,10 @@ AVX2 static void distances_avx2(const uint64_t *blocks, size_t words, size_t cou
   }
 }
 
-AVX2 static void pick_avx2(const uint64_t *blocks, size_t words, const uint32_t *rows, size_t count,
-                           const uint64_t *query, uint16_t *out) {
+AVX2 static void distances_at_avx2(const uint64_t *blocks, size_t words, const uint32_t *rows,
+                                   size_t count, const uint64_t *query, uint16_t *out) {
   for (size_t i = 0; i < count; i++) {
-    const uint64_t *word = blocks + rows[i] / HR_LANES * words * HR_LANES + rows[i] % HR_LANES;
+    const uint64_t *word = hr_code_at(blocks, words, rows[i]);
     uint64_t distance = 0;
     for (size_t w = 0; w < words; w++)
       distance += (uint64_t)_mm_popcnt_u64(word[w * HR_LANES] ^ query[w]);
@@ -167,7 +167,7 @@ AVX2 static void pick_avx2(const uint64_t *blocks, size_t words, const uint32_t 
   }
 }
 
-AVX2 static void mask_avx2(const uint8_t *flags, size_t count, uint8_t *bits) {
+AVX2 static void pack_mask_avx2(const uint8_t *flags, size_t count, uint8_t *bits) {
   size_t i = 0;
   for (; i + 4 <= count; i += 4) {
     __m256i bytes = _mm256_loadu_si256((const __m256i *)(flags + 8 * i));
@@ -175,14 +175,14 @@ AVX2 static void mask_avx2(const uint8_t *flags, size_t count, uint8_t *bits) {
     uint32_t set = ~(uint32_t)_mm256_movemask_epi8(zero);
     memcpy(bits + i, &set, sizeof set);
   }
-  for (; i < count; i++) bits[i] = hr_mask_byte(flags + 8 * i);
+  for (; i < count; i++) bits[i] = hr_pack_mask_byte(flags + 8 * i);
 }
 
-/* Appends the numbers of the lanes in `near`. */
-AVX2 HR_INLINE size_t put_indices(unsigned near, size_t first, uint32_t *hits) {
+/* Appends the numbers of the lanes in `within`. */
+AVX2 HR_INLINE size_t put_indices(unsigned within, size_t first, uint32_t *hits) {
   size_t found = 0;
-  for (; near; near &= near - 1)
-    hits[found++] = (uint32_t)(first + (size_t)_mm_popcnt_u32((near & (~near + 1)) - 1));
+  for (; within; within &= within - 1)
+    hits[found++] = (uint32_t)(first + (size_t)_mm_popcnt_u32((within & (~within + 1)) - 1));
   return found;
 }
 
@@ -194,18 +194,18 @@ AVX2 static size_t sketches_avx2(const uint32_t *sketches, size_t words, size_t 
   for (; lanes && i + lanes <= count; i += lanes) {
     __m256i x = _mm256_loadu_si256((const __m256i *)(sketches + i * words));
     __m256i bytes = byte_counts(_mm256_xor_si256(x, own));
-    unsigned near;
+    unsigned within;
     if (words == 1) {
       __m256i pairs = _mm256_maddubs_epi16(bytes, _mm256_set1_epi8(1));
       __m256i far = _mm256_cmpgt_epi32(_mm256_madd_epi16(pairs, _mm256_set1_epi16(1)),
                                        _mm256_set1_epi32((int)limit));
-      near = ~(unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(far)) & 0xFFu;
+      within = ~(unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(far)) & 0xFFu;
     } else {
       __m256i far = _mm256_cmpgt_epi64(_mm256_sad_epu8(bytes, _mm256_setzero_si256()),
                                        _mm256_set1_epi64x(limit));
-      near = ~(unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(far)) & 0xFu;
+      within = ~(unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(far)) & 0xFu;
     }
-    if (HR_UNLIKELY(near)) found += put_indices(near, i, hits + found);
+    if (HR_UNLIKELY(within)) found += put_indices(within, i, hits + found);
   }
   for (; i < count; i++) {
     int distance = 0;
@@ -217,6 +217,6 @@ AVX2 static size_t sketches_avx2(const uint32_t *sketches, size_t words, size_t 
   return found;
 }
 
-const hr_kernels hr_kernels_avx2 = {"avx2",    below_avx2, distances_avx2,
-                                    pick_avx2, mask_avx2,  sketches_avx2};
+const hr_kernels hr_kernels_avx2 = {"avx2",         scan_avx2,    distances_avx2, distances_at_avx2,
+                                    pack_mask_avx2, sketches_avx2};
 #endif

@@ -6,7 +6,7 @@
  * that is 12 G distances/s. One query makes 6 cycles of work from 256 bytes and
  * so waits for memory: 27 GB/s from L3, 15 from beyond.
  */
-#include "kernels.h"
+#include "kernels/kernels.h"
 
 #ifdef HR_X86
 #include <immintrin.h>
@@ -148,7 +148,7 @@ AVX512 HR_INLINE size_t pass_width(hr_pass *pass, hr_hit *hits, size_t words, si
                      : pass_blocks(pass, hits, words, HR_GROUP, blocks);
 }
 
-AVX512 static size_t below_avx512(hr_pass *pass, hr_hit *hits) {
+AVX512 static size_t scan_avx512(hr_pass *pass, hr_hit *hits) {
   switch (pass->words) {
     case 1: return pass_width(pass, hits, 1, 4);
     case 2: return pass_width(pass, hits, 2, 2);
@@ -195,10 +195,10 @@ AVX512 static void distances_avx512(const uint64_t *blocks, size_t words, size_t
   }
 }
 
-AVX512 static void pick_avx512(const uint64_t *blocks, size_t words, const uint32_t *rows,
-                               size_t count, const uint64_t *query, uint16_t *out) {
+AVX512 static void distances_at_avx512(const uint64_t *blocks, size_t words, const uint32_t *rows,
+                                       size_t count, const uint64_t *query, uint16_t *out) {
   for (size_t i = 0; i < count; i++) {
-    const uint64_t *word = blocks + rows[i] / HR_LANES * words * HR_LANES + rows[i] % HR_LANES;
+    const uint64_t *word = hr_code_at(blocks, words, rows[i]);
     uint64_t distance = 0;
     for (size_t w = 0; w < words; w++)
       distance += (uint64_t)_mm_popcnt_u64(word[w * HR_LANES] ^ query[w]);
@@ -206,20 +206,20 @@ AVX512 static void pick_avx512(const uint64_t *blocks, size_t words, const uint3
   }
 }
 
-AVX512 static void mask_avx512(const uint8_t *flags, size_t count, uint8_t *bits) {
+AVX512 static void pack_mask_avx512(const uint8_t *flags, size_t count, uint8_t *bits) {
   size_t i = 0;
   for (; i + 8 <= count; i += 8) {
     __m512i bytes = _mm512_loadu_si512(flags + 8 * i);
     uint64_t set = _mm512_test_epi8_mask(bytes, bytes);
     memcpy(bits + i, &set, sizeof set);
   }
-  for (; i < count; i++) bits[i] = hr_mask_byte(flags + 8 * i);
+  for (; i < count; i++) bits[i] = hr_pack_mask_byte(flags + 8 * i);
 }
 
-AVX512 HR_INLINE size_t put_indices(__m512i index, size_t first, __mmask16 near, uint32_t *hits) {
+AVX512 HR_INLINE size_t put_indices(__m512i index, size_t first, __mmask16 within, uint32_t *hits) {
   __m512i at = _mm512_add_epi32(index, _mm512_set1_epi32((int)first));
-  _mm512_mask_compressstoreu_epi32(hits, near, at);
-  return (size_t)_mm_popcnt_u32(near);
+  _mm512_mask_compressstoreu_epi32(hits, within, at);
+  return (size_t)_mm_popcnt_u32(within);
 }
 
 /* Sketches of one or two words: 16 or 8 a register. */
@@ -236,10 +236,10 @@ AVX512 HR_INLINE size_t near_sketches(const uint32_t *sketches, size_t words, si
     __m512i x = words == 1 ? _mm512_maskz_loadu_epi32((__mmask16)valid, sketches + i)
                            : _mm512_maskz_loadu_epi64((__mmask8)valid, sketches + i * 2);
     x = _mm512_xor_si512(x, own);
-    __mmask16 near =
+    __mmask16 within =
         words == 1 ? _mm512_mask_cmple_epu32_mask((__mmask16)valid, _mm512_popcnt_epi32(x), most)
                    : _mm512_mask_cmple_epu64_mask((__mmask8)valid, _mm512_popcnt_epi64(x), most);
-    if (HR_UNLIKELY(near)) found += put_indices(index, i, near, hits + found);
+    if (HR_UNLIKELY(within)) found += put_indices(index, i, within, hits + found);
   }
   return found;
 }
@@ -259,6 +259,7 @@ AVX512 static size_t sketches_avx512(const uint32_t *sketches, size_t words, siz
   return found;
 }
 
-const hr_kernels hr_kernels_avx512 = {"avx512",    below_avx512, distances_avx512,
-                                      pick_avx512, mask_avx512,  sketches_avx512};
+const hr_kernels hr_kernels_avx512 = {"avx512",         scan_avx512,
+                                      distances_avx512, distances_at_avx512,
+                                      pack_mask_avx512, sketches_avx512};
 #endif

@@ -1,5 +1,5 @@
 /* NEON: CNT counts bits in bytes, UADALP sums them into lanes of two rows. */
-#include "kernels.h"
+#include "kernels/kernels.h"
 
 #ifdef HR_ARM64
 #include <arm_neon.h>
@@ -59,7 +59,7 @@ HR_INLINE size_t pass_blocks(hr_pass *pass, hr_hit *hits, size_t words) {
   return count;
 }
 
-static size_t below_neon(hr_pass *pass, hr_hit *hits) {
+static size_t scan_neon(hr_pass *pass, hr_hit *hits) {
   if (pass->words == 1) return pass_blocks(pass, hits, 1);
   if (pass->words == 2) return pass_blocks(pass, hits, 2);
   if (pass->words == 4) return pass_blocks(pass, hits, 4);
@@ -76,10 +76,10 @@ static void distances_neon(const uint64_t *blocks, size_t words, size_t count,
   }
 }
 
-static void pick_neon(const uint64_t *blocks, size_t words, const uint32_t *rows, size_t count,
-                      const uint64_t *query, uint16_t *out) {
+static void distances_at_neon(const uint64_t *blocks, size_t words, const uint32_t *rows,
+                              size_t count, const uint64_t *query, uint16_t *out) {
   for (size_t i = 0; i < count; i++) {
-    const uint64_t *word = blocks + rows[i] / HR_LANES * words * HR_LANES + rows[i] % HR_LANES;
+    const uint64_t *word = hr_code_at(blocks, words, rows[i]);
     unsigned distance = 0;
     for (size_t w = 0; w < words; w++)
       distance += vaddv_u8(vcnt_u8(vcreate_u8(word[w * HR_LANES] ^ query[w])));
@@ -87,8 +87,8 @@ static void pick_neon(const uint64_t *blocks, size_t words, const uint32_t *rows
   }
 }
 
-static void mask_neon(const uint8_t *flags, size_t count, uint8_t *bits) {
-  for (size_t i = 0; i < count; i++) bits[i] = hr_mask_byte(flags + 8 * i);
+static void pack_mask_neon(const uint8_t *flags, size_t count, uint8_t *bits) {
+  for (size_t i = 0; i < count; i++) bits[i] = hr_pack_mask_byte(flags + 8 * i);
 }
 
 static uint32_t popcount32(uint32_t x) { return vaddv_u8(vcnt_u8(vcreate_u8(x))); }
@@ -100,10 +100,10 @@ static size_t sketches_neon(const uint32_t *sketches, size_t words, size_t count
     uint32x4_t own = vdupq_n_u32(query[0]), most = vdupq_n_u32(limit);
     for (; i + 4 <= count; i += 4) {
       uint8x16_t x = vreinterpretq_u8_u32(veorq_u32(vld1q_u32(sketches + i), own));
-      uint32x4_t near = vcleq_u32(vpaddlq_u16(vpaddlq_u8(vcntq_u8(x))), most);
-      if (!vmaxvq_u32(near)) continue;
+      uint32x4_t within = vcleq_u32(vpaddlq_u16(vpaddlq_u8(vcntq_u8(x))), most);
+      if (!vmaxvq_u32(within)) continue;
       uint32_t lanes[4];
-      vst1q_u32(lanes, near);
+      vst1q_u32(lanes, within);
       for (uint32_t lane = 0; lane < 4; lane++)
         if (lanes[lane]) hits[found++] = (uint32_t)i + lane;
     }
@@ -117,6 +117,6 @@ static size_t sketches_neon(const uint32_t *sketches, size_t words, size_t count
   return found;
 }
 
-const hr_kernels hr_kernels_neon = {"neon",    below_neon, distances_neon,
-                                    pick_neon, mask_neon,  sketches_neon};
+const hr_kernels hr_kernels_neon = {"neon",         scan_neon,    distances_neon, distances_at_neon,
+                                    pack_mask_neon, sketches_neon};
 #endif

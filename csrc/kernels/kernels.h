@@ -10,7 +10,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/compiler.h"
+
 #define HR_LANES 8
+
+static inline size_t hr_block_count(size_t codes) { return (codes + HR_LANES - 1) / HR_LANES; }
+/* The words of a code, HR_LANES apart. */
+HR_INLINE const uint64_t *hr_code_at(const uint64_t *blocks, size_t words, size_t row) {
+  return blocks + row / HR_LANES * words * HR_LANES + row % HR_LANES;
+}
+
 /* Queries that one pass over the blocks answers together. */
 #define HR_GROUP 4
 
@@ -42,15 +51,15 @@ typedef struct {
   const char *name;
   /* Writes hits to `hits` (room for HR_HITS), rows ascending for each query,
    * advances pass->block to where to go on, returns the number of hits. */
-  size_t (*below)(hr_pass *pass, hr_hit *hits);
+  size_t (*scan)(hr_pass *pass, hr_hit *hits);
   /* out[8 * block + lane] for all rows of blocks [0, count). */
   void (*distances)(const uint64_t *blocks, size_t words, size_t count, const uint64_t *query,
                     uint16_t *out);
   /* out[i]: the distance of row rows[i]. */
-  void (*pick)(const uint64_t *blocks, size_t words, const uint32_t *rows, size_t count,
-               const uint64_t *query, uint16_t *out);
+  void (*distances_at)(const uint64_t *blocks, size_t words, const uint32_t *rows, size_t count,
+                       const uint64_t *query, uint16_t *out);
   /* Bit j of bits[i]: whether flags[8i + j] is not zero, for i < count. */
-  void (*mask)(const uint8_t *flags, size_t count, uint8_t *bits);
+  void (*pack_mask)(const uint8_t *flags, size_t count, uint8_t *bits);
   /* hits: ascending, the i < count (at most HR_SKETCHES) with sketch i, `words` 32-bit
    * words long, within `limit` of the query's. Returns how many. */
   size_t (*sketches)(const uint32_t *sketches, size_t words, size_t count, const uint32_t *query,
@@ -72,23 +81,11 @@ extern const hr_kernels hr_kernels_neon;
 
 /* Bit j: whether flags[j] is not zero, for eight flags. Each byte becomes 0 or
  * 1, and a multiplication moves byte j to bit 56 + j and nothing else there. */
-static inline uint8_t hr_mask_byte(const uint8_t *flags) {
+static inline uint8_t hr_pack_mask_byte(const uint8_t *flags) {
   uint64_t bytes = 0, low = 0x7F7F7F7F7F7F7F7Fu;
   for (unsigned j = 0; j < 8; j++) bytes |= (uint64_t)flags[j] << 8 * j;
   bytes = ((((bytes & low) + low) | bytes) & ~low) >> 7;
   return (uint8_t)(bytes * 0x0102040810204080u >> 56);
 }
-
-#if defined(_MSC_VER) && !defined(__clang__)
-#define HR_TARGET(features)
-#define HR_INLINE static __forceinline
-#define HR_UNLIKELY(condition) (condition)
-#define HR_PREFETCH(address) ((void)(address))
-#else
-#define HR_TARGET(features) __attribute__((target(features)))
-#define HR_INLINE static inline __attribute__((always_inline))
-#define HR_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
-#define HR_PREFETCH(address) __builtin_prefetch(address)
-#endif
 
 #endif

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dispatch.h"
 #include "hashret.h"
+#include "kernels/dispatch.h"
 
 enum { BLOCKS = 37, ROWS = BLOCKS * HR_LANES };
 
@@ -27,7 +27,7 @@ static void run_below(const hr_kernels *kernels, hr_pass pass, uint32_t (*found)
   hr_hit hits[HR_HITS];
   memset(found, 0xFF, sizeof(uint32_t) * HR_GROUP * ROWS);
   while (pass.block < pass.end) {
-    size_t count = kernels->below(&pass, hits);
+    size_t count = kernels->scan(&pass, hits);
     if (count > HR_HITS) fail("room", kernels->name, pass.words);
     for (size_t i = 0; i < count; i++) found[hits[i].query][hits[i].row] = hits[i].distance;
   }
@@ -58,8 +58,8 @@ static void compare(const hr_kernels *kernels, const uint64_t *blocks, size_t wo
     scalar->distances(blocks, words, BLOCKS, query[0], all[0]);
     kernels->distances(blocks, words, BLOCKS, query[0], all[1]);
     if (memcmp(all[0], all[1], sizeof all[0])) fail("distances", kernels->name, words);
-    scalar->pick(blocks, words, rows, ROWS, query[0], all[0]);
-    kernels->pick(blocks, words, rows, ROWS, query[0], all[1]);
+    scalar->distances_at(blocks, words, rows, ROWS, query[0], all[0]);
+    kernels->distances_at(blocks, words, rows, ROWS, query[0], all[1]);
     if (memcmp(all[0], all[1], sizeof all[0])) fail("pick", kernels->name, words);
   }
 }
@@ -69,8 +69,8 @@ static void compare_masks(const hr_kernels *kernels) {
   for (size_t i = 0; i < ROWS; i++) flags[i] = random64() % 3 ? 0 : (uint8_t)random64();
   for (size_t count = 0; count <= BLOCKS; count++) {
     memset(bits, 0, sizeof bits);
-    hr_kernels_scalar.mask(flags, count, bits[0]);
-    kernels->mask(flags, count, bits[1]);
+    hr_kernels_scalar.pack_mask(flags, count, bits[0]);
+    kernels->pack_mask(flags, count, bits[1]);
     if (memcmp(bits[0], bits[1], sizeof bits[0])) fail("mask", kernels->name, count);
     for (size_t i = 0; i < 8 * count; i++)
       if ((bits[0][i / 8] >> i % 8 & 1) != (flags[i] != 0)) fail("mask bit", kernels->name, i);

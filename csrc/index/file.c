@@ -1,0 +1,387 @@
+/* Writing and reading the index file: FORMAT.md, byte by byte. */
+#include "base/memory.h"
+#include "index/internal.h"
+#include "storage/blocks.h"
+
+#define VERSION 1
+#define BYTE_ORDER_MARK 0x01020304u
+#define SECTION_CODES 1
+#define SECTION_IDS 2
+#define SECTION_POSTINGS 3
+#define SECTION_TABLES 4
+#define MAX_SECTIONS 4
+
+static const uint8_t magic[8] = {0x89, 'H', 'R', 'I', '\r', '\n', 0x1A, '\n'};
+
+typedef struct {
+  uint32_t tag, crc;
+  uint64_t offset, size, count;
+} section;
+
+typedef struct {
+  uint8_t magic[8];
+  uint32_t version, byte_order, bits, kind, tables, sections;
+  uint64_t rows;
+  int64_t first_id, next_id;
+  char fingerprint[HR_FINGERPRINT_BYTES];
+  uint32_t reserved, crc;
+  section section[MAX_SECTIONS];
+} header;
+
+_Static_assert(sizeof(header) == HR_HEADER_BYTES, "the header has no padding");
+
+/* --- CRC-32 (IEEE 802.3), eight bytes a step ----------------------------------- */
+
+static void crc_tables(uint32_t table[8][256]) {
+  for (uint32_t i = 0; i < 256; i++) {
+    uint32_t crc = i;
+    for (int bit = 0; bit < 8; bit++) crc = crc >> 1 ^ (crc & 1 ? 0xEDB88320u : 0);
+    table[0][i] = crc;
+  }
+  for (uint32_t i = 0; i < 256; i++)
+    for (int t = 1; t < 8; t++)
+      table[t][i] = table[t - 1][i] >> 8 ^ table[0][table[t - 1][i] & 0xFF];
+}
+
+/* Goes on from the CRC of what came before, 0 at first. */
+static uint32_t crc32_more(uint32_t before, const uint8_t *bytes, size_t size) {
+  uint32_t table[8][256], crc = ~before;
+  crc_tables(table);
+  for (; size >= 8; size -= 8, bytes += 8) {
+    uint32_t low = crc ^ ((uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
+                          (uint32_t)bytes[3] << 24);
+    crc = table[7][low & 0xFF] ^ table[6][low >> 8 & 0xFF] ^ table[5][low >> 16 & 0xFF] ^
+          table[4][low >> 24] ^ table[3][bytes[4]] ^ table[2][bytes[5]] ^ table[1][bytes[6]] ^
+          table[0][bytes[7]];
+  }
+  for (; size; size--, bytes++) crc = crc >> 8 ^ table[0][(crc ^ *bytes) & 0xFF];
+  return ~crc;
+}
+
+static uint32_t crc32_of(const uint8_t *bytes, size_t size) { return crc32_more(0, bytes, size); }
+
+/* The header's CRC, over the header with its crc field zero. */
+static uint32_t header_crc(const header *h) {
+  header copy = *h;
+  copy.crc = 0;
+  return crc32_of((const uint8_t *)&copy, sizeof copy);
+}
+
+/* --- writing -------------------------------------------------------------------- */
+
+typedef struct {
+  header h;
+  hr_snapshot *snapshot;
+} writing;
+
+static size_t padding(size_t size) { return (HR_ALIGNMENT - size % HR_ALIGNMENT) % HR_ALIGNMENT; }
+
+/* Sections follow one another; all but the last fill whole multiples of 64 bytes. */
+static void begin_section(writing *w, uint32_t tag, uint64_t count) {
+  const section *last = w->h.sections ? &w->h.section[w->h.sections - 1] : NULL;
+  uint64_t offset = last ? last->offset + last->size : HR_HEADER_BYTES;
+  w->h.section[w->h.sections++] = (section){.tag = tag, .offset = offset, .count = count};
+}
+
+static const uint8_t zeros[HR_ALIGNMENT];
+
+static void put(writing *w, const void *data, size_t size) {
+  section *s = &w->h.section[w->h.sections - 1];
+  if (size) w->snapshot->spans[w->snapshot->count++] = (hr_span){data, size};
+  s->crc = crc32_more(s->crc, data, size);
+  s->size += size;
+}
+
+/* Appends an array and fills up with zeros. */
+static void put_padded(writing *w, const void *data, size_t size) {
+  put(w, data, size);
+  put(w, zeros, padding(size));
+}
+
+static void put_codes(writing *w, const uint64_t *blocks, size_t count, size_t words,
+                      uint64_t entries) {
+  begin_section(w, SECTION_CODES, entries);
+  put(w, blocks, hr_block_bytes(count, words));
+}
+
+/* Comes last: the ids need not fill a multiple of 64 bytes. */
+static void put_ids(writing *w, const hr_segment *rows) {
+  w->h.rows = rows->count;
+  w->h.first_id = rows->first_id;
+  if (!rows->ids) return;
+  begin_section(w, SECTION_IDS, 0);
+  put(w, rows->ids, rows->count * sizeof *rows->ids);
+}
+
+static void put_postings(writing *w, const hr_postings *postings, const hr_mih *mih) {
+  put_codes(w, postings->blocks, postings->entries, postings->words, postings->entries);
+  begin_section(w, SECTION_POSTINGS, 0);
+  put_padded(w, postings->order, postings->rows.count * sizeof *postings->order);
+  if (postings->starts) put_padded(w, postings->starts, (postings->entries + 1) * sizeof(uint32_t));
+  if (mih) {
+    hr_span parts[HR_MIH_PARTS];
+    size_t count = hr_mih_parts(mih, parts);
+    begin_section(w, SECTION_TABLES, 0);
+    for (size_t i = 0; i < count; i++) put_padded(w, parts[i].data, parts[i].size);
+  }
+  put_ids(w, &postings->rows);
+}
+
+static void fill_snapshot(const hr_index *index, const char *fingerprint, hr_snapshot *snapshot) {
+  writing w = {.h = {.version = VERSION,
+                     .byte_order = BYTE_ORDER_MARK,
+                     .bits = index->bits,
+                     .kind = index->kind,
+                     .tables = index->tables,
+                     .next_id = index->next_id},
+               .snapshot = snapshot};
+  memcpy(w.h.magic, magic, sizeof magic);
+  memcpy(w.h.fingerprint, fingerprint, sizeof w.h.fingerprint);
+  snapshot->count = 0;
+  snapshot->spans[snapshot->count++] = (hr_span){snapshot->header, HR_HEADER_BYTES};
+  if (index->postings) {
+    put_postings(&w, index->postings, index->mih);
+  } else {
+    const hr_segment *rows = &index->main;
+    put_codes(&w, rows->blocks, rows->count, rows->words, 0);
+    put_ids(&w, rows);
+  }
+  w.h.crc = header_crc(&w.h);
+  memcpy(snapshot->header, &w.h, sizeof w.h);
+}
+
+hr_status hr_snapshot_open(hr_index *index, const char fingerprint[HR_FINGERPRINT_BYTES],
+                           const int *cancel, hr_snapshot *snapshot) {
+  hr_status status = hr_index_prepare_all(index, cancel);
+  if (!status) fill_snapshot(index, fingerprint, snapshot);
+  return status;
+}
+
+void hr_snapshot_close(hr_index *index) { hr_unlock_shared(&index->lock); }
+
+/* --- reading -------------------------------------------------------------------- */
+
+static const char *check_shape(const header *h) {
+  if (h->bits < 1 || h->bits > HR_MAX_BITS) return "bits out of range";
+  if (h->kind >= HR_KIND_COUNT) return "unknown kind";
+  if (h->rows > HR_MAX_ROWS) return "too many rows";
+  if (h->kind == HR_SCAN && h->tables) return "tables in an index without";
+  if ((h->kind == HR_MIH || h->kind == HR_AUTO) &&
+      (h->tables > HR_MAX_SUBSTRINGS || h->tables > h->bits))
+    return "impossible number of tables";
+  if (h->kind == HR_LSH &&
+      (!h->tables || h->tables > h->bits || h->bits % h->tables || h->bits / h->tables > 64))
+    return "impossible number of tables";
+  if (h->first_id > INT64_MAX - (int64_t)h->rows || h->next_id < 0) return "ids out of range";
+  return NULL;
+}
+
+static const char *check_header(const uint8_t *bytes, size_t size, header *h) {
+  if (size < sizeof magic || memcmp(bytes, magic, sizeof magic) != 0)
+    return "not a hashret index (its first bytes differ)";
+  if (size < sizeof *h) return "the file is truncated";
+  memcpy(h, bytes, sizeof *h);
+  if (h->byte_order != BYTE_ORDER_MARK) return "written for machines of the other byte order";
+  if (h->version != VERSION) return "of a format version this build does not know";
+  if (h->crc != header_crc(h)) return "the header is damaged";
+  return check_shape(h);
+}
+
+typedef struct {
+  const uint8_t *bytes;
+  size_t size;
+  const header *h;
+  bool verify;
+} reading;
+
+static const section *find_entry(const reading *r, uint32_t tag) {
+  for (uint32_t i = 0; i < r->h->sections && i < MAX_SECTIONS; i++)
+    if (r->h->section[i].tag == tag) return &r->h->section[i];
+  return NULL;
+}
+
+/* A section's bytes and their size; NULL if it is absent or, with a reason, unfit. */
+static const uint8_t *find_section(const reading *r, uint32_t tag, size_t *size,
+                                   const char **reason) {
+  const section *s = find_entry(r, tag);
+  if (!s) return NULL;
+  if (s->offset % HR_ALIGNMENT)
+    *reason = "a section has the wrong place";
+  else if (s->offset > r->size || s->size > r->size - s->offset)
+    *reason = "the file is truncated";
+  else if (r->verify && s->crc != crc32_of(r->bytes + s->offset, (size_t)s->size))
+    *reason = "a section is damaged";
+  *size = (size_t)s->size;
+  return *reason ? NULL : r->bytes + s->offset;
+}
+
+/* The same, of just this size. */
+static const uint8_t *find_sized(const reading *r, uint32_t tag, uint64_t expected,
+                                 const char **reason) {
+  size_t size;
+  const uint8_t *bytes = find_section(r, tag, &size, reason);
+  if (bytes && size != expected) *reason = "a section has the wrong size";
+  return *reason ? NULL : bytes;
+}
+
+static const char *check_ids(const hr_segment *rows) {
+  for (size_t row = 0; row < rows->count; row++) {
+    int64_t id = hr_segment_id(rows, row);
+    if (id == HR_MISSING_ID || (row && hr_segment_id(rows, row - 1) >= id))
+      return "ids are not ascending";
+  }
+  return NULL;
+}
+
+/* The largest id, which is looked at even in a file that is mapped unchecked: ids to come
+ * go on from there. */
+static const char *check_last_id(const hr_segment *rows, int64_t next_id) {
+  if (!rows->count) return NULL;
+  int64_t last = hr_segment_id(rows, rows->count - 1);
+  return last >= next_id && last != INT64_MAX ? "ids are out of range" : NULL;
+}
+
+/* Of words HR_LANES apart that are the last of each code. */
+static const char *check_unused_bits(const uint64_t *blocks, size_t count, size_t words,
+                                     uint32_t bits) {
+  uint8_t mask[8];
+  uint64_t used;
+  memset(mask, 0xFF, sizeof mask);
+  if (bits % 64) {
+    memset(mask, 0, sizeof mask);
+    for (uint32_t j = 0; j < bits % 64; j++) mask[j / 8] |= (uint8_t)(0x80u >> j % 8);
+  }
+  memcpy(&used, mask, sizeof used);
+  for (size_t row = 0; row < count; row++)
+    if (hr_code_at(blocks, words, row)[(words - 1) * HR_LANES] & ~used)
+      return "codes have bits past the last";
+  return NULL;
+}
+
+static const char *attach_ids(const reading *r, hr_segment *rows) {
+  const char *reason = NULL;
+  rows->count = rows->capacity = (size_t)r->h->rows;
+  rows->first_id = r->h->first_id;
+  rows->borrowed = true;
+  rows->ids = (int64_t *)find_sized(r, SECTION_IDS, r->h->rows * sizeof(int64_t), &reason);
+  if (!reason) reason = check_last_id(rows, r->h->next_id);
+  if (!reason && r->verify) reason = check_ids(rows);
+  return reason;
+}
+
+static const char *attach_rows(const reading *r, hr_segment *rows) {
+  const char *reason = NULL;
+  rows->borrowed = true;
+  rows->blocks = (uint64_t *)find_sized(r, SECTION_CODES,
+                                        hr_block_bytes((size_t)r->h->rows, rows->words), &reason);
+  if (!rows->blocks) return reason ? reason : "the codes are missing";
+  if (find_entry(r, SECTION_CODES)->count) return "the postings are missing";
+  reason = attach_ids(r, rows);
+  if (!reason && r->verify)
+    reason = check_unused_bits(rows->blocks, rows->count, rows->words, rows->bits);
+  return reason;
+}
+
+/* --- reading sorted codes --------------------------------------------------------- */
+
+static const char *check_starts(const hr_postings *postings) {
+  const uint32_t *starts = postings->starts;
+  if (starts[0] || starts[postings->entries] != postings->rows.count) return "postings are damaged";
+  for (size_t e = 0; e < postings->entries; e++)
+    if (starts[e] >= starts[e + 1]) return "postings are damaged";
+  return NULL;
+}
+
+/* Every row is listed once. */
+static hr_status check_order(const hr_postings *postings, const char **reason) {
+  size_t count = postings->rows.count;
+  uint8_t *listed = hr_alloc_zero(count / 8 + 1, 1);
+  if (!listed) return HR_NO_MEMORY;
+  for (size_t i = 0; i < count && !*reason; i++) {
+    uint32_t row = postings->order[i];
+    if (row >= count || hr_bit(listed, row))
+      *reason = "postings are damaged";
+    else
+      hr_set_bit(listed, row);
+  }
+  free(listed);
+  return *reason ? HR_BAD_FORMAT : HR_OK;
+}
+
+static const char *attach_postings(const reading *r, hr_postings *postings) {
+  const char *reason = NULL;
+  size_t size, order = postings->rows.count * sizeof *postings->order;
+  const uint8_t *bytes = find_section(r, SECTION_POSTINGS, &size, &reason);
+  if (!bytes) return reason ? reason : "the postings are missing";
+  size_t starts = (postings->entries + 1) * sizeof(uint32_t);
+  order += padding(order);
+  postings->order = (uint32_t *)bytes;
+  if (size == order + starts + padding(starts))
+    postings->starts = (uint32_t *)(bytes + order);
+  else if (size != order || postings->entries != postings->rows.count)
+    return "a section has the wrong size";
+  return r->verify && postings->starts ? check_starts(postings) : NULL;
+}
+
+static const char *attach_entries(const reading *r, hr_postings *postings) {
+  const char *reason = NULL;
+  const section *codes = find_entry(r, SECTION_CODES);
+  if (!codes) return "the codes are missing";
+  if (!codes->count || codes->count > r->h->rows) return "an impossible number of codes";
+  postings->entries = (size_t)codes->count;
+  postings->blocks = (uint64_t *)find_sized(
+      r, SECTION_CODES, hr_block_bytes(postings->entries, postings->words), &reason);
+  if (reason) return reason;
+  reason = attach_ids(r, &postings->rows);
+  if (!reason) reason = attach_postings(r, postings);
+  if (!reason && r->verify)
+    reason = check_unused_bits(postings->blocks, postings->entries, postings->words,
+                               postings->rows.bits);
+  return reason;
+}
+
+static hr_status attach_tables(const reading *r, hr_index *index, const char **reason) {
+  size_t size;
+  const uint8_t *bytes = find_section(r, SECTION_TABLES, &size, reason);
+  if (!bytes) return *reason ? HR_BAD_FORMAT : HR_OK;
+  hr_status status = hr_mih_open(index->postings, bytes, size, &index->mih);
+  if (status == HR_BAD_FORMAT) *reason = "the tables are damaged";
+  return status;
+}
+
+static hr_status attach_sorted(const reading *r, hr_index *index, const char **reason) {
+  hr_postings *postings = index->postings = hr_alloc_zero(1, sizeof *postings);
+  if (!postings) return HR_NO_MEMORY;
+  hr_segment_init(&postings->rows, r->h->bits);
+  postings->words = postings->rows.words;
+  postings->borrowed = true;
+  *reason = attach_entries(r, postings);
+  if (*reason) return HR_BAD_FORMAT;
+  hr_status status = r->verify ? check_order(postings, reason) : HR_OK;
+  return status ? status : attach_tables(r, index, reason);
+}
+
+static hr_status attach(const reading *r, hr_index *index, const char **reason) {
+  index->next_id = r->h->next_id;
+  if ((index->kind == HR_AUTO || index->kind == HR_MIH) && find_entry(r, SECTION_POSTINGS))
+    return attach_sorted(r, index, reason);
+  *reason = attach_rows(r, &index->main);
+  return *reason ? HR_BAD_FORMAT : HR_OK;
+}
+
+hr_status hr_index_open(const uint8_t *bytes, size_t size, bool verify, hr_index **out,
+                        char fingerprint[HR_FINGERPRINT_BYTES], const char **reason) {
+  header h;
+  *reason = check_header(bytes, size, &h);
+  if (*reason) return HR_BAD_FORMAT;
+  hr_status status = hr_index_create(h.bits, (hr_kind)h.kind, h.tables, out);
+  if (status) return status;
+  reading r = {bytes, size, &h, verify};
+  status = attach(&r, *out, reason);
+  if (status) {
+    hr_index_free(*out);
+    return status;
+  }
+  memcpy(fingerprint, h.fingerprint, HR_FINGERPRINT_BYTES);
+  return HR_OK;
+}

@@ -1,0 +1,142 @@
+/* Which buckets come next, what they will cost, and when a scan costs less. */
+#include "mih/cost.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "mih/internal.h"
+
+static const hr_costs typical = {
+    .block = 2, .grouped = 0.5, .bucket = 100, .code = 1, .verify = 100};
+
+const hr_costs *hr_costs_typical(void) { return &typical; }
+
+/* What `codes` codes in one bucket take. */
+static double codes_cost(const hr_costs *costs, double codes) {
+  double fetched = fmin(codes, HR_FETCHED_CODES);
+  return fetched * costs->code + (codes - fetched) * costs->block / HR_LANES;
+}
+
+/* What probing a table at a radius will cost. Its buckets are as long as those of the last radius,
+ * less so the farther it lies: around a query codes crowd, far off they are average. */
+static double radius_cost(const hr_probing *p, const hr_costs *costs, uint32_t number,
+                          uint32_t radius) {
+  const hr_mih_table *t = &p->mih->table[number];
+  double mean = (double)p->mih->postings->entries / (double)((size_t)1 << t->prefix);
+  double excess = p->length[number] - mean;
+  for (uint32_t r = p->next[number] ? p->next[number] : 1; r <= radius; r++) excess /= 2;
+  return hr_binomial(t->prefix, radius) * (costs->bucket + codes_cost(costs, mean + excess));
+}
+
+uint32_t hr_probing_cheapest(const hr_probing *p, const hr_costs *costs, const uint32_t *next,
+                             double *cost) {
+  uint32_t best = 0;
+  *cost = INFINITY;
+  for (uint32_t i = 0; i < p->mih->tables; i++) {
+    double one = radius_cost(p, costs, i, next[i]);
+    if (one < *cost) {
+      *cost = one;
+      best = i;
+    }
+  }
+  return best;
+}
+
+bool hr_probing_complete(const hr_probing *p, const uint32_t *next, uint32_t reach) {
+  uint32_t sum = 0;
+  for (uint32_t i = 0; i < p->mih->tables; i++) {
+    if (next[i] > p->mih->table[i].prefix) return true;
+    sum += next[i];
+  }
+  return sum > reach;
+}
+
+/* Candidates that are verified for each result: some are beaten later. */
+#define VERIFIED 2
+
+/* What is left to do until all codes within `limit` were seen. */
+static double remaining_cost(const hr_probing *p, const hr_costs *costs, uint32_t limit) {
+  uint32_t next[HR_MIH_MAX_TABLES];
+  memcpy(next, p->next, sizeof next);
+  double results = p->collector->k == SIZE_MAX ? 0 : VERIFIED * (double)p->collector->k, cost;
+  double left = results - (double)p->work->verified, sum = left > 0 ? left * costs->verify : 0;
+  while (!hr_probing_complete(p, next, limit)) {
+    next[hr_probing_cheapest(p, costs, next, &cost)]++;
+    sum += cost;
+  }
+  return sum;
+}
+
+/* Distances up to this one are looked at to predict the limit. */
+#define PREDICTED 64
+
+/* unseen[d]: the share of codes at distance d, differing in random bits, that no bucket so
+ * far has shown: those with at least next[i] different bits in the prefix of every table i. */
+static void unseen_shares(const hr_probing *p, uint32_t limit, double *unseen) {
+  const hr_mih *mih = p->mih;
+  uint32_t bits = mih->postings->rows.bits, rest = bits;
+  double ways[PREDICTED + 1] = {1}, next[PREDICTED + 1];
+  for (uint32_t i = 0; i <= mih->tables; i++) {
+    uint32_t width = i < mih->tables ? mih->table[i].prefix : rest;
+    uint32_t least = i < mih->tables ? p->next[i] : 0;
+    double choices[PREDICTED + 1];
+    for (uint32_t d = 0; d <= limit; d++)
+      choices[d] = d >= least && d <= width ? hr_binomial(width, d) : 0;
+    for (uint32_t d = 0; d <= limit; d++) {
+      next[d] = 0;
+      for (uint32_t e = 0; e <= d; e++) next[d] += ways[e] * choices[d - e];
+    }
+    memcpy(ways, next, sizeof ways);
+    if (i < mih->tables) rest -= width;
+  }
+  for (uint32_t d = 0; d <= limit; d++) unseen[d] = ways[d] / hr_binomial(bits, d);
+}
+
+/* The distance within which there are k codes, judging by those found and by the share of
+ * codes so far that the buckets would have missed. At most the present limit. */
+static uint32_t predicted_limit(const hr_probing *p) {
+  double unseen[PREDICTED + 1], sum = 0;
+  uint32_t limit = hr_collector_reach(p->collector);
+  if (p->collector->k == SIZE_MAX || limit > PREDICTED) return limit;
+  unseen_shares(p, limit, unseen);
+  for (uint32_t d = 0; d < limit; d++) {
+    if (unseen[d] < 1) sum += p->collector->counts[d] / (1 - unseen[d]);
+    if (sum >= (double)p->collector->k) return d;
+  }
+  return limit;
+}
+
+/* Share of a scan's cost that may be spent before it is known whether going on pays. */
+#define FREE_SHARE 0.07
+/* Estimates are off by some: what is to cost nearly as much as a scan is not begun. */
+#define WORTHWHILE 0.9
+/* A probe that goes on whatever is estimated may spend so many times as much. */
+#define ENDURED 2
+
+double hr_costs_of(const hr_costs *costs, const hr_work *work) {
+  return (double)work->probed * costs->bucket + (double)work->verified * costs->verify +
+         (double)(work->checked - work->streamed) * costs->code +
+         (double)work->streamed * costs->block / HR_LANES;
+}
+
+/* The present limit bounds what is left to do: the k-th distance only falls. So what was once
+ * estimated to pay does, until it has cost more than that. */
+bool hr_probing_pays(hr_probing *p, const hr_budget *budget, double next_ns) {
+  const hr_costs *costs = budget->costs;
+  double scan_ns = budget->scan_ns, spent = hr_costs_of(costs, p->work);
+  if (!budget->estimate) return spent + next_ns < ENDURED * scan_ns;
+  if (spent + next_ns <= p->estimate) return true;
+  /* The query's own code costs one bucket, and is what collapsed codes are full of. */
+  if (!p->work->probed && next_ns < scan_ns) return true;
+  double k = p->collector->k == SIZE_MAX ? 0 : (double)p->collector->k;
+  double worth = WORTHWHILE * scan_ns;
+  if (VERIFIED * k * costs->verify > worth) return false;
+  /* Much was spent and the end is not near: estimates for this query are not to be trusted. */
+  if (spent > scan_ns) return false;
+  if (spent + next_ns <= FREE_SHARE * scan_ns) return true;
+  worth -= spent / 2;
+  double left = remaining_cost(p, costs, hr_collector_reach(p->collector));
+  if (left > worth) left = remaining_cost(p, costs, predicted_limit(p));
+  p->estimate = spent + left;
+  return left <= worth;
+}

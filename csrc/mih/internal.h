@@ -1,0 +1,129 @@
+/* What the files of this folder share: the tables, and one query on its way through them. */
+#ifndef HR_MIH_INTERNAL_H
+#define HR_MIH_INTERNAL_H
+
+#include "base/bitstring.h"
+#include "mih/cost.h"
+#include "mih/mih.h"
+#include "mih/probe.h"
+
+/* A table owns a substring and is addressed by the first bits of it. */
+typedef struct {
+  uint32_t start, width, prefix;
+  uint32_t *directory; /* 2^prefix + 1 offsets */
+  uint32_t *sketches;  /* `sketch_words` an entry; NULL: the sorted codes */
+} hr_mih_table;
+
+/* The first bytes of the tables in a file. */
+typedef struct {
+  uint32_t tables, sketch_words;
+  uint32_t prefix[HR_MIH_MAX_TABLES];
+  uint32_t reserved[6];
+} hr_mih_shape;
+
+_Static_assert(sizeof(hr_mih_shape) == 64, "the shape has no padding");
+
+struct hr_mih {
+  const hr_postings *postings;
+  uint32_t tables, sketch_words;
+  hr_mih_table table[HR_MIH_MAX_TABLES];
+  hr_mih_shape shape;
+  bool borrowed; /* directories and sketches belong to a file's bytes */
+};
+
+static inline uint32_t hr_mih_key(const hr_mih_table *t, const uint64_t *words, size_t stride) {
+  return (uint32_t)hr_substring(words, stride, t->start, t->prefix);
+}
+
+/* What a table's sketches are made of. */
+typedef struct {
+  uint32_t bits, start, prefix, words;
+} hr_sketching;
+static inline hr_sketching hr_mih_sketching(const hr_mih *mih, const hr_mih_table *t) {
+  return (hr_sketching){mih->postings->rows.bits, t->start, t->prefix, mih->sketch_words};
+}
+/* The first bits of a code, `words` times 32, that lie outside of the table's prefix; zeros past
+ * the last. */
+HR_INLINE void hr_mih_sketch(hr_sketching s, const uint64_t *code, size_t stride, uint32_t *out) {
+  for (uint32_t i = 0; i < s.words; i++) {
+    uint32_t from = i * 32, left = 32, sketch = 0;
+    if (from < s.start) {
+      uint32_t take = s.start - from < 32 ? s.start - from : 32;
+      sketch = (uint32_t)(hr_substring(code, stride, from, take) << (32 - take));
+      left -= take;
+      from += take;
+    }
+    from += s.prefix;
+    if (left && from < s.bits) {
+      uint32_t take = s.bits - from < left ? s.bits - from : left;
+      sketch |= (uint32_t)(hr_substring(code, stride, from, take) << (left - take));
+    }
+    out[i] = sketch;
+  }
+}
+
+/* The distance where random codes have their tenth neighbour. */
+uint32_t hr_mih_usual_radius(uint32_t bits, size_t entries);
+
+static inline double hr_binomial(uint32_t n, uint32_t k) {
+  double value = 1;
+  for (uint32_t i = 1; i <= k; i++) value = value * (n - k + i) / i;
+  return value;
+}
+
+static inline size_t hr_least(size_t value, size_t most) { return value < most ? value : most; }
+
+/* --- one query ------------------------------------------------------------------- */
+
+typedef struct {
+  uint32_t key, from, to;
+} hr_bucket;
+
+/* A code whose sketch is near enough, to be verified among the sorted codes. */
+typedef struct {
+  uint32_t key, at; /* its bucket, and its position in the table */
+} hr_candidate;
+
+/* Candidates are verified together, the nearest first: most of the others are out by then. */
+#define HR_PENDING 1024
+
+typedef struct {
+  const hr_mih *mih;
+  const uint64_t *query;
+  const uint8_t *allow;
+  const int *cancel;
+  hr_collector *collector;
+  hr_work *work;
+  uint32_t keys[HR_MIH_MAX_TABLES];
+  uint32_t next[HR_MIH_MAX_TABLES]; /* table t was probed at the radii below next[t] */
+  double length[HR_MIH_MAX_TABLES]; /* mean codes a bucket at the last of them; at first, the codes
+                                       of the query's own */
+  uint32_t *sketches;               /* of the query, for each table */
+  hr_candidate pending[HR_PENDING];
+  uint64_t order[HR_PENDING]; /* distance of its sketch, no more than the code's, << 32 | which */
+  size_t pendings, enough;    /* that many are verified at once */
+  uint32_t shortened;         /* buckets are cut to one part in 2^shortened; for measuring */
+  double estimate;            /* going on pays until so many nanoseconds were spent */
+} hr_probing;
+
+/* --- verify.c --- */
+
+/* Whether a bucket that was probed at an earlier radius has shown this code, HR_LANES apart. */
+bool hr_probing_has_seen(const hr_probing *p, const uint64_t *code);
+/* Keeps the candidates of a bucket of table `number` at a probe radius. False when out of memory.
+ */
+bool hr_probing_filter(hr_probing *p, uint32_t number, hr_bucket bucket, uint32_t radius);
+/* Verifies those that wait. False when out of memory. */
+bool hr_probing_verify(hr_probing *p, uint32_t number);
+
+/* --- cost.c --- */
+
+/* The table whose next radius, of those given, costs least, and what it costs. */
+uint32_t hr_probing_cheapest(const hr_probing *p, const hr_costs *costs, const uint32_t *next,
+                             double *cost);
+/* Whether all codes within `reach` were seen: a table that was probed to the end shows all. */
+bool hr_probing_complete(const hr_probing *p, const uint32_t *next, uint32_t reach);
+/* Whether going on, with buckets that cost `next_ns`, is worth it beside a scan. */
+bool hr_probing_pays(hr_probing *p, const hr_budget *budget, double next_ns);
+
+#endif

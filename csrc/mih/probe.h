@@ -1,0 +1,27 @@
+/* Searching by buckets: those at probe radius 0, 1, 2 ... of each table, the cheapest next. */
+#ifndef HR_PROBE_H
+#define HR_PROBE_H
+
+#include "mih/cost.h"
+#include "mih/mih.h"
+#include "topk/collector.h"
+
+/* When to abandon the tables for a scan. */
+typedef struct {
+  const hr_costs *costs;
+  double scan_ns; /* what a scan costs */
+  bool estimate;  /* as soon as going on is estimated to cost more; else once so much was spent */
+  bool abandoned; /* set if that happened: the result is not complete */
+} hr_budget;
+
+/* Offers to the collector, of entries, what may be among the nearest of one query. `allow`: a bit a
+ * row, or NULL. budget = NULL: goes on to the end. query->work is all zero before. */
+hr_status hr_probe(const hr_mih *mih, const hr_queries *query, const uint8_t *allow,
+                   hr_budget *budget, hr_collector *collector);
+
+/* Probes until `buckets` buckets were looked into, of each the first part in 2^shortened, for codes
+ * as near as random ones have some neighbours: for measuring. */
+hr_status hr_probe_trial(const hr_mih *mih, const hr_queries *query, uint64_t buckets,
+                         uint32_t shortened, hr_collector *collector);
+
+#endif

@@ -1,0 +1,155 @@
+/* Scanning and probing for some of the codes, by the clock. */
+#include "planner/calibration.h"
+
+#include <math.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "mih/probe.h"
+#include "scan/scan.h"
+
+/* Blocks that are scanned to measure: out of the first two caches where there are so many. */
+#define TRIAL_BLOCKS ((size_t)1 << 17)
+/* Probes of so many buckets each, around codes far apart: a second one around the same code would
+ * find its buckets in the cache, as no query does. */
+#define TRIAL_QUERIES 16
+#define TRIAL_BUCKETS 256
+#define TRIAL_RESULTS 10
+#define ROUNDS 3
+/* A clock may tick coarsely. */
+#define LEAST_NS 0.01
+
+/* Every fourth bit flipped: near to no code, as queries are. */
+#define FLIPPED 0x1111111111111111u
+
+/* The words of some entry, changed, for a query. */
+static void copy_query(const hr_postings *postings, size_t number, uint64_t *query) {
+  size_t entry = postings->entries / (TRIAL_QUERIES + 1) * (number + 1);
+  const uint64_t *words = hr_postings_entry(postings, entry);
+  for (size_t w = 0; w < postings->words; w++) query[w] = words[w * HR_LANES] ^ FLIPPED;
+}
+
+/* A calibration under way: queries side by side, with a collector each. */
+typedef struct {
+  const hr_postings *postings;
+  const hr_mih *mih;
+  hr_queries queries;
+  hr_collector opened[TRIAL_QUERIES], *collectors[TRIAL_QUERIES];
+} trial;
+
+/* What a scan for `count` queries takes of each, for what lies within `radius`. */
+static hr_status time_scan(const trial *t, size_t count, uint32_t radius, double *each) {
+  hr_source source = hr_source_of_postings(t->postings, NULL, HR_ENTRIES);
+  hr_queries queries = hr_queries_part(&t->queries, 0, count);
+  if (source.end > TRIAL_BLOCKS) source.end = TRIAL_BLOCKS;
+  *each = INFINITY;
+  for (int round = 0; round < ROUNDS; round++) {
+    for (size_t q = 0; q < count; q++) hr_collector_reset(t->collectors[q], radius);
+    double began = hr_now_ns();
+    hr_status status = hr_scan(&source, &queries, t->collectors);
+    double spent = (hr_now_ns() - began) / (double)count / (double)source.end;
+    if (status) return status;
+    if (spent < *each) *each = spent;
+  }
+  return HR_OK;
+}
+
+static hr_status time_scans(const trial *t, hr_costs *costs) {
+  size_t blocks = hr_block_count(t->postings->entries);
+  double one, grouped, nearest;
+  hr_status status = time_scan(t, 1, 0, &one);
+  if (!status) status = time_scan(t, TRIAL_QUERIES, 0, &grouped);
+  if (!status) status = time_scan(t, 1, UINT32_MAX, &nearest);
+  if (status) return status;
+  if (blocks > TRIAL_BLOCKS) blocks = TRIAL_BLOCKS;
+  costs->block = fmax(one, LEAST_NS);
+  costs->grouped = fmax(grouped, LEAST_NS);
+  costs->narrow = fmax(nearest - one, 0) * (double)blocks;
+  return HR_OK;
+}
+
+static int by_value(const void *left, const void *right) {
+  double a = *(const double *)left, b = *(const double *)right;
+  return a < b ? -1 : a > b;
+}
+
+/* Verifying a candidate takes a bucket of table 0 and a search in it, overlapping with others:
+ * 90 to 140 ns. */
+#define BUCKETS_A_CANDIDATE 1
+
+/* Every other probe sees the first quarter of each bucket only. */
+#define SHORTENED 2
+
+static double median(double *values, size_t count) {
+  qsort(values, count, sizeof *values, by_value);
+  return values[count / 2];
+}
+
+/* Just after memory was filled, reading it here and there has been seen to take twenty times as
+ * long as ever after: a bucket and a code in it take no longer than so many blocks of a scan. */
+#define MOST_BLOCKS 200
+#define MOST_BLOCKS_A_CODE 1
+
+/* What whole buckets take longer than short ones is their codes'. Codes in buckets, fetched from
+ * here and there, take 1.1 to 1.2 ns each and a bucket about 100 besides; codes in a scan 0.2. */
+static void split_costs(double whole, double part, double codes, double fewer, hr_costs *costs) {
+  double code = codes - fewer < 1 ? 0 : (whole - part) / (codes - fewer);
+  code = fmin(fmax(code, costs->block / HR_LANES), MOST_BLOCKS_A_CODE * costs->block);
+  if (codes > 0) code = fmin(code, 0.8 * whole / codes);
+  costs->code = code;
+  costs->bucket = fmin(fmax(whole - code * codes, LEAST_NS), MOST_BLOCKS * costs->block);
+  costs->verify = BUCKETS_A_CANDIDATE * costs->bucket;
+}
+
+static hr_status time_probes(trial *t, hr_costs *costs) {
+  double each[2][TRIAL_QUERIES / 2], codes[2] = {0}, buckets[2] = {0};
+  for (size_t q = 0; q < TRIAL_QUERIES; q++) {
+    uint32_t part = q % 2;
+    hr_work work = {0};
+    hr_queries query = hr_queries_part(&t->queries, q, 1);
+    query.work = &work;
+    double began = hr_now_ns();
+    hr_status status =
+        hr_probe_trial(t->mih, &query, TRIAL_BUCKETS, part * SHORTENED, t->collectors[0]);
+    double spent = hr_now_ns() - began;
+    if (status) return status;
+    double looked_into = (double)(work.probed + BUCKETS_A_CANDIDATE * work.verified);
+    each[part][q / 2] = spent / looked_into;
+    codes[part] += (double)work.checked;
+    buckets[part] += looked_into;
+  }
+  split_costs(median(each[0], TRIAL_QUERIES / 2), median(each[1], TRIAL_QUERIES / 2),
+              codes[0] / buckets[0], codes[1] / buckets[1], costs);
+  return HR_OK;
+}
+
+/* Fills `words` with the queries. */
+static bool open_trial(trial *t, uint64_t *words, hr_work *work) {
+  t->queries = (hr_queries){.words = words,
+                            .count = TRIAL_QUERIES,
+                            .width = t->postings->words,
+                            .k = TRIAL_RESULTS,
+                            .radius = UINT32_MAX,
+                            .work = work};
+  bool ok = words;
+  for (size_t q = 0; q < TRIAL_QUERIES; q++) {
+    t->collectors[q] = &t->opened[q];
+    ok = ok && hr_collector_open(t->collectors[q], HR_ENTRIES, &t->queries);
+    if (ok) copy_query(t->postings, q, words + q * t->postings->words);
+  }
+  return ok;
+}
+
+hr_status hr_calibrate(const hr_postings *postings, const hr_mih *mih, hr_costs *costs) {
+  trial t = {.postings = postings, .mih = mih};
+  hr_costs found = {0};
+  hr_work work = {0};
+  uint64_t *words = hr_alloc(TRIAL_QUERIES * postings->words, sizeof *words);
+  hr_status status = open_trial(&t, words, &work) ? HR_OK : HR_NO_MEMORY;
+  if (!status) status = time_scans(&t, &found);
+  if (!status && mih) status = time_probes(&t, &found);
+  for (size_t q = 0; q < TRIAL_QUERIES; q++) hr_collector_close(&t.opened[q]);
+  free(words);
+  if (!status) *costs = found;
+  return status;
+}

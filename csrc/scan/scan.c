@@ -1,0 +1,220 @@
+/* Tiles of codes against groups of queries.
+ *
+ * What is found among sorted codes is an entry, whose row number is a far read that is spared where
+ * the codes are kept by row too.
+ */
+#include "scan/scan.h"
+
+#include <assert.h>
+
+#include "base/bisect.h"
+#include "base/cancel.h"
+#include "kernels/dispatch.h"
+#include "storage/blocks.h"
+#include "topk/threshold.h"
+
+/* A tile stays in L2 while all queries of a batch pass over it. */
+#define TILE_BYTES ((size_t)256 << 10)
+
+hr_source hr_source_of_segment(const hr_segment *segment, const uint8_t *allow) {
+  return (hr_source){.blocks = segment->blocks,
+                     .words = segment->words,
+                     .count = segment->count,
+                     .end = hr_block_count(segment->count),
+                     .allow = allow};
+}
+
+hr_source hr_source_of_postings(const hr_postings *postings, const uint8_t *allow, hr_unit unit) {
+  bool by_row = unit == HR_ROWS && postings->by_row;
+  return (hr_source){.blocks = by_row ? postings->by_row : postings->blocks,
+                     .words = postings->words,
+                     .count = postings->entries,
+                     .end = hr_block_count(postings->entries),
+                     .allow = allow,
+                     .postings = by_row ? NULL : postings};
+}
+
+void hr_source_divide(hr_source *source, size_t part, size_t parts) {
+  size_t blocks = source->end - source->first, rest = blocks % parts;
+  source->first += blocks / parts * part + (part < rest ? part : rest);
+  source->end = source->first + blocks / parts + (part < rest);
+}
+
+/* --- one group of queries ----------------------------------------------------------- */
+
+/* At most HR_GROUP queries, which pass over blocks [first, end) together. */
+typedef struct {
+  const hr_source *source;
+  const hr_queries *queries;
+  hr_collector *const *collectors;
+  size_t first, end;
+} group;
+
+/* Lone queries take the one-query kernel, two to four the grouped one. */
+static hr_pass open_pass(const group *g) {
+  const hr_source *s = g->source;
+  size_t used = g->queries->count;
+  hr_pass pass = {.blocks = s->blocks,
+                  .words = s->words,
+                  .block = g->first,
+                  .queries = used == 1 ? 1 : HR_GROUP,
+                  .allow = s->postings ? NULL : s->allow};
+  for (size_t q = 0; q < HR_GROUP; q++) pass.query[q] = hr_query(g->queries, q < used ? q : 0);
+  return pass;
+}
+
+/* Blocks that hold as many rows as are asked for, if their codes have as many as most. */
+static size_t blocks_of(const hr_source *s, size_t k) {
+  if (!s->postings) return k / HR_LANES + 1;
+  size_t rows = s->postings->rows.count;
+  if (k >= rows) return hr_block_count(s->count);
+  return (size_t)((double)k * (double)s->count / (double)rows / HR_LANES) + 1;
+}
+
+/* Blocks to look at before limits are renewed. Until k rows are found every row is taken, unless
+ * there is a guess; looking at k rows first, then at twice as many each time, takes about
+ * k log2(n / k) in all for codes in random order. */
+static size_t first_window(const group *g) {
+  const hr_collector *one = g->collectors[0];
+  size_t blocks = g->end - g->first;
+  if (hr_collector_full(one) || hr_collector_guessed(one) || one->size >= one->k) return blocks;
+  size_t enough = blocks_of(g->source, one->k);
+  return enough < blocks ? enough : blocks;
+}
+
+static bool offer_rows(const group *g, const hr_hit *hits, size_t count) {
+  hr_collector *const *collectors = g->collectors;
+  size_t rows = g->source->count;
+  for (size_t i = 0; i < count; i++) {
+    hr_hit hit = hits[i];
+    if (hit.row >= rows) continue; /* the last block is padded */
+    if (!hr_collector_offer_row(collectors[hit.query], hit.distance, hit.row)) return false;
+  }
+  return true;
+}
+
+static bool offer_entries(const group *g, const hr_hit *hits, size_t count) {
+  hr_collector *const *collectors = g->collectors;
+  const hr_postings *postings = g->source->postings;
+  const uint8_t *allow = g->source->allow;
+  size_t entries = g->source->count;
+  bool single = !postings->starts && !allow; /* each hit is one row that may be found */
+  for (size_t i = 0; i < count && !single; i++)
+    HR_PREFETCH(postings->starts ? &postings->starts[hits[i].row] : &postings->order[hits[i].row]);
+  for (size_t i = 0; i < count; i++) {
+    hr_hit hit = hits[i];
+    hr_collector *c = collectors[hit.query];
+    /* The limit may have come down, and the last block is padded. */
+    if (hit.distance > hr_collector_reach(c) || hit.row >= entries) continue;
+    if (!(single ? hr_collector_take(c, hit.distance, hit.row, 1)
+                 : hr_collector_offer_entry(c, postings, hit.row, hit.distance, allow)))
+      return false;
+  }
+  return true;
+}
+
+static bool scan_group(const group *g) {
+  const hr_kernels *kernels = hr_active_kernels();
+  hr_hit hits[HR_HITS];
+  hr_pass pass = open_pass(g);
+  size_t window = first_window(g);
+  while (pass.block < g->end) {
+    pass.end = g->end - pass.block > window ? pass.block + window : g->end;
+    for (size_t q = 0; q < g->queries->count; q++)
+      pass.limit[q] = hr_collector_bar(g->collectors[q]);
+    size_t found = kernels->scan(&pass, hits);
+    if (!(g->source->postings ? offer_entries : offer_rows)(g, hits, found)) return false;
+    if (window < g->end - g->first) window *= 2;
+  }
+  return true;
+}
+
+static hr_status scan_tiles(const hr_source *s, const hr_queries *queries,
+                            hr_collector *const *collectors) {
+  size_t tile = TILE_BYTES / hr_block_bytes(1, s->words);
+  for (size_t start = s->first; start < s->end; start += tile) {
+    if (hr_cancelled(queries->cancel)) return HR_CANCELLED;
+    size_t stop = s->end - start > tile ? start + tile : s->end;
+    for (size_t q = 0; q < queries->count; q += HR_GROUP) {
+      size_t left = queries->count - q;
+      hr_queries some = hr_queries_part(queries, q, left < HR_GROUP ? left : HR_GROUP);
+      if (!scan_group(&(group){s, &some, collectors + q, start, stop})) return HR_NO_MEMORY;
+    }
+  }
+  return HR_OK;
+}
+
+/* --- limits to begin with -------------------------------------------------------------
+ *
+ * Codes that begin alike stand together: those around the place of a query's own code are
+ * near it, and the k-th of them is a limit for all. It is known after a few blocks; without,
+ * twice as many entries are taken on the way (threshold.h), at 12 ns each.
+ */
+
+/* Fewer blocks are scanned before they are searched. */
+#define WORTH_BLOCKS 512
+#define FEWEST_AROUND 8 /* blocks around a query's place, and two for each that k rows fill */
+
+typedef struct {
+  const hr_postings *postings;
+  const uint64_t *query;
+} lookup;
+
+static bool lies_before(const void *sought, size_t entry) {
+  const lookup *l = sought;
+  const uint64_t *code = hr_postings_entry(l->postings, entry);
+  return hr_words_compare(code, l->query, 1, l->postings->words) < 0;
+}
+
+static bool look_around(const hr_source *s, const hr_queries *query, hr_collector *collector) {
+  size_t blocks = s->end - s->first, around = collector->k / HR_LANES + FEWEST_AROUND / 2;
+  bool pays = blocks >= WORTH_BLOCKS &&
+              collector->k / HR_LANES < blocks / WORTH_BLOCKS * FEWEST_AROUND && !collector->size &&
+              collector->limit == collector->radius + 1;
+  if (!pays) return true;
+  lookup sought = {s->postings, query->words};
+  size_t place = hr_bisect(0, s->count, lies_before, &sought) / HR_LANES;
+  size_t from = place > s->first + around ? place - around : s->first;
+  size_t to = s->end - from > 2 * around ? from + 2 * around : s->end;
+  if (from >= to) return true;
+  if (!scan_group(&(group){s, query, &collector, from, to})) return false;
+  hr_collector_restart(collector, HR_ENTRIES);
+  return true;
+}
+
+static void guess_limits(const hr_source *s, const hr_queries *queries,
+                         hr_collector *const *collectors) {
+  hr_sample sample = {.words = s->words};
+  if (hr_sample_open(&sample, s->blocks, s->first, s->end, s->allow))
+    for (size_t q = 0; q < queries->count; q++) {
+      hr_collector *c = collectors[q];
+      hr_collector_guess(c,
+                         hr_sample_threshold(&sample, hr_query(queries, q), c->k, c->radius + 1));
+    }
+  hr_sample_close(&sample);
+}
+
+/* Whether a sample's rows are those that the filter speaks of. */
+static bool guess_pays(const hr_source *s, const hr_collector *one) {
+  return !one->size && !(s->postings && s->allow) &&
+         hr_sample_pays(one->k, s->end - s->first, s->postings);
+}
+
+hr_status hr_scan(const hr_source *s, const hr_queries *queries, hr_collector *const *collectors) {
+  if (!queries->count || s->first >= s->end) return HR_OK;
+  assert(collectors[0]->unit == hr_source_unit(s));
+  bool guess = guess_pays(s, collectors[0]);
+  if (guess) guess_limits(s, queries, collectors);
+  for (size_t q = 0; !guess && s->postings && q < queries->count; q++) {
+    hr_queries one = hr_queries_part(queries, q, 1);
+    if (!look_around(s, &one, collectors[q])) return HR_NO_MEMORY;
+  }
+  hr_status status = scan_tiles(s, queries, collectors);
+  for (size_t q = 0; guess && !status && q < queries->count; q++) {
+    if (hr_collector_full(collectors[q]) || !hr_collector_guessed(collectors[q])) continue;
+    hr_queries one = hr_queries_part(queries, q, 1);
+    hr_collector_reset(collectors[q], collectors[q]->radius); /* too low a guess */
+    status = scan_tiles(s, &one, collectors + q);
+  }
+  return status;
+}

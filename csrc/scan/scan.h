@@ -1,0 +1,30 @@
+/* Exhaustive search over the codes of a segment. */
+#ifndef HR_SCAN_H
+#define HR_SCAN_H
+
+#include "topk/collector.h"
+
+/* The codes that a search compares, or some blocks of them. */
+typedef struct {
+  const uint64_t *blocks;
+  size_t words, count;         /* words a code, and codes */
+  size_t first, end;           /* blocks to be compared */
+  const uint8_t *allow;        /* a bit a row, or NULL */
+  const hr_postings *postings; /* what is found are entries of these; NULL: rows */
+} hr_source;
+
+hr_source hr_source_of_segment(const hr_segment *segment, const uint8_t *allow);
+/* By row, if that is asked for and kept. */
+hr_source hr_source_of_postings(const hr_postings *postings, const uint8_t *allow, hr_unit unit);
+/* Leaves part `part` of `parts` of the blocks. */
+void hr_source_divide(hr_source *source, size_t part, size_t parts);
+
+static inline hr_unit hr_source_unit(const hr_source *source) {
+  return source->postings ? HR_ENTRIES : HR_ROWS;
+}
+
+/* Offers what is in the source to the collector of each query, all of which hold its unit. */
+hr_status hr_scan(const hr_source *source, const hr_queries *queries,
+                  hr_collector *const *collectors);
+
+#endif
