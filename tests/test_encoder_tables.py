@@ -398,3 +398,19 @@ def test_codes_come_as_a_table_where_scikit_learn_is_told_so(kind, frame):
     assert list(named.index) == list(frame.index)
     np.testing.assert_array_equal(named.to_numpy(), codes)
     assert named.to_numpy().dtype == np.uint8
+
+
+@pytest.mark.parametrize(
+    ("name", "codes"),
+    [
+        ("RandomProjectionLSH", [13, 84, 4, 226, 249, 187, 64, 20, 226, 226, 251, 13]),
+        ("PCAHashing", [16, 96, 112, 192, 176, 176, 96, 96, 192, 192, 176, 16]),
+        ("ITQ", [240, 144, 80, 32, 224, 224, 144, 144, 32, 32, 224, 240]),
+        ("SpectralHashing", [240, 160, 128, 48, 96, 96, 160, 160, 48, 48, 96, 240]),
+    ],
+)
+def test_files_of_the_first_release_are_read_and_encode_as_then(name: str, codes):
+    encoder = load_encoder(Path(__file__).parent / "golden" / f"{name}-v1.safetensors")
+    rows = np.arange(60).reshape(12, 5) * 7 % 11
+    assert encoder.transform(rows).ravel().tolist() == codes
+    assert type(encoder).__name__ == name

@@ -105,10 +105,10 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, 
         before = vars(self).copy()
         try:
             self._fit(self._table(X, reset=True))
+            self._fitted_ready()
         except BaseException:  # an encoder that was fitted before stays as it was
             self.__dict__ = before
             raise
-        self._fitted_ready()
         return self
 
     def transform(self, X: npt.ArrayLike) -> Codes:
