@@ -195,6 +195,50 @@ def test_samples_of_16_bits_keep_their_high_byte_or_are_refused():
         read_image(apart)
 
 
+@pytest.mark.parametrize("photometric", ["minisblack", "miniswhite"])
+@pytest.mark.parametrize("dtype", ["u4", "i4", "i2", "f4"])
+def test_levels_of_tiff_keep_their_order(dtype, photometric):
+    lowest, highest = (-3.0, 5e6) if dtype == "f4" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    levels = np.linspace(lowest, highest, 240).astype(dtype).reshape(12, 20)
+    data = tiff(data=levels, photometric=photometric)
+    if dtype[0] in "ui" and photometric == "miniswhite":  # which pillow does not read
+        with pytest.raises(ImageError, match="begins as TIFF: unknown pixel mode"):
+            read_image(data)
+        return
+    pixels = read_image(data, mode="grey").ravel().tolist()
+    assert pixels == sorted(pixels, reverse=photometric == "miniswhite")
+    assert {pixels[0], pixels[-1]} == {0, 255}
+
+
+def test_signed_bytes_are_refused():
+    levels = np.arange(-120, 120, dtype="i1").reshape(12, 20)
+    with pytest.raises(ImageError, match="signed bytes"):
+        read_image(tiff(data=levels))
+
+
+@pytest.mark.parametrize("mode", ["rgb", "grey"])
+@pytest.mark.parametrize("space", ["LAB", "HSV", "YCbCr", "CMYK"])
+def test_colour_spaces_are_read_in_both_modes(space, mode):
+    cms = pytest.importorskip("PIL.ImageCms")
+    image = Image.fromarray(COLOURS)
+    if space == "LAB":
+        profiles = cms.createProfile("sRGB"), cms.createProfile("LAB")
+        other = cms.profileToProfile(image, *profiles, outputMode="LAB")
+    else:
+        other = image.convert(space)
+    buffer = io.BytesIO()
+    try:
+        other.save(buffer, "TIFF")
+    except OSError:
+        pytest.skip(f"pillow writes no TIFF of {space}")
+    assert read_image(buffer.getvalue(), mode=mode).shape[:2] == (12, 10)
+
+
+def test_a_kind_that_pillow_lacks_is_named_by_its_format():
+    with pytest.raises(ImageError, match="begins as TIFF"):
+        read_image(tiff(data=np.zeros((4, 4), "f8")))
+
+
 def test_a_clear_level_of_16_bits_is_white():
     levels = np.array([[0, 300], [300, 65535]], "u2")
     data = encoded(Image.fromarray(levels), "PNG", transparency=300)
@@ -472,6 +516,8 @@ def test_pillows_limit_counts_where_none_is_given(large, monkeypatch):
         ({"size": (5, 0)}, ParameterError),
         ({"size": (5, 2.0)}, ParameterError),
         ({"size": "55"}, ParameterError),
+        ({"size": (10**6, 10**6)}, ParameterError),
+        ({"size": (30, 40), "max_pixels": 1199}, ParameterError),
     ],
 )
 def test_limits_and_sizes_that_are_none_are_named(large, options, error):

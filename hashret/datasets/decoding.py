@@ -12,6 +12,7 @@ import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -20,6 +21,7 @@ import numpy.typing as npt
 
 from ..errors import DTypeError, ImageError, ParameterError, import_extra
 from .base import Images
+from .metadata import without_metadata
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -29,11 +31,15 @@ __all__ = ["Mode", "Size", "looks_like_a_picture", "picture_suffixes", "printabl
 Source: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview
 Size: TypeAlias = tuple[int, int]
 Mode: TypeAlias = Literal["rgb", "grey"]
+Scale: TypeAlias = Callable[[npt.NDArray[Any]], npt.NDArray[np.uint8]]
 
 _MODES = {"rgb": "RGB", "grey": "L"}
 _ORIENTATION = 0x0112
+_UNSIGNED, _SIGNED = 1, 2  # TIFF 6.0, SampleFormat
 # Premultiplied transparency is undone first.
 _STRAIGHT = {"La": "LA", "RGBa": "RGBA"}
+# A file of more bytes is not read twice, and as a whole, for the sake of damaged metadata.
+_REPAIRED = 2**28
 # So many bytes tell what a file is.
 _PREFIX = 32
 _KINDS: dict[Callable[[int], bool], str] = {
@@ -184,14 +190,23 @@ def _checked(size: Size | None, max_pixels: int | None) -> tuple[Size | None, fl
         if len(numbers) != 2 or not all(_is_positive(number) for number in numbers):
             raise ParameterError(f"size: expected (height, width), both at least 1, got {size!r}")
         size = int(numbers[0]), int(numbers[1])
+    limit = _limit(max_pixels)
+    if size is not None and size[0] * size[1] > limit:
+        raise ParameterError(
+            f"size: expected at most {limit:,} pixels, got {size[0]} x {size[1]}; see max_pixels="
+        )
+    return size, limit
+
+
+def _limit(max_pixels: int | None) -> float:
     if max_pixels is None:
         usual = import_extra("PIL.Image", "images").MAX_IMAGE_PIXELS
-        return size, float("inf") if usual is None else usual
+        return float("inf") if usual is None else usual
     if isinstance(max_pixels, bool) or not isinstance(max_pixels, (int, np.integer)):
         raise DTypeError(f"max_pixels: expected an int, got {type(max_pixels).__name__}")
     if max_pixels < 1:
         raise ParameterError(f"max_pixels: expected at least 1, got {max_pixels}")
-    return size, int(max_pixels)
+    return int(max_pixels)
 
 
 def _is_positive(number: object) -> bool:
@@ -222,14 +237,44 @@ def _check_regular(found: os.stat_result) -> None:
 
 def _decode(file: IO[bytes], source: object, size: Size | None, mode: str, limit: float) -> Images:
     try:
-        picture = _open_picture(file)
-    except _UnknownFormatError as error:
-        hint = str(error) or _hint(file, source)
-        raise ImageError(f"not a readable image: {hint}") from None
-    with picture:
+        return _read(file, size, mode, limit)
+    except (ImageError, MemoryError):
+        raise
+    except Exception as error:
+        found = _read_bare(file, size, mode, limit)
+        if found is not None:
+            return found
+        if isinstance(error, _UnknownFormatError):
+            hint = _hint(file, source, str(error))
+            raise ImageError(f"not a readable image: {hint}") from None
+        raise
+
+
+def _read_bare(file: IO[bytes], size: Size | None, mode: str, limit: float) -> Images | None:
+    """Read a picture without the metadata that may be all that is damaged; None if it is not."""
+    file.seek(0)
+    if not _is_signed(file.read(_PREFIX)):
+        return None
+    file.seek(0)
+    data = file.read(_REPAIRED + 1)
+    bare = without_metadata(data) if len(data) <= _REPAIRED else None
+    if bare is None:
+        return None
+    try:
+        return _read(BytesIO(bare), size, mode, limit)
+    except (ImageError, MemoryError):
+        raise
+    except Exception:
+        return None
+
+
+def _read(file: IO[bytes], size: Size | None, mode: str, limit: float) -> Images:
+    with _open_picture(file) as picture:
         _draft(picture, size, limit)
         upright = _upright(picture)
         image = _as_shown(upright, _levels_of(picture))
+        if image.mode in ("LAB", "HSV"):  # which pillow turns into RGB alone
+            image = image.convert("RGB")
         if image.mode != mode:
             image = image.convert(mode)
         if size is not None:
@@ -253,7 +298,7 @@ def _draft(picture: Image.Image, size: Size | None, limit: float) -> None:
 
 
 class _UnknownFormatError(Exception):
-    """No format that pillow knows; with words, one that it knows and was built without."""
+    """No format that pillow knows; with words, one that it begins as, and what is wrong."""
 
 
 def _open_picture(file: IO[bytes]) -> Image.Image:
@@ -281,8 +326,9 @@ def _open_picture(file: IO[bytes]) -> Image.Image:
                     file.seek(0)
                     picture: Image.Image = factory(file, "")
                     return picture
-            except (SyntaxError, IndexError, TypeError, struct.error):
-                continue
+            except (SyntaxError, IndexError, TypeError, struct.error) as error:
+                if accept is not None and _is_signed(prefix):
+                    words = words or f"begins as {name}: {error}"
     return _open_heif(file, prefix, words)
 
 
@@ -299,8 +345,8 @@ def _open_heif(file: IO[bytes], prefix: bytes, words: str) -> Image.Image:
     return picture
 
 
-def _hint(file: IO[bytes], source: object) -> str:
-    """Say what a picture is that no format fits."""
+def _hint(file: IO[bytes], source: object, words: str) -> str:
+    """Say what a picture is that no format fits, or that a format fits no further."""
     file.seek(0)
     prefix = file.read(_PREFIX)
     if _is_heif(prefix):
@@ -308,7 +354,7 @@ def _hint(file: IO[bytes], source: object) -> str:
     if not prefix:
         return "the file is empty"
     suffix = "" if isinstance(source, bytes) else os.path.splitext(os.fsdecode(source))[1]  # type: ignore[arg-type]
-    return _HINTS.get(suffix.lower(), "of no format that the installed pillow knows")
+    return _HINTS.get(suffix.lower(), words or "of no format that the installed pillow knows")
 
 
 def _reason(error: Exception) -> str:
@@ -394,7 +440,7 @@ def _xmp_orientation(xmp: object) -> int | None:
     return None
 
 
-def _as_shown(image: Image.Image, levels: _Levels | None) -> Image.Image:
+def _as_shown(image: Image.Image, levels: Scale | None) -> Image.Image:
     """Return 8 bits a channel: transparency over white, grey levels of more bits scaled."""
     pil: Any = import_extra("PIL.Image", "images")
     if image.mode.startswith(("I", "F")):
@@ -426,7 +472,7 @@ class _Levels:
         return grey if self.clear is None else np.where(values == self.clear, np.uint8(255), grey)
 
 
-def _levels_of(picture: Any) -> _Levels | None:
+def _levels_of(picture: Any) -> Scale | None:
     """Return how a format's grey levels of more than 8 bits are meant; None where none tells.
 
     Pillow holds 16 bits of PNG and PGM, which it scales to the full range, in 32 at times.
@@ -436,19 +482,32 @@ def _levels_of(picture: Any) -> _Levels | None:
         return _Levels(clear=clear if isinstance(clear, int) else None)
     if picture.format != "TIFF":
         return _Levels() if picture.mode.startswith("I;16") and picture.format != "FITS" else None
-    bits, planes, light = (_first(picture.tag_v2.get(tag)) for tag in (258, 284, 262))
+    tags = (258, 284, 262, 339)
+    bits, planes, light, form = (_first(picture.tag_v2.get(tag)) for tag in tags)
     if bits == 16 and planes == 2:
         raise ImageError("not a readable image: pillow misreads planes of 16 bits in TIFF")
-    return _Levels(bits or 16, light == 0) if picture.mode.startswith("I;16") else None
+    if bits == 8 and form == _SIGNED:
+        raise ImageError("not a readable image: pillow misreads signed bytes in TIFF")
+    if picture.mode.startswith("I;16"):
+        return _Levels(bits or 16, light == 0)
+    unsigned = picture.mode == "I" and bits == 32 and form in (None, _UNSIGNED)
+    return partial(_stretched, unsigned=unsigned, white_is_low=light == 0)
 
 
 def _first(value: Any) -> Any:
     return value[0] if isinstance(value, tuple) and value else value
 
 
-def _stretched(levels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Scale grey levels so that the smallest is 0 and the largest 255; what is not finite is 0."""
-    values = levels.astype(np.float64)
+def _stretched(
+    levels: npt.NDArray[Any], unsigned: bool = False, white_is_low: bool = False
+) -> npt.NDArray[np.uint8]:
+    """Scale grey levels so that the smallest is 0 and the largest 255; what is not finite is 0.
+
+    `unsigned` ones pillow holds as signed.
+    """
+    values = (levels.view(np.uint32) if unsigned else levels).astype(np.float64)
+    if white_is_low:
+        values = -values
     finite = np.isfinite(values)
     if not finite.any():
         raise ImageError(f"not a readable image: no finite pixel among {levels.dtype} ones")

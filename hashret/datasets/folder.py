@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from ..errors import DatasetNotFoundError, ImageError, ParameterError
-from .base import Images, Labels, Progress
+from .base import Images, Labels, Progress, as_path
 from .decoding import (
     Mode,
     Size,
@@ -66,6 +66,7 @@ def image_folder(
     Parameters
     ----------
     path : path-like
+        ``~`` is the user's folder.
     size : (height, width), optional
         Resize to this, without keeping the aspect ratio. Needed unless all images have one size.
     mode : {"rgb", "grey"}
@@ -99,7 +100,7 @@ def image_folder(
     """
     if errors not in ("raise", "skip"):
         raise ParameterError(f'errors: expected "raise" or "skip", got {errors!r}')
-    root = Path(path).expanduser()
+    root = as_path(path)
     names, closed = _list_folder(root)
     if closed and errors == "raise":
         raise ImageError(f"{root}/{closed[0][1]}")
@@ -187,7 +188,8 @@ def _list_folder(
 ) -> tuple[list[str], list[tuple[str, str]]]:
     """Return the sorted names of what looks like a picture, and of folders that stay closed."""
     if not root.is_dir():
-        raise DatasetNotFoundError(f"{root}: no such folder")
+        hint = "is a file, which read_image reads" if root.is_file() else "no such folder"
+        raise DatasetNotFoundError(f"{root}: {hint}")
     closed: list[tuple[str, str]] = []
 
     def note(error: OSError) -> None:
