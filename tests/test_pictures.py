@@ -516,7 +516,7 @@ def test_pillows_limit_counts_where_none_is_given(large, monkeypatch):
         ({"size": (5, 0)}, ParameterError),
         ({"size": (5, 2.0)}, ParameterError),
         ({"size": "55"}, ParameterError),
-        ({"size": (10**6, 10**6)}, ParameterError),
+        ({"size": (9500, 9500)}, ParameterError),
         ({"size": (30, 40), "max_pixels": 1199}, ParameterError),
     ],
 )
