@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator, Mapping, Set
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from . import _native
-from .errors import CodeError, DTypeError, IdError, ParameterError, ShapeError
+from .errors import CodeError, DTypeError, FormatError, IdError, ParameterError, ShapeError
 
 Ids = npt.NDArray[np.int64]
 MAX_PROBES = 2**20
@@ -93,12 +94,33 @@ def as_bytes(name: str, value: object) -> npt.NDArray[np.uint8]:
 def as_path(path: Any) -> str:
     """Return a path as text."""
     try:
-        return os.fsdecode(path)
+        name = os.fsdecode(path)
     except TypeError:
         raise DTypeError(
             f"path: expected a path, got {type(path).__name__}; to_bytes and from_bytes do "
             "without a file"
         ) from None
+    if "\0" in name:
+        raise ParameterError(f"path: expected a path, got {name!r} with a zero byte")
+    return name
+
+
+def open_file(path: Any) -> BinaryIO:
+    """Open a file to read that is one: opening a pipe would wait.
+
+    Raises
+    ------
+    FormatError
+        If it is a pipe, a socket or a device.
+    """
+    name = as_path(path)
+    mode = os.stat(name).st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise FormatError(
+            f"{name}: expected a file, got a pipe, a socket or a device; from_bytes takes what is "
+            "read from it"
+        )
+    return open(name, "rb")
 
 
 def open_reader(

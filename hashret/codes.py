@@ -381,12 +381,15 @@ def to_hex(codes: npt.ArrayLike, bits: int) -> list[str]:
 
 def _as_numbers(values: Any) -> npt.NDArray[Any] | list[int]:
     """Return an array of integers of at most 64 bits, or Python ints."""
-    if isinstance(values, (list, tuple)) and not any(hasattr(v, "dtype") for v in values):
-        numbers = list(values)  # numpy would make floats of ints of both signs
+    if isinstance(values, (list, tuple)) and not any(_is_foreign(v) for v in values):
+        # numpy would make floats of ints of both signs
+        numbers = [int(v) if isinstance(v, np.integer) else v for v in values]
     else:
         array = as_array("values", values)
         if array.ndim != 1:
             raise ShapeError(f"values: expected one dimension, got shape {array.shape}")
+        if not array.size:
+            return np.empty(0, np.int64)  # numpy makes [] a float array, pandas one of objects
         if array.dtype.kind in "iu":
             return array
         if array.dtype != object:
@@ -400,6 +403,11 @@ def _as_numbers(values: Any) -> npt.NDArray[Any] | list[int]:
                 f"values: expected whole numbers, got {type(number).__name__} in row {row}"
             )
     return numbers
+
+
+def _is_foreign(value: Any) -> bool:
+    """Whether it is an array of another library, which may be of one number."""
+    return hasattr(value, "dtype") and not isinstance(value, np.generic)
 
 
 def _check_range(numbers: npt.NDArray[Any], bits: int) -> None:

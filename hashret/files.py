@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
-from .errors import DTypeError
+from .errors import DTypeError, ParameterError
 
 __all__ = ["replacing", "write_bytes", "write_text"]
 
@@ -40,7 +40,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
     Raises
     ------
-    DTypeError
+    DTypeError, ParameterError
         If `path` is no path.
     OSError
         If the folder or the file cannot be written, or the disk is full. `path` is then as it was.
@@ -99,15 +99,26 @@ def _look(path: str | os.PathLike[str]) -> tuple[str, os.stat_result | None]:
         name = os.fsdecode(path)
     except TypeError:
         raise DTypeError(f"path: expected a path, got {type(path).__name__}") from None
+    if "\0" in name:
+        raise ParameterError(f"path: expected a path, got {name!r} with a zero byte")
     try:
         old = os.stat(name)
     except FileNotFoundError:
+        _check_name(name)
         return name, None
     if stat.S_ISDIR(old.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
     if not os.access(name, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), name)
     return name, old
+
+
+def _check_name(name: str) -> None:
+    """Raise where opening would; what is made of a path here is another name."""
+    if not name:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+    if name.endswith(tuple(filter(None, (os.sep, os.altsep)))):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
 
 
 def _take_after(path: str, old: os.stat_result) -> None:

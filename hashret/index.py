@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import errno
 import io
 import mmap as _mmap
 import os
@@ -37,6 +38,7 @@ from ._checks import (
     check_threads,
     find_excluded,
     is_int,
+    open_file,
     open_reader,
 )
 from ._explain import Explanation, explain
@@ -61,6 +63,8 @@ WORDS_PER_PROBE = 256
 # From so many queries on, threads share the queries and not the codes.
 FEW_QUERIES = 32
 ALIGNMENT = 64
+# Attributes of an index: what is in the native one, in Python for the sake of single queries.
+_OWN = {"_native", "_bits", "_kind", "_tables", "_encoder"}
 
 
 class Index:
@@ -180,14 +184,23 @@ class Index:
         return f"<hashret.Index {self.kind}, {self.bits} bits{tables}, {len(self)} codes>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self).from_bytes, (self.to_bytes(),)
+        return type(self).from_bytes, (self.to_bytes(),), self._added() or None
 
     def __copy__(self) -> Self:
         with self._reader(None) as reader:
-            return self._copy(reader)
+            made = self._copy(reader)
+        vars(made).update(self._added())
+        return made
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return copy.copy(self)
+        made = self.__copy__()
+        memo[id(self)] = made
+        vars(made).update(copy.deepcopy(self._added(), memo))
+        return made
+
+    def _added(self) -> dict[str, Any]:
+        """Attributes that a subclass, or a caller, has added."""
+        return {name: value for name, value in vars(self).items() if name not in _OWN}
 
     def _copy(self, reader: _native.Reader) -> Self:
         return self._of(reader.copy(), self._encoder)
@@ -619,8 +632,8 @@ class Index:
         EncoderMismatchError
             If the codes were made by another encoder.
         """
-        name = str(as_path(path))
-        with open(path, "rb") as file:
+        name = as_path(path)
+        with open_file(path) as file:
             if os.fstat(file.fileno()).st_size == 0:
                 raise FormatError(f"{name}: the file is empty")
             mapped = _mmap.mmap(file.fileno(), 0, access=_mmap.ACCESS_READ)
@@ -690,8 +703,11 @@ def _write_all(file: BinaryIO, data: bytes) -> None:
         raise DTypeError("path: expected a file that takes bytes, got one that takes text")
     rest = memoryview(data)
     while rest:
-        # A raw file says how much of it it took.
-        rest = rest[file.write(rest) or len(rest) :]
+        taken = file.write(rest)
+        if isinstance(file, io.RawIOBase) and not taken:
+            raise BlockingIOError(errno.EAGAIN, "the file takes no more bytes now")
+        # A raw file says how much of it it took; others take all, and some say nothing.
+        rest = rest[taken or len(rest) :]
 
 
 def _aligned_copy(source: Any) -> npt.NDArray[np.uint8]:

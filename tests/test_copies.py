@@ -170,3 +170,22 @@ def test_text_paths_of_all_kinds(rng, tmp_path):
     for path in (tmp_path / "a", str(tmp_path / "b"), str(tmp_path / "c").encode()):
         index.save(path)
         assert hashret.Index.load(path).ids.tolist() == index.ids.tolist()
+
+
+@pytest.mark.parametrize("way", [copy.copy, copy.deepcopy, lambda i: pickle.loads(pickle.dumps(i))])
+def test_what_was_added_to_an_index_is_copied(way):
+    index = Own(8)
+    index.names = ["a", {"b": 1}]
+    made = way(index)
+    assert made.names == index.names
+    assert (made.names is index.names) == (way is copy.copy)
+
+
+@pytest.mark.parametrize("taken", [None, 0])
+def test_a_raw_file_that_takes_nothing_is_an_error(taken):
+    class Full(io.RawIOBase):
+        def write(self, data):
+            return taken
+
+    with pytest.raises(BlockingIOError):
+        hashret.Index(8).save(Full())

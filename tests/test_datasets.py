@@ -8,6 +8,7 @@ import http.server
 import importlib
 import io
 import lzma
+import os
 import struct
 import subprocess
 import sys
@@ -33,6 +34,7 @@ from hashret.datasets.download import RemoteFile, fetch
 from hashret.datasets.idx import read_idx
 from hashret.errors import (
     DatasetNotFoundError,
+    DTypeError,
     FormatError,
     ImageError,
     MissingExtraError,
@@ -496,3 +498,21 @@ def test_an_image_is_read_from_bytes() -> None:
     buffer = io.BytesIO()
     Image.new("L", (3, 2), 7).save(buffer, "PNG")
     assert datasets.read_image(buffer.getvalue(), mode="grey").tolist() == [[7] * 3] * 2
+
+
+def test_folders_are_named_in_every_way_or_refused(tmp_path, monkeypatch):
+    (tmp_path / "pictures").mkdir()
+    Image.new("L", (4, 4)).save(tmp_path / "pictures" / "A.PNG")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for path in (tmp_path / "pictures", os.fsencode(tmp_path / "pictures"), "~/pictures"):
+        assert datasets.image_folder(path).names == ("A.PNG",)
+    for wrong in (None, 3, ["pictures"]):
+        for load in (datasets.image_folder, datasets.fashion_mnist, datasets.cifar10)[
+            : 1 if wrong is None else 3
+        ]:
+            with pytest.raises(DTypeError, match="path: expected a path"):
+                load(wrong)
+    with pytest.raises(DatasetNotFoundError, match="read_image"):
+        datasets.image_folder(tmp_path / "pictures" / "A.PNG")
+    with pytest.raises(DatasetNotFoundError, match="~nobody-of-this-name"):
+        datasets.image_folder("~nobody-of-this-name/pictures")

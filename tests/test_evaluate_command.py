@@ -129,6 +129,12 @@ def test_a_truncated_array_and_pickled_objects_are_format_errors(tmp_path):
         ({"query_codes": np.zeros((20, 4), np.uint8)}, ShapeError, "query_codes: expected uint8"),
         ({"codes": np.full((100, BITS), np.nan)}, CodeError, "NaN in row 0"),
         ({"codes": np.zeros(100)}, ShapeError, "codes: expected a row a code"),
+        ({"codes": np.zeros(100, np.int64)}, ShapeError, "codes.from_ints"),
+        ({"codes": np.zeros((0, 4), np.uint8)}, ShapeError, "codes: expected at least one"),
+        ({"codes": [[1, 0], [1]]}, ShapeError, "codes: expected a row a code"),
+        ({"codes": np.full((100, 4), -128, np.int8)}, ParameterError, "bits: expected for codes"),
+        ({"codes": np.full((100, 1), 2**40)}, ParameterError, "codes.from_ints"),
+        ({"query_codes": np.full((20, BITS), np.nan)}, CodeError, "query_codes: NaN in row 0"),
         ({"codes": np.zeros((100, 9)), "bits": BITS}, ShapeError, f"expected {BITS} columns"),
         ({"codes": np.full((100, 3), 255, np.uint8), "bits": BITS}, CodeError, "must be zero"),
         ({"bits": 0}, ParameterError, "bits: expected 1 to 4096, got 0"),
@@ -146,3 +152,46 @@ def test_unfit_input_is_named_and_writes_nothing(tmp_path, data, change, error, 
     with pytest.raises(error, match=message):
         evaluate(**given, out=tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+def test_whole_numbers_are_packed_bytes_or_margins_as_bits_say(tmp_path, rng):
+    packed = rng.integers(0, 256, (40, 8), np.uint8)
+    labels = rng.integers(0, 3, 40)
+    expected = evaluate(packed, labels, packed[:9], labels[:9], out=tmp_path).rows
+    forms = {"int8": packed.view(np.int8), "big-endian": packed.view(np.uint64).astype(">u8")}
+    for codes in forms.values():
+        found = evaluate(codes, labels, codes[:9], labels[:9], 64, out=tmp_path).rows
+        assert found == expected
+    margins = np.where(np.unpackbits(packed, axis=1), 5, -3)
+    assert evaluate(margins, labels, margins[:9], labels[:9], 64, out=tmp_path).rows == expected
+
+
+def test_bytes_that_are_all_zero_are_packed_where_those_of_queries_are(tmp_path, rng):
+    queries = rng.integers(2, 256, (5, 8), np.uint8)
+    made = evaluate(np.zeros((9, 8), np.uint8), [1] * 9, queries, [1] * 5, out=tmp_path)
+    assert json.loads(made.files[0].read_text())["bits"] == 64
+
+
+@pytest.mark.parametrize("rows", [slice(None), slice(0, 7), slice(30, None), slice(None, None, -3)])
+@pytest.mark.parametrize("shared", [False, True])
+def test_queries_that_lie_in_the_database_are_told(tmp_path, rng, rows, shared):
+    codes = rng.integers(0, 256, (40, 8), np.uint8)
+    labels = rng.integers(0, 3, 40)
+    notes = evaluate(codes, labels, codes[rows], labels[rows], out=tmp_path).notes
+    assert any("queries are the same as" in note for note in notes)
+    # Codes that many items share say nothing of whose they are.
+    codes = codes[labels] if shared else rng.permuted(codes, axis=0)
+    others = codes[rng.integers(0, 40, 7)] if shared else rng.integers(0, 256, (7, 8), np.uint8)
+    notes = evaluate(codes, labels, others, rng.integers(0, 3, 7), out=tmp_path).notes
+    assert not any("queries are the same as" in note for note in notes)
+
+
+def test_files_that_hold_no_array_say_what_writes_one(tmp_path):
+    header = {"descr": "|u1", "fortran_order": False, "shape": (10**13, 8)}
+    with (tmp_path / "large.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+    (tmp_path / "labels.csv").write_text("cat\ndog\n")
+    with pytest.raises(FormatError, match=r"large\.npy: no room"):
+        read_array(tmp_path / "large.npy", "codes")
+    with pytest.raises(FormatError, match=r"labels\.csv: expected .* numpy\.save"):
+        read_array(tmp_path / "labels.csv", "labels")

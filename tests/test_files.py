@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import hashret
-from hashret.errors import DTypeError
+from hashret.errors import DTypeError, FormatError, ParameterError
 from hashret.files import replacing, write_bytes, write_text
 
 posix = pytest.mark.skipif(os.name != "posix", reason="modes and links are POSIX's")
@@ -129,6 +129,26 @@ def test_a_folder_that_is_missing_or_a_file_is_named(tmp_path, write):
 def test_what_is_no_path_is_refused_by_name(path):
     with pytest.raises(DTypeError, match="path: expected a path, got"):
         write_bytes(path, b"")
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [("", FileNotFoundError), ("new/", IsADirectoryError), ("a\0b", ParameterError)],
+)
+def test_names_of_no_file_are_refused(tmp_path, monkeypatch, name, error):
+    monkeypatch.chdir(tmp_path)
+    for write in (index, lambda path: write_bytes(path, b"")):
+        with pytest.raises(error):
+            write(name)
+    assert not os.listdir(tmp_path)
+
+
+@posix
+def test_a_pipe_and_a_device_are_no_index(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", "/dev/zero"):
+        with pytest.raises(FormatError, match=r"expected a file, got a pipe.*from_bytes"):
+            hashret.Index.load(path)
 
 
 @posix

@@ -149,3 +149,10 @@ def test_none_of_it_needs_a_number():
     assert codes.from_ints(np.zeros(0, np.int64), 64).shape == (0, 8)
     assert codes.to_hex(np.zeros((0, 2), np.uint8), 12) == []
     assert codes.to_ints(np.zeros((0, 32), np.uint8), 256).tolist() == []
+
+
+def test_scalars_of_numpy_are_numbers_whatever_their_types():
+    mixed = [np.uint64(2**64 - 1), np.int64(-1), np.int8(-1), 2**64 - 1]
+    np.testing.assert_array_equal(codes.from_ints(mixed, 64), np.full((4, 8), 255))
+    for nothing in ([], np.array([]), np.array([], object)):
+        assert codes.from_ints(nothing, 64).shape == (0, 8)

@@ -568,3 +568,10 @@ def test_errors_of_labels_are_hashrets(rng):
         labels = [things[i] for i in rng.integers(0, len(things), rng.integers(0, 4))]
         with contextlib.suppress(HashretError):
             assert len(parse_labels(labels)) == len(labels)
+
+
+def test_a_sparse_table_is_a_table():
+    sparse = pytest.importorskip("scipy.sparse")
+    table = np.array([[1, 0, 1], [0, 0, 0], [0, 1, 0]])
+    for kind in (sparse.csr_matrix, sparse.coo_array):
+        np.testing.assert_array_equal(parse_labels(kind(table)).values, table == 1)

@@ -340,3 +340,30 @@ def test_tables_of_labels_that_do_not_fit_are_refused(wanted, labels, message):
         ev.distance_histograms(
             np.zeros((2, 1), np.uint8), np.zeros((4, 1), np.uint8), 8, wanted, labels
         )
+
+
+ARRAYS = {
+    "ids": lambda value: ev.relevance(value, [1], [1, 2]),
+    "exclude": lambda value: ev.relevance([[0, 1]], [1], [1, 2], exclude=value),
+    "relevant": ev.ranked_precision,
+    "totals": lambda value: ev.ranked_recall([[True]], value),
+    "codes": ev.distinct_codes,
+    "items": lambda value: ev.DistanceHistograms(value, [[0]]),
+}
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_arrays_that_are_none_are_refused_by_name(name):
+    ragged, text = [[0], [0, 1]], [["a"]]
+    for value in (ragged, text, object(), {0}):
+        with pytest.raises((ShapeError, DTypeError), match=f"^{name}.*: expected"):
+            ARRAYS[name](value)
+
+
+@pytest.mark.filterwarnings("error")
+def test_tensors_are_taken_without_a_warning():
+    torch = pytest.importorskip("torch", reason="needs the extra 'torch'")
+    ids = torch.tensor([[0, 1]])
+    assert ev.relevance(ids, [1], [1, 2], exclude=torch.tensor([-1])).tolist() == [[True, False]]
+    assert ev.distinct_codes(torch.ones(3, 2, requires_grad=True)) == 1
+    assert len(ev.DistanceHistograms([[2, 0]], [[1, 0]])) == 1

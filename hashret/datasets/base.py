@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import DatasetNotFoundError
+from ..errors import DatasetNotFoundError, DTypeError
 
 DATA_VARIABLE = "HASHRET_DATA"
 
@@ -48,9 +48,27 @@ class Dataset:
 def search_folders(path: str | os.PathLike[str] | None, *system: Path) -> list[Path]:
     """Return the folders to look into: `path` alone if given, else $HASHRET_DATA and `system`."""
     if path is not None:
-        return [Path(path).expanduser()]
+        return [as_path(path)]
     variable = os.environ.get(DATA_VARIABLE)
-    return ([Path(variable).expanduser()] if variable else []) + list(system)
+    return ([as_path(variable)] if variable else []) + list(system)
+
+
+def as_path(path: str | os.PathLike[str] | bytes) -> Path:
+    """Return a path of any kind, ``~`` being the user's folder.
+
+    Raises
+    ------
+    DTypeError
+        If it is none.
+    DatasetNotFoundError
+        If it begins with a user whom the system does not know.
+    """
+    try:
+        return Path(os.fsdecode(path)).expanduser()
+    except TypeError:
+        raise DTypeError(f"path: expected a path, got {type(path).__name__}") from None
+    except RuntimeError as error:
+        raise DatasetNotFoundError(f"{os.fsdecode(path)}: {error}") from None
 
 
 def not_found(name: str, searched: list[Path], ways: list[str]) -> DatasetNotFoundError:

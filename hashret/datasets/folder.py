@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from ..errors import ImageError, ParameterError
-from .base import Images, Labels, Progress
+from .base import Images, Labels, Progress, as_path
 from .decoding import Mode, Size, check_max_pixels, check_mode, check_size, printable, read_image
 from .room import check_room
 from .scanning import Found, scan
@@ -97,7 +97,7 @@ def image_folder(
     size = check_size(size)
     check_max_pixels(max_pixels)
     check_mode(mode)
-    root = Path(path).expanduser()
+    root = as_path(path)
     found = scan(str(root), max_pixels)
     problems = _reported(root, found, errors)
     readers = [

@@ -25,8 +25,8 @@ _PNG_PIXELS = frozenset({b"IDAT", b"IEND"})
 _PNG_CHUNKS = _PNG_PIXELS | {b"IHDR", b"PLTE", b"tRNS"}
 _PNG_BYTES = 2**20
 _XMP_ORIENTATION = re.compile(rb'tiff:Orientation(?:="|>)\s*([1-8])')
-# JFIF and Adobe say what colours the samples are.
-_JPEG_KEPT = frozenset({0xE0, 0xEE})
+# JFIF and Adobe say what colours the samples are, in so many bytes.
+_JPEG_KEPT = {0xE0: 14, 0xEE: 12}
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _JPEG_ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
@@ -193,7 +193,8 @@ def _bare_jpeg(data: bytes) -> Bare:
             exif = exif or body
         elif marker == 0xE1 and body.startswith(b"http://ns.adobe.com/xap/1.0/\0"):
             xmp = xmp or body
-        if marker in _JPEG_KEPT or not (0xE0 <= marker <= 0xEF or marker == 0xFE):
+        beside = 0xE0 <= marker <= 0xEF or marker == 0xFE
+        if not beside or len(body) >= _JPEG_KEPT.get(marker, 2**16):
             kept.append(data[at:end])
         at = end
     bare = data if len(kept) == 1 else b"".join((*kept, memoryview(data)[at:]))
@@ -261,6 +262,8 @@ def _png_transparency(data: bytes, at: int, end: int) -> bytes | memoryview:
     """Give the transparent colour in the eight bits that pillow compares it in."""
     depth, colours = data[24], data[25]
     body = memoryview(data)[at + 8 : end - 4]
+    if len(body) < {0: 2, 2: 6}.get(colours, 0):
+        return b""
     values: list[Any] = [int.from_bytes(body[i : i + 2], "big") for i in range(0, len(body), 2)]
     if colours == 0 and depth in (2, 4):
         values = [value % 2**depth * 255 // (2**depth - 1) for value in values]

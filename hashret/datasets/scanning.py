@@ -73,7 +73,8 @@ def _listed(root: str, folder: str, found: Found) -> list[tuple[os.DirEntry[str]
             return [(entry, entry.is_dir(follow_symlinks=False)) for entry in entries]
     except (OSError, ValueError) as error:
         if not folder and not _exists(root):
-            raise DatasetNotFoundError(printable(f"{root}: no such folder")) from error
+            hint = ", but a file, which read_image reads" if os.path.isfile(root) else ""
+            raise DatasetNotFoundError(printable(f"{root}: no such folder{hint}")) from error
         reason = getattr(error, "strerror", None) or error
         found.problems.append((folder or ".", f"cannot be listed: {reason}"))
         return []

@@ -41,6 +41,8 @@ class DistanceHistograms:
     relevant: Counts
 
     def __post_init__(self) -> None:
+        for name in ("items", "relevant"):
+            object.__setattr__(self, name, plain_array(getattr(self, name), name))
         if self.items.ndim != 2 or self.items.shape != self.relevant.shape:
             raise ShapeError(
                 "items, relevant: expected the same shape (n_queries, bits + 1), "
@@ -134,6 +136,26 @@ def _distances_of_pairs(first: Codes, second: Codes, bits: int) -> npt.NDArray[n
     return np.concatenate([np.empty(0, np.uint16), *found])
 
 
+def plain_array(values: Any, name: str, fill: Any = None) -> npt.NDArray[Any]:
+    """Return an array of numpy's, a tensor off its graph and device, masked entries as `fill`.
+
+    Raises
+    ------
+    ShapeError
+        If its rows differ in length.
+    DTypeError
+        If it is nothing that numpy takes.
+    """
+    if isinstance(values, np.ma.MaskedArray) and fill is not None:
+        values = values.filled(fill)
+    try:
+        return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
+    except ValueError as error:
+        raise ShapeError(f"{name}: expected rows of one length: {error}") from error
+    except (TypeError, RuntimeError) as error:
+        raise DTypeError(f"{name}: expected an array: {error}") from error
+
+
 def as_excluded(exclude: Exclude, n_queries: int, n: int) -> Counts | None:
     """Return the row of the database that each query must not find, -1 for none.
 
@@ -158,7 +180,7 @@ def as_excluded(exclude: Exclude, n_queries: int, n: int) -> Counts | None:
                 "the row of each query, -1 for none, says which it is"
             )
         return np.arange(n)
-    rows = np.asarray(np.ma.filled(exclude, -1))
+    rows = plain_array(exclude, "exclude", -1)
     if rows.shape != (n_queries,):
         raise ShapeError(f"exclude: expected ({n_queries},), a row a query, got {rows.shape}")
     if rows.dtype.kind not in "iu" and rows.size:

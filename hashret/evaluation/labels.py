@@ -6,7 +6,7 @@ One label an image
     class, the empty string and other negative numbers included.
 Several labels an image
     A table of 0 and 1 with a column a class, of two classes or more. Missing: a whole row of -1,
-    None, NaN, NA, or masked.
+    None, NaN, NA, or masked. It may be a sparse matrix.
 
 An image whose label is missing is relevant to nothing and similar to nothing, as is one whose row
 names no class. It still is in the database, where it counts as an item that is not relevant.
@@ -217,6 +217,8 @@ def _as_array(labels: Any, name: str) -> tuple[npt.NDArray[Any], Bools]:
     """Return an array, and which of its entries are masked."""
     if isinstance(labels, np.ma.MaskedArray):
         return np.asarray(labels.data), np.ma.getmaskarray(labels)
+    if hasattr(labels, "toarray"):
+        labels = labels.toarray()  # a sparse table, as scikit-learn's binarizers make them
     try:
         # A tensor may be on a GPU, or be part of a graph.
         array = np.asarray(labels.detach().cpu() if hasattr(labels, "detach") else labels)

@@ -30,7 +30,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DTypeError, ParameterError, ShapeError
-from .histograms import Counts, DistanceHistograms, Exclude, as_excluded, relevant_groups
+from .histograms import (
+    Counts,
+    DistanceHistograms,
+    Exclude,
+    as_excluded,
+    plain_array,
+    relevant_groups,
+)
 from .labels import match_labels, share_a_label
 
 Floats = npt.NDArray[np.float64]
@@ -292,7 +299,7 @@ def relevance(
     >>> relevance([[2, 1, 0]], [5], [5, 6, 5], exclude=[2])
     array([[False,  True, False]])
     """
-    array = np.asarray(np.ma.filled(ids, -1))
+    array = plain_array(ids, "ids", -1)
     if array.ndim != 2:
         raise ShapeError(f"ids: expected (n_queries, k), got shape {array.shape}")
     if array.dtype.kind not in "iu":
@@ -310,7 +317,7 @@ def relevance(
     found = np.empty(array.shape, np.bool_)
     for row, ids_of_query in enumerate(array):
         found[row] = share_a_label(padded[ids_of_query], wanted[row])
-    return np.where(array < 0, missing, found)
+    return np.where(array < 0, bool(missing), found)
 
 
 def _without(ids: Counts, excluded: Counts) -> Counts:
@@ -433,7 +440,7 @@ def expected_bucket_length(codes: npt.ArrayLike) -> float:
 
 
 def _multiplicities(codes: npt.ArrayLike) -> Counts:
-    array = np.ascontiguousarray(codes)
+    array = np.ascontiguousarray(plain_array(codes, "codes"))
     if array.ndim != 2:
         raise ShapeError(f"codes: expected (n, bytes), got shape {array.shape}")
     if array.dtype.kind not in "biuf":
@@ -444,7 +451,7 @@ def _multiplicities(codes: npt.ArrayLike) -> Counts:
 
 
 def _as_relevance(relevant: npt.ArrayLike) -> Bools:
-    array = np.asarray(np.ma.filled(relevant, False))
+    array = plain_array(relevant, "relevant", False)
     if array.ndim != 2 or not array.shape[1]:
         raise ShapeError(f"relevant: expected (n_queries, k) with k >= 1, got {array.shape}")
     if array.dtype != np.bool_ and array.size:
@@ -453,7 +460,7 @@ def _as_relevance(relevant: npt.ArrayLike) -> Bools:
 
 
 def _as_totals(totals: npt.ArrayLike, found: Bools) -> Counts:
-    array = np.asarray(totals)
+    array = plain_array(totals, "totals")
     if array.shape != (len(found),):
         raise ShapeError(f"totals: expected ({len(found)},), one a query, got shape {array.shape}")
     if array.dtype.kind not in "iu" and array.size:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import Index, __version__
-from ..codes import Codes, as_codes, check_bits, pack
-from ..errors import DTypeError, FormatError, ParameterError, ShapeError, import_extra
+from ..codes import Codes, as_codes, check_bits, from_int8, pack
+from ..errors import CodeError, DTypeError, FormatError, ParameterError, ShapeError, import_extra
 from ..evaluation.charts import Distances, write_code_map, write_distances
 from ..evaluation.histograms import Exclude, as_excluded
 from ..evaluation.labels import bears_label, match_labels
@@ -70,12 +71,14 @@ def evaluate(
     ----------
     codes, query_codes : array_like
         Packed, uint8 (n, ceil(bits / 8)) or uint64 (n, ceil(bits / 64)); or a column a bit:
-        booleans, 0 and 1, -1 and +1, or margins, of which those > 0 are 1.
+        booleans, 0 and 1, -1 and +1, or margins, of which those > 0 are 1. With `bits`, int8 may
+        be packed too, as sentence-transformers and Vespa have them.
     labels, query_labels : array_like, shape (n,) or (n, classes)
         Integers or strings, or a table of 0 and 1 with a column a class; -1, None, NaN, or a row
         of them where a label is missing. See :mod:`hashret.evaluation.labels`.
     bits : int, optional
-        By default 8 a byte of packed codes, one a column of others.
+        By default 8 a byte of packed codes, one a column of others. Needed for other whole
+        numbers than 0, 1 and -1, which may be either.
     out : path
         Made if it is missing.
     name : str
@@ -96,13 +99,15 @@ def evaluate(
         raise ParameterError(f"plane: expected pca or tsne, got {plane!r}")
     # What would fail only after the counting fails now.
     import_extra("matplotlib", "plot")
-    length = _code_length(codes, bits)
-    packed, queries = _packed(codes, length, "codes"), _packed(query_codes, length, "query_codes")
+    database, asked = _as_array(codes, "codes"), _as_array(query_codes, "query_codes")
+    for array, argument in ((database, "codes"), (asked, "query_codes")):
+        if array.ndim == 2 and not len(array):
+            raise ShapeError(f"{argument}: expected at least one code")
+    length = _code_length(database, asked, bits)
+    packed = _packed(database, length, "codes", bits is not None)
+    queries = _packed(asked, length, "query_codes", bits is not None)
     wanted, right = match_labels(query_labels, labels, len(queries), len(packed))
     excluded = as_excluded(exclude, len(queries), len(packed))
-    for count, argument in ((len(packed), "codes"), (len(queries), "query_codes")):
-        if not count:
-            raise ShapeError(f"{argument}: expected at least one code")
     index = Index(length)
     index.add(packed)
     scores = score_index(index, queries, packed, wanted, right, exclude=excluded)
@@ -121,7 +126,8 @@ def evaluate(
     if len(queries) >= 3 and wanted.ndim == 1:
         path = folder / "code-map.png"
         files.append(write_code_map(queries, length, query_labels, title, path, method=plane))
-    notes = _notes(found, excluded is None and _first_rows(queries, packed, wanted, right))
+    known = "" if excluded is not None else _known(queries, packed, wanted, right)
+    notes = _notes(found, known)
     return Evaluation(_table(found), tuple(files), notes)
 
 
@@ -141,7 +147,27 @@ def _first_rows(
     return same or (n == len(codes) and (n == 1 or bool((codes != codes[0]).any())))
 
 
-def _notes(found: dict[str, Any], in_database: bool) -> tuple[str, ...]:
+def _known(
+    queries: Codes, codes: Codes, wanted: npt.NDArray[Any], present: npt.NDArray[Any]
+) -> str:
+    """Say which rows of the database the queries look like; nothing if they look like none."""
+    if _first_rows(queries, codes, wanted, present):
+        whole = len(queries) == len(codes)
+        return "the database" if whole else f"the first {len(queries):,} rows of the database"
+    # Where many codes are shared, others than a query's own have its code.
+    rows = Counter(map(_row, codes, present))
+    if 2 * len({row[0] for row in rows}) > len(codes) and len(queries) > 1:
+        found = Counter(map(_row, queries, wanted))
+        if found <= rows and len(found) > 1:
+            return f"{len(queries):,} rows of the database"
+    return ""
+
+
+def _row(code: Codes, label: npt.NDArray[Any]) -> tuple[bytes, bytes]:
+    return code.tobytes(), label.tobytes()
+
+
+def _notes(found: dict[str, Any], known: str) -> tuple[str, ...]:
     counts = (
         ("queries that do not find a row of the database, their own", found["excluded"]),
         ("items of the database without label, relevant to nothing", found["unlabelled"]),
@@ -151,16 +177,10 @@ def _notes(found: dict[str, Any], in_database: bool) -> tuple[str, ...]:
             found["unanswerable"] - found["unlabelled_queries"],
         ),
     )
-    first = (_in_database(found["queries"], found["database"]),) if in_database else ()
+    way = "--exclude self" if known == "the database" else "--exclude with a file of rows"
+    words = f"queries are the same as {known}: each finds itself, unless {way} leaves it out"
+    first = (words,) if known else ()
     return (*first, *(f"{words}: {count:,}" for words, count in counts if count))
-
-
-def _in_database(queries: int, database: int) -> str:
-    if queries == database:
-        what, way = "the database", "--exclude self"
-    else:
-        what, way = f"the first {queries:,} rows of the database", "--exclude with a file of rows"
-    return f"queries are the same as {what}: each finds itself, unless {way} leaves it out"
 
 
 def evaluate_files(
@@ -190,9 +210,10 @@ def evaluate_files(
     ParameterError
         If a file is not given and `codes` cannot stand for it.
     """
+    codes.stat()  # that it is not there is said first
     given = {"labels": labels, "query_codes": query_codes, "query_labels": query_labels}
     for name, path in given.items():
-        if path is None and codes.suffix != ".npz":
+        if path is None and not (codes.is_file() and zipfile.is_zipfile(codes)):
             raise ParameterError(f"{name}: expected a file, as {codes.name} holds codes only")
     excluded: Exclude = None
     if exclude is not None:
@@ -225,7 +246,13 @@ def read_array(path: str | Path, name: str) -> npt.NDArray[Any]:
             if name in loaded:
                 return np.asarray(loaded[name])
             found = ", ".join(loaded)
+    except MemoryError as error:
+        raise FormatError(f"{path}: no room for what it says to hold: {error}") from error
     except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        if "pickle" in str(error) and "Object" not in str(error):
+            raise FormatError(
+                f"{path}: expected .npy or .npz, which numpy.save and numpy.savez write"
+            ) from error
         if "Object arrays" in str(error):
             raise FormatError(
                 f"{path}: expected .npy or .npz without Python objects, which are never unpickled: "
@@ -236,27 +263,65 @@ def read_array(path: str | Path, name: str) -> npt.NDArray[Any]:
     raise FormatError(f"{path}: expected an array {name}, got {found or 'none'}")
 
 
-def _code_length(codes: npt.ArrayLike, bits: int | None) -> int:
-    array = np.asarray(codes)
-    if array.ndim != 2 or not array.shape[1]:
-        raise ShapeError(f"codes: expected a row a code, got shape {array.shape}")
+def _as_array(codes: npt.ArrayLike, name: str) -> npt.NDArray[Any]:
+    try:
+        array = np.asarray(codes)
+    except ValueError as error:
+        raise ShapeError(f"{name}: expected a row a code: {error}") from error
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def _code_length(codes: npt.NDArray[Any], queries: npt.NDArray[Any], bits: int | None) -> int:
+    if codes.ndim != 2 or not codes.shape[1]:
+        hint = "; codes.from_ints and from_hex make codes of hashes" if codes.ndim == 1 else ""
+        raise ShapeError(f"codes: expected a row a code, got shape {codes.shape}{hint}")
     if bits is not None:
         return check_bits(bits)
-    if array.dtype == np.uint8 and not (array.shape[1] > 1 and array.max(initial=0) <= 1):
-        return int(array.shape[1] * 8)
-    return int(array.shape[1] * (64 if array.dtype == np.uint64 else 1))
+    width = int(codes.shape[1])
+    if codes.dtype == np.uint8 and not (width > 1 and _are_bits(codes, queries)):
+        return width * 8
+    return width * (64 if codes.dtype == np.uint64 else 1)
 
 
-def _packed(codes: npt.ArrayLike, bits: int, name: str) -> Codes:
-    array = np.asarray(codes)
-    unpacked = array.dtype != np.uint8 or (bits > 1 and array.max(initial=0) <= 1)
-    if array.ndim == 2 and array.shape[1] == bits and unpacked:
-        return pack(array)
-    if array.dtype in (np.uint8, np.uint64):
-        return as_codes(array, bits, name)
-    if array.dtype.kind not in "biuf":
-        raise DTypeError(f"{name}: expected codes, got {array.dtype}")
-    raise ShapeError(f"{name}: expected {bits} columns, one a bit, got shape {array.shape}")
+def _are_bits(codes: npt.NDArray[Any], queries: npt.NDArray[Any]) -> bool:
+    """Tell whether bytes are one a bit, not packed: there are some, and all are 0 or 1.
+
+    Those of queries of the same kind and width count too: all codes of an encoder that learned
+    nothing may be zero.
+    """
+    alike = queries.dtype == np.uint8 and queries.shape[1:] == codes.shape[1:]
+    most = max(codes.max(initial=0), queries.max(initial=0) if alike else 0)
+    return bool(codes.size and most <= 1)
+
+
+def _packed(codes: npt.NDArray[Any], bits: int, name: str, given: bool) -> Codes:
+    unpacked = codes.dtype != np.uint8 or (bits > 1 and codes.max(initial=0) <= 1)
+    if codes.dtype.kind not in "biuf":
+        raise DTypeError(f"{name}: expected codes, got {codes.dtype}")
+    if codes.ndim == 2 and codes.shape[1] == bits and unpacked:
+        _check_margins(codes, name, given)
+        return pack(codes)
+    if codes.dtype == np.int8 and codes.ndim == 2 and codes.shape[1] == -(-bits // 8):
+        return from_int8(codes, bits)
+    if codes.dtype in (np.uint8, np.uint64):
+        return as_codes(codes, bits, name)
+    raise ShapeError(f"{name}: expected {bits} columns, one a bit, got shape {codes.shape}")
+
+
+def _check_margins(codes: npt.NDArray[Any], name: str, given: bool) -> None:
+    """Raise where numbers are no margins, or whole ones may as well be hashes or packed bytes."""
+    if codes.dtype.kind == "f" and np.isnan(codes).any():
+        row = int(np.flatnonzero(np.isnan(codes).any(axis=1))[0])
+        raise CodeError(f"{name}: NaN in row {row}")
+    if (
+        codes.dtype.kind in "iu"
+        and not given
+        and not -1 <= codes.min(initial=0) <= codes.max(initial=0) <= 1
+    ):
+        raise ParameterError(
+            f"bits: expected for {name} of {codes.dtype} other than 0, 1 and -1, which may be "
+            f"margins, {codes.shape[1]} bits, or packed; codes.from_ints makes codes of hashes"
+        )
 
 
 def _pictures(folder: Path, title: str, lines: dict[str, npt.NDArray[np.float64]]) -> list[Path]:
