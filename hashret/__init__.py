@@ -6,9 +6,12 @@ distance, natively and exactly.
 
 Map of the package, from the bottom up:
 
-- ``errors``, ``codes``: the exceptions; packing, unpacking, other systems' bit orders
+- ``errors``, ``checks``, ``files``: the exceptions; what callers hand in as arrays and pictures;
+  writing files
+- ``codes``: packing, unpacking, other systems' bit orders, hashes as numbers and text
 - ``index``: :class:`Index`, over the native engine
 - ``searcher``: :class:`Searcher`, an encoder with the index of its codes
+- ``pipelines``: scikit-learn pipelines as encoders
 - ``rerank``: candidates of a search ordered by a finer distance
 - ``datasets``, ``features``, ``encoders``: real data; images to vectors; vectors to codes
 - ``deep``: images to codes, learned in torch

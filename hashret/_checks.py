@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping, Set
 from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from . import _native
+from .checks import as_array
 from .errors import CodeError, DTypeError, FormatError, IdError, ParameterError, ShapeError
 
 Ids = npt.NDArray[np.int64]
@@ -19,37 +19,6 @@ MAX_ROWS = 2**32 - 1
 # Each has results of its own; more than there are cores are of no use.
 MAX_THREADS = 1024
 SELF = "self"
-
-
-def as_array(name: str, value: object) -> npt.NDArray[Any]:
-    """Return what a caller gave as an array, on this machine and without a mask.
-
-    Raises
-    ------
-    DTypeError
-        If it is no array: text, bytes, a set, an iterator, None; or of a type numpy lacks.
-    ShapeError
-        If its rows differ in length.
-    CodeError
-        If an entry is masked.
-    """
-    if type(value) is np.ndarray:
-        return value  # the common case, for the sake of single queries
-    if isinstance(value, (str, bytes, Mapping, Set, Iterator, type(None))):
-        raise DTypeError(f"{name}: expected an array, got {type(value).__name__}")
-    rows = value if isinstance(value, (list, tuple)) else [value]
-    if any(np.ma.isMaskedArray(row) and np.ma.is_masked(row) for row in rows):
-        raise CodeError(f"{name}: some entries are masked; fill them, or leave their rows out")
-    try:
-        plain = [_from_torch(row) for row in rows]
-        return np.asarray(plain if rows is value else plain[0])
-    except Exception as error:  # whatever another library's __array__ raises
-        if isinstance(value, (list, tuple)) and "inhomogeneous" in str(error):
-            raise ShapeError(f"{name}: expected rows of one length, got {error}") from None
-        raise DTypeError(
-            f"{name}: expected an array, got {type(value).__name__} that numpy does not take "
-            f"({error})"
-        ) from None
 
 
 def as_integers(name: str, value: object) -> npt.NDArray[Any]:
@@ -67,17 +36,6 @@ def as_integers(name: str, value: object) -> npt.NDArray[Any]:
 def all_ints(array: npt.NDArray[Any]) -> bool:
     """Whether an array of objects holds Python ints only."""
     return array.dtype == object and all(type(value) is int for value in array.flat)
-
-
-def _from_torch(value: Any) -> Any:
-    """Let numpy read a torch tensor: off its graph and device, in a type numpy has."""
-    if not hasattr(value, "detach") or not hasattr(value, "resolve_conj"):
-        return value
-    plain = value.detach().cpu()
-    # bfloat16 and the kinds of float8, and lazily conjugated or negated ones.
-    if plain.is_floating_point() and plain.dtype.itemsize < 4:
-        plain = plain.float()
-    return plain.resolve_conj().resolve_neg()
 
 
 def as_bytes(name: str, value: object) -> npt.NDArray[np.uint8]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from .errors import CodeError, DTypeError, ShapeError
 __all__ = ["as_array", "as_pixels", "check_pictures"]
 
 
-def as_array(values: Any, name: str) -> npt.NDArray[Any]:
+def as_array(name: str, value: Any) -> npt.NDArray[Any]:
     """Return what a caller handed in as an array, without a copy where numpy needs none.
 
     Takes arrays, sequences, pandas, torch tensors of any device, and masked arrays of which
@@ -20,51 +21,63 @@ def as_array(values: Any, name: str) -> npt.NDArray[Any]:
 
     Raises
     ------
-    CodeError
-        If values are masked: they are missing, and numpy would take what lies beneath.
     DTypeError
-        If `values` is a sparse matrix, or nothing that numpy can read.
+        If it is no array: text, bytes, a set, an iterator, None, a sparse matrix; or of a type
+        numpy lacks.
     ShapeError
-        If the parts of a sequence have several shapes.
+        If its rows have several shapes.
+    CodeError
+        If an entry is masked: it is missing, and numpy would take what lies beneath.
     """
-    if isinstance(values, np.ma.MaskedArray):
-        if np.ma.is_masked(values):
-            raise CodeError(f"{name}: expected no masked values: fill them, or leave them out")
-        return np.asarray(values.data)
-    if isinstance(values, (list, tuple)) and any(getattr(item, "ndim", 0) for item in values):
-        return _stacked([as_array(item, f"{name}[{i}]") for i, item in enumerate(values)], name)
-    if hasattr(values, "toarray"):
+    if type(value) is np.ndarray:
+        return value  # the common case, for the sake of single queries
+    if hasattr(value, "toarray"):
         raise DTypeError(
-            f"{name}: expected a dense array, got a sparse {type(values).__name__}; "
+            f"{name}: expected a dense array, got a sparse {type(value).__name__}; "
             f"{name}.toarray() makes it dense"
         )
+    if isinstance(value, (str, bytes, Mapping, Set, Iterator, type(None))):
+        raise DTypeError(f"{name}: expected an array, got {type(value).__name__}")
+    rows = value if isinstance(value, (list, tuple)) else [value]
+    for number, row in enumerate(rows):
+        if np.ma.isMaskedArray(row) and np.ma.is_masked(row):
+            where = f", in row {number}" if rows is value else ""
+            raise CodeError(
+                f"{name}: some entries are masked{where}; fill them, or leave their rows out"
+            )
     try:
-        return np.asarray(_on_cpu(values))
-    except ValueError as error:
-        raise ShapeError(f"{name}: expected rows of one shape: {error}") from error
-    except (TypeError, RuntimeError) as error:
+        plain = [_from_torch(row) for row in rows]
+        _check_one_shape(name, plain)
+        return np.asarray(plain if rows is value else plain[0])
+    except ShapeError:
+        raise
+    except Exception as error:  # whatever another library's __array__ raises
+        if isinstance(value, (list, tuple)) and "inhomogeneous" in str(error):
+            raise ShapeError(f"{name}: expected rows of one shape, got {error}") from None
         raise DTypeError(
-            f"{name}: expected an array, got {type(values).__name__}: {error}"
-        ) from error
+            f"{name}: expected an array, got {type(value).__name__} that numpy does not take "
+            f"({error})"
+        ) from None
 
 
-def _on_cpu(values: Any) -> Any:
-    """Return a torch tensor as one that numpy reads, and anything else as it is."""
-    if not type(values).__module__.startswith("torch") and not hasattr(values, "detach"):
-        return values
-    values = values.detach().cpu()
-    # numpy knows no bfloat16; float32 holds each of its values.
-    return values.float() if str(values.dtype) == "torch.bfloat16" else values
-
-
-def _stacked(arrays: list[npt.NDArray[Any]], name: str) -> npt.NDArray[Any]:
-    shapes = sorted({array.shape for array in arrays})
+def _check_one_shape(name: str, rows: list[Any]) -> None:
+    shapes = sorted({tuple(row.shape) for row in rows if getattr(row, "ndim", 0)})
     if len(shapes) > 1:
         raise ShapeError(
-            f"{name}: expected one shape, got {', '.join(map(str, shapes[:3]))}"
+            f"{name}: expected rows of one shape, got {', '.join(map(str, shapes[:3]))}"
             f"{', ...' if len(shapes) > 3 else ''}"
         )
-    return np.stack(arrays)
+
+
+def _from_torch(value: Any) -> Any:
+    """Let numpy read a torch tensor: off its graph and device, in a type numpy has."""
+    if not hasattr(value, "detach") or not hasattr(value, "resolve_conj"):
+        return value
+    plain = value.detach().cpu()
+    # bfloat16 and the kinds of float8, and lazily conjugated or negated ones.
+    if plain.is_floating_point() and plain.dtype.itemsize < 4:
+        plain = plain.float()
+    return plain.resolve_conj().resolve_neg()
 
 
 def as_pixels(images: Any) -> npt.NDArray[Any]:
@@ -83,7 +96,7 @@ def as_pixels(images: Any) -> npt.NDArray[Any]:
         raise ShapeError("images: expected a batch, got one PIL image: [image] makes a batch of it")
     if isinstance(images, (list, tuple)) and any(hasattr(one, "getbands") for one in images):
         images = [_pil_pixels(one, f"images[{number}]") for number, one in enumerate(images)]
-    return as_array(images, "images")
+    return as_array("images", images)
 
 
 def check_pictures(array: npt.NDArray[Any], expected: str = "") -> npt.NDArray[Any]:
@@ -134,4 +147,4 @@ def _pil_pixels(image: Any, name: str) -> npt.NDArray[Any]:
             f"{name}: expected a PIL image of mode L or RGB, got {mode}; "
             'image.convert("RGB") makes one'
         )
-    return as_array(image, name)
+    return as_array(name, image)

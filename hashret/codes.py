@@ -25,7 +25,8 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _native
-from ._checks import all_ints, as_array, as_integers
+from ._checks import all_ints, as_integers
+from .checks import as_array
 from .errors import CodeError, DTypeError, ParameterError, ShapeError
 
 __all__ = [

@@ -186,7 +186,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, 
         """Return a table as it lies in memory, once it is known to be one of real numbers."""
         # Tables with named columns are read by scikit-learn, which looks at the names.
         if not hasattr(X, "columns") and not hasattr(X, "__dataframe__"):
-            X = as_array(X, "X")
+            X = as_array("X", X)
             if X.ndim == 1 and X.size:
                 raise ShapeError(
                     f"X: expected (n, d), got {X.shape}. Reshape your data: "
