@@ -153,9 +153,10 @@ def test_answer_is_that_of_one_state(rng, tmp_path, monkeypatch, call, kind, map
     writer = threading.Thread(target=change)
     writer.start()
     try:
-        until, seen = time.monotonic() + 0.12, set()
-        while time.monotonic() < until:
-            seen.add(expected.index(plain(ask(index))))
+        start = time.monotonic()
+        # Until each state has come; on a busy machine that takes its time.
+        while (took := time.monotonic() - start) < 0.12 or (turns[0] <= 4 and took < 30):
+            assert plain(ask(index)) in expected
     finally:
         over.set()
         writer.join()
