@@ -40,6 +40,7 @@ from .states import (
 )
 from .storage import digest, read_tensors, write_tensors
 from .training import train
+from .trial import try_out
 from .validation import HeldOut
 
 __all__ = ["DeepHasher"]
@@ -243,6 +244,8 @@ class DeepHasher(Parametrised):
         with seeded(settings.seed, device), reporter(self.progress) as report:
             model = self._build(loss, shape, len(classes))
             rehearse(model.network, "network")
+            if isinstance(self.network, nn.Module):
+                try_out(model.network, self.network, shape)
             before = {key: value.clone() for key, value in hidden(model.network).items()}
             model.standardise(inputs)
             run = train(
