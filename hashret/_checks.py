@@ -120,7 +120,9 @@ def find_excluded(excluded: Ids | str, count: int, reader: _native.Reader) -> Id
 
 
 def check_threads(threads: int | None) -> int | None:
-    return None if threads is None else min(check_at_least("threads", threads), MAX_THREADS)
+    if threads is None or (type(threads) is int and 1 <= threads <= MAX_THREADS):
+        return threads  # the common case, for the sake of single queries
+    return min(check_at_least("threads", threads), MAX_THREADS)
 
 
 def is_int(value: object) -> bool:
