@@ -12,12 +12,13 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra 'torch'")
 pytest.importorskip("safetensors", reason="needs the extra 'torch'")
 
+from trainings import Stop, mean_average_precision, patterns, quick, stop_after  # noqa: E402
+
 from hashret.codes import pack  # noqa: E402
 from hashret.deep import DeepHasher, loss_names, make_loss, network_names  # noqa: E402
 from hashret.deep.augment import augment  # noqa: E402
 from hashret.deep.losses import DSH, Classifier, Loss  # noqa: E402
 from hashret.deep.losses.dsh import pair_order  # noqa: E402
-from hashret.deep.progress import Progress  # noqa: E402
 from hashret.deep.training import one_cycle  # noqa: E402
 from hashret.errors import (  # noqa: E402
     CodeError,
@@ -312,37 +313,6 @@ def test_one_cycle_rises_then_falls():
     assert all(np.diff(rates[25:]) < 0)
 
 
-def patterns(n=192, size=12, channels=1, seed=0):
-    """Images of three classes (bars across, bars down, dots) under noise, and labels."""
-    rng = np.random.default_rng(seed)
-    labels = np.arange(n) % 3
-    grid = np.arange(size) % 4 < 2
-    shapes = np.stack(
-        np.broadcast_arrays(grid[:, None], grid[None, :], grid[:, None] ^ grid[None, :])
-    )
-    images = shapes[labels] * 120 + rng.integers(0, 120, (n, size, size))
-    images = np.roll(images, rng.integers(0, 4), axis=1).astype(np.uint8)
-    return (images if channels == 1 else np.repeat(images[..., None], channels, axis=3)), labels
-
-
-def quick(**options):
-    settings = {"bits": 8, "epochs": 3, "batch_size": 32, "random_state": 7, "progress": None}
-    return DeepHasher(**{**settings, **options})
-
-
-def mean_average_precision(queries, query_labels, codes, labels):
-    """mAP over the whole ranking, ties broken by a seeded shuffle."""
-    order = np.random.default_rng(0).permutation(len(codes))
-    codes, labels = codes[order], labels[order]
-    scores = []
-    for query, label in zip(queries, query_labels, strict=True):
-        distance = np.unpackbits(query ^ codes, axis=1).sum(1)
-        hits = labels[np.argsort(distance, kind="stable")] == label
-        ranks = np.flatnonzero(hits) + 1
-        scores.append(np.mean(np.arange(1, len(ranks) + 1) / ranks))
-    return np.mean(scores)
-
-
 @pytest.mark.parametrize(
     "loss",
     ["dsh", DSH(pairs="siamese"), DSH(weights="balanced"), "classifier", Classifier("one-hot")],
@@ -494,18 +464,6 @@ def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["encoder"]
 
 
-class Stop(Exception):
-    pass
-
-
-def stop_after(epoch):
-    def report(now: Progress):
-        if now.epoch > epoch:
-            raise Stop
-
-    return report
-
-
 @pytest.mark.parametrize("options", [{}, {"ema": 0.9}, {"loss": DSH(pairs="siamese")}], ids=str)
 def test_a_resumed_training_ends_with_the_same_weights(tmp_path, options):
     images, labels = patterns()
@@ -524,7 +482,7 @@ def test_a_resumed_training_ends_with_the_same_weights(tmp_path, options):
 KILLED = """
 import os, signal, sys
 import torch
-from test_deep import patterns, quick
+from trainings import patterns, quick
 torch.set_num_threads(1)
 def report(now):
     if now.epoch == 3 and now.step == 2:

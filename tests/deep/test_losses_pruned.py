@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra 'torch'")
 pytest.importorskip("safetensors", reason="needs the extra 'torch'")
 
-from test_deep import Stop, mean_average_precision, patterns, quick, stop_after  # noqa: E402
+from trainings import Stop, mean_average_precision, patterns, quick, stop_after  # noqa: E402
 
 from hashret.deep import DeepHasher, loss_names, make_loss  # noqa: E402
 from hashret.deep.storage import read_tensors  # noqa: E402

@@ -12,7 +12,7 @@ import pytest
 from hashret import _native
 
 HERE = Path(__file__).parent
-CSRC = HERE.parent / "csrc"
+CSRC = HERE.parents[1] / "csrc"
 KERNELS = [
     "base/status.c",
     "kernels/cpu.c",

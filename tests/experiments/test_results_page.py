@@ -18,7 +18,7 @@ from hashret.experiments.benchmark.harness import run_benchmark
 from hashret.experiments.benchmark.rows import KEYS, is_whole, read_rows
 from hashret.experiments.study.results import CELLS
 
-DOCS = Path(__file__).parent.parent / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 pytestmark = pytest.mark.skipif(
     not (DOCS / "make_results.py").exists(), reason="docs/ is not beside the tests"
 )

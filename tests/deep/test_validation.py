@@ -196,7 +196,7 @@ def test_the_log_has_a_line_an_epoch(tmp_path):
 OPTIONS = {"patience": 3, "ema": 0.8, "epochs": 8}
 KILLED = """
 import os, signal, sys
-from test_deep_validation import LABELS, OPTIONS, VECTORS, quick, torch
+from test_validation import LABELS, OPTIONS, VECTORS, quick, torch
 torch.set_num_threads(1)
 epoch, step = int(sys.argv[3]), int(sys.argv[4])
 def report(now):

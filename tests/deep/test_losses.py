@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra 'torch'")
 pytest.importorskip("safetensors", reason="needs the extra 'torch'")
 
-from test_deep import (  # noqa: E402
+from trainings import (  # noqa: E402
     Stop,
     mean_average_precision,
     patterns,
