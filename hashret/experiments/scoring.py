@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..codes import Codes
+from ..evaluation.collisions import distinct_codes, expected_bucket_length
 from ..evaluation.histograms import (
     Counts,
     DistanceHistograms,
@@ -22,14 +23,14 @@ from ..evaluation.labels import match_labels, share_a_label
 from ..evaluation.metrics import (
     average_precision,
     distances_within_and_between,
-    distinct_codes,
-    expected_bucket_length,
     precision_at,
     precision_recall_by_radius,
     precision_within,
+    recall_at,
+)
+from ..evaluation.ranked import (
     ranked_average_precision,
     ranked_precision,
-    recall_at,
     relevance,
     relevant_totals,
 )

@@ -538,7 +538,7 @@ def test_the_command_counts_the_queries_that_can_find_nothing(tmp_path):
 
 def test_a_map_takes_strings_and_shows_missing_labels_in_grey(tmp_path, rng):
     pytest.importorskip("matplotlib")
-    from hashret.evaluation.charts import write_code_map
+    from hashret.evaluation.code_map import write_code_map
 
     codes = oracle.random_codes(rng, 30, 8)
     given = objects([None, "a", "b"])[np.arange(30) % 3]
