@@ -16,7 +16,7 @@ from ...datasets import Dataset, cifar10, fashion_mnist, fashion_mnist_sample
 from ...errors import CodeError, DTypeError, FormatError, ParameterError, ShapeError
 from ...evaluation.protocols import protocol
 from ...files import replacing
-from ..evaluate import read_array
+from ..given import read_array
 from ..scoring import Labels
 from ..steps import Advance, Steps
 
