@@ -193,9 +193,9 @@ class _Candidates:
             some = self.ids[there][0], self.rows[there][0]
             names = np.where(there[part], self.ids[part], some[0])
             rows = np.where(there[part], self.rows[part], some[1])
-            near = np.where(there[part], distances(part, rows, names), np.inf)
-            order = np.lexsort((self.ids[part], near), axis=-1)[:, :k]
-            for out, values in zip(found, (near, self.ids[part]), strict=True):
+            compared = np.where(there[part], distances(part, rows, names), np.inf)
+            order = np.lexsort((self.ids[part], compared), axis=-1)[:, :k]
+            for out, values in zip(found, (compared, self.ids[part]), strict=True):
                 out[part, : order.shape[1]] = np.take_along_axis(values, order, axis=1)
         return found
 

@@ -26,7 +26,7 @@ from .margins import Projection, round_margins, rounding
 Margins = npt.NDArray[np.float32]
 
 FORMAT = 1
-_CLASSES: dict[str, type[Encoder]] = {}
+_ENCODERS: dict[str, type[Encoder]] = {}
 
 
 class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC):  # type: ignore[misc]
@@ -54,7 +54,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, 
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        _CLASSES[cls.__name__] = cls
+        _ENCODERS[cls.__name__] = cls
 
     @property
     @abstractmethod
@@ -263,7 +263,7 @@ def _blank(card: dict[str, Any]) -> tuple[Encoder, dict[str, tuple[int, ...]]]:
     """Return an unfitted encoder with the card's parameters, and the shapes of its arrays."""
     if card["format"] != FORMAT:
         raise FormatError(f"format {card['format']}, this version reads {FORMAT}")
-    encoder = _CLASSES[card["class"]](**card["parameters"])
+    encoder = _ENCODERS[card["class"]](**card["parameters"])
     encoder._check_parameters()
     if type(card["features"]) is not int or card["features"] < 1:
         raise FormatError(f"features: expected a positive int, got {card['features']!r}")

@@ -123,9 +123,9 @@ def distance_histograms(
     if excluded is not None:
         rows = np.flatnonzero(excluded >= 0)
         own = excluded[rows]
-        places = rows, _distances_of_pairs(queries[rows], codes[own], bits)
-        items[places] -= 1
-        relevant[places] -= share_a_label(wanted[rows], present[own])
+        cells = rows, _distances_of_pairs(queries[rows], codes[own], bits)
+        items[cells] -= 1
+        relevant[cells] -= share_a_label(wanted[rows], present[own])
     return DistanceHistograms(items, relevant)
 
 

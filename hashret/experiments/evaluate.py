@@ -102,14 +102,14 @@ def evaluate(
     # What would fail only after the counting fails now.
     import_extra("matplotlib", "plot")
     packed, queries, length = parse_codes(codes, query_codes, bits)
-    wanted, right = match_labels(query_labels, labels, len(queries), len(packed))
+    wanted, present = match_labels(query_labels, labels, len(queries), len(packed))
     excluded = as_excluded(exclude, len(queries), len(packed))
     index = Index(length)
     index.add(packed)
-    scores = score_index(index, queries, packed, wanted, right, exclude=excluded)
+    scores = score_index(index, queries, packed, wanted, present, exclude=excluded)
     found = figures(scores) | {"bits": length, "database": len(packed), "queries": len(queries)}
-    found["unlabelled"], found["unlabelled_queries"] = _unlabelled(right), _unlabelled(wanted)
-    totals = relevant_totals(wanted, right, exclude=excluded)
+    found["unlabelled"], found["unlabelled_queries"] = _unlabelled(present), _unlabelled(wanted)
+    totals = relevant_totals(wanted, present, exclude=excluded)
     found["unanswerable"] = int(np.count_nonzero(totals == 0))
     found["excluded"] = 0 if excluded is None else int(np.count_nonzero(excluded >= 0))
     found["query_microseconds"] = float(np.median(time_queries(index, queries)))
@@ -122,7 +122,7 @@ def evaluate(
     if len(queries) >= 3 and wanted.ndim == 1:
         path = folder / "code-map.png"
         files.append(write_code_map(queries, length, query_labels, title, path, method=plane))
-    known = "" if excluded is not None else _known(queries, packed, wanted, right)
+    known = "" if excluded is not None else _known(queries, packed, wanted, present)
     notes = _notes(found, known)
     return Evaluation(_table(found), tuple(files), notes)
 

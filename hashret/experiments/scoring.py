@@ -56,7 +56,7 @@ DEPTH = 10
 _BATCH = 128
 CURVES = ("precision", "recall", "within", "between")
 # Queries asked how they were answered: their mean is all that is shown.
-_TOLD = 500
+_EXPLAINED = 500
 
 
 @dataclass(frozen=True)
@@ -202,8 +202,8 @@ def _candidates(index: Index, queries: Codes, found: DistanceHistograms) -> floa
     """Mean number of codes that the index compares with a query to answer it."""
     if index.kind == "lsh":
         return float(found.items.sum(axis=1).mean())
-    told = [index.explain(query[None], DEPTH).candidates for query in queries[:_TOLD]]
-    return float(np.mean(told))
+    compared = [index.explain(query[None], DEPTH).candidates for query in queries[:_EXPLAINED]]
+    return float(np.mean(compared))
 
 
 def _mean_with_denominator(found: DistanceHistograms, denominator: Counts) -> float:

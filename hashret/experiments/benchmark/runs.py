@@ -17,7 +17,7 @@ from .methods import Classic, Deep, Exact, Options, learns_from, method, method_
 from .suites import Suite, choose, suite_of
 from .training import training_settings
 
-__all__ = ["HEADS", "Run", "plan"]
+__all__ = ["HEADS", "Run", "list_runs"]
 
 
 # Networks over feature vectors; the others take images.
@@ -87,7 +87,7 @@ class Run:
         return fields
 
 
-def plan(
+def list_runs(
     suite: str | Suite,
     methods: Sequence[str] | None = None,
     bits: Sequence[int] | None = None,
@@ -135,7 +135,7 @@ def plan(
 
     Examples
     --------
-    >>> [run.bits for run in plan("fashion-mnist", ["knn", "itq"], seeds=2)]
+    >>> [run.bits for run in list_runs("fashion-mnist", ["knn", "itq"], seeds=2)]
     [None, 16, 48, 16, 48]
     """
     chosen = suite_of(suite)
