@@ -68,6 +68,33 @@ EXPERIMENTS: dict[str, set[str]] = {
     "__init__": set(),
 }
 
+# The model and the losses know nothing of training, nor of files.
+DEEP: dict[str, set[str]] = {
+    "numbers": set(),
+    "losses": {"numbers"},
+    "model": {"losses", "numbers"},
+    "saving": {"losses", "model", "numbers"},
+    "training": {"losses", "model", "numbers", "saving"},
+    "parameters": {"losses"},
+    "hasher": {"losses", "model", "numbers", "parameters", "saving", "training"},
+    "__init__": {"hasher", "losses", "model", "training"},
+}
+
+LOSSES: dict[str, set[str]] = {
+    "base": set(),
+    "labels": set(),
+    "pairs": set(),
+    "binarize": set(),
+    "registry": {"base"},
+    "supervised": {"base", "binarize", "labels", "pairs", "registry"},
+    "unsupervised": {"base", "binarize", "pairs", "registry"},
+    "wrappers": {"base", "binarize", "labels", "registry"},
+    "__init__": {"base", "registry", "supervised", "unsupervised", "wrappers"},
+}
+
+# A room of a part is a file or a folder in it.
+INSIDE = {"experiments": EXPERIMENTS, "deep": DEEP, "deep.losses": LOSSES}
+
 # Third-party packages each part may import at all, at the top or inside a function.
 PACKAGES: dict[str, set[str]] = {
     "datasets": {"numpy", "PIL", "pi_heif"},
@@ -152,16 +179,18 @@ def test_python_doors(path):
     assert foreign <= PACKAGES.get(part, {"numpy"}), "imports a package it may not know"
 
 
-@pytest.mark.parametrize("room", EXPERIMENTS)
-def test_doors_inside_experiments(room):
-    folder = PACKAGE / "experiments"
-    assert {path.name.removesuffix(".py") for path in folder.iterdir() if path.name[0] != "_"} <= {
-        *EXPERIMENTS
-    }
+@pytest.mark.parametrize(
+    ("part", "room"), [(part, room) for part, rooms in INSIDE.items() for room in rooms]
+)
+def test_doors_inside_a_part(part, room):
+    folder, doors = PACKAGE.joinpath(*part.split(".")), INSIDE[part]
+    rooms = {path.name.removesuffix(".py") for path in folder.iterdir()} - {"__pycache__"}
+    assert rooms == doors.keys(), "a new room needs its doors named here"
     files = [folder / f"{room}.py", *(folder / room).rglob("*.py")]
     names = set().union(*(imports(path) for path in files if path.exists()))
-    found = {name.split(".")[2] for name in names if name.startswith("hashret.experiments.")}
-    assert found <= EXPERIMENTS[room] | {room}
+    inside = f"hashret.{part}."
+    found = {n.removeprefix(inside).split(".")[0] for n in names if n.startswith(inside)}
+    assert found <= doors[room] | {room}
 
 
 def test_reader_sees_every_form_of_import(tmp_path, monkeypatch):

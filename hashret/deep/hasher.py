@@ -24,11 +24,11 @@ from .model.inputs import as_inputs
 from .model.isolation import seeded
 from .model.networks import make_network
 from .model.trial import try_out
-from .numbers import check_at_least
+from .numbers import check_int
 from .parameters import Parametrised
 from .saving.encoder import Encoder, read_encoder
 from .saving.export import as_onnx
-from .saving.states import changed_since, hidden, rehearse
+from .saving.states import changed_since, check_round_trip, hidden
 from .saving.storage import Card, as_json
 from .training.card import make_card
 from .training.examples import Examples
@@ -225,7 +225,7 @@ class DeepHasher(Parametrised, Hyperparameters):
         else:
             network = make_network(self.network, shape)
         model = HashModel(network, shape, loss.outputs, loss.batch_norm, self.mirror, self.nudge)
-        rehearse(network, "network")
+        check_round_trip(network, "network")
         if isinstance(self.network, nn.Module):
             try_out(network, self.network, shape)
         return model
@@ -267,7 +267,7 @@ class DeepHasher(Parametrised, Hyperparameters):
         if shape != expected:
             form = "vectors of length" if len(expected) == 1 else "height, width, channels"
             raise ShapeError(f"images: expected {form} {expected} as in fit, got {shape}")
-        batch_size = check_at_least("batch_size", batch_size)
+        batch_size = check_int("batch_size", batch_size, 1)
         return encode(encoder.model, encoder.loss, inputs, batch_size).numpy()
 
     def transform(self, images: npt.ArrayLike, *, batch_size: int = 1024) -> Codes:

@@ -9,10 +9,10 @@ import numpy as np
 
 from ..errors import DTypeError, ParameterError
 
-__all__ = ["check_at_least", "check_choice", "check_number"]
+__all__ = ["check_choice", "check_int", "check_number"]
 
 
-def check_at_least(name: str, value: Any, least: int = 1) -> int:
+def check_int(name: str, value: Any, least: int) -> int:
     """Return a whole number of at least `least` as int, or raise."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise DTypeError(f"{name}: expected an int, got {type(value).__name__}")

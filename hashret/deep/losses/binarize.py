@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from ..numbers import check_at_least, check_number
+from ..numbers import check_int, check_number
 
 __all__ = ["check_continuation", "continuation", "hard_code", "straight_through", "towards_bits"]
 
@@ -35,4 +35,4 @@ def continuation(step: int, growth: float, period: int) -> float:
 
 def check_continuation(growth: float, period: int) -> tuple[float, int]:
     """Return both, or raise."""
-    return check_number("growth", growth, least=0), check_at_least("period", period)
+    return check_number("growth", growth, least=0), check_int("period", period, 1)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...errors import DTypeError, ParameterError, ShapeError
-from ..numbers import check_at_least
+from ..numbers import check_int
 
 __all__ = ["BLOCK", "HashModel", "padded"]
 
@@ -123,7 +123,7 @@ class HashModel(nn.Module):
         return sum(outputs[1:], outputs[0]) / len(outputs)
 
     def _outputs(self, inputs: Tensor) -> Tensor:
-        # A network of the caller's may count in other numbers than the hash layer does.
+        # A network of the caller's may compute in float64 or bfloat16.
         features = self.network(inputs).float()
         if self.training or torch.compiler.is_compiling():
             outputs: Tensor = self.head(features)
@@ -159,7 +159,7 @@ class HashModel(nn.Module):
 
 def _check_views(mirror: bool, nudge: int, shape: tuple[int, ...]) -> tuple[bool, int]:
     """Return both, of which vectors have neither, or raise."""
-    nudge = check_at_least("nudge", nudge, 0)
+    nudge = check_int("nudge", nudge, 0)
     if len(shape) == 1:
         return False, 0
     if nudge >= min(shape[:2]):

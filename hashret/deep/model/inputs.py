@@ -57,7 +57,7 @@ def as_vectors(vectors: npt.ArrayLike, name: str, count: int) -> Tensor:
         raise DTypeError(f"{name}: expected real numbers, got {array.dtype}")
     if array.ndim != 2 or len(array) != count or array.shape[1] == 0:
         raise ShapeError(f"{name}: expected ({count}, d), one row an image, got {array.shape}")
-    # Overflow becomes infinity, which is refused next.
+    # Values too large for float32 become infinity, which is refused below.
     with np.errstate(over="ignore"):
         values = np.require(array, np.float32, "C")
     finite = np.isfinite(values).all(axis=1)

@@ -88,7 +88,7 @@ def _check_training(trial: nn.Module, inputs: Tensor, original: nn.Module) -> No
         if isinstance(features, Tensor) and features.requires_grad:
             features.sum().backward()  # type: ignore[no-untyped-call]
     except Exception:
-        return  # which the first step raises, as it is
+        return  # the first step of the training raises the same, where it is seen whole
     if not isinstance(features, Tensor):
         raise DTypeError(
             f"network: expected a tensor (n, d) in training too, got {type(features).__name__}"

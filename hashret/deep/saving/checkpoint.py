@@ -15,7 +15,7 @@ from ...errors import FormatError, ParameterError, TrainingError
 from ...files import write_text
 from ..losses import Loss
 from ..model.hash_model import HashModel
-from .states import collect, rehearse, restore, snapshot, under
+from .states import check_round_trip, collect, restore, snapshot, under
 from .storage import check_storable, read_tensors, write_tensors
 
 __all__ = ["Journal", "Row", "Run"]
@@ -68,7 +68,7 @@ class Run:
 
     def begin(self, checkpoint: Path | None) -> None:
         """Try all that is needed after training, and go on from a checkpoint if there is one."""
-        rehearse(self.loss, "loss")
+        check_round_trip(self.loss, "loss")
         self.unbounded = {name for name, value in self._states() if not _is_finite(value)}
         if checkpoint is None:
             return

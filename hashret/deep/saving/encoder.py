@@ -18,8 +18,8 @@ from ..losses import Loss, make_loss
 from ..model.copying import copied
 from ..model.hash_model import HashModel
 from ..model.networks import make_network
-from ..numbers import check_at_least
-from .states import bare, collect, hidden, put, put_hidden, under
+from ..numbers import check_int
+from .states import collect, hidden, put, put_hidden, under, unwrapped
 from .storage import Card, as_json, digest, read_tensors, write_tensors
 
 __all__ = ["Encoder", "read_encoder"]
@@ -67,7 +67,7 @@ class Encoder:
 
     def _tensors(self) -> dict[str, Tensor]:
         found = hidden(self.model.network).items()
-        learned = {f"hidden.network.{k}": v for k, v in found if bare(k) in self.learned}
+        learned = {f"hidden.network.{k}": v for k, v in found if unwrapped(k) in self.learned}
         return collect({"model": self.model, "loss": self.loss}) | learned
 
     def _header(self) -> dict[str, Any]:
@@ -79,7 +79,7 @@ class Encoder:
             "loss_options": self.loss.options(),
             "bits": self.loss.bits,
             "mirror": self.model.mirror,
-            # Only where it matters: encoders from before it was known keep their fingerprints.
+            # Left out if 0, since files written before there was this option have none.
             **({"nudge": self.model.nudge} if self.model.nudge else {}),
             "input_shape": list(self.input_shape),
             "classes": self.classes.tolist(),
@@ -101,7 +101,7 @@ def read_encoder(path: str | Path, network: nn.Module | None) -> tuple[Encoder, 
     except (LookupError, TypeError, ValueError, RuntimeError, HashretError) as error:
         raise FormatError(f"{path}: a damaged deep encoder: {error}") from error
     if isinstance(source, nn.Module):
-        # Outside, since what is wrong with the caller's module is not the file's fault.
+        # Not above: an error in the caller's module does not say that the file is damaged.
         own = encoder.model.network = copied(source, "network").eval()
         put(own, under(tensors, "model.network"), "network")
         put_hidden(own, under(tensors, "hidden.network"), "network")
@@ -114,7 +114,7 @@ def _rebuild(
     """Return the encoder of a file, from which a network of the caller's is left out."""
     loss = make_loss(header["loss"], **header["loss_options"])
     bits, classes = check_bits(header["bits"]), np.asarray(header["classes"])
-    shape = tuple(check_at_least("input_shape", size) for size in header["input_shape"])
+    shape = tuple(check_int("input_shape", size, 1) for size in header["input_shape"])
     if len(shape) not in (1, 3):
         raise ShapeError(f"input_shape: expected 1 or 3 numbers, got {shape}")
     own, features = under(tensors, "model"), None
@@ -135,5 +135,5 @@ def _rebuild(
         )
     put(model, own, "model")
     put(loss, under(tensors, "loss"), "loss")
-    learned = {bare(key) for key in under(tensors, "hidden.network")}
+    learned = {unwrapped(key) for key in under(tensors, "hidden.network")}
     return Encoder(model, loss, source, shape, classes, learned)

@@ -18,7 +18,7 @@ from ..model.isolation import quiet_export
 
 __all__ = ["as_onnx"]
 
-# The oldest that has all the exporter needs; every runtime since 2022 reads it.
+# The oldest opset that has all the exporter needs; every runtime since 2022 reads it.
 OPSET = 18
 
 
@@ -74,7 +74,7 @@ def as_onnx(
         )
     proto = program.model_proto  # type: ignore[union-attr]
     _forget_sources(proto)
-    # The exporter claims its newest, which runtimes before 2024 refuse to read.
+    # The exporter writes its newest version, which runtimes before 2024 refuse to read.
     proto.ir_version = onnx.helper.find_min_ir_version_for(proto.opset_import)
     texts = {f"hashret.{k}": json.dumps(v, sort_keys=True) for k, v in properties.items()}
     onnx.helper.set_model_props(proto, texts)

@@ -15,11 +15,11 @@ from .storage import check_storable
 
 __all__ = [
     "changed_since",
+    "check_round_trip",
     "collect",
     "hidden",
     "put",
     "put_hidden",
-    "rehearse",
     "restore",
     "snapshot",
     "under",
@@ -50,19 +50,19 @@ def hidden(module: nn.Module) -> dict[str, Tensor]:
 
 def put_hidden(module: nn.Module, values: Mapping[str, Tensor], what: str) -> None:
     """Put back such buffers."""
-    buffers = {bare(k): v for k, v in module.named_buffers(remove_duplicate=False)}
+    buffers = {unwrapped(k): v for k, v in module.named_buffers(remove_duplicate=False)}
     for key, value in values.items():
-        if bare(key) not in buffers:
+        if unwrapped(key) not in buffers:
             raise ParameterError(f"{what}: what was saved is of another form: {key} is unexpected")
-        buffer = buffers[bare(key)]
+        buffer = buffers[unwrapped(key)]
         buffer.data = value.to(buffer.device, copy=True)
 
 
 def changed_since(before: Mapping[str, Tensor], module: nn.Module) -> set[str]:
-    """Return the bare names of the hidden buffers that are no longer as they were."""
+    """Return the unwrapped names of the hidden buffers that are no longer as they were."""
     now = hidden(module)
     return {
-        bare(key)
+        unwrapped(key)
         for key, value in before.items()
         if key in now and not (value.dtype == now[key].dtype and torch.equal(value, now[key]))
     }
@@ -83,7 +83,7 @@ def restore(modules: Mapping[str, nn.Module], tensors: Mapping[str, Tensor]) -> 
         put_hidden(module, under(tensors, f"hidden.{name}"), name)
 
 
-def rehearse(module: nn.Module, what: str) -> None:
+def check_round_trip(module: nn.Module, what: str) -> None:
     """Raise if `module` could not be trained, saved and put back; changes nothing.
 
     Raises
@@ -139,12 +139,12 @@ def _as_named(state: Mapping[str, Tensor], own: Mapping[str, Any]) -> Mapping[st
     """Return the state under the names that the module has, if wrapping is all that differs."""
     if state.keys() == own.keys():
         return state
-    names = {bare(key): key for key in own}
-    renamed = {names.get(bare(key), key): value for key, value in state.items()}
+    names = {unwrapped(key): key for key in own}
+    renamed = {names.get(unwrapped(key), key): value for key, value in state.items()}
     return renamed if renamed.keys() == own.keys() else state
 
 
-def bare(key: str) -> str:
+def unwrapped(key: str) -> str:
     """Return a name without what wrappers put into it."""
     return ".".join(part for part in key.split(".") if part not in _WRAPPERS)
 

@@ -118,7 +118,7 @@ def digest(*parts: Any) -> str:
             tensor = part.detach().cpu().resolve_conj().resolve_neg().contiguous()
             dtype = str(tensor.dtype).removeprefix("torch.")
             total.update(f"{dtype}{tuple(tensor.shape)}".encode())
-            # numpy has not all of torch's types, and every type's bytes.
+            # numpy lacks some of torch's types, but has bytes.
             total.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
         else:
             total.update(json.dumps(part, sort_keys=True).encode())

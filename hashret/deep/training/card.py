@@ -34,7 +34,7 @@ def make_card(run: Run, settings: Settings, examples: Examples, device: str) -> 
         score = run.history[best - 1]["validation_map"]
         scores["validation"] = {"map": score, "epoch": best, "protocol": PROTOCOL}
     training = {field.name: getattr(settings, field.name) for field in fields(Hyperparameters)}
-    del training["validation"]  # which "data" says in images
+    del training["validation"]  # "data" has the number of images held out
     return {
         "data": {
             "images": len(examples),

@@ -103,7 +103,7 @@ def train(
             value.backward()
             run.optimizer.step()
             if average is not None and settings.ema:
-                _follow(average, model, settings.ema, done)
+                _update_average(average, model, settings.ema, done)
             seen.append((value.item(), _bit_balance(loss.margins(outputs.detach()))))
 
             if step + 1 == steps:
@@ -193,15 +193,15 @@ def _precision(device: torch.device, bfloat16: bool) -> AbstractContextManager[A
 
 
 @torch.no_grad()
-def _follow(average: nn.Module, model: nn.Module, decay: float, done: int) -> None:
+def _update_average(average: nn.Module, model: nn.Module, decay: float, done: int) -> None:
     """Move `average` towards `model`; early on faster, so that it forgets the first weights."""
     share = 1 - min(decay, (1 + done) / (10 + done))
-    # Each once, though it may have several names.
+    # parameters() gives a weight once, though it may have several names.
     for mean, weight in zip(average.parameters(), model.parameters(), strict=True):
         mean.lerp_(weight, share)
     for kept, value in zip(average.buffers(), model.buffers(), strict=True):
         if kept.is_floating_point():
-            # The way from an infinity to itself is NaN.
+            # lerp makes NaN of two equal infinities.
             value = torch.where(kept == value, value, kept.lerp(value, share))
         kept.copy_(value)
 

@@ -9,7 +9,7 @@ from typing import Self
 import torch
 
 from ...errors import ParameterError
-from ..numbers import check_at_least, check_choice, check_number
+from ..numbers import check_choice, check_int, check_number
 
 __all__ = ["Hyperparameters", "Settings"]
 
@@ -61,14 +61,14 @@ class Settings(Hyperparameters):
 
     def __post_init__(self) -> None:
         """Refuse what no training can be run with, and make numbers of numpy's plain ones."""
-        self.epochs = check_at_least("epochs", self.epochs)
-        self.batch_size = check_at_least("batch_size", self.batch_size, 2)
+        self.epochs = check_int("epochs", self.epochs, 1)
+        self.batch_size = check_int("batch_size", self.batch_size, 2)
         self.learning_rate = float(check_number("learning_rate", self.learning_rate, above=0))
         self.head_rate = float(check_number("head_rate", self.head_rate, above=0))
         self.weight_decay = float(check_number("weight_decay", self.weight_decay, least=0))
         self.flip = bool(self.flip)
-        self.shift = check_at_least("shift", self.shift, 0)
-        self.cutout = check_at_least("cutout", self.cutout, 0)
+        self.shift = check_int("shift", self.shift, 0)
+        self.cutout = check_int("cutout", self.cutout, 0)
         if self.ema is not None and not 0 < check_number("ema", self.ema) < 1:
             raise ParameterError(f"ema: expected a number between 0 and 1, got {self.ema}")
         self.validation = float(check_number("validation", self.validation))
@@ -77,7 +77,7 @@ class Settings(Hyperparameters):
                 f"validation: expected a share of at least 0 and less than 1, got {self.validation}"
             )
         if self.patience is not None:
-            self.patience = check_at_least("patience", self.patience)
+            self.patience = check_int("patience", self.patience, 1)
             if not self.validation:
                 raise ParameterError("patience: needs held-out images, but validation is 0")
-        self.seed = check_at_least("random_state", self.seed, 0)
+        self.seed = check_int("random_state", self.seed, 0)

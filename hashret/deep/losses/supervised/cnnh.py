@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...numbers import check_at_least
+from ...numbers import check_int
 from ..base import Loss
 from ..labels import similar_pairs
 from ..registry import register
@@ -59,8 +59,8 @@ class CNNH(Loss):
 
     def __init__(self, rounds: int = 10, sets: int = 2000) -> None:
         super().__init__()
-        self.rounds = check_at_least("rounds", rounds)
-        self.sets = check_at_least("sets", sets)
+        self.rounds = check_int("rounds", rounds, 1)
+        self.sets = check_int("sets", sets, 1)
 
     def prepare(self, targets: Tensor) -> Tensor:
         """Return the code of each image in -1 and +1, float32 (n, bits)."""

@@ -8,7 +8,7 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from ....errors import ParameterError, TrainingError
-from ...numbers import check_at_least, check_number
+from ...numbers import check_int, check_number
 from ..base import Loss
 from ..pairs import each_pair
 from ..registry import register
@@ -82,8 +82,8 @@ class BGAN(Loss):
         self.quantization = check_number("quantization", quantization, least=0)
         self.content = check_number("content", content, least=0)
         self.adversarial = check_number("adversarial", adversarial, least=0)
-        self.width = check_at_least("width", width)
-        self.hidden = check_at_least("hidden", hidden)
+        self.width = check_int("width", width, 1)
+        self.hidden = check_int("hidden", hidden, 1)
 
     def setup(self, bits: int, classes: int) -> None:
         """Make generator and critic."""

@@ -11,8 +11,8 @@ pytest.importorskip("safetensors", reason="needs the extra 'torch'")
 from trainings import Stop, mean_average_precision, patterns, quick, stop_after  # noqa: E402
 
 from hashret.deep import DeepHasher, make_loss  # noqa: E402
-from hashret.deep.losses.bgan import in_each_others_sight, leading_axes  # noqa: E402
-from hashret.errors import ParameterError, TrainingError  # noqa: E402
+from hashret.deep.losses.unsupervised.bgan import are_neighbours, leading_axes  # noqa: E402
+from hashret.errors import HashretError, TrainingError  # noqa: E402
 
 BITS, N, WIDTH = 5, 9, 4
 
@@ -119,7 +119,7 @@ def test_network_and_generator_learn_from_all_but_the_critics_own_term(options):
 
 def test_neighbours_are_mutual_and_at_least_one():
     vectors = torch.tensor([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.3, 1.0], [-1.0, 0.5]])
-    near = in_each_others_sight(vectors, 0.01)
+    near = are_neighbours(vectors, 0.01)
     assert torch.equal(near, near.T)
     assert not near.diagonal().any()
     assert near.nonzero().tolist() == [[0, 1], [1, 0], [2, 3], [2, 4], [3, 2], [4, 2]]
@@ -155,7 +155,7 @@ def test_bad_batches_and_options_are_refused():
         {"width": 0},
         {"hidden": 2.5},
     ):
-        with pytest.raises(ParameterError, match=f"^{next(iter(options))}: expected"):
+        with pytest.raises(HashretError, match=f"^{next(iter(options))}: expected"):
             make_loss("bgan", **options)
 
 

@@ -11,8 +11,8 @@ pytest.importorskip("safetensors", reason="needs the extra 'torch'")
 from trainings import Stop, mean_average_precision, patterns, quick, stop_after  # noqa: E402
 
 from hashret.deep import DeepHasher, loss_names, make_loss  # noqa: E402
-from hashret.deep.losses.centres import centres_of  # noqa: E402
-from hashret.deep.storage import read_tensors, write_tensors  # noqa: E402
+from hashret.deep.losses.supervised.centres import centres_of  # noqa: E402
+from hashret.deep.saving.storage import read_tensors, write_tensors  # noqa: E402
 from hashret.errors import DTypeError, FormatError, ParameterError, ShapeError  # noqa: E402
 
 BITS, CLASSES, N = 6, 4, 10

@@ -11,7 +11,7 @@ pytest.importorskip("safetensors", reason="needs the extra 'torch'")
 from trainings import Stop, mean_average_precision, patterns, quick, stop_after  # noqa: E402
 
 from hashret.deep import DeepHasher, loss_names, make_loss  # noqa: E402
-from hashret.deep.storage import read_tensors  # noqa: E402
+from hashret.deep.saving.storage import read_tensors  # noqa: E402
 from hashret.errors import ParameterError  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -62,7 +62,7 @@ def test_with_equal_weights_it_is_the_loss_within(name, several):
     torch.manual_seed(0)
     within = loss.loss.prepare(labels)
     given, alone = outputs.clone().requires_grad_(), outputs.clone().requires_grad_()
-    value, expected = loss(given, targets), loss.loss(alone, within)
+    value, expected = loss(given, targets, rows=torch.arange(N)), loss.loss(alone, within)
     assert value.item() == pytest.approx(expected.item(), rel=1e-6)
     value.backward()
     expected.backward()
@@ -76,12 +76,13 @@ def test_images_weigh_what_makes_up_for_being_left_out():
     loss, targets = after_an_epoch(0.75, np.r_[np.full(30, 0.1), np.full(10, 5.0)])
     loss.epoch_order(targets)
     outputs, labels = batch(loss)
-    rows = [3, 35, 12, 39, 3]
+    chosen = [3, 35, 12, 39, 3]
+    rows = torch.tensor(chosen)
     given = outputs[rows].requires_grad_()
-    single = [loss.loss(outputs[[i]], labels[[i]]).item() for i in rows]
+    single = [loss.loss(outputs[[i]], labels[[i]]).item() for i in chosen]
     expected = np.mean(np.array([4, 1, 4, 1, 4]) * single)
-    assert loss(given, targets[rows]).item() == pytest.approx(expected, rel=1e-12)
-    assert torch.autograd.gradcheck(lambda u: loss(u, targets[rows]), (given,))
+    assert loss(given, targets[rows], rows=rows).item() == pytest.approx(expected, rel=1e-12)
+    assert torch.autograd.gradcheck(lambda u: loss(u, targets[rows], rows=rows), (given,))
     np.testing.assert_allclose(loss.recent[rows].numpy(), single, rtol=1e-6)
 
 
@@ -115,17 +116,17 @@ def test_an_epoch_of_all_images(when):
     assert sorted(loss.epoch_order(targets).tolist()) == list(range(N))
     outputs, labels = batch(loss)
     if when == "at the end":
-        assert loss(outputs, targets).item() == pytest.approx(loss.loss(outputs, labels).item())
+        value = loss(outputs, targets, rows=torch.arange(N))
+        assert value.item() == pytest.approx(loss.loss(outputs, labels).item())
 
 
 def test_images_that_no_batch_took_are_not_easy():
-    loss, targets = after_an_epoch(0.9, np.r_[np.full(20, 0.1), np.full(10, 5.0)])
+    loss, _ = after_an_epoch(0.9, np.r_[np.full(20, 0.1), np.full(10, 5.0)])
     fresh = make("pruned", loss="dpn", share=0.9)
     fresh.prepare(torch.zeros(40, dtype=torch.long))
     fresh.recent[:30] = loss.recent
     fresh.start_epoch(0.5)
-    targets = torch.cat([torch.zeros(40, 1), torch.arange(40)[:, None]], 1).double()
-    rows = fresh.epoch_order(targets)
+    rows = fresh.epoch_order(torch.zeros(40, dtype=torch.long))
     assert np.bincount(rows, minlength=40)[20:].min() >= 1
 
 

@@ -10,7 +10,8 @@ pytest.importorskip("safetensors", reason="needs the extra 'torch'")
 
 from hashret.deep import DeepHasher, loss_names  # noqa: E402
 from hashret.deep.losses import Loss  # noqa: E402
-from hashret.deep.networks import HashModel, make_network  # noqa: E402
+from hashret.deep.model.hash_model import HashModel  # noqa: E402
+from hashret.deep.model.networks import make_network  # noqa: E402
 from hashret.errors import CodeError, DTypeError, ParameterError, ShapeError  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -67,7 +68,7 @@ def test_training_learns_the_classes_of_vectors(network):
 
 def test_a_linear_encoder_is_standardisation_and_a_matrix():
     hasher = quick().fit(VECTORS, LABELS)
-    head = hasher._model.head
+    head = hasher._encoder.model.head
     weight, bias = (p.detach().double().numpy() for p in (head.weight, head.bias))
     expected = (VECTORS - VECTORS.mean(0)) / VECTORS.std(0) @ weight.T + bias
     np.testing.assert_allclose(hasher.project(VECTORS), expected, rtol=1e-3, atol=1e-3)
@@ -125,10 +126,10 @@ class FromFeatures(Loss):
 def test_vectors_are_their_own_features():
     options = {"epochs": 1, "batch_size": 240}
     fitted = quick(loss=FromFeatures(), **options).fit(VECTORS)
-    (seen,) = fitted._loss.seen
+    (seen,) = fitted._encoder.loss.seen
     np.testing.assert_allclose(np.sort(seen.numpy(), axis=0), np.sort(VECTORS, axis=0), rtol=1e-6)
     other = quick(loss=FromFeatures(), **options).fit(VECTORS, features=LABELS[:, None])
-    assert other._loss.seen[0].shape == (240, 1)
+    assert other._encoder.loss.seen[0].shape == (240, 1)
 
 
 def test_a_resumed_training_on_vectors_ends_with_the_same_weights(tmp_path):

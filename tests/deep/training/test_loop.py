@@ -10,9 +10,10 @@ pytest.importorskip("safetensors", reason="needs the extra 'torch'")
 
 from hashret.deep import DeepHasher  # noqa: E402
 from hashret.deep.losses import Loss  # noqa: E402
-from hashret.deep.networks import HashModel  # noqa: E402
-from hashret.deep.settings import Settings  # noqa: E402
-from hashret.deep.training import train  # noqa: E402
+from hashret.deep.model.hash_model import HashModel  # noqa: E402
+from hashret.deep.training.examples import Examples  # noqa: E402
+from hashret.deep.training.loop import one_cycle, train  # noqa: E402
+from hashret.deep.training.settings import Settings  # noqa: E402
 from hashret.errors import CodeError, DTypeError, ParameterError, ShapeError  # noqa: E402
 
 N = 12
@@ -59,7 +60,8 @@ def pixel_model():
 
 def run(loss, targets, model=None, settings=SETTINGS, **options):
     model = model or pixel_model()
-    train(model, loss, torch.from_numpy(IMAGES), targets, settings, lambda now: None, **options)
+    examples = Examples(torch.from_numpy(IMAGES), targets)
+    train(model, loss, examples, settings, lambda now: None, **options)
     return model
 
 
@@ -75,7 +77,7 @@ def test_a_loss_is_told_every_step_also_after_resuming(tmp_path):
         if now.epoch == 3:
             raise Stop
 
-    arguments = torch.from_numpy(IMAGES), torch.arange(N), SETTINGS
+    arguments = Examples(torch.from_numpy(IMAGES), torch.arange(N)), SETTINGS
     with pytest.raises(Stop):
         train(pixel_model(), first, *arguments, stop, tmp_path / "checkpoint")
     run(second, torch.arange(N), checkpoint=tmp_path / "checkpoint")
@@ -102,7 +104,7 @@ def test_views_of_an_image_differ():
     loss.views = 2
     images = np.random.default_rng(0).integers(0, 256, (16, 9, 9), dtype=np.uint8)
     hasher = DeepHasher(loss=loss, bits=4, epochs=1, batch_size=16, random_state=0, progress=None)
-    loss = hasher.fit(images, np.arange(16) // 2)._loss
+    loss = hasher.fit(images, np.arange(16) // 2)._encoder.loss
     first, second = loss.batches[0][0].chunk(2)
     assert (first != second).any(1).sum() > 8
 
@@ -154,11 +156,13 @@ def test_losses_without_labels_train_without_them():
     features = np.random.default_rng(1).normal(size=(N, 7))
     for loss, given in ((FromFeatures(), {"features": features}), (FromNothing(), {})):
         trained = hasher(loss).fit(images, **given)
-        assert trained._loss.classes == 0
+        assert trained._encoder.loss.classes == 0
         assert trained.classes_.tolist() == []
         assert trained.transform(images).shape == (N, 1)
         assert hasher(loss).fit(images, np.zeros(N), **given).fingerprint == trained.fingerprint
-    targets = torch.cat([rows for _, rows in hasher(FromNothing()).fit(images)._loss.batches])
+    targets = torch.cat(
+        [rows for _, rows in hasher(FromNothing()).fit(images)._encoder.loss.batches]
+    )
     assert targets.shape == (N, 0)
 
 
@@ -188,3 +192,12 @@ def test_fit_refuses_too_little_to_learn_from():
             hasher(FromNothing()).fit(np.zeros((count, 5, 5), np.uint8))
     with pytest.raises(ParameterError, match=r"^head_rate: "):
         DeepHasher(head_rate=0.0).fit(np.zeros((4, 5, 5), np.uint8), [0, 0, 1, 1])
+
+
+def test_one_cycle_rises_then_falls():
+    rates = [one_cycle(done / 100) for done in range(101)]
+    assert rates[0] == pytest.approx(0.04)
+    assert max(rates) == rates[25] == 1
+    assert rates[-1] == pytest.approx(0)
+    assert all(np.diff(rates[:26]) > 0)
+    assert all(np.diff(rates[25:]) < 0)

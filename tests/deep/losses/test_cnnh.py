@@ -11,8 +11,8 @@ pytest.importorskip("safetensors", reason="needs the extra 'torch'")
 from trainings import Stop, mean_average_precision, patterns, quick, stop_after  # noqa: E402
 
 from hashret.deep import make_loss  # noqa: E402
-from hashret.deep.losses.factors import extend, factorise  # noqa: E402
-from hashret.errors import ParameterError  # noqa: E402
+from hashret.deep.losses.supervised.factors import extend, factorise  # noqa: E402
+from hashret.errors import HashretError  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -154,5 +154,5 @@ def test_training_learns_the_codes_also_when_resumed(tmp_path):
 
 @pytest.mark.parametrize("options", [{"rounds": 0}, {"rounds": 1.5}, {"sets": 0}, {"sets": True}])
 def test_bad_options_are_refused(options):
-    with pytest.raises(ParameterError, match=f"^{next(iter(options))}: expected"):
+    with pytest.raises(HashretError, match=f"^{next(iter(options))}: expected"):
         make_loss("cnnh", **options)

@@ -17,8 +17,8 @@ from trainings import (  # noqa: E402
 )
 
 from hashret.deep import DeepHasher, make_loss  # noqa: E402
-from hashret.deep.losses.centres import hadamard, make_centres  # noqa: E402
-from hashret.deep.losses.dpsh import log_cosh  # noqa: E402
+from hashret.deep.losses.supervised.centres import hadamard, make_centres  # noqa: E402
+from hashret.deep.losses.supervised.dpsh import log_cosh  # noqa: E402
 from hashret.errors import ParameterError, TrainingError  # noqa: E402
 
 BITS, CLASSES, N = 6, 3, 10

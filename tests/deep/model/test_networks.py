@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="needs the extra 'torch'")
 
-from hashret.deep.networks import make_network, network_names  # noqa: E402
+from trainings import quick  # noqa: E402
+
+from hashret.deep.model.networks import make_network, network_names  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
@@ -44,3 +47,12 @@ def test_resnet_18_has_the_published_layers():
     norms = 2 * (64 + sum((4 + (i != o)) * o for i, o in stages))
     assert sum(p.numel() for p in network.parameters()) == convolutions + norms
     assert network(torch.zeros(2, 3, 32, 32)).shape == (2, 512)
+
+
+@pytest.mark.parametrize(("channels", "size"), [(1, 28), (3, 32), (3, 12)])
+def test_networks_of_images_give_features_of_any_small_size(channels, size):
+    for name in set(network_names()) - {"linear", "mlp"}:
+        images = np.random.default_rng(0).integers(0, 256, (8, size, size, channels), np.uint8)
+        hasher = quick(network=name, epochs=1, batch_size=4).fit(images, np.arange(8) % 2)
+        assert hasher.project(images).shape == (8, 8)
+        assert np.isfinite(hasher.project(images)).all()

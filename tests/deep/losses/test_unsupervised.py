@@ -11,8 +11,7 @@ pytest.importorskip("safetensors", reason="needs the extra 'torch'")
 from trainings import Stop, mean_average_precision, patterns, quick, stop_after  # noqa: E402
 
 from hashret.deep import DeepHasher, make_loss  # noqa: E402
-from hashret.deep.augment import augment, distort, disturb  # noqa: E402
-from hashret.deep.losses.bihalf import half_code  # noqa: E402
+from hashret.deep.losses.unsupervised.bihalf import half_code  # noqa: E402
 from hashret.errors import ParameterError, TrainingError  # noqa: E402
 
 BITS, N, WIDTH = 6, 9, 5
@@ -208,46 +207,6 @@ def test_cibhash_does_not_overflow_and_refuses_half_pairs():
 def test_bad_options_are_refused(name, options):
     with pytest.raises(ParameterError, match=f"^{next(iter(options))}: expected"):
         make_loss(name, **options)
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_strong_views_keep_shape_and_follow_the_seed(channels):
-    images = torch.randint(0, 256, (40, 12, 10, channels), dtype=torch.uint8)
-    views = []
-    for seed in (0, 0, 1):
-        torch.manual_seed(seed)
-        views.append(augment(images, flip=False, shift=0, strong=15))
-    assert torch.equal(views[0], views[1])
-    assert not torch.equal(views[0], views[2])
-    assert views[0].shape == images.shape
-    assert views[0].dtype == torch.uint8
-    # Only the last rows are distorted, all of them.
-    assert torch.equal(views[0][:25], images[:25])
-    assert (views[0][25:] != images[25:]).flatten(1).any(1).all()
-    assert augment(images[:0], flip=True, shift=1, strong=0).shape == (0, 12, 10, channels)
-
-
-def test_a_distorted_plain_image_stays_plain_and_colours_go():
-    grey = torch.full((30, 8, 8, 3), 128, dtype=torch.uint8)
-    views = distort(grey).int()
-    assert (views.flatten(1).amax(1) - views.flatten(1).amin(1)).max() <= 1
-    assert ((views.flatten(1).float().mean(1) - 128).abs() <= 0.4 * 128 + 1).all()
-    images = torch.randint(0, 256, (30, 8, 8, 3), dtype=torch.uint8)
-    toned = distort(images, grey=1.0)
-    assert (toned.int().amax(3) - toned.int().amin(3)).max() <= 1
-
-
-def test_disturbed_vectors_keep_their_scale_and_lose_some_values():
-    vectors = torch.randn(4000, 3) * torch.tensor([1.0, 10.0, 0.0]) + 5
-    views = augment(vectors, flip=True, shift=2, strong=4000)
-    lost = (views == vectors.mean(0)).float().mean(0)
-    assert lost[:2].tolist() == pytest.approx([0.2, 0.2], abs=0.03)
-    noise = (views - vectors)[views != vectors.mean(0)]
-    assert torch.equal(views[:, 2], vectors[:, 2])
-    assert noise.abs().mean() > 0
-    moved = (disturb(vectors, dropped=0.0) - vectors).std(0)
-    assert moved.tolist() == pytest.approx([0.5, 5.0, 0.0], rel=0.05)
-    assert torch.equal(augment(vectors, flip=True, shift=2), vectors)
 
 
 def unlabelled_patterns(n=192, seed=0):

@@ -12,7 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra 'torch'")
 
 from hashret.deep import DeepHasher  # noqa: E402
-from hashret.deep.inputs import as_inputs  # noqa: E402
+from hashret.deep.model.inputs import as_inputs  # noqa: E402
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (64, 12, 12), np.uint8)
 LABELS = np.arange(64) % 2

@@ -289,9 +289,9 @@ def test_wrapping_does_not_matter_to_what_is_saved(tmp_path):
 def test_types_of_numbers_and_ties_come_back(tmp_path):
     quick(Double(), epochs=1).fit(IMAGES, LABELS).save(tmp_path / "encoder")
     loaded = DeepHasher.load(tmp_path / "encoder", network=Double().float())
-    assert loaded._model.network.conv.weight.dtype == torch.float64
+    assert loaded._encoder.model.network.conv.weight.dtype == torch.float64
     quick(TiedWeights(), epochs=1).fit(IMAGES, LABELS).save(tmp_path / "encoder")
-    network = DeepHasher.load(tmp_path / "encoder", network=TiedWeights())._model.network
+    network = DeepHasher.load(tmp_path / "encoder", network=TiedWeights())._encoder.model.network
     assert network.one.weight is network.two.weight
 
 

@@ -17,7 +17,7 @@ pytest.importorskip("safetensors", reason="needs the extra 'torch'")
 import hashret  # noqa: E402
 from hashret.deep import DeepHasher  # noqa: E402
 from hashret.deep.losses import Loss  # noqa: E402
-from hashret.deep.validation import HeldOut  # noqa: E402
+from hashret.deep.training.validation import HeldOut  # noqa: E402
 from hashret.errors import DTypeError, ParameterError, TrainingError  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -119,7 +119,7 @@ def test_the_best_weights_are_kept_and_patience_ends_the_training():
     assert best == 1 + np.argmax(scores)
     assert scores == [row["validation_map"] for row in whole.history_[: len(rows)]]
     kept, _ = held_out(VECTORS, LABELS)
-    score = kept.score(patient._model, patient._loss)
+    score = kept.score(patient._encoder.model, patient._encoder.loss)
     assert score == max(scores) > scores[-1]
 
 
@@ -148,10 +148,10 @@ def test_no_step_sees_a_held_out_image():
         target = "features"
 
     fitted = quick(FromFeatures(), "linear", epochs=1, batch_size=40, validation=0.5)
-    (seen,) = fitted.fit(vectors, labels)._loss.seen
+    (seen,) = fitted.fit(vectors, labels)._encoder.loss.seen
     assert sorted(seen[:, 0].tolist()) == rest.tolist()
     # Nor do mean and deviation.
-    assert fitted._model.mean.item() == pytest.approx(rest.double().mean().item())
+    assert fitted._encoder.model.mean.item() == pytest.approx(rest.double().mean().item())
 
 
 def test_only_labelled_images_are_held_out():
@@ -247,7 +247,7 @@ def test_a_checkpoint_with_other_held_out_images_is_refused(tmp_path):
         ({"validation": 1.0}, LABELS, ParameterError, "validation: expected a share"),
         ({"validation": -0.1}, LABELS, ParameterError, "validation: expected a share"),
         ({"validation": float("nan")}, LABELS, ParameterError, "validation: expected a finite"),
-        ({"validation": "0.1"}, LABELS, ParameterError, "validation: expected a finite"),
+        ({"validation": "0.1"}, LABELS, DTypeError, "validation: expected a number"),
         ({"validation": 0.001}, LABELS, ParameterError, "validation: 0.001 of 200 .* out 0"),
         ({"validation": 0.999}, LABELS, ParameterError, "validation: 0.999 of 200 .* leaves none"),
         ({"patience": 0}, LABELS, ParameterError, "patience: expected at least 1"),
