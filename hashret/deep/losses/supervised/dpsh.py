@@ -47,6 +47,7 @@ class DPSH(Loss):
     --------
     Outputs that are at right angles tell nothing, which costs log 2:
 
+    >>> import torch
     >>> loss = DPSH()
     >>> loss.setup(bits=2, classes=2)
     >>> loss(torch.tensor([[1.0, 1.0], [1.0, -1.0]]), torch.tensor([0, 1]))
