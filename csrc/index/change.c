@@ -7,6 +7,7 @@
  */
 #include "base/memory.h"
 #include "index/internal.h"
+#include "storage/blocks.h"
 
 #define DELTA_ROWS ((size_t)4096)
 #define DELTA_SHARE 8 /* delta may hold an eighth of main */
@@ -14,8 +15,7 @@
 
 /* The rows of a segment, to be changed. */
 static hr_segment *rows_of(hr_index *index, int segment) {
-  if (segment == HR_SORTED) return index->postings ? &index->postings->rows : NULL;
-  return segment == HR_MAIN ? &index->main : &index->delta;
+  return (hr_segment *)hr_index_segment(index, segment);
 }
 
 /* --- adding -------------------------------------------------------------------- */
@@ -89,11 +89,11 @@ static bool follows(const hr_segment *rows, int64_t id) {
 static hr_status flush(hr_index *index) {
   if (!index->delta.count && !index->main.tombstones) return HR_OK;
   hr_status status = hr_segment_merge(&index->main, &index->delta);
-  if (!status) {
-    hr_lsh_free(index->lsh); /* rows have moved */
-    index->lsh = NULL;
-  }
-  return status;
+  if (status) return status;
+  hr_segment_free(&index->delta);
+  hr_lsh_free(index->lsh); /* rows have moved */
+  index->lsh = NULL;
+  return HR_OK;
 }
 
 /* Puts the sorted codes back among the others, live ones only: the next search sorts anew. */
@@ -127,7 +127,7 @@ static hr_status insert_delta(hr_index *index, const batch *b, size_t n) {
   hr_segment_init(&fresh, index->bits);
   hr_status status = hr_segment_append(&fresh, b->codes, b->ids, n);
   if (!status) status = hr_segment_merge(&index->delta, &fresh);
-  if (status) hr_segment_free(&fresh);
+  hr_segment_free(&fresh);
   return status;
 }
 
@@ -262,7 +262,8 @@ static hr_status overwrite(hr_index *index, const batch *b, size_t n, int64_t *c
     if (is_listed(index, segment, row))
       hr_segment_delete(rows_of(index, segment), row);
     else
-      hr_segment_set_code(rows_of(index, segment), row, b->codes + i * ((index->bits + 7) / 8));
+      hr_blocks_fill(rows_of(index, segment)->blocks, index->bits, row,
+                     b->codes + i * ((index->bits + 7) / 8), 1);
   }
   return status;
 }
