@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hashret.errors import HashretError, import_extra
+from hashret.errors import HashretError
 from hashret.experiments.steps import Steps
+from hashret.extras import import_extra
 
 from . import curves, data, machine, pages, plots, real
 from .sizes import SIZES, size

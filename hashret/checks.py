@@ -1,4 +1,4 @@
-"""Checks of arrays and pictures that callers hand in; each error names the argument."""
+"""Checks of numbers, arrays and pictures that callers hand in; each error names the argument."""
 
 from __future__ import annotations
 
@@ -8,9 +8,31 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .errors import CodeError, DTypeError, ShapeError
+from .errors import CodeError, DTypeError, ParameterError, ShapeError
 
-__all__ = ["as_array", "as_pixels", "check_pictures"]
+__all__ = ["as_array", "as_pixels", "check_int", "check_pictures", "is_int"]
+
+
+def is_int(value: object) -> bool:
+    """Whether a value is a whole number by its type: Python's or numpy's, and no boolean."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def check_int(name: str, value: Any, least: int | None = None) -> int:
+    """Return a whole number as an int.
+
+    Raises
+    ------
+    DTypeError
+        If it is of another type: a float, a boolean, text.
+    ParameterError
+        If it is less than `least`.
+    """
+    if not is_int(value):
+        raise DTypeError(f"{name}: expected an int, got {type(value).__name__}")
+    if least is not None and value < least:
+        raise ParameterError(f"{name}: expected at least {least}, got {value}")
+    return int(value)
 
 
 def as_array(name: str, value: Any) -> npt.NDArray[Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-from .errors import HashretError, ParameterError, TrainingError, import_extra
+from .errors import HashretError, ParameterError, TrainingError
+from .extras import import_extra
 
 # Before anything that imports them, so that a missing one is named with its extra.
 import_extra("typer", "cli")

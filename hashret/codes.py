@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from . import _native
 from ._checks import all_ints, as_integers
-from .checks import as_array
+from .checks import as_array, check_int
 from .errors import CodeError, DTypeError, ParameterError, ShapeError
 
 __all__ = [
@@ -56,13 +56,12 @@ _UINT8 = np.dtype(np.uint8)
 Codes = npt.NDArray[np.uint8]
 
 
-def check_bits(bits: Any) -> int:
+def check_bits(bits: int) -> int:
     """Return `bits` as an int, or raise if it is not a whole number in 1..4096."""
-    if isinstance(bits, bool) or not isinstance(bits, (int, np.integer)):
-        raise DTypeError(f"bits: expected an int, got {type(bits).__name__}")
+    bits = check_int("bits", bits)
     if not 1 <= bits <= MAX_BITS:
         raise ParameterError(f"bits: expected 1 to {MAX_BITS}, got {bits}")
-    return int(bits)
+    return bits
 
 
 def pack(values: npt.ArrayLike) -> Codes:

@@ -18,6 +18,7 @@ CSRC = Path(__file__).parent.parent / "csrc"
 # What each part of the package may import from the package. Optional packages follow below.
 DOORS: dict[str, set[str]] = {
     "errors": set(),
+    "extras": {"errors"},
     "files": {"errors"},
     "_native": {"errors"},
     "codes": {"_native", "_checks", "checks", "errors"},
@@ -31,18 +32,20 @@ DOORS: dict[str, set[str]] = {
     "pipelines": {"errors"},
     "searcher": {"_batch", "index", "errors", "codes", "pipelines"},
     "__init__": {"_native", "errors", "codes", "index", "rerank", "searcher"},
-    "datasets": {"errors", "files"},
+    "datasets": {"errors", "extras", "checks", "files"},
     "checks": {"errors"},
-    "features": {"codes", "errors", "checks"},
-    "encoders": {"codes", "errors", "checks", "features", "files"},
-    "evaluation": {"codes", "errors", "datasets", "files"},
-    "deep": {"", "codes", "errors", "checks", "evaluation", "files"},
+    "features": {"codes", "errors", "extras", "checks"},
+    "encoders": {"codes", "errors", "extras", "checks", "features", "files"},
+    "evaluation": {"codes", "errors", "extras", "checks", "datasets", "files"},
+    "deep": {"", "codes", "errors", "extras", "checks", "evaluation", "files"},
     "experiments": {
         "",
         "_threads",
         "codes",
         "index",
         "errors",
+        "extras",
+        "checks",
         "files",
         "datasets",
         "features",
@@ -50,7 +53,7 @@ DOORS: dict[str, set[str]] = {
         "evaluation",
         "deep",
     },
-    "cli": {"", "errors", "experiments"},
+    "cli": {"", "errors", "extras", "experiments"},
     "__main__": {"errors", "cli"},
 }
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import hashret
-from hashret.errors import import_extra
+from hashret.extras import import_extra
 
 from .. import check, data, peers
 from ..data import Codes

@@ -7,7 +7,7 @@ the one training loop, :mod:`~hashret.deep.networks` the networks,
 
 from __future__ import annotations
 
-from ..errors import import_extra
+from ..extras import import_extra
 
 import_extra("torch", "torch")
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import parametrize
 
-from ..errors import import_extra
+from ..extras import import_extra
 from .isolation import quiet_export
 from .losses import Loss
 from .states import copied

@@ -15,7 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import DTypeError, FormatError, import_extra
+from ..errors import DTypeError, FormatError
+from ..extras import import_extra
 from ..files import write_bytes
 
 __all__ = ["check_storable", "digest", "read_tensors", "write_tensors"]

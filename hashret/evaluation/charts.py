@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..codes import unpack
-from ..errors import ParameterError, ShapeError, import_extra
+from ..errors import ParameterError, ShapeError
+from ..extras import import_extra
 from .canvas import COLORS, INK, MARKERS, SOFT, frame, line_style, new_figure, save
 from .labels import parse_labels
 

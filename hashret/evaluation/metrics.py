@@ -29,6 +29,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 import numpy.typing as npt
 
+from ..checks import check_int
 from ..errors import DTypeError, ParameterError, ShapeError
 from .histograms import (
     Counts,
@@ -111,7 +112,7 @@ def average_precision(
     """
     _check_denominator(denominator)
     size = int(histograms.items.sum(axis=1).max(initial=0))
-    depth = size if k is None else min(_check_depth(k), size)
+    depth = size if k is None else min(check_int("k", k, 1), size)
     harmonic = _cumulative(np.reciprocal, size)
     step = max(1, _CELLS // max(1, histograms.items.shape[1]))
     parts = [
@@ -195,13 +196,13 @@ def precision_at(histograms: DistanceHistograms, k: int) -> TiedScores:
 
     If the database has fewer than k items, the missing ones count as not relevant.
     """
-    hits = _hits_at(histograms, _check_depth(k))
+    hits = _hits_at(histograms, check_int("k", k, 1))
     return TiedScores(*(hits / k))
 
 
 def recall_at(histograms: DistanceHistograms, k: int) -> TiedScores:
     """Share of each query's relevant items that are among the first k, tie-aware."""
-    hits = _hits_at(histograms, _check_depth(k))
+    hits = _hits_at(histograms, check_int("k", k, 1))
     return TiedScores(*(hits / np.maximum(histograms.relevant.sum(axis=1), 1)))
 
 
@@ -219,10 +220,7 @@ def precision_within(histograms: DistanceHistograms, radius: int = 2) -> Floats:
     A query with nothing within the radius scores 0, so that codes which spread too far are not
     rewarded for the queries they leave without an answer.
     """
-    if isinstance(radius, bool) or not isinstance(radius, (int, np.integer)):
-        raise DTypeError(f"radius: expected an int, got {type(radius).__name__}")
-    if radius < 0:
-        raise ParameterError(f"radius: expected 0 or more, got {radius}")
+    radius = check_int("radius", radius, 0)
     found = histograms.items[:, : radius + 1].sum(axis=1)
     hits = histograms.relevant[:, : radius + 1].sum(axis=1)
     precision: Floats = hits / np.maximum(found, 1)
@@ -482,11 +480,3 @@ def _check_denominator(denominator: str) -> None:
         raise ParameterError(
             f"denominator: expected one of {get_args(Denominator)}, got {denominator!r}"
         )
-
-
-def _check_depth(k: int) -> int:
-    if isinstance(k, bool) or not isinstance(k, (int, np.integer)):
-        raise DTypeError(f"k: expected an int, got {type(k).__name__}")
-    if k < 1:
-        raise ParameterError(f"k: expected at least 1, got {k}")
-    return int(k)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import ParameterError, import_extra
+from ..errors import ParameterError
+from ..extras import import_extra
 from .benchmark.inputs import Inputs, Source
 from .benchmark.measure import Encoded, encode
 from .benchmark.runs import Run, plan

@@ -14,12 +14,13 @@ import numpy.typing as npt
 
 from .. import Index, __version__
 from ..codes import Codes, as_codes, check_bits, from_int8, pack
-from ..errors import CodeError, DTypeError, FormatError, ParameterError, ShapeError, import_extra
+from ..errors import CodeError, DTypeError, FormatError, ParameterError, ShapeError
 from ..evaluation.charts import Distances, write_code_map, write_distances
 from ..evaluation.histograms import Exclude, as_excluded
 from ..evaluation.labels import bears_label, match_labels
 from ..evaluation.metrics import relevant_totals
 from ..evaluation.plots import Curve, write_precision_recall
+from ..extras import import_extra
 from ..files import write_text
 from .scoring import curves, figures, score_index, time_queries
 

@@ -9,9 +9,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ... import __version__
+from ...checks import check_int
 from ...codes import check_bits
-from ...errors import ParameterError, import_extra
+from ...errors import ParameterError
 from ...evaluation.protocols import protocol
+from ...extras import import_extra
 from .inputs import check_features
 from .methods import Classic, Deep, Exact, Options, learns_from, method, method_names
 from .suites import Suite, choose, suite_of
@@ -140,8 +142,7 @@ def plan(
     """
     chosen = suite_of(suite)
     lengths = sorted({check_bits(number) for number in bits or chosen.bits})
-    if seeds < 1:
-        raise ParameterError(f"seeds: expected at least 1, got {seeds}")
+    check_int("seeds", seeds, 1)
     named = choose("protocol", protocols or chosen.protocols[:1], chosen.protocols)
     if features is not None:
         check_features(features)

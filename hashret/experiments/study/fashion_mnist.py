@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ...errors import import_extra
+from ...extras import import_extra
 from ..benchmark.harness import measure_missing
 from ..benchmark.inputs import Source
 from ..benchmark.rows import Row
