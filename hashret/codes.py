@@ -25,9 +25,9 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _native
-from ._checks import all_ints, as_integers
-from .checks import as_array, check_int
+from .checks import all_ints, as_array, as_integers, check_int
 from .errors import CodeError, DTypeError, ParameterError, ShapeError
+from .types import Codes
 
 __all__ = [
     "MAX_BITS",
@@ -52,8 +52,6 @@ MAX_BITS = 4096
 HEX = re.compile("[0-9a-fA-F]*")
 # Compared by itself: to make a dtype of a type takes longer.
 _UINT8 = np.dtype(np.uint8)
-
-Codes = npt.NDArray[np.uint8]
 
 
 def check_bits(bits: int) -> int:

@@ -13,14 +13,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ._checks import as_int64, as_integers, as_real, check_ids, check_k
+from .checks import as_int64, as_integers, as_real, check_ids, check_k
 from .codes import as_codes, unpack
 from .errors import CodeError, IdError, ParameterError, ShapeError
+from .types import Floats, Ids
 
 __all__ = ["METRICS", "by_margins", "by_vectors"]
 
-Ids = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 # Distances (q, m) of queries (q, 1, d) to their candidates (q, m, d).
 Metric = Callable[[npt.NDArray[Any], npt.NDArray[Any]], Floats]
 

@@ -7,10 +7,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 import hashret
+
+T = TypeVar("T")
 
 PACKAGE = Path(hashret.__file__).parent
 CSRC = Path(__file__).parent.parent / "csrc"
@@ -18,35 +21,31 @@ CSRC = Path(__file__).parent.parent / "csrc"
 # What each part of the package may import from the package. Optional packages follow below.
 DOORS: dict[str, set[str]] = {
     "errors": set(),
+    "types": set(),
     "extras": {"errors"},
     "files": {"errors"},
+    "checks": {"errors", "types"},
     "_native": {"errors"},
-    "codes": {"_native", "_checks", "checks", "errors"},
-    "_threads": {"errors"},
-    "_batch": {"_native", "_threads"},
-    "_checks": {"_native", "checks", "errors"},
-    "_explain": set(),
-    "_join": {"", "_native", "_batch", "index"},
-    "index": {"_native", "_batch", "_checks", "_explain", "_join", "errors", "codes", "files"},
-    "rerank": {"_checks", "codes", "errors"},
+    "codes": {"_native", "checks", "errors", "types"},
+    "index": {"_native", "checks", "codes", "errors", "files", "types"},
+    "rerank": {"checks", "codes", "errors", "types"},
     "pipelines": {"errors"},
-    "searcher": {"_batch", "index", "errors", "codes", "pipelines"},
+    "searcher": {"codes", "errors", "index", "pipelines", "types"},
     "__init__": {"_native", "errors", "codes", "index", "rerank", "searcher"},
-    "datasets": {"errors", "extras", "checks", "files"},
-    "checks": {"errors"},
-    "features": {"codes", "errors", "extras", "checks"},
-    "encoders": {"codes", "errors", "extras", "checks", "features", "files"},
-    "evaluation": {"codes", "errors", "extras", "checks", "datasets", "files"},
-    "deep": {"", "codes", "errors", "extras", "checks", "evaluation", "files"},
+    "datasets": {"checks", "errors", "extras", "files", "types"},
+    "features": {"checks", "codes", "errors", "extras"},
+    "encoders": {"checks", "codes", "errors", "extras", "features", "files", "types"},
+    "evaluation": {"checks", "codes", "datasets", "errors", "extras", "files", "types"},
+    "deep": {"", "checks", "codes", "errors", "evaluation", "extras", "files", "types"},
     "experiments": {
         "",
-        "_threads",
+        "checks",
         "codes",
-        "index",
         "errors",
         "extras",
-        "checks",
         "files",
+        "index",
+        "types",
         "datasets",
         "features",
         "encoders",
@@ -155,6 +154,42 @@ def test_python_doors(path):
     assert foreign <= PACKAGES.get(part, {"numpy"}), "imports a package it may not know"
 
 
+def files_imported(path: Path) -> set[Path]:
+    """Return the files of the package that a file imports, wherever in it and for types too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {file_of(alias.name) for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            module = absolute(node, path)
+            found |= {file_of(f"{module}.{a.name}") or file_of(module) for a in node.names}
+    return found - {None}
+
+
+def file_of(module: str) -> Path | None:
+    stem = PACKAGE.parent.joinpath(*module.split("."))
+    files = (
+        stem.with_name(f"{stem.name}.py"),
+        stem.with_name(f"{stem.name}.pyi"),
+        stem / "__init__.py",
+    )
+    return next((file for file in files if is_ours(module) and file.exists()), None)
+
+
+def circles(above: dict[T, set[T]]) -> list[T]:
+    """Return who is above itself."""
+
+    def reaches(start: T, goal: T, seen: set[T]) -> bool:
+        fresh = above.get(start, set()) - seen
+        return goal in fresh or any(reaches(one, goal, seen | fresh) for one in fresh)
+
+    return [one for one in above if reaches(one, one, set())]
+
+
+def test_no_two_python_files_import_each_other():
+    assert not circles({path: files_imported(path) for path in sources()})
+
+
 @pytest.mark.parametrize("room", EXPERIMENTS)
 def test_doors_inside_experiments(room):
     folder = PACKAGE / "experiments"
@@ -250,13 +285,7 @@ def test_c_doors(path):
 
 @needs_csrc
 def test_no_two_c_files_include_each_other():
-    above = {path.relative_to(CSRC).as_posix(): includes(path) for path in c_files()}
-
-    def reaches(start: str, goal: str, seen: set[str]) -> bool:
-        fresh = above[start] - seen
-        return goal in fresh or any(reaches(name, goal, seen | fresh) for name in fresh)
-
-    assert not [name for name in above if reaches(name, name, set())]
+    assert not circles({path.relative_to(CSRC).as_posix(): includes(path) for path in c_files()})
 
 
 PROTOTYPE = re.compile(r"^(?!static|typedef|#)[a-z][\w \*]*?\b(hr_\w+)\([^;{}]*?\);", re.M)

@@ -54,13 +54,6 @@ size_t hr_index_count(hr_index *index) {
   return count;
 }
 
-int64_t hr_index_next_id(hr_index *index) {
-  hr_lock_shared(&index->lock);
-  int64_t next = index->next_id;
-  hr_unlock_shared(&index->lock);
-  return next;
-}
-
 static size_t bytes_of(const hr_index *index) {
   return hr_segment_bytes(&index->main) + hr_segment_bytes(&index->delta) +
          (index->lsh ? hr_lsh_bytes(index->lsh) : 0) +

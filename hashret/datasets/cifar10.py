@@ -16,7 +16,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from ..errors import FormatError
-from .base import DATA_VARIABLE, Dataset, Images, Labels, Progress, not_found, search_folders
+from ..types import Images
+from .base import DATA_VARIABLE, Dataset, Labels, Progress, not_found, search_folders
 from .decoding import read_image
 from .stacking import read_images
 

@@ -13,7 +13,7 @@ import numpy as np
 from ..checks import check_int
 from ..errors import DTypeError, ImageError, ParameterError
 from ..extras import import_extra
-from .base import Images
+from ..types import Images
 from .formats import open_picture
 from .levels import UnfitImageError, flat, prepare_tiff
 from .metadata import Bare, orientation_of, without_metadata

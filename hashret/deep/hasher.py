@@ -13,9 +13,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from ..codes import Codes, check_bits, pack
+from ..codes import check_bits, pack
 from ..errors import DTypeError, FormatError, HashretError, ParameterError, ShapeError
 from ..files import write_bytes
+from ..types import Codes
 from .card import as_json, make_card
 from .encoding import encode
 from .export import as_onnx

@@ -17,11 +17,12 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..checks import as_array, check_int, is_int
-from ..codes import MAX_BITS, Codes, check_bits
+from ..codes import MAX_BITS, check_bits
 from ..errors import DTypeError, FormatError, HashretError, ParameterError, ShapeError
 from ..extras import import_extra
 from ..files import write_bytes
-from .blocks import Floats, Table
+from ..types import Codes, Floats
+from .blocks import Table
 from .margins import Projection, round_margins, rounding
 
 Margins = npt.NDArray[np.float32]

@@ -6,9 +6,10 @@ import numpy as np
 
 from ..checks import check_int
 from ..codes import check_bits
+from ..types import Floats
 from .axes import axes_for_bits
 from .base import Encoder, generator
-from .blocks import Floats, Table, blocks, centred, column_means
+from .blocks import Table, blocks, centred, column_means
 from .pca import check_dimensions
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .blocks import Floats, Table, blocks, centred, not_finite
+from ..types import Floats
+from .blocks import Table, blocks, centred, not_finite
 
 _EPS = float(np.finfo(np.float64).eps)
 # What is lost of products, and of lengths, whose numbers are too small for float64.

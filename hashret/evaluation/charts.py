@@ -14,6 +14,7 @@ import numpy.typing as npt
 from ..codes import unpack
 from ..errors import ParameterError, ShapeError
 from ..extras import import_extra
+from ..types import Floats
 from .canvas import COLORS, INK, MARKERS, SOFT, frame, line_style, new_figure, save
 from .labels import parse_labels
 
@@ -27,7 +28,6 @@ __all__ = [
     "write_scores_by_time",
 ]
 
-Floats = npt.NDArray[np.float64]
 
 # scikit-learn limits the threads of linear algebra while it searches neighbours and puts back what
 # it found: two searches that overlap would leave the limit.

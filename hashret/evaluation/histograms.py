@@ -9,8 +9,9 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ..codes import Codes, as_codes, distance_histogram, hamming_distances
+from ..codes import as_codes, distance_histogram, hamming_distances
 from ..errors import DTypeError, ParameterError, ShapeError
+from ..types import Codes
 from .labels import bears_label, match_labels, share_a_label
 
 Counts = npt.NDArray[np.int64]

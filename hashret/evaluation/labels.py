@@ -22,10 +22,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DTypeError, ParameterError, ShapeError
+from ..types import Bools
 
 __all__ = ["Labels", "bears_label", "match_labels", "parse_labels", "share_a_label"]
 
-Bools = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]
 
 MISSING = -1

@@ -31,6 +31,7 @@ import numpy.typing as npt
 
 from ..checks import check_int
 from ..errors import DTypeError, ParameterError, ShapeError
+from ..types import Bools, Floats
 from .histograms import (
     Counts,
     DistanceHistograms,
@@ -41,8 +42,6 @@ from .histograms import (
 )
 from .labels import match_labels, share_a_label
 
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 Denominator: TypeAlias = Literal["relevant", "min", "hits"]
 
 # Histogram cells in work at once: a dozen float64 arrays of this size, 100 MB.

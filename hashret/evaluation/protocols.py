@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ParameterError, ShapeError
+from ..types import Images
 from .metrics import Denominator
 
 if TYPE_CHECKING:
     from ..datasets import Dataset
 
 Rows = npt.NDArray[np.int64]
-Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 Items = TypeVar("Items", Images, Labels)
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import Index, __version__
-from ..codes import Codes, as_codes, check_bits, from_int8, pack
+from ..codes import as_codes, check_bits, from_int8, pack
 from ..errors import CodeError, DTypeError, FormatError, ParameterError, ShapeError
 from ..evaluation.charts import Distances, write_code_map, write_distances
 from ..evaluation.histograms import Exclude, as_excluded
@@ -22,6 +22,7 @@ from ..evaluation.metrics import relevant_totals
 from ..evaluation.plots import Curve, write_precision_recall
 from ..extras import import_extra
 from ..files import write_text
+from ..types import Codes
 from .scoring import curves, figures, score_index, time_queries
 
 __all__ = ["COLUMNS", "Evaluation", "evaluate", "evaluate_files", "read_array"]

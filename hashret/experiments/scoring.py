@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..codes import Codes
 from ..evaluation.histograms import (
     Counts,
     DistanceHistograms,
@@ -34,6 +33,7 @@ from ..evaluation.metrics import (
     relevant_totals,
 )
 from ..index import Index
+from ..types import Codes, Floats
 
 __all__ = [
     "DEPTH",
@@ -48,7 +48,6 @@ __all__ = [
 ]
 
 Labels = npt.NDArray[Any]
-Floats = npt.NDArray[np.float64]
 
 DEPTH = 10
 # Candidates of so many queries at once: some 100 MB for a database of 60,000.

@@ -16,13 +16,13 @@ from ...datasets import Dataset, cifar10, fashion_mnist, fashion_mnist_sample
 from ...errors import CodeError, DTypeError, FormatError, ParameterError, ShapeError
 from ...evaluation.protocols import protocol
 from ...files import replacing
+from ...types import Images
 from ..evaluate import read_array
 from ..scoring import Labels
 from ..steps import Advance, Steps
 
 __all__ = ["FEATURES", "Inputs", "Source", "check_features"]
 
-Images = npt.NDArray[np.uint8]
 Vectors = npt.NDArray[np.float32]
 
 

@@ -10,16 +10,14 @@ too, for the sake of a change that seldom comes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
-from . import _native
-from ._batch import Batch, Distances, Ids, run_aside, run_parts, without
-
-if TYPE_CHECKING:
-    from .index import Index
+from .. import _native
+from ..types import Codes, Distances, Ids
+from .batch import find_nearest, find_within, open_reader
+from .schedule import run_aside, run_parts, thread_limit
 
 __all__ = ["find_groups", "find_neighbors", "find_pairs"]
 
@@ -31,19 +29,17 @@ CHUNK = 4096
 COMPARISONS = 1 << 30
 
 
-# -- groups --------------------------------------------------------------------------
-
-
-def find_groups(index: Index, radius: int, threads: int) -> list[Ids]:
+def find_groups(native: _native.NativeIndex, radius: int, threads: int | None) -> list[Ids]:
     """Return the ids of each group of more than one, ascending, by their smallest id."""
-    with index._reader(None) as reader:
+    limit = thread_limit(threads)
+    with open_reader(native) as reader:
         join = _native.Join(reader)
         if join.borrows:
             try:
-                return _groups(join, radius, threads)
+                return _groups(join, radius, limit)
             except _native.Wanted:
                 join = _native.Join(reader, copy=True)
-    return _groups(join, radius, threads)
+    return _groups(join, radius, limit)
 
 
 def _groups(join: _native.Join, radius: int, threads: int) -> list[Ids]:
@@ -67,43 +63,40 @@ def _link(join: _native.Join, radius: int, threads: int) -> tuple[Ids, Ids]:
     return ids, groups
 
 
-# -- pairs and neighbours ----------------------------------------------------------------
-
-
-def find_pairs(index: Index, radius: int, threads: int | None) -> Pairs:
+def find_pairs(native: _native.NativeIndex, radius: int, threads: int | None) -> Pairs:
     """Return both ids and the distance of each pair once, the smaller id first."""
 
-    def search(index: Index, reader: _native.Reader, batch: Batch, ids: Ids) -> Pairs:
-        lims, distances, others = index._within(reader, batch, radius, threads)
+    def search(reader: _native.Reader, request: _native.Request, ids: Ids) -> Pairs:
+        lims, distances, others = find_within(reader, request, radius, threads)
         own = np.repeat(ids, np.diff(lims))
         once = own < others
         return own[once], others[once], distances[once]
 
-    _, found = _of_one_state(index, search)
+    _, found = _of_one_state(native, search)
     found.append((np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int32)))
     first, second, distances = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return first, second, distances
 
 
-def find_neighbors(index: Index, k: int, threads: int | None) -> tuple[Ids, Distances, Ids]:
+def find_neighbors(
+    native: _native.NativeIndex, k: int, threads: int | None
+) -> tuple[Ids, Distances, Ids]:
     """Return all ids and the k nearest other codes of each."""
 
-    def search(
-        index: Index, reader: _native.Reader, batch: Batch, ids: Ids
-    ) -> tuple[Distances, Ids]:
-        return without(*index._nearest(reader, batch, k + 1, threads), ids)
+    def search(reader: _native.Reader, request: _native.Request, ids: Ids) -> tuple[Distances, Ids]:
+        return find_nearest(reader, request, k, threads, excluded=ids)
 
-    ids, found = _of_one_state(index, search)
+    ids, found = _of_one_state(native, search)
     found.append((np.empty((0, k), np.int32), np.empty((0, k), np.int64)))
     distances, neighbors = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return ids, distances, neighbors
 
 
 def _of_one_state(
-    index: Index, search: Callable[[Index, _native.Reader, Batch, Ids], T]
+    native: _native.NativeIndex, search: Callable[[_native.Reader, _native.Request, Ids], T]
 ) -> tuple[Ids, list[T]]:
     """Return all ids, and what `search` finds for the codes of each some of them."""
-    reader = index._reader(None, codes=True)
+    reader = open_reader(native, codes=True)
     try:
         ids = np.empty(len(reader), np.int64)
         reader.ids(ids)
@@ -111,18 +104,18 @@ def _of_one_state(
         found = []
         for start in range(0, len(ids), chunk):
             if reader.wanted:
-                index = index._copy(reader)
+                copy = reader.copy()
                 reader.close()
-                reader = index._reader(None, codes=True)
+                reader = open_reader(copy, codes=True)
             some = ids[start : start + chunk]
-            batch = Batch(_codes_of(reader, some, index.bits), index.bits, None, 1)
-            found.append(search(index, reader, batch, some))
+            request = _native.Request(_codes_of(reader, some), native.bits)
+            found.append(search(reader, request, some))
     finally:
         reader.close()
     return ids, found
 
 
-def _codes_of(reader: _native.Reader, ids: Ids, bits: int) -> npt.NDArray[np.uint8]:
-    codes = np.empty((len(ids), (bits + 7) // 8), np.uint8)
+def _codes_of(reader: _native.Reader, ids: Ids) -> Codes:
+    codes = np.empty((len(ids), (reader.index.bits + 7) // 8), np.uint8)
     reader.codes(ids, len(ids), codes)
     return codes

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
+
+from .. import _native
 
 __all__ = ["Explanation", "explain"]
 
@@ -56,18 +57,18 @@ class Explanation:
         )
 
 
-def explain(
-    kind: str, codes: int, distances: npt.NDArray[np.int32], work: tuple[int, int, int, int]
-) -> Explanation:
-    """Put what a search of one query reported into words."""
-    candidates, buckets, scanned, radius = work
+def explain(reader: _native.Reader, request: _native.Request, k: int) -> Explanation:
+    """Search for one query on the calling thread, and put what was done into words."""
+    distances, ids = np.empty((1, k), np.int32), np.empty((1, k), np.int64)
+    candidates, buckets, scanned, radius = reader.search(request, k, distances, ids)
+    kind = reader.index.kind
     found = distances[distances != MISSING]
     last = int(found.max()) if len(found) else None
     way, reason = _way(kind, len(found) == distances.size, last, buckets, scanned, radius)
     return Explanation(
         kind=kind,
         way=way,
-        codes=codes,
+        codes=len(reader),
         candidates=candidates,
         buckets=buckets,
         radius=radius if way == "mih" else None,

@@ -3,68 +3,32 @@
 from __future__ import annotations
 
 import copy
-import errno
-import io
-import mmap as _mmap
 import os
-from collections.abc import Callable
-from functools import partial
 from typing import Any, BinaryIO, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from . import _native
-from ._batch import (
-    Batch,
-    Distances,
-    Ids,
-    available_cores,
-    range_without,
-    run_aside,
-    without,
-)
-from ._checks import (
-    as_bytes,
-    as_path,
-    check_at_least,
+from .. import _native
+from ..checks import check_ids, check_int, check_k, is_int
+from ..codes import as_codes, check_bits
+from ..errors import ParameterError, ShapeError
+from ..types import Codes, Distances, Ids
+from .arguments import (
     check_exclude,
+    check_filter,
     check_fingerprint,
-    check_ids,
-    check_k,
     check_margins,
     check_probes,
     check_tables,
     check_threads,
-    find_excluded,
-    is_int,
-    open_file,
-    open_reader,
 )
-from ._explain import Explanation, explain
-from ._join import find_groups, find_neighbors, find_pairs
-from .codes import as_codes, check_bits
-from .errors import (
-    DTypeError,
-    EncoderMismatchError,
-    FormatError,
-    IdError,
-    ParameterError,
-    ShapeError,
-)
-from .files import replacing
+from .batch import find_nearest, find_within, open_reader
+from .explain import Explanation, explain
+from .file import read_bytes, read_file, to_bytes, write_file
+from .graph import find_groups, find_neighbors, find_pairs
 
 __all__ = ["Index"]
-
-# Below this many 64-bit words compared, starting threads costs more than it gains.
-PARALLEL_WORDS = 1 << 23
-# A bucket and its candidates cost about as much as comparing this many words.
-WORDS_PER_PROBE = 256
-# From so many queries on, threads share the queries and not the codes.
-FEW_QUERIES = 32
-ALIGNMENT = 64
-# Attributes of an index: what is in the native one, in Python for the sake of single queries.
-_OWN = {"_native", "_bits", "_kind", "_tables", "_encoder"}
 
 
 class Index:
@@ -128,36 +92,30 @@ class Index:
         bits = check_bits(bits)
         if not isinstance(kind, str) or kind not in _native.KINDS:
             raise ParameterError(f"kind: expected one of {sorted(_native.KINDS)}, got {kind!r}")
-        self._open(
-            _native.NativeIndex(bits, _native.KINDS[kind], check_tables(kind, bits, tables)),
-            check_fingerprint(encoder),
-        )
-
-    def _open(self, native: _native.NativeIndex, encoder: str | None) -> None:
-        self._native = native
-        self._bits, self._kind, self._tables = native.bits, native.kind, native.tables
-        self._encoder = encoder
+        tables = check_tables(kind, bits, tables)
+        self._native = _native.NativeIndex(bits, _native.KINDS[kind], tables)
+        self._encoder = check_fingerprint(encoder)
 
     @classmethod
     def _of(cls, native: _native.NativeIndex, encoder: str | None) -> Self:
         index = cls.__new__(cls)
-        index._open(native, encoder)
+        index._native, index._encoder = native, encoder
         return index
 
     @property
     def bits(self) -> int:
         """Length of a code."""
-        return self._bits
+        return self._native.bits
 
     @property
     def kind(self) -> str:
         """How the index searches."""
-        return self._kind
+        return self._native.kind
 
     @property
     def tables(self) -> int | None:
         """Number of bucket tables, if it was given."""
-        return self._tables or None
+        return self._native.tables or None
 
     @property
     def encoder(self) -> str | None:
@@ -187,8 +145,8 @@ class Index:
         return type(self).from_bytes, (self.to_bytes(),), self._added() or None
 
     def __copy__(self) -> Self:
-        with self._reader(None) as reader:
-            made = self._copy(reader)
+        with open_reader(self._native) as reader:
+            made = self._of(reader.copy(), self._encoder)
         vars(made).update(self._added())
         return made
 
@@ -200,10 +158,8 @@ class Index:
 
     def _added(self) -> dict[str, Any]:
         """Attributes that a subclass, or a caller, has added."""
-        return {name: value for name, value in vars(self).items() if name not in _OWN}
-
-    def _copy(self, reader: _native.Reader) -> Self:
-        return self._of(reader.copy(), self._encoder)
+        own = ("_native", "_encoder")
+        return {name: value for name, value in vars(self).items() if name not in own}
 
     # -- changing -----------------------------------------------------------
 
@@ -232,15 +188,12 @@ class Index:
             If there is no room; the index is unchanged.
         """
         packed = as_codes(codes, self.bits)
-        with self._native.writing:
-            if ids is None:
-                first = self._native.next_id()
-                if len(packed) > 2**63 - 1 - first:
-                    raise IdError(f"ids: none are left after {first - 1}; give them yourself")
-                new = np.arange(first, first + len(packed), dtype=np.int64)
-            else:
-                new = check_ids(ids, len(packed))
-            self._native.add(packed, new, len(packed))
+        if ids is None:
+            new = np.empty(len(packed), np.int64)
+            self._native.append(packed, new, len(new))
+        else:
+            new = check_ids(ids, len(packed))
+            self._native.add(packed, new, len(new))
         return new
 
     def remove(self, ids: npt.ArrayLike) -> None:
@@ -252,8 +205,7 @@ class Index:
             If an id is unknown or repeated.
         """
         gone = check_ids(ids)
-        with self._native.writing:
-            self._native.remove(gone, len(gone))
+        self._native.remove(gone, len(gone))
 
     def update(self, codes: npt.ArrayLike, ids: npt.ArrayLike) -> None:
         """Replace the codes of ids that are present: all of them, or none.
@@ -265,10 +217,9 @@ class Index:
         """
         packed = as_codes(codes, self.bits)
         changed = check_ids(ids, len(packed))
-        with self._native.writing:
-            self._native.update(packed, changed, len(packed))
+        self._native.update(packed, changed, len(packed))
 
-    def get(self, ids: npt.ArrayLike) -> npt.NDArray[np.uint8]:
+    def get(self, ids: npt.ArrayLike) -> Codes:
         """Return the packed codes of ids, uint8 (n, ceil(bits / 8)).
 
         Raises
@@ -343,14 +294,11 @@ class Index:
         array([1, 0, 1])
         """
         k = check_k(k)
-        batch = self._batch(queries, margins, probes)
-        threads = None if threads is None else check_threads(threads)
-        excluded = None if exclude is None else check_exclude(exclude, batch.count)
-        with self._reader(filter) as reader:
-            if excluded is None:
-                return self._nearest(reader, batch, k, threads)
-            found = self._nearest(reader, batch, k + 1, threads)
-            return without(*found, find_excluded(excluded, batch.count, reader))
+        request = self._request(queries, margins, probes)
+        threads = check_threads(threads)
+        excluded = check_exclude(exclude, request.count)
+        with open_reader(self._native, check_filter(filter)) as reader:
+            return find_nearest(reader, request, k, threads, excluded)
 
     def explain(
         self, query: npt.ArrayLike, k: int, *, filter: npt.ArrayLike | None = None
@@ -383,12 +331,11 @@ class Index:
         ('mih', 0, True)
         """
         k = check_k(k)
-        batch = self._batch(query, None, 1)
-        if batch.count != 1:
-            raise ShapeError(f"query: expected one code, got {batch.count}")
-        with self._reader(filter) as reader:
-            distances, work = batch.search_told(reader, k)
-            return explain(self._kind, len(reader), distances, work)
+        request = self._request(query, None, 1)
+        if request.count != 1:
+            raise ShapeError(f"query: expected one code, got {request.count}")
+        with open_reader(self._native, check_filter(filter)) as reader:
+            return explain(reader, request, k)
 
     def range_search(
         self,
@@ -413,36 +360,23 @@ class Index:
         ids : ndarray of int64, shape (lims[-1],)
             Sorted by (distance, id) within a query.
         """
-        radius = min(check_at_least("radius", radius, least=0), self._bits)
-        batch = self._batch(queries, margins, probes)
+        radius = self._radius(radius)
+        request = self._request(queries, margins, probes)
         threads = check_threads(threads)
-        excluded = None if exclude is None else check_exclude(exclude, batch.count)
-        with self._reader(filter) as reader:
-            found = self._within(reader, batch, radius, threads)
-            if excluded is None:
-                return found
-            return range_without(*found, find_excluded(excluded, batch.count, reader))
+        excluded = check_exclude(exclude, request.count)
+        with open_reader(self._native, check_filter(filter)) as reader:
+            return find_within(reader, request, radius, threads, excluded)
 
-    def _nearest(
-        self, reader: _native.Reader, batch: Batch, k: int, threads: int | None
-    ) -> tuple[Distances, Ids]:
-        """Search what a reader sees, on as many threads as that is worth."""
-        if self._is_short(batch, len(reader)):
-            return batch.search_here(reader, k)
-        if self._in_buckets(batch.count, FEW_QUERIES if self._kind == "auto" else 2):
-            parts = partial(self._parts, batch.count, threads)
-            return batch.search_planned(reader, k, parts, scan=self._kind == "auto")
-        return batch.search(reader, k, self._parts(batch.count, threads))
+    def _request(
+        self, queries: npt.ArrayLike, margins: npt.ArrayLike | None, probes: int
+    ) -> _native.Request:
+        bits = self._native.bits
+        packed = as_codes(queries, bits, "queries")
+        scores = check_margins(margins, len(packed), bits)
+        return _native.Request(packed, bits, scores, check_probes(probes, self._native.kind))
 
-    def _within(
-        self, reader: _native.Reader, batch: Batch, radius: int, threads: int | None
-    ) -> tuple[Ids, Distances, Ids]:
-        """The same for all within a radius."""
-        if self._is_short(batch, len(reader)):
-            return batch.range_search(reader, radius, 1, here=True)
-        if self._in_buckets(batch.count, 2):
-            return batch.range_planned(reader, radius, partial(self._parts, batch.count, threads))
-        return batch.range_search(reader, radius, self._parts(batch.count, threads), here=False)
+    def _radius(self, radius: int) -> int:
+        return min(check_int("radius", radius, 0), self._native.bits)
 
     # -- every code against all others ------------------------------------------
 
@@ -475,7 +409,7 @@ class Index:
         >>> index.neighbor_graph(k=1)[2].ravel()
         array([1, 0, 1, 2])
         """
-        return find_neighbors(self, check_k(k), check_threads(threads))
+        return find_neighbors(self._native, check_k(k), check_threads(threads))
 
     def duplicates(self, radius: int, *, threads: int | None = None) -> list[Ids]:
         """Group codes that are linked by distances of at most `radius`.
@@ -504,8 +438,7 @@ class Index:
         >>> index.duplicates(radius=1)
         [array([0, 2]), array([1, 3])]
         """
-        radius = min(check_at_least("radius", radius, least=0), self._bits)
-        return find_groups(self, radius, self._threads(check_threads(threads)))
+        return find_groups(self._native, self._radius(radius), check_threads(threads))
 
     def pairs(self, radius: int, *, threads: int | None = None) -> tuple[Ids, Ids, Distances]:
         """Find all pairs of codes at a distance of at most `radius`.
@@ -536,8 +469,7 @@ class Index:
         >>> index.pairs(radius=1)
         (array([0, 1]), array([1, 2]), array([1, 1], dtype=int32))
         """
-        radius = min(check_at_least("radius", radius, least=0), self._bits)
-        return find_pairs(self, radius, check_threads(threads))
+        return find_pairs(self._native, self._radius(radius), check_threads(threads))
 
     def stats(self) -> dict[str, int | float]:
         """Count codes, distinct codes, bytes held, and bytes a code."""
@@ -548,43 +480,6 @@ class Index:
             "bytes": size,
             "bytes_per_code": size / count if count else 0.0,
         }
-
-    def _reader(self, filter: npt.ArrayLike | None, codes: bool = False) -> _native.Reader:
-        """Lock the index for reading; make what searches need if it is missing."""
-        while True:
-            try:
-                return open_reader(self._native, filter, codes)
-            except _native.NotReady:
-                cancel = _native.Cancel()
-                run_aside(partial(self._native.make_ready, cancel), len(self._native), cancel)
-
-    def _batch(self, queries: npt.ArrayLike, margins: npt.ArrayLike | None, probes: int) -> Batch:
-        packed = as_codes(queries, self._bits, "queries")
-        scores = None if margins is None else check_margins(margins, len(packed), self._bits)
-        return Batch(packed, self._bits, scores, check_probes(probes, self._kind))
-
-    @staticmethod
-    def _threads(threads: int | None) -> int:
-        return available_cores() if threads is None else threads
-
-    def _is_short(self, batch: Batch, codes: int) -> bool:
-        """Whether the work is over before threads have started."""
-        words = batch.count * (
-            self._tables * batch.probes * WORDS_PER_PROBE
-            if self._kind == "lsh"
-            else codes * ((self._bits + 63) // 64)
-        )
-        return words < PARALLEL_WORDS
-
-    def _parts(self, count: int, threads: int | None) -> int:
-        """Into how many parts to divide the work."""
-        limit = self._threads(threads)
-        # Parts of the rows would each look into all buckets.
-        return min(limit, count) if self._kind in ("lsh", "mih") else limit
-
-    def _in_buckets(self, count: int, few: int) -> bool:
-        """Whether a look into buckets may answer `count` queries before a thread has started."""
-        return self._kind in ("auto", "mih") and count < few
 
     # -- files ----------------------------------------------------------------
 
@@ -599,11 +494,7 @@ class Index:
         path : path-like or binary file
             What is open for writing already gets the bytes of :meth:`to_bytes`.
         """
-        if not isinstance(path, (str, os.PathLike)) and hasattr(path, "write"):
-            _write_all(path, self.to_bytes())
-            return
-        with replacing(as_path(path)) as file:
-            self._write(file.write)
+        write_file(path, self._native, self._encoder)
 
     @classmethod
     def load(
@@ -632,28 +523,7 @@ class Index:
         EncoderMismatchError
             If the codes were made by another encoder.
         """
-        name = as_path(path)
-        with open_file(path) as file:
-            if os.fstat(file.fileno()).st_size == 0:
-                raise FormatError(f"{name}: the file is empty")
-            mapped = _mmap.mmap(file.fileno(), 0, access=_mmap.ACCESS_READ)
-        # The map is opened first: it refuses what is no index before it is read.
-        index = cls._read(name, mapped, encoder, verify=False)
-        return index if mmap else cls._read(name, _aligned_copy(mapped), encoder, verify=True)
-
-    @classmethod
-    def _read(cls, name: str, source: Any, encoder: str | None, verify: bool) -> Self:
-        """Open the aligned bytes of a file, which the index keeps."""
-        try:
-            native, raw = _native.NativeIndex.open(source, verify)
-            fingerprint = raw.decode("ascii") or None
-        except (FormatError, UnicodeDecodeError) as error:
-            raise FormatError(f"{name}: {error}") from None
-        if encoder is not None and fingerprint != encoder:
-            raise EncoderMismatchError(
-                f"{name}: its codes are of encoder {fingerprint}, expected {encoder}"
-            )
-        return cls._of(native, fingerprint)
+        return cls._of(*read_file(path, mmap, encoder))
 
     def to_bytes(self) -> bytes:
         """Return what :meth:`save` writes.
@@ -666,15 +536,7 @@ class Index:
         >>> hashret.Index.from_bytes(index.to_bytes()).ids
         array([5, 7])
         """
-        file = io.BytesIO()
-        self._write(file.write)
-        return file.getvalue()
-
-    def _write(self, write: Callable[[memoryview], object]) -> None:
-        """Write the file's pieces, after sorting and merging what is new, which can take long."""
-        cancel = _native.Cancel()
-        fingerprint = (self._encoder or "").encode("ascii")
-        run_aside(partial(self._native.write, fingerprint, write, cancel), len(self), cancel)
+        return to_bytes(self._native, self._encoder)
 
     @classmethod
     def from_bytes(
@@ -695,24 +557,4 @@ class Index:
         FormatError, EncoderMismatchError
             As for :meth:`load`.
         """
-        return cls._read("data", _aligned_copy(as_bytes("data", data)), encoder, verify=True)
-
-
-def _write_all(file: BinaryIO, data: bytes) -> None:
-    if isinstance(file, io.TextIOBase):
-        raise DTypeError("path: expected a file that takes bytes, got one that takes text")
-    rest = memoryview(data)
-    while rest:
-        taken = file.write(rest)
-        if isinstance(file, io.RawIOBase) and not taken:
-            raise BlockingIOError(errno.EAGAIN, "the file takes no more bytes now")
-        # A raw file says how much of it it took; others take all, and some say nothing.
-        rest = rest[taken or len(rest) :]
-
-
-def _aligned_copy(source: Any) -> npt.NDArray[np.uint8]:
-    raw = np.empty(len(source) + ALIGNMENT, np.uint8)
-    start = -raw.ctypes.data % ALIGNMENT
-    copy = raw[start : start + len(source)]
-    copy[:] = source if isinstance(source, np.ndarray) else np.frombuffer(source, np.uint8)
-    return copy
+        return cls._of(*read_bytes(data, encoder))

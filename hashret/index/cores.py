@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import PurePosixPath
 
-from .errors import ParameterError
+from ..errors import ParameterError
 
 __all__ = ["available_cores"]
 
