@@ -197,9 +197,13 @@ cdef class Request:
         self.probes, self.scan = probes, scan
         self.cancel = Cancel()
 
-    cpdef size_t start(self, size_t part, size_t parts):
+    cdef size_t first(self, size_t part, size_t parts) noexcept:
         """Number of the first query of a part."""
         return part * self.count // parts
+
+    def size(self, size_t part, size_t parts):
+        """Number of queries of a part."""
+        return self.first(part + 1, parts) - self.first(part, parts)
 
     cdef hr_request of(self, size_t first, size_t end, const hr_filter *filter):
         cdef hr_request request
@@ -241,7 +245,7 @@ cdef class Reader:
         self.locked = True
         try:
             if filter is not None:
-                buffer = _Buffer(filter, filter.nbytes)
+                buffer = _Buffer(filter, 0)
                 if filter.dtype.kind == "b":
                     with nogil:
                         status = hr_filter_open_mask(
@@ -320,8 +324,8 @@ cdef class Reader:
         `deferred`, uint8 (count,), is set to 1 for queries that ask for a scan or take long.
         Done are codes checked, buckets probed, queries scanned, and the radius seen in buckets.
         """
-        cdef size_t first = 0 if by_rows else request.start(part, parts)
-        cdef size_t end = request.count if by_rows else request.start(part + 1, parts)
+        cdef size_t first = 0 if by_rows else request.first(part, parts)
+        cdef size_t end = request.count if by_rows else request.first(part + 1, parts)
         cdef size_t at = k * (part * request.count if by_rows else first)
         cdef size_t room = k * request.count * (parts if by_rows else 1)
         cdef _Buffer d = _Buffer(distances, room * sizeof(int32_t), True)
@@ -346,7 +350,7 @@ cdef class Reader:
     def range_search(self, Request request, uint32_t radius, lims, size_t part=0, size_t parts=1,
                      deferred=None):
         """Fill `lims`, int64, with one entry more than a part has queries; return its hits."""
-        cdef size_t first = request.start(part, parts), end = request.start(part + 1, parts)
+        cdef size_t first = request.first(part, parts), end = request.first(part + 1, parts)
         cdef _Buffer limits = _Buffer(lims, (end - first + 1) * sizeof(int64_t), True)
         cdef _Buffer left
         cdef hr_request asked = request.of(first, end, self.filter)

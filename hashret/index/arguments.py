@@ -18,18 +18,16 @@ MAX_THREADS = 1024
 SELF = "self"
 
 
-def check_filter(filter: npt.ArrayLike | None) -> Filter | None:
+def check_filter(filter: npt.ArrayLike) -> Filter:
     """Return ids, or a boolean mask, as the engine takes them."""
-    if filter is None:
-        return None
     array = as_integers("filter", filter)
     if array.ndim != 1:
         raise ShapeError(f"filter: expected one dimension, got shape {array.shape}")
     return np.ascontiguousarray(array) if array.dtype == np.bool_ else as_int64("filter", array)
 
 
-def check_exclude(exclude: npt.ArrayLike | str | None, count: int) -> Ids | str | None:
-    if exclude is None or (isinstance(exclude, str) and exclude == SELF):
+def check_exclude(exclude: npt.ArrayLike | str, count: int) -> Ids | str:
+    if isinstance(exclude, str) and exclude == SELF:
         return exclude
     if isinstance(exclude, str):
         raise ParameterError(f"exclude: expected ids or {SELF!r}, got {exclude!r}")
@@ -93,11 +91,7 @@ def check_probes(probes: int, kind: str) -> int:
     return probes
 
 
-def check_margins(
-    margins: npt.ArrayLike | None, count: int, bits: int
-) -> npt.NDArray[np.float32] | None:
-    if margins is None:
-        return None
+def check_margins(margins: npt.ArrayLike, count: int, bits: int) -> npt.NDArray[np.float32]:
     given = as_real("margins", margins)
     if given.shape != (count, bits):
         raise ShapeError(f"margins: expected ({count}, {bits}), got {given.shape}")

@@ -56,19 +56,13 @@ def _nearest(
     threads: int | None,
     again: bool = False,
 ) -> tuple[Distances, Ids]:
-    split, parts = plan(reader, request, threads, by_rows=True, again=again)
+    split, parts = plan(reader, request, threads, True, again)
     if split == "rows":
         return _nearest_by_rows(reader, request, k, parts)
     distances, ids = _empty_results((request.count, k))
     if split == "here":
         reader.search(request, k, distances, ids)
-    elif split == "queries":
-        run_parts(
-            lambda part: reader.search(request, k, distances, ids, part, parts),
-            parts,
-            request.cancel,
-        )
-    else:
+    elif split == "buckets":
         deferred = np.zeros(request.count, np.uint8)
         reader.search(request, k, distances, ids, deferred=deferred)
         left = np.flatnonzero(deferred)
@@ -76,6 +70,9 @@ def _nearest(
             index = reader.index
             rest = _native.Request(request.queries[left], index.bits, scan=index.kind == "auto")
             distances[left], ids[left] = _nearest(reader, rest, k, threads, again=True)
+    else:
+        search = partial(reader.search, request, k, distances, ids, parts=parts)
+        run_parts(search, parts, request.cancel)
     return distances, ids
 
 
@@ -83,11 +80,8 @@ def _nearest_by_rows(
     reader: _native.Reader, request: _native.Request, k: int, parts: int
 ) -> tuple[Distances, Ids]:
     distances, ids = _empty_results((parts, request.count, k))
-    run_parts(
-        lambda part: reader.search(request, k, distances, ids, part, parts, by_rows=True),
-        parts,
-        request.cancel,
-    )
+    search = partial(reader.search, request, k, distances, ids, parts=parts, by_rows=True)
+    run_parts(search, parts, request.cancel)
     _native.merge(distances, ids, parts, request.count, k)
     return distances[0], ids[0]
 
@@ -116,13 +110,10 @@ def _within(
     threads: int | None,
     again: bool = False,
 ) -> tuple[Ids, Distances, Ids]:
-    split, parts = plan(reader, request, threads, by_rows=False, again=again)
+    split, parts = plan(reader, request, threads, False, again)
     if split == "queries":
-        return _joined(
-            run_parts(
-                lambda part: _hits(reader, request, radius, part, parts), parts, request.cancel
-            )
-        )
+        search = partial(_hits, reader, request, radius, parts=parts)
+        return _joined(run_parts(search, parts, request.cancel))
     deferred = np.zeros(request.count, np.uint8) if split == "buckets" else None
     found = _hits(reader, request, radius, deferred=deferred)
     if deferred is not None and deferred.any():
@@ -139,8 +130,7 @@ def _hits(
     deferred: npt.NDArray[np.uint8] | None = None,
 ) -> tuple[Ids, _native.Hits]:
     """Return the hits of a part of the queries, and where those of each begin."""
-    count = request.start(part + 1, parts) - request.start(part, parts)
-    lims = np.empty(count + 1, _INT64)
+    lims = np.empty(request.size(part, parts) + 1, _INT64)
     return lims, reader.range_search(request, radius, lims, part, parts, deferred)
 
 

@@ -295,9 +295,9 @@ class Index:
         """
         k = check_k(k)
         request = self._request(queries, margins, probes)
-        threads = check_threads(threads)
-        excluded = check_exclude(exclude, request.count)
-        with open_reader(self._native, check_filter(filter)) as reader:
+        threads = None if threads is None else check_threads(threads)
+        excluded = None if exclude is None else check_exclude(exclude, request.count)
+        with self._reader(filter) as reader:
             return find_nearest(reader, request, k, threads, excluded)
 
     def explain(
@@ -334,7 +334,7 @@ class Index:
         request = self._request(query, None, 1)
         if request.count != 1:
             raise ShapeError(f"query: expected one code, got {request.count}")
-        with open_reader(self._native, check_filter(filter)) as reader:
+        with self._reader(filter) as reader:
             return explain(reader, request, k)
 
     def range_search(
@@ -362,9 +362,9 @@ class Index:
         """
         radius = self._radius(radius)
         request = self._request(queries, margins, probes)
-        threads = check_threads(threads)
-        excluded = check_exclude(exclude, request.count)
-        with open_reader(self._native, check_filter(filter)) as reader:
+        threads = None if threads is None else check_threads(threads)
+        excluded = None if exclude is None else check_exclude(exclude, request.count)
+        with self._reader(filter) as reader:
             return find_within(reader, request, radius, threads, excluded)
 
     def _request(
@@ -372,8 +372,11 @@ class Index:
     ) -> _native.Request:
         bits = self._native.bits
         packed = as_codes(queries, bits, "queries")
-        scores = check_margins(margins, len(packed), bits)
+        scores = None if margins is None else check_margins(margins, len(packed), bits)
         return _native.Request(packed, bits, scores, check_probes(probes, self._native.kind))
+
+    def _reader(self, filter: npt.ArrayLike | None) -> _native.Reader:
+        return open_reader(self._native, None if filter is None else check_filter(filter))
 
     def _radius(self, radius: int) -> int:
         return min(check_int("radius", radius, 0), self._native.bits)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, TypeVar
 
 from .. import _native
 from .cores import available_cores
@@ -23,62 +23,41 @@ SOON_READY = 1 << 20
 T = TypeVar("T")
 
 
-class Plan(NamedTuple):
-    """How one request is searched.
-
-    ``"here"``: on the calling thread, as it is over before others have started. ``"buckets"``: on
-    the calling thread too, but only what a look into buckets answers; what is left is planned
-    again. ``"queries"`` and ``"rows"``: on threads that share the queries, or the index's rows.
-    """
-
-    split: Literal["here", "buckets", "queries", "rows"]
-    threads: int = 1
-
-
-# Made once, for the sake of single queries.
-HERE, BUCKETS = Plan("here"), Plan("buckets")
+# How many threads share what. "here": on the calling thread, as it is over before another has
+# started. "buckets": there too, but only what a look into buckets answers; the rest is planned
+# again. "queries", "rows": each thread has a part of the queries, or of the index's rows.
+Plan = tuple[Literal["here", "buckets", "queries", "rows"], int]
 
 
 def plan(
     reader: _native.Reader,
     request: _native.Request,
     threads: int | None,
-    *,
     by_rows: bool,
-    again: bool = False,
+    again: bool,
 ) -> Plan:
-    """Plan the search of what a reader sees.
+    """Plan the search of what a reader sees, on at most so many threads.
 
-    Parameters
-    ----------
-    reader, request
-    threads : int, optional
-        At most this many.
-    by_rows : bool
-        Whether results of parts of the rows can be merged: for the k nearest, not for a radius.
-    again : bool
-        Whether a look into buckets has left this request.
+    Parts of the rows are for results that can be merged, `by_rows`: the k nearest, not all within
+    a radius. What a look into buckets has left is planned `again`.
     """
-    kind, count = reader.index.kind, request.count
+    index, count = reader.index, request.count
+    kind = index.kind
     if not again:
-        if _words(reader, request) < PARALLEL_WORDS:
-            return HERE
-        # A batch that tells each query's way is cheaper divided at once.
-        if kind in ("auto", "mih") and count < (FEW_QUERIES if by_rows and kind == "auto" else 2):
-            return BUCKETS
+        if kind == "lsh":
+            words = count * index.tables * request.probes * WORDS_PER_PROBE
+        else:
+            words = count * len(reader) * ((index.bits + 63) // 64)
+        if words < PARALLEL_WORDS:
+            return "here", 1
+        few = FEW_QUERIES if by_rows and kind == "auto" else 2
+        if kind in ("auto", "mih") and count < few:
+            return "buckets", 1
     limit = thread_limit(threads)
     # Parts of the rows would each look into all buckets.
     if by_rows and count < limit and kind in ("auto", "scan"):
-        return Plan("rows", limit)
-    return Plan("queries", max(min(limit, count), 1))
-
-
-def _words(reader: _native.Reader, request: _native.Request) -> int:
-    """Return to how many comparisons of 64-bit words the work amounts."""
-    index = reader.index
-    if index.kind == "lsh":
-        return request.count * index.tables * request.probes * WORDS_PER_PROBE
-    return request.count * len(reader) * ((index.bits + 63) // 64)
+        return "rows", limit
+    return "queries", max(min(limit, count), 1)
 
 
 def thread_limit(threads: int | None) -> int:
