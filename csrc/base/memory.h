@@ -2,6 +2,7 @@
 #ifndef HR_MEMORY_H
 #define HR_MEMORY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,15 +32,19 @@ static inline void *hr_alloc_zero(size_t count, size_t size) {
 
 #define HR_LEAST_CAPACITY ((size_t)64)
 
-/* The array with room for `needed` items of `size` bytes, moved if there is less; NULL when out of
- * memory, and the array is as before. */
-static inline void *hr_grow(void *array, size_t *capacity, size_t needed, size_t size) {
-  if (array && needed <= *capacity) return array;
+/* Room for `needed` items of `size` bytes in the array that `pointer` points to the pointer of.
+ * False when out of memory, and the array is as before. */
+static inline bool hr_grow(void *pointer, size_t *capacity, size_t needed, size_t size) {
+  void *array;
+  memcpy(&array, pointer, sizeof array);
+  if (array && needed <= *capacity) return true;
   size_t larger = needed + *capacity + HR_LEAST_CAPACITY;
-  if (larger < needed || larger > SIZE_MAX / size) return NULL;
+  if (larger < needed || larger > SIZE_MAX / size) return false;
   void *grown = realloc(array, larger * size);
-  if (grown) *capacity = larger;
-  return grown;
+  if (!grown) return false;
+  memcpy(pointer, &grown, sizeof grown);
+  *capacity = larger;
+  return true;
 }
 
 static inline void *hr_alloc_aligned(size_t bytes) {

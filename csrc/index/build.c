@@ -73,14 +73,19 @@ hr_status hr_index_gather(const hr_index *index, hr_segment *out) {
   hr_segment_init(out, index->bits);
   hr_status status = HR_OK;
   if (index->postings) status = hr_postings_unsort(index->postings, out);
-  for (int segment = HR_MAIN; !status && segment < HR_SEGMENTS; segment++) {
-    hr_segment copy;
-    status = hr_segment_copy(hr_index_segment(index, segment), &copy);
-    if (status) break;
-    status = hr_segment_merge(out, &copy);
-    hr_segment_free(&copy);
-  }
+  if (!status && index->main.count) status = hr_segment_merge(out, &index->main);
+  if (!status && index->delta.count) status = hr_segment_merge(out, &index->delta);
   if (status) hr_segment_free(out);
+  return status;
+}
+
+hr_status hr_index_sort(const hr_index *index, const int *cancel, hr_postings **out) {
+  if (!index->postings && !index->delta.count) return hr_postings_build(&index->main, cancel, out);
+  hr_segment all;
+  hr_status status = hr_index_gather(index, &all);
+  if (status) return status;
+  status = hr_postings_build(&all, cancel, out);
+  hr_segment_free(&all);
   return status;
 }
 
@@ -88,12 +93,7 @@ hr_status hr_index_gather(const hr_index *index, hr_segment *out) {
  * at once need the memory of three. Then there are tables to search in until the new ones
  * are ready. */
 static hr_status sort_all(const hr_index *index, const int *cancel, made *m) {
-  bool first = !index->postings && !index->delta.count;
-  hr_segment all;
-  hr_status status = first ? HR_OK : hr_index_gather(index, &all);
-  if (status) return status;
-  status = hr_postings_build(first ? &index->main : &all, cancel, &m->postings);
-  if (!first) hr_segment_free(&all);
+  hr_status status = hr_index_sort(index, cancel, &m->postings);
   if (!status && index->kind == HR_AUTO) status = hr_postings_keep_by_row(m->postings);
   if (!status && index->mih) status = hr_mih_build(m->postings, index->tables, cancel, &m->mih);
   hr_segment_init(&m->main, index->bits);
@@ -191,12 +191,3 @@ hr_status hr_index_prepare_all(hr_index *index, const int *cancel) {
   hr_unlock_exclusive(&index->changing);
   return status;
 }
-
-hr_status hr_read_lock(hr_index *index) {
-  hr_lock_shared(&index->lock);
-  if (index->preparing || hr_index_ready(index, false)) return HR_OK;
-  hr_unlock_shared(&index->lock);
-  return HR_NOT_READY;
-}
-
-void hr_read_unlock(hr_index *index) { hr_unlock_shared(&index->lock); }

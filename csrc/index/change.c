@@ -7,6 +7,7 @@
  */
 #include "base/memory.h"
 #include "index/internal.h"
+#include "storage/blocks.h"
 
 #define DELTA_ROWS ((size_t)4096)
 #define DELTA_SHARE 8 /* delta may hold an eighth of main */
@@ -14,8 +15,7 @@
 
 /* The rows of a segment, to be changed. */
 static hr_segment *rows_of(hr_index *index, int segment) {
-  if (segment == HR_SORTED) return index->postings ? &index->postings->rows : NULL;
-  return segment == HR_MAIN ? &index->main : &index->delta;
+  return (hr_segment *)hr_index_segment(index, segment);
 }
 
 /* --- adding -------------------------------------------------------------------- */
@@ -89,11 +89,11 @@ static bool follows(const hr_segment *rows, int64_t id) {
 static hr_status flush(hr_index *index) {
   if (!index->delta.count && !index->main.tombstones) return HR_OK;
   hr_status status = hr_segment_merge(&index->main, &index->delta);
-  if (!status) {
-    hr_lsh_free(index->lsh); /* rows have moved */
-    index->lsh = NULL;
-  }
-  return status;
+  if (status) return status;
+  hr_segment_free(&index->delta);
+  hr_lsh_free(index->lsh); /* rows have moved */
+  index->lsh = NULL;
+  return HR_OK;
 }
 
 /* Puts the sorted codes back among the others, live ones only: the next search sorts anew. */
@@ -127,7 +127,7 @@ static hr_status insert_delta(hr_index *index, const batch *b, size_t n) {
   hr_segment_init(&fresh, index->bits);
   hr_status status = hr_segment_append(&fresh, b->codes, b->ids, n);
   if (!status) status = hr_segment_merge(&index->delta, &fresh);
-  if (status) hr_segment_free(&fresh);
+  hr_segment_free(&fresh);
   return status;
 }
 
@@ -164,6 +164,15 @@ static hr_status check_new(hr_index *index, const batch *b, size_t n, int64_t *c
 /* A change under the exclusive lock; it fails before it has changed anything. */
 typedef hr_status change(hr_index *index, const batch *b, size_t n, int64_t *culprit);
 
+static hr_status change_alone(hr_index *index, change *make, const batch *b, size_t n,
+                              int64_t *culprit) {
+  hr_index_lock(index);
+  hr_status status = make(index, b, n, culprit);
+  if (!status) compact(index);
+  hr_index_unlock(index);
+  return status;
+}
+
 static hr_status apply(hr_index *index, change *make, const uint8_t *codes, const int64_t *ids,
                        size_t n, int64_t *culprit) {
   if (!n) return HR_OK;
@@ -172,10 +181,7 @@ static hr_status apply(hr_index *index, change *make, const uint8_t *codes, cons
   hr_status status = batch_open(&b, codes, ids, n, bytes, culprit);
   if (status) return status;
   hr_lock_exclusive(&index->changing);
-  hr_index_lock(index);
-  status = make(index, &b, n, culprit);
-  if (!status) compact(index);
-  hr_index_unlock(index);
+  status = change_alone(index, make, &b, n, culprit);
   hr_unlock_exclusive(&index->changing);
   batch_close(&b);
   return status;
@@ -189,6 +195,27 @@ static hr_status add(hr_index *index, const batch *b, size_t n, int64_t *culprit
 hr_status hr_index_add(hr_index *index, const uint8_t *codes, const int64_t *ids, size_t n,
                        int64_t *culprit) {
   return apply(index, add, codes, ids, n, culprit);
+}
+
+static hr_status next_ids(const hr_index *index, int64_t *ids, size_t n, int64_t *culprit) {
+  int64_t next = index->next_id;
+  if (n > (uint64_t)(INT64_MAX - next)) {
+    *culprit = next - 1;
+    return HR_NO_IDS;
+  }
+  for (size_t i = 0; i < n; i++) ids[i] = next + (int64_t)i;
+  return HR_OK;
+}
+
+hr_status hr_index_append(hr_index *index, const uint8_t *codes, size_t n, int64_t *ids,
+                          int64_t *culprit) {
+  if (!n) return HR_OK;
+  batch b = {.codes = codes, .ids = ids};
+  hr_lock_exclusive(&index->changing);
+  hr_status status = next_ids(index, ids, n, culprit);
+  if (!status) status = change_alone(index, add, &b, n, culprit);
+  hr_unlock_exclusive(&index->changing);
+  return status;
 }
 
 /* --- removing ------------------------------------------------------------------- */
@@ -262,7 +289,8 @@ static hr_status overwrite(hr_index *index, const batch *b, size_t n, int64_t *c
     if (is_listed(index, segment, row))
       hr_segment_delete(rows_of(index, segment), row);
     else
-      hr_segment_set_code(rows_of(index, segment), row, b->codes + i * ((index->bits + 7) / 8));
+      hr_blocks_fill(rows_of(index, segment)->blocks, index->bits, row,
+                     b->codes + i * ((index->bits + 7) / 8), 1);
   }
   return status;
 }

@@ -44,7 +44,7 @@ static void crc_tables(uint32_t table[8][256]) {
 }
 
 /* Goes on from the CRC of what came before, 0 at first. */
-static uint32_t crc32_more(uint32_t before, const uint8_t *bytes, size_t size) {
+static uint32_t crc32(uint32_t before, const uint8_t *bytes, size_t size) {
   uint32_t table[8][256], crc = ~before;
   crc_tables(table);
   for (; size >= 8; size -= 8, bytes += 8) {
@@ -58,13 +58,11 @@ static uint32_t crc32_more(uint32_t before, const uint8_t *bytes, size_t size) {
   return ~crc;
 }
 
-static uint32_t crc32_of(const uint8_t *bytes, size_t size) { return crc32_more(0, bytes, size); }
-
 /* The header's CRC, over the header with its crc field zero. */
 static uint32_t header_crc(const header *h) {
   header copy = *h;
   copy.crc = 0;
-  return crc32_of((const uint8_t *)&copy, sizeof copy);
+  return crc32(0, (const uint8_t *)&copy, sizeof copy);
 }
 
 /* --- writing -------------------------------------------------------------------- */
@@ -88,7 +86,7 @@ static const uint8_t zeros[HR_ALIGNMENT];
 static void put(writing *w, const void *data, size_t size) {
   section *s = &w->h.section[w->h.sections - 1];
   if (size) w->snapshot->spans[w->snapshot->count++] = (hr_span){data, size};
-  s->crc = crc32_more(s->crc, data, size);
+  s->crc = crc32(s->crc, data, size);
   s->size += size;
 }
 
@@ -159,7 +157,13 @@ hr_status hr_snapshot_open(hr_index *index, const char fingerprint[HR_FINGERPRIN
 
 void hr_snapshot_close(hr_index *index) { hr_unlock_shared(&index->lock); }
 
-/* --- reading -------------------------------------------------------------------- */
+/* --- reading --------------------------------------------------------------------
+ *
+ * What reads or checks returns the reason why it cannot, NULL if there is none. */
+
+static const char out_of_memory[] = "out of memory";
+static const char wrong_size[] = "a section has the wrong size";
+static const char damaged_postings[] = "postings are damaged";
 
 static const char *check_shape(const header *h) {
   if (h->bits < 1 || h->bits > HR_MAX_BITS) return "bits out of range";
@@ -189,39 +193,26 @@ static const char *check_header(const uint8_t *bytes, size_t size, header *h) {
 
 typedef struct {
   const uint8_t *bytes;
-  size_t size;
   const header *h;
   bool verify;
+  const section *found[MAX_SECTIONS + 1]; /* by tag; NULL: absent */
 } reading;
 
-static const section *find_entry(const reading *r, uint32_t tag) {
-  for (uint32_t i = 0; i < r->h->sections && i < MAX_SECTIONS; i++)
-    if (r->h->section[i].tag == tag) return &r->h->section[i];
-  return NULL;
+static const void *data_of(const reading *r, uint32_t tag) {
+  return r->found[tag] ? r->bytes + r->found[tag]->offset : NULL;
 }
 
-/* A section's bytes and their size; NULL if it is absent or, with a reason, unfit. */
-static const uint8_t *find_section(const reading *r, uint32_t tag, size_t *size,
-                                   const char **reason) {
-  const section *s = find_entry(r, tag);
-  if (!s) return NULL;
-  if (s->offset % HR_ALIGNMENT)
-    *reason = "a section has the wrong place";
-  else if (s->offset > r->size || s->size > r->size - s->offset)
-    *reason = "the file is truncated";
-  else if (r->verify && s->crc != crc32_of(r->bytes + s->offset, (size_t)s->size))
-    *reason = "a section is damaged";
-  *size = (size_t)s->size;
-  return *reason ? NULL : r->bytes + s->offset;
-}
-
-/* The same, of just this size. */
-static const uint8_t *find_sized(const reading *r, uint32_t tag, uint64_t expected,
-                                 const char **reason) {
-  size_t size;
-  const uint8_t *bytes = find_section(r, tag, &size, reason);
-  if (bytes && size != expected) *reason = "a section has the wrong size";
-  return *reason ? NULL : bytes;
+static const char *find_sections(reading *r, size_t size) {
+  for (uint32_t i = 0; i < r->h->sections && i < MAX_SECTIONS; i++) {
+    const section *s = &r->h->section[i];
+    if (s->tag > MAX_SECTIONS || r->found[s->tag]) continue;
+    if (s->offset % HR_ALIGNMENT) return "a section has the wrong place";
+    if (s->offset > size || s->size > size - s->offset) return "the file is truncated";
+    if (r->verify && s->crc != crc32(0, r->bytes + s->offset, (size_t)s->size))
+      return "a section is damaged";
+    r->found[s->tag] = s;
+  }
+  return r->found[SECTION_CODES] ? NULL : "the codes are missing";
 }
 
 static const char *check_ids(const hr_segment *rows) {
@@ -241,132 +232,116 @@ static const char *check_last_id(const hr_segment *rows, int64_t next_id) {
   return last >= next_id && last != INT64_MAX ? "ids are out of range" : NULL;
 }
 
-/* Of words HR_LANES apart that are the last of each code. */
-static const char *check_unused_bits(const uint64_t *blocks, size_t count, size_t words,
-                                     uint32_t bits) {
-  uint8_t mask[8];
+static const char *check_unused_bits(const uint64_t *blocks, size_t count, uint32_t bits) {
+  uint8_t mask[8] = {0};
   uint64_t used;
-  memset(mask, 0xFF, sizeof mask);
-  if (bits % 64) {
-    memset(mask, 0, sizeof mask);
-    for (uint32_t j = 0; j < bits % 64; j++) mask[j / 8] |= (uint8_t)(0x80u >> j % 8);
-  }
+  for (uint32_t j = 0; j < (bits - 1) % 64 + 1; j++) mask[j / 8] |= (uint8_t)(0x80u >> j % 8);
   memcpy(&used, mask, sizeof used);
+  size_t words = (bits + 63) / 64;
   for (size_t row = 0; row < count; row++)
     if (hr_code_at(blocks, words, row)[(words - 1) * HR_LANES] & ~used)
       return "codes have bits past the last";
   return NULL;
 }
 
+static const char *attach_codes(const reading *r, size_t count, uint64_t **blocks) {
+  uint32_t bits = r->h->bits;
+  if (r->found[SECTION_CODES]->size != hr_block_bytes(count, (bits + 63) / 64)) return wrong_size;
+  *blocks = (uint64_t *)data_of(r, SECTION_CODES);
+  return r->verify ? check_unused_bits(*blocks, count, bits) : NULL;
+}
+
 static const char *attach_ids(const reading *r, hr_segment *rows) {
-  const char *reason = NULL;
+  const section *ids = r->found[SECTION_IDS];
   rows->count = rows->capacity = (size_t)r->h->rows;
   rows->first_id = r->h->first_id;
   rows->borrowed = true;
-  rows->ids = (int64_t *)find_sized(r, SECTION_IDS, r->h->rows * sizeof(int64_t), &reason);
-  if (!reason) reason = check_last_id(rows, r->h->next_id);
-  if (!reason && r->verify) reason = check_ids(rows);
-  return reason;
+  if (ids && ids->size != rows->count * sizeof *rows->ids) return wrong_size;
+  rows->ids = (int64_t *)data_of(r, SECTION_IDS);
+  const char *reason = check_last_id(rows, r->h->next_id);
+  return !reason && r->verify ? check_ids(rows) : reason;
 }
 
 static const char *attach_rows(const reading *r, hr_segment *rows) {
-  const char *reason = NULL;
   rows->borrowed = true;
-  rows->blocks = (uint64_t *)find_sized(r, SECTION_CODES,
-                                        hr_block_bytes((size_t)r->h->rows, rows->words), &reason);
-  if (!rows->blocks) return reason ? reason : "the codes are missing";
-  if (find_entry(r, SECTION_CODES)->count) return "the postings are missing";
-  reason = attach_ids(r, rows);
-  if (!reason && r->verify)
-    reason = check_unused_bits(rows->blocks, rows->count, rows->words, rows->bits);
-  return reason;
+  if (r->found[SECTION_CODES]->count) return "the postings are missing";
+  const char *reason = attach_codes(r, (size_t)r->h->rows, &rows->blocks);
+  return reason ? reason : attach_ids(r, rows);
 }
 
 /* --- reading sorted codes --------------------------------------------------------- */
 
 static const char *check_starts(const hr_postings *postings) {
   const uint32_t *starts = postings->starts;
-  if (starts[0] || starts[postings->entries] != postings->rows.count) return "postings are damaged";
+  if (starts[0] || starts[postings->entries] != postings->rows.count) return damaged_postings;
   for (size_t e = 0; e < postings->entries; e++)
-    if (starts[e] >= starts[e + 1]) return "postings are damaged";
+    if (starts[e] >= starts[e + 1]) return damaged_postings;
   return NULL;
 }
 
 /* Every row is listed once. */
-static hr_status check_order(const hr_postings *postings, const char **reason) {
+static const char *check_order(const hr_postings *postings) {
+  const char *reason = NULL;
   size_t count = postings->rows.count;
   uint8_t *listed = hr_alloc_zero(count / 8 + 1, 1);
-  if (!listed) return HR_NO_MEMORY;
-  for (size_t i = 0; i < count && !*reason; i++) {
+  if (!listed) return out_of_memory;
+  for (size_t i = 0; i < count && !reason; i++) {
     uint32_t row = postings->order[i];
     if (row >= count || hr_bit(listed, row))
-      *reason = "postings are damaged";
+      reason = damaged_postings;
     else
       hr_set_bit(listed, row);
   }
   free(listed);
-  return *reason ? HR_BAD_FORMAT : HR_OK;
-}
-
-static const char *attach_postings(const reading *r, hr_postings *postings) {
-  const char *reason = NULL;
-  size_t size, order = postings->rows.count * sizeof *postings->order;
-  const uint8_t *bytes = find_section(r, SECTION_POSTINGS, &size, &reason);
-  if (!bytes) return reason ? reason : "the postings are missing";
-  size_t starts = (postings->entries + 1) * sizeof(uint32_t);
-  order += padding(order);
-  postings->order = (uint32_t *)bytes;
-  if (size == order + starts + padding(starts))
-    postings->starts = (uint32_t *)(bytes + order);
-  else if (size != order || postings->entries != postings->rows.count)
-    return "a section has the wrong size";
-  return r->verify && postings->starts ? check_starts(postings) : NULL;
-}
-
-static const char *attach_entries(const reading *r, hr_postings *postings) {
-  const char *reason = NULL;
-  const section *codes = find_entry(r, SECTION_CODES);
-  if (!codes) return "the codes are missing";
-  if (!codes->count || codes->count > r->h->rows) return "an impossible number of codes";
-  postings->entries = (size_t)codes->count;
-  postings->blocks = (uint64_t *)find_sized(
-      r, SECTION_CODES, hr_block_bytes(postings->entries, postings->words), &reason);
-  if (reason) return reason;
-  reason = attach_ids(r, &postings->rows);
-  if (!reason) reason = attach_postings(r, postings);
-  if (!reason && r->verify)
-    reason = check_unused_bits(postings->blocks, postings->entries, postings->words,
-                               postings->rows.bits);
   return reason;
 }
 
-static hr_status attach_tables(const reading *r, hr_index *index, const char **reason) {
-  size_t size;
-  const uint8_t *bytes = find_section(r, SECTION_TABLES, &size, reason);
-  if (!bytes) return *reason ? HR_BAD_FORMAT : HR_OK;
-  hr_status status = hr_mih_open(index->postings, bytes, size, &index->mih);
-  if (status == HR_BAD_FORMAT) *reason = "the tables are damaged";
-  return status;
+static const char *attach_postings(const reading *r, hr_postings *postings) {
+  size_t size = (size_t)r->found[SECTION_POSTINGS]->size;
+  size_t order = postings->rows.count * sizeof *postings->order;
+  size_t starts = (postings->entries + 1) * sizeof *postings->starts;
+  order += padding(order);
+  postings->order = (uint32_t *)data_of(r, SECTION_POSTINGS);
+  if (size == order + starts + padding(starts))
+    postings->starts = postings->order + order / sizeof *postings->order;
+  else if (size != order || postings->entries != postings->rows.count)
+    return wrong_size;
+  if (!r->verify) return NULL;
+  const char *reason = postings->starts ? check_starts(postings) : NULL;
+  return reason ? reason : check_order(postings);
 }
 
-static hr_status attach_sorted(const reading *r, hr_index *index, const char **reason) {
+static const char *attach_tables(const reading *r, hr_index *index) {
+  const section *tables = r->found[SECTION_TABLES];
+  if (!tables) return NULL;
+  hr_status status =
+      hr_mih_open(index->postings, data_of(r, SECTION_TABLES), (size_t)tables->size, &index->mih);
+  if (status == HR_NO_MEMORY) return out_of_memory;
+  return status ? "the tables are damaged" : NULL;
+}
+
+static const char *attach_sorted(const reading *r, hr_index *index) {
+  uint64_t entries = r->found[SECTION_CODES]->count;
+  if (!entries || entries > r->h->rows) return "an impossible number of codes";
   hr_postings *postings = index->postings = hr_alloc_zero(1, sizeof *postings);
-  if (!postings) return HR_NO_MEMORY;
+  if (!postings) return out_of_memory;
   hr_segment_init(&postings->rows, r->h->bits);
   postings->words = postings->rows.words;
+  postings->entries = (size_t)entries;
   postings->borrowed = true;
-  *reason = attach_entries(r, postings);
-  if (*reason) return HR_BAD_FORMAT;
-  hr_status status = r->verify ? check_order(postings, reason) : HR_OK;
-  return status ? status : attach_tables(r, index, reason);
+  const char *reason = attach_codes(r, postings->entries, &postings->blocks);
+  if (!reason) reason = attach_ids(r, &postings->rows);
+  if (!reason) reason = attach_postings(r, postings);
+  return reason ? reason : attach_tables(r, index);
 }
 
-static hr_status attach(const reading *r, hr_index *index, const char **reason) {
+static const char *attach(reading *r, size_t size, hr_index *index) {
   index->next_id = r->h->next_id;
-  if ((index->kind == HR_AUTO || index->kind == HR_MIH) && find_entry(r, SECTION_POSTINGS))
-    return attach_sorted(r, index, reason);
-  *reason = attach_rows(r, &index->main);
-  return *reason ? HR_BAD_FORMAT : HR_OK;
+  const char *reason = find_sections(r, size);
+  if (reason) return reason;
+  bool sorts = index->kind == HR_AUTO || index->kind == HR_MIH;
+  return sorts && r->found[SECTION_POSTINGS] ? attach_sorted(r, index)
+                                             : attach_rows(r, &index->main);
 }
 
 hr_status hr_index_open(const uint8_t *bytes, size_t size, bool verify, hr_index **out,
@@ -376,11 +351,11 @@ hr_status hr_index_open(const uint8_t *bytes, size_t size, bool verify, hr_index
   if (*reason) return HR_BAD_FORMAT;
   hr_status status = hr_index_create(h.bits, (hr_kind)h.kind, h.tables, out);
   if (status) return status;
-  reading r = {bytes, size, &h, verify};
-  status = attach(&r, *out, reason);
-  if (status) {
+  reading r = {.bytes = bytes, .h = &h, .verify = verify};
+  *reason = attach(&r, size, *out);
+  if (*reason) {
     hr_index_free(*out);
-    return status;
+    return *reason == out_of_memory ? HR_NO_MEMORY : HR_BAD_FORMAT;
   }
   memcpy(fingerprint, h.fingerprint, HR_FINGERPRINT_BYTES);
   return HR_OK;

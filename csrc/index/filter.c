@@ -73,7 +73,6 @@ hr_status hr_filter_open_mask(const hr_index *index, const uint8_t *mask, size_t
   hr_cursor cursor = hr_cursor_open(index);
   size_t row;
   for (int segment; (segment = hr_cursor_next(&cursor, &row)) >= 0;)
-    if (hr_segment_is_live(cursor.rows[segment], row) && *mask++)
-      hr_set_bit((*out)->allow[segment], row);
+    if (*mask++) hr_set_bit((*out)->allow[segment], row);
   return HR_OK;
 }

@@ -17,7 +17,7 @@ struct hr_index {
   hr_mih *mih;           /* tables over the postings; NULL: too few codes */
   hr_lsh *lsh;           /* tables over the first rows of main; NULL until a search needs them */
   hr_planner planner;    /* HR_AUTO: what is known about searching the postings */
-  int64_t next_id;
+  int64_t next_id;       /* one past the largest ever added */
   hr_lock lock;
   /* Held by whoever changes the index, from the first look to the last touch, so that new
    * tables can be made beside readers: only putting them in place takes `lock`. */
@@ -29,6 +29,9 @@ struct hr_index {
 /* The index for oneself: `lock` held exclusively. */
 void hr_index_lock(hr_index *index);
 void hr_index_unlock(hr_index *index);
+/* Holds `lock` shared, and codes can be found by row. `search`: HR_NOT_READY if something is to be
+ * made before one. */
+hr_status hr_index_lock_listed(hr_index *index, bool search);
 
 /* Ids in one segment do not follow those in another. */
 enum { HR_SORTED, HR_MAIN, HR_DELTA, HR_SEGMENTS };
@@ -39,7 +42,7 @@ struct hr_filter {
   uint8_t *allow[HR_SEGMENTS]; /* a bit a row; 0 for tombstones */
 };
 
-/* All rows by ascending id, tombstones included. */
+/* All live rows by ascending id. */
 typedef struct {
   const hr_segment *rows[HR_SEGMENTS];
   size_t at[HR_SEGMENTS];
@@ -53,6 +56,8 @@ int hr_index_locate(const hr_index *index, int64_t id, size_t *row);
 
 /* A copy of all live codes, by id. Needs a lock. */
 hr_status hr_index_gather(const hr_index *index, hr_segment *out);
+/* Sorts all live codes. Needs a lock. */
+hr_status hr_index_sort(const hr_index *index, const int *cancel, hr_postings **out);
 
 /* Live codes. Needs a lock. */
 size_t hr_index_live(const hr_index *index);

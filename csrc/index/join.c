@@ -16,7 +16,6 @@ struct hr_join {
   hr_mih *mih;        /* NULL: few codes */
   hr_planner planner; /* our own: the index's speaks of other queries */
   size_t rows;        /* live ones */
-  uint8_t *live;      /* a bit a node; NULL: all are */
 };
 
 /* Nodes that are searched for together, so that a scan is tiled. */
@@ -25,32 +24,21 @@ struct hr_join {
 /* Fewer codes are compared faster than looked up. */
 #define SCANNED_NODES ((size_t)16384)
 
-static hr_status mark_live(hr_join *join) {
-  const hr_postings *postings = join->postings;
-  if (!postings->rows.tombstones) return HR_OK;
-  join->live = hr_alloc_zero(postings->entries / 8 + 1, 1);
-  if (!join->live) return HR_NO_MEMORY;
-  for (size_t e = 0; e < postings->entries; e++)
-    if (hr_postings_is_live(postings, e)) hr_set_bit(join->live, e);
-  return HR_OK;
-}
-
-static hr_status borrow(hr_join *join, const hr_index *index) {
-  join->borrowed = index;
-  join->postings = index->postings;
-  join->mih = index->mih;
-  join->planner.costs = index->planner.costs;
-  return mark_live(join);
-}
-
 hr_status hr_join_open(const hr_index *index, bool copy, hr_join **out) {
   hr_join *join = hr_alloc_zero(1, sizeof *join);
   if (!join) return HR_NO_MEMORY;
   join->rows = hr_index_live(index);
-  copy = copy || !index->postings || index->main.count || index->delta.count;
-  hr_status status = copy ? hr_index_gather(index, &join->gathered) : borrow(join, index);
+  hr_status status = HR_OK;
+  if (copy || !index->postings || index->main.count || index->delta.count) {
+    status = hr_index_gather(index, &join->gathered);
+  } else {
+    join->borrowed = index;
+    join->postings = index->postings;
+    join->mih = index->mih;
+    join->planner.costs = index->planner.costs;
+  }
   if (status)
-    hr_join_close(join);
+    free(join);
   else
     *out = join;
   return status;
@@ -76,7 +64,6 @@ void hr_join_close(hr_join *join) {
     hr_postings_free(join->postings);
   }
   hr_segment_free(&join->gathered);
-  free(join->live);
   free(join);
 }
 
@@ -105,7 +92,7 @@ static void link_nodes(uint32_t *parents, uint32_t a, uint32_t b) {
 /* --- one part ----------------------------------------------------------------------- */
 
 static bool is_live(const hr_join *join, size_t node) {
-  return !join->live || hr_bit(join->live, node);
+  return !join->postings->rows.tombstones || hr_postings_is_live(join->postings, node);
 }
 
 static void link_found(const hr_join *join, uint32_t node, const hr_collector *found,
@@ -187,14 +174,13 @@ hr_status hr_join_groups(const hr_join *join, uint32_t *parents, size_t parts, i
   size_t nodes = postings->entries, rows = postings->rows.count;
   for (size_t p = 1; p < parts; p++)
     for (size_t i = 0; i < nodes; i++) link_nodes(parents, (uint32_t)i, parents[p * nodes + i]);
-  uint32_t *node_of = hr_alloc(rows, sizeof *node_of);
+  uint32_t *node_of = hr_postings_entries(postings);
   int64_t *first = hr_alloc(nodes, sizeof *first); /* id of each group */
   if (!node_of || !first) {
     free(node_of);
     free(first);
     return HR_NO_MEMORY;
   }
-  hr_postings_entries(postings, node_of);
   for (size_t i = 0; i < nodes; i++) first[i] = INT64_MAX;
   for (size_t row = rows; row-- > 0;)
     if (hr_segment_is_live(&postings->rows, row))

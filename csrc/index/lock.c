@@ -9,6 +9,44 @@ void hr_index_lock(hr_index *index) {
 
 void hr_index_unlock(hr_index *index) { hr_unlock_exclusive(&index->lock); }
 
+/* Whether a search may begin, with what there is while something better is made. */
+static bool may_search(const hr_index *index) {
+  return index->preparing || hr_index_ready(index, false);
+}
+
+hr_status hr_read_lock(hr_index *index) {
+  hr_lock_shared(&index->lock);
+  if (may_search(index)) return HR_OK;
+  hr_unlock_shared(&index->lock);
+  return HR_NOT_READY;
+}
+
+/* Sorted codes are found by row through a list that is made when first asked for. */
+static bool listed(const hr_index *index) { return !index->postings || index->postings->entry_of; }
+
+static hr_status list_codes(hr_index *index) {
+  hr_index_lock(index);
+  if (!listed(index)) index->postings->entry_of = hr_postings_entries(index->postings);
+  hr_status status = listed(index) ? HR_OK : HR_NO_MEMORY;
+  hr_index_unlock(index);
+  return status;
+}
+
+hr_status hr_index_lock_listed(hr_index *index, bool search) {
+  for (;;) {
+    hr_lock_shared(&index->lock);
+    bool ready = !search || may_search(index);
+    if (ready && listed(index)) return HR_OK;
+    hr_unlock_shared(&index->lock);
+    hr_status status = ready ? list_codes(index) : HR_NOT_READY;
+    if (status) return status;
+  }
+}
+
+hr_status hr_read_lock_codes(hr_index *index) { return hr_index_lock_listed(index, true); }
+
+void hr_read_unlock(hr_index *index) { hr_unlock_shared(&index->lock); }
+
 bool hr_index_wanted(const hr_index *index) { return hr_waiters_any(&index->wanting); }
 
 /* --- forks --------------------------------------------------------------------- */

@@ -207,14 +207,8 @@ void hr_hits_free(hr_hits *hits) {
 
 static bool reserve(hr_hits *hits, size_t more) {
   size_t needed = hits->size + more, capacity = hits->capacity;
-  int32_t *distances = hr_grow(hits->distances, &capacity, needed, sizeof *distances);
-  if (distances) hits->distances = distances;
-  capacity = hits->capacity;
-  int64_t *ids = hr_grow(hits->ids, &capacity, needed, sizeof *ids);
-  if (ids) hits->ids = ids;
-  if (!distances || !ids) return false;
-  hits->capacity = capacity;
-  return true;
+  return hr_grow(&hits->distances, &capacity, needed, sizeof *hits->distances) &&
+         hr_grow(&hits->ids, &hits->capacity, needed, sizeof *hits->ids);
 }
 
 /* The rows found for a query become hits. */

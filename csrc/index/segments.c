@@ -35,6 +35,9 @@ int hr_cursor_next(hr_cursor *cursor, size_t *row) {
   int64_t least = 0;
   for (int segment = 0; segment < HR_SEGMENTS; segment++) {
     const hr_segment *rows = cursor->rows[segment];
+    while (rows && cursor->at[segment] < rows->count &&
+           !hr_segment_is_live(rows, cursor->at[segment]))
+      cursor->at[segment]++;
     if (!rows || cursor->at[segment] == rows->count) continue;
     int64_t id = hr_segment_id(rows, cursor->at[segment]);
     if (next >= 0 && id >= least) continue;

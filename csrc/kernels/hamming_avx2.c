@@ -11,10 +11,13 @@
 #include <immintrin.h>
 #include <string.h>
 
-#define AVX2 HR_TARGET("avx2,popcnt")
+#define TARGET HR_TARGET("avx2,popcnt")
+#define POPCOUNT(x) _mm_popcnt_u64(x)
+#include "kernels/single.h"
+
 #define HALF 4 /* rows a register */
 
-AVX2 HR_INLINE __m256i byte_counts(__m256i x) {
+TARGET HR_INLINE __m256i byte_counts(__m256i x) {
   const __m256i table = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4, 0, 1, 1, 2,
                                          1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
   const __m256i nibble = _mm256_set1_epi8(15);
@@ -25,7 +28,7 @@ AVX2 HR_INLINE __m256i byte_counts(__m256i x) {
 
 /* Distances of four rows to one query. A byte holds counts of up to 8 bits a
  * word, so 31 words may be summed before it overflows. */
-AVX2 HR_INLINE __m256i half_distance(const uint64_t *half, size_t words, const uint64_t *query) {
+TARGET HR_INLINE __m256i half_distance(const uint64_t *half, size_t words, const uint64_t *query) {
   const __m256i zero = _mm256_setzero_si256();
   __m256i sum = zero;
   for (size_t w = 0; w < words;) {
@@ -41,28 +44,13 @@ AVX2 HR_INLINE __m256i half_distance(const uint64_t *half, size_t words, const u
   return sum;
 }
 
-AVX2 HR_INLINE unsigned half_below(__m256i distance, __m256i limit) {
+TARGET HR_INLINE unsigned half_below(__m256i distance, __m256i limit) {
   __m256i less = _mm256_cmpgt_epi64(limit, distance);
   return (unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(less));
 }
 
-AVX2 static size_t take_hits(const hr_pass *pass, size_t b, uint32_t q, hr_hit *hits) {
-  uint64_t distance[HR_LANES];
-  const uint64_t *block = pass->blocks + b * pass->words * HR_LANES;
-  for (size_t lane = 0; lane < HR_LANES; lane += HALF)
-    _mm256_storeu_si256((__m256i *)(distance + lane),
-                        half_distance(block + lane, pass->words, pass->query[q]));
-  unsigned allowed = pass->allow ? pass->allow[b] : 0xFFu;
-  size_t count = 0;
-  for (size_t lane = 0; lane < HR_LANES; lane++)
-    if ((allowed >> lane & 1) && distance[lane] < pass->limit[q])
-      hits[count++] =
-          (hr_hit){(uint32_t)(b * HR_LANES + lane), (uint16_t)distance[lane], (uint16_t)q};
-  return count;
-}
-
-AVX2 HR_INLINE size_t pass_blocks(hr_pass *pass, hr_hit *hits, size_t words, uint32_t queries,
-                                  size_t blocks) {
+TARGET HR_INLINE size_t pass_blocks(hr_pass *pass, hr_hit *hits, size_t words, uint32_t queries,
+                                    size_t blocks) {
   size_t b = pass->block, count = 0;
   uint64_t query[HR_GROUP][4];
   const uint64_t *code[HR_GROUP];
@@ -101,25 +89,21 @@ AVX2 HR_INLINE size_t pass_blocks(hr_pass *pass, hr_hit *hits, size_t words, uin
   return count;
 }
 
-AVX2 HR_INLINE size_t pass_width(hr_pass *pass, hr_hit *hits, size_t words, size_t blocks) {
+TARGET HR_INLINE size_t pass_width(size_t words, hr_pass *pass, hr_hit *hits) {
+  size_t blocks = words == 1 ? 2 : 1;
   if (pass->end - pass->block < blocks) blocks = 1;
   if (pass->queries == 1) return pass_blocks(pass, hits, words, 1, blocks);
   return pass_blocks(pass, hits, words, HR_GROUP, blocks);
 }
 
-AVX2 static size_t scan_avx2(hr_pass *pass, hr_hit *hits) {
-  switch (pass->words) {
-    case 1: return pass_width(pass, hits, 1, 2);
-    case 2: return pass_width(pass, hits, 2, 1);
-    case 4: return pass_width(pass, hits, 4, 1);
-    default: return pass_width(pass, hits, pass->words, 1);
-  }
+TARGET static size_t scan_avx2(hr_pass *pass, hr_hit *hits) {
+  return HR_BY_WIDTH(pass_width, pass->words, pass, hits);
 }
 
 /* Distances of two blocks as 16 halfwords in the order of their rows: the
  * second block's go to the high half of each lane, packing drops the zeros,
  * and two shuffles sort what packing within halves of a register has mixed. */
-AVX2 HR_INLINE __m256i two_blocks(const uint64_t *block, size_t words, const uint64_t *query) {
+TARGET HR_INLINE __m256i two_blocks(const uint64_t *block, size_t words, const uint64_t *query) {
   const uint64_t *next = block + words * HR_LANES;
   const __m256i pairs = _mm256_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15, 0, 1,
                                          4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15);
@@ -131,8 +115,8 @@ AVX2 HR_INLINE __m256i two_blocks(const uint64_t *block, size_t words, const uin
   return _mm256_permutevar8x32_epi32(mixed, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
 }
 
-AVX2 HR_INLINE void write_blocks(const uint64_t *blocks, size_t words, size_t count,
-                                 const uint64_t *query, uint16_t *out) {
+TARGET HR_INLINE void write_blocks(size_t words, const uint64_t *blocks, size_t count,
+                                   const uint64_t *query, uint16_t *out) {
   size_t b = 0;
   for (; b + 2 <= count; b += 2)
     _mm256_storeu_si256((__m256i *)(out + b * HR_LANES),
@@ -146,28 +130,12 @@ AVX2 HR_INLINE void write_blocks(const uint64_t *blocks, size_t words, size_t co
     out[b * HR_LANES + lane] = (uint16_t)distance[lane];
 }
 
-AVX2 static void distances_avx2(const uint64_t *blocks, size_t words, size_t count,
-                                const uint64_t *query, uint16_t *out) {
-  switch (words) {
-    case 1: write_blocks(blocks, 1, count, query, out); break;
-    case 2: write_blocks(blocks, 2, count, query, out); break;
-    case 4: write_blocks(blocks, 4, count, query, out); break;
-    default: write_blocks(blocks, words, count, query, out);
-  }
+TARGET static void distances_avx2(const uint64_t *blocks, size_t words, size_t count,
+                                  const uint64_t *query, uint16_t *out) {
+  HR_BY_WIDTH(write_blocks, words, blocks, count, query, out);
 }
 
-AVX2 static void distances_at_avx2(const uint64_t *blocks, size_t words, const uint32_t *rows,
-                                   size_t count, const uint64_t *query, uint16_t *out) {
-  for (size_t i = 0; i < count; i++) {
-    const uint64_t *word = hr_code_at(blocks, words, rows[i]);
-    uint64_t distance = 0;
-    for (size_t w = 0; w < words; w++)
-      distance += (uint64_t)_mm_popcnt_u64(word[w * HR_LANES] ^ query[w]);
-    out[i] = (uint16_t)distance;
-  }
-}
-
-AVX2 static void pack_mask_avx2(const uint8_t *flags, size_t count, uint8_t *bits) {
+TARGET static void pack_mask_avx2(const uint8_t *flags, size_t count, uint8_t *bits) {
   size_t i = 0;
   for (; i + 4 <= count; i += 4) {
     __m256i bytes = _mm256_loadu_si256((const __m256i *)(flags + 8 * i));
@@ -175,19 +143,19 @@ AVX2 static void pack_mask_avx2(const uint8_t *flags, size_t count, uint8_t *bit
     uint32_t set = ~(uint32_t)_mm256_movemask_epi8(zero);
     memcpy(bits + i, &set, sizeof set);
   }
-  for (; i < count; i++) bits[i] = hr_pack_mask_byte(flags + 8 * i);
+  pack_mask(flags + 8 * i, count - i, bits + i);
 }
 
 /* Appends the numbers of the lanes in `within`. */
-AVX2 HR_INLINE size_t put_indices(unsigned within, size_t first, uint32_t *hits) {
+TARGET HR_INLINE size_t put_indices(unsigned within, size_t first, uint32_t *hits) {
   size_t found = 0;
   for (; within; within &= within - 1)
     hits[found++] = (uint32_t)(first + (size_t)_mm_popcnt_u32((within & (~within + 1)) - 1));
   return found;
 }
 
-AVX2 static size_t sketches_avx2(const uint32_t *sketches, size_t words, size_t count,
-                                 const uint32_t *query, uint32_t limit, uint32_t *hits) {
+TARGET static size_t sketches_avx2(const uint32_t *sketches, size_t words, size_t count,
+                                   const uint32_t *query, uint32_t limit, uint32_t *hits) {
   size_t found = 0, i = 0, lanes = words <= 2 ? 8 / words : 0;
   uint64_t both = words == 2 ? (uint64_t)query[1] << 32 | query[0] : 0;
   __m256i own = words == 1 ? _mm256_set1_epi32((int)query[0]) : _mm256_set1_epi64x((long long)both);
@@ -208,15 +176,12 @@ AVX2 static size_t sketches_avx2(const uint32_t *sketches, size_t words, size_t 
     if (HR_UNLIKELY(within)) found += put_indices(within, i, hits + found);
   }
   for (; i < count; i++) {
-    int distance = 0;
-    for (size_t w = 0; w < words; w++)
-      distance += _mm_popcnt_u32(sketches[i * words + w] ^ query[w]);
     hits[found] = (uint32_t)i;
-    found += (uint32_t)distance <= limit;
+    found += sketch_distance(sketches + i * words, query, words) <= limit;
   }
   return found;
 }
 
-const hr_kernels hr_kernels_avx2 = {"avx2",         scan_avx2,    distances_avx2, distances_at_avx2,
-                                    pack_mask_avx2, sketches_avx2};
+const hr_kernels hr_kernels_avx2 = {"avx2",       scan_avx2,      distances_avx2,
+                                    distances_at, pack_mask_avx2, sketches_avx2};
 #endif

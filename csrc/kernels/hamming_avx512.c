@@ -12,7 +12,9 @@
 #include <immintrin.h>
 #include <string.h>
 
-#define AVX512 HR_TARGET("avx512f,avx512vl,avx512bw,avx512vpopcntdq,popcnt")
+#define TARGET HR_TARGET("avx512f,avx512vl,avx512bw,avx512vpopcntdq,popcnt")
+#define POPCOUNT(x) _mm_popcnt_u64(x)
+#include "kernels/single.h"
 
 /* Bytes from here to what is fetched: a page, since the hardware's own streams
  * end with each. One query on 48 million codes of 64 bits: 12.9 GB/s without,
@@ -21,7 +23,7 @@
 #define AHEAD 4096
 
 /* Distances of one block to one query, a row a lane. */
-AVX512 HR_INLINE __m512i block_distance(const uint64_t *block, size_t words,
+TARGET HR_INLINE __m512i block_distance(const uint64_t *block, size_t words,
                                         const uint64_t *query) {
   __m512i sum = _mm512_setzero_si512();
   for (size_t w = 0; w < words; w++) {
@@ -33,7 +35,7 @@ AVX512 HR_INLINE __m512i block_distance(const uint64_t *block, size_t words,
 }
 
 /* The rare path: some row of this block may be below the limit of query q. */
-AVX512 static size_t take_hits(const hr_pass *pass, size_t b, uint32_t q, hr_hit *hits) {
+TARGET static size_t take_block(const hr_pass *pass, size_t b, uint32_t q, hr_hit *hits) {
   const uint64_t *block = pass->blocks + b * pass->words * HR_LANES;
   __m512i distance = block_distance(block, pass->words, pass->query[q]);
   unsigned mask = _mm512_cmplt_epu64_mask(distance, _mm512_set1_epi64(pass->limit[q]));
@@ -51,14 +53,12 @@ AVX512 static size_t take_hits(const hr_pass *pass, size_t b, uint32_t q, hr_hit
 
 /* The same for a lone lane of several blocks, the usual case: a third of the
  * work of the vectors. */
-AVX512 HR_INLINE size_t take_lane(const hr_pass *pass, size_t b, size_t blocks, size_t words,
+TARGET HR_INLINE size_t take_lane(const hr_pass *pass, size_t b, size_t blocks, size_t words,
                                   uint32_t q, size_t lane, hr_hit *hits) {
   size_t count = 0;
   for (size_t i = b; i < b + blocks; i++) {
-    const uint64_t *word = pass->blocks + i * words * HR_LANES + lane;
-    uint64_t distance = 0;
-    for (size_t w = 0; w < words; w++)
-      distance += (uint64_t)_mm_popcnt_u64(word[w * HR_LANES] ^ pass->query[q][w]);
+    const uint64_t *code = pass->blocks + i * words * HR_LANES + lane;
+    uint32_t distance = code_distance(code, words, pass->query[q]);
     unsigned allowed = pass->allow ? pass->allow[i] >> lane & 1u : 1u;
     hits[count] = (hr_hit){(uint32_t)(i * HR_LANES + lane), (uint16_t)distance, (uint16_t)q};
     count += allowed & (distance < pass->limit[q]);
@@ -67,7 +67,7 @@ AVX512 HR_INLINE size_t take_lane(const hr_pass *pass, size_t b, size_t blocks, 
 }
 
 /* Hits of a step: bit 8q + l of `lanes` says that query q has one in lane l. */
-AVX512 HR_INLINE size_t take_step(const hr_pass *pass, size_t b, size_t blocks, size_t words,
+TARGET HR_INLINE size_t take_step(const hr_pass *pass, size_t b, size_t blocks, size_t words,
                                   uint32_t lanes, hr_hit *hits) {
   if (!(lanes & (lanes - 1))) {
     uint32_t bit = (uint32_t)_mm_popcnt_u32(lanes - 1);
@@ -76,14 +76,14 @@ AVX512 HR_INLINE size_t take_step(const hr_pass *pass, size_t b, size_t blocks, 
   size_t count = 0;
   for (uint32_t q = 0; q < HR_GROUP; q++)
     for (size_t i = 0; (lanes >> q * HR_LANES & 0xFF) && i < blocks; i++)
-      count += take_hits(pass, b + i, q, hits + count);
+      count += take_block(pass, b + i, q, hits + count);
   return count;
 }
 
 /* The smallest distance in each lane over `blocks` blocks: one comparison
  * then serves them all. VPMINUD and VPXORQ go to the port that VPOPCNTQ
  * leaves free, comparisons do not. */
-AVX512 HR_INLINE __m512i least_distance(const uint64_t *block, size_t words, size_t blocks,
+TARGET HR_INLINE __m512i least_distance(const uint64_t *block, size_t words, size_t blocks,
                                         const uint64_t *query) {
   __m512i least = block_distance(block, words, query);
   for (size_t i = 1; i < blocks; i++)
@@ -97,7 +97,7 @@ HR_INLINE unsigned any_allowed(const uint8_t *allow, size_t blocks) {
   return any;
 }
 
-AVX512 HR_INLINE size_t pass_blocks(hr_pass *pass, hr_hit *hits, size_t words, uint32_t queries,
+TARGET HR_INLINE size_t pass_blocks(hr_pass *pass, hr_hit *hits, size_t words, uint32_t queries,
                                     size_t blocks) {
   const uint64_t *base = pass->blocks;
   size_t b = pass->block, end = pass->end, count = 0;
@@ -139,7 +139,8 @@ AVX512 HR_INLINE size_t pass_blocks(hr_pass *pass, hr_hit *hits, size_t words, u
 
 /* Constant widths and query counts keep queries and limits in registers; the
  * last blocks of a range go one by one. */
-AVX512 HR_INLINE size_t pass_width(hr_pass *pass, hr_hit *hits, size_t words, size_t blocks) {
+TARGET HR_INLINE size_t pass_width(size_t words, hr_pass *pass, hr_hit *hits) {
+  size_t blocks = words < 4 ? 4 / words : 1;
   if (pass->end - pass->block < blocks) blocks = 1;
   if (pass->queries == 1)
     return blocks == 1 ? pass_blocks(pass, hits, words, 1, 1)
@@ -148,19 +149,14 @@ AVX512 HR_INLINE size_t pass_width(hr_pass *pass, hr_hit *hits, size_t words, si
                      : pass_blocks(pass, hits, words, HR_GROUP, blocks);
 }
 
-AVX512 static size_t scan_avx512(hr_pass *pass, hr_hit *hits) {
-  switch (pass->words) {
-    case 1: return pass_width(pass, hits, 1, 4);
-    case 2: return pass_width(pass, hits, 2, 2);
-    case 4: return pass_width(pass, hits, 4, 1);
-    default: return pass_width(pass, hits, pass->words, 1);
-  }
+TARGET static size_t scan_avx512(hr_pass *pass, hr_hit *hits) {
+  return HR_BY_WIDTH(pass_width, pass->words, pass, hits);
 }
 
 /* Distances of four blocks as 32 halfwords in the order of their rows. Block i
  * goes to halfword i of each lane; one VPERMW then sorts them, where four
  * VPMOVQW would take eight slots of the port that VPOPCNTQ needs. */
-AVX512 HR_INLINE __m512i four_blocks(const uint64_t *block, size_t words, const uint64_t *query) {
+TARGET HR_INLINE __m512i four_blocks(const uint64_t *block, size_t words, const uint64_t *query) {
   static const uint16_t order[32] = {0, 4, 8,  12, 16, 20, 24, 28, 1, 5, 9,  13, 17, 21, 25, 29,
                                      2, 6, 10, 14, 18, 22, 26, 30, 3, 7, 11, 15, 19, 23, 27, 31};
   size_t step = words * HR_LANES;
@@ -173,7 +169,7 @@ AVX512 HR_INLINE __m512i four_blocks(const uint64_t *block, size_t words, const 
   return _mm512_permutexvar_epi16(_mm512_loadu_si512(order), mixed);
 }
 
-AVX512 HR_INLINE void write_blocks(const uint64_t *blocks, size_t words, size_t count,
+TARGET HR_INLINE void write_blocks(size_t words, const uint64_t *blocks, size_t count,
                                    const uint64_t *query, uint16_t *out) {
   size_t b = 0;
   for (; b + 4 <= count; b += 4)
@@ -185,45 +181,29 @@ AVX512 HR_INLINE void write_blocks(const uint64_t *blocks, size_t words, size_t 
   }
 }
 
-AVX512 static void distances_avx512(const uint64_t *blocks, size_t words, size_t count,
+TARGET static void distances_avx512(const uint64_t *blocks, size_t words, size_t count,
                                     const uint64_t *query, uint16_t *out) {
-  switch (words) {
-    case 1: write_blocks(blocks, 1, count, query, out); break;
-    case 2: write_blocks(blocks, 2, count, query, out); break;
-    case 4: write_blocks(blocks, 4, count, query, out); break;
-    default: write_blocks(blocks, words, count, query, out);
-  }
+  HR_BY_WIDTH(write_blocks, words, blocks, count, query, out);
 }
 
-AVX512 static void distances_at_avx512(const uint64_t *blocks, size_t words, const uint32_t *rows,
-                                       size_t count, const uint64_t *query, uint16_t *out) {
-  for (size_t i = 0; i < count; i++) {
-    const uint64_t *word = hr_code_at(blocks, words, rows[i]);
-    uint64_t distance = 0;
-    for (size_t w = 0; w < words; w++)
-      distance += (uint64_t)_mm_popcnt_u64(word[w * HR_LANES] ^ query[w]);
-    out[i] = (uint16_t)distance;
-  }
-}
-
-AVX512 static void pack_mask_avx512(const uint8_t *flags, size_t count, uint8_t *bits) {
+TARGET static void pack_mask_avx512(const uint8_t *flags, size_t count, uint8_t *bits) {
   size_t i = 0;
   for (; i + 8 <= count; i += 8) {
     __m512i bytes = _mm512_loadu_si512(flags + 8 * i);
     uint64_t set = _mm512_test_epi8_mask(bytes, bytes);
     memcpy(bits + i, &set, sizeof set);
   }
-  for (; i < count; i++) bits[i] = hr_pack_mask_byte(flags + 8 * i);
+  pack_mask(flags + 8 * i, count - i, bits + i);
 }
 
-AVX512 HR_INLINE size_t put_indices(__m512i index, size_t first, __mmask16 within, uint32_t *hits) {
+TARGET HR_INLINE size_t put_indices(__m512i index, size_t first, __mmask16 within, uint32_t *hits) {
   __m512i at = _mm512_add_epi32(index, _mm512_set1_epi32((int)first));
   _mm512_mask_compressstoreu_epi32(hits, within, at);
   return (size_t)_mm_popcnt_u32(within);
 }
 
 /* Sketches of one or two words: 16 or 8 a register. */
-AVX512 HR_INLINE size_t near_sketches(const uint32_t *sketches, size_t words, size_t count,
+TARGET HR_INLINE size_t near_sketches(const uint32_t *sketches, size_t words, size_t count,
                                       const uint32_t *query, uint32_t limit, uint32_t *hits) {
   const __m512i index = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
   const size_t lanes = 16 / words;
@@ -244,22 +224,18 @@ AVX512 HR_INLINE size_t near_sketches(const uint32_t *sketches, size_t words, si
   return found;
 }
 
-AVX512 static size_t sketches_avx512(const uint32_t *sketches, size_t words, size_t count,
+TARGET static size_t sketches_avx512(const uint32_t *sketches, size_t words, size_t count,
                                      const uint32_t *query, uint32_t limit, uint32_t *hits) {
   if (words == 1) return near_sketches(sketches, 1, count, query, limit, hits);
   if (words == 2) return near_sketches(sketches, 2, count, query, limit, hits);
   size_t found = 0;
   for (size_t i = 0; i < count; i++) {
-    int distance = 0;
-    for (size_t w = 0; w < words; w++)
-      distance += _mm_popcnt_u32(sketches[i * words + w] ^ query[w]);
     hits[found] = (uint32_t)i;
-    found += (uint32_t)distance <= limit;
+    found += sketch_distance(sketches + i * words, query, words) <= limit;
   }
   return found;
 }
 
-const hr_kernels hr_kernels_avx512 = {"avx512",         scan_avx512,
-                                      distances_avx512, distances_at_avx512,
-                                      pack_mask_avx512, sketches_avx512};
+const hr_kernels hr_kernels_avx512 = {"avx512",     scan_avx512,      distances_avx512,
+                                      distances_at, pack_mask_avx512, sketches_avx512};
 #endif

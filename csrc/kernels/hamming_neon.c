@@ -4,6 +4,10 @@
 #ifdef HR_ARM64
 #include <arm_neon.h>
 
+#define TARGET
+#define POPCOUNT(x) vaddv_u8(vcnt_u8(vcreate_u8(x)))
+#include "kernels/single.h"
+
 #define PAIR 2 /* rows a register */
 
 /* Distances of two rows to one query; 31 words fit a byte's count. */
@@ -21,25 +25,7 @@ HR_INLINE uint64x2_t pair_distance(const uint64_t *pair, size_t words, const uin
   return sum;
 }
 
-HR_INLINE void block_distance(const uint64_t *block, size_t words, const uint64_t *query,
-                              uint64_t *out) {
-  for (size_t lane = 0; lane < HR_LANES; lane += PAIR)
-    vst1q_u64(out + lane, pair_distance(block + lane, words, query));
-}
-
-static size_t take_hits(const hr_pass *pass, size_t b, uint32_t q, hr_hit *hits) {
-  uint64_t distance[HR_LANES];
-  block_distance(pass->blocks + b * pass->words * HR_LANES, pass->words, pass->query[q], distance);
-  unsigned allowed = pass->allow ? pass->allow[b] : 0xFFu;
-  size_t count = 0;
-  for (size_t lane = 0; lane < HR_LANES; lane++)
-    if ((allowed >> lane & 1) && distance[lane] < pass->limit[q])
-      hits[count++] =
-          (hr_hit){(uint32_t)(b * HR_LANES + lane), (uint16_t)distance[lane], (uint16_t)q};
-  return count;
-}
-
-HR_INLINE size_t pass_blocks(hr_pass *pass, hr_hit *hits, size_t words) {
+HR_INLINE size_t pass_blocks(size_t words, hr_pass *pass, hr_hit *hits) {
   size_t b = pass->block, count = 0;
   for (; b < pass->end && count < HR_ENOUGH_HITS; b++) {
     if (pass->allow && !pass->allow[b]) continue;
@@ -60,38 +46,20 @@ HR_INLINE size_t pass_blocks(hr_pass *pass, hr_hit *hits, size_t words) {
 }
 
 static size_t scan_neon(hr_pass *pass, hr_hit *hits) {
-  if (pass->words == 1) return pass_blocks(pass, hits, 1);
-  if (pass->words == 2) return pass_blocks(pass, hits, 2);
-  if (pass->words == 4) return pass_blocks(pass, hits, 4);
-  return pass_blocks(pass, hits, pass->words);
+  return HR_BY_WIDTH(pass_blocks, pass->words, pass, hits);
 }
 
 static void distances_neon(const uint64_t *blocks, size_t words, size_t count,
                            const uint64_t *query, uint16_t *out) {
   for (size_t b = 0; b < count; b++) {
-    uint64_t distance[HR_LANES];
-    block_distance(blocks + b * words * HR_LANES, words, query, distance);
-    for (size_t lane = 0; lane < HR_LANES; lane++)
-      out[b * HR_LANES + lane] = (uint16_t)distance[lane];
+    const uint64_t *block = blocks + b * words * HR_LANES;
+    for (size_t lane = 0; lane < HR_LANES; lane += PAIR) {
+      uint32x2_t two = vmovn_u64(pair_distance(block + lane, words, query));
+      out[b * HR_LANES + lane] = (uint16_t)vget_lane_u32(two, 0);
+      out[b * HR_LANES + lane + 1] = (uint16_t)vget_lane_u32(two, 1);
+    }
   }
 }
-
-static void distances_at_neon(const uint64_t *blocks, size_t words, const uint32_t *rows,
-                              size_t count, const uint64_t *query, uint16_t *out) {
-  for (size_t i = 0; i < count; i++) {
-    const uint64_t *word = hr_code_at(blocks, words, rows[i]);
-    unsigned distance = 0;
-    for (size_t w = 0; w < words; w++)
-      distance += vaddv_u8(vcnt_u8(vcreate_u8(word[w * HR_LANES] ^ query[w])));
-    out[i] = (uint16_t)distance;
-  }
-}
-
-static void pack_mask_neon(const uint8_t *flags, size_t count, uint8_t *bits) {
-  for (size_t i = 0; i < count; i++) bits[i] = hr_pack_mask_byte(flags + 8 * i);
-}
-
-static uint32_t popcount32(uint32_t x) { return vaddv_u8(vcnt_u8(vcreate_u8(x))); }
 
 static size_t sketches_neon(const uint32_t *sketches, size_t words, size_t count,
                             const uint32_t *query, uint32_t limit, uint32_t *hits) {
@@ -109,14 +77,12 @@ static size_t sketches_neon(const uint32_t *sketches, size_t words, size_t count
     }
   }
   for (; i < count; i++) {
-    uint32_t distance = 0;
-    for (size_t w = 0; w < words; w++) distance += popcount32(sketches[i * words + w] ^ query[w]);
     hits[found] = (uint32_t)i;
-    found += distance <= limit;
+    found += sketch_distance(sketches + i * words, query, words) <= limit;
   }
   return found;
 }
 
-const hr_kernels hr_kernels_neon = {"neon",         scan_neon,    distances_neon, distances_at_neon,
-                                    pack_mask_neon, sketches_neon};
+const hr_kernels hr_kernels_neon = {"neon",       scan_neon, distances_neon,
+                                    distances_at, pack_mask, sketches_neon};
 #endif

@@ -79,13 +79,11 @@ extern const hr_kernels hr_kernels_avx512;
 extern const hr_kernels hr_kernels_neon;
 #endif
 
-/* Bit j: whether flags[j] is not zero, for eight flags. Each byte becomes 0 or
- * 1, and a multiplication moves byte j to bit 56 + j and nothing else there. */
-static inline uint8_t hr_pack_mask_byte(const uint8_t *flags) {
-  uint64_t bytes = 0, low = 0x7F7F7F7F7F7F7F7Fu;
-  for (unsigned j = 0; j < 8; j++) bytes |= (uint64_t)flags[j] << 8 * j;
-  bytes = ((((bytes & low) + low) | bytes) & ~low) >> 7;
-  return (uint8_t)(bytes * 0x0102040810204080u >> 56);
-}
+/* A call with the number of words as a constant where that is usual, which unrolls loops. */
+#define HR_BY_WIDTH(function, words, ...)    \
+  ((words) == 1   ? function(1, __VA_ARGS__) \
+   : (words) == 2 ? function(2, __VA_ARGS__) \
+   : (words) == 4 ? function(4, __VA_ARGS__) \
+                  : function(words, __VA_ARGS__))
 
 #endif

@@ -1,7 +1,6 @@
 /* Building bucket tables, and looking into them. */
 #include "lsh/lsh.h"
 
-#include "base/bisect.h"
 #include "base/bitstring.h"
 #include "base/cancel.h"
 #include "base/histogram.h"
@@ -9,9 +8,9 @@
 #include "base/radix_sort.h"
 #include "kernels/dispatch.h"
 
-/* Rows grouped by slot, ascending within a group. A slot is the key itself
- * where that can be addressed directly; else the top bits of its hash, and
- * the group is sorted by key. */
+/* Rows grouped by slot, ascending within a group. A slot is the key itself where
+ * that can be addressed directly; else the top bits of its hash, and keys are
+ * compared: there are about as many slots as rows, so that a probe meets few. */
 typedef struct {
   uint32_t *starts; /* 2^slot_bits + 1 */
   uint32_t *rows;   /* COPIED_ROWS more than are listed */
@@ -45,33 +44,6 @@ static size_t slot_of(const hr_lsh *lsh, uint64_t key) {
 
 /* --- building --------------------------------------------------------------- */
 
-typedef struct {
-  uint64_t key;
-  uint32_t row;
-} entry;
-
-static int by_key_then_row(const void *left, const void *right) {
-  const entry *a = left, *b = right;
-  if (a->key != b->key) return a->key < b->key ? -1 : 1;
-  return a->row < b->row ? -1 : a->row > b->row;
-}
-
-static hr_status sort_group(table *t, size_t from, size_t to) {
-  bool mixed = false;
-  for (size_t i = from + 1; i < to && !mixed; i++) mixed = t->keys[i] != t->keys[from];
-  if (!mixed) return HR_OK;
-  entry *entries = hr_alloc(to - from, sizeof *entries);
-  if (!entries) return HR_NO_MEMORY;
-  for (size_t i = from; i < to; i++) entries[i - from] = (entry){t->keys[i], t->rows[i]};
-  qsort(entries, to - from, sizeof *entries, by_key_then_row);
-  for (size_t i = from; i < to; i++) {
-    t->keys[i] = entries[i - from].key;
-    t->rows[i] = entries[i - from].row;
-  }
-  free(entries);
-  return HR_OK;
-}
-
 static bool open_table(const hr_lsh *lsh, table *t) {
   t->starts = hr_alloc_zero(((size_t)1 << lsh->slot_bits) + 1, sizeof *t->starts);
   t->rows = hr_alloc_zero(lsh->count + COPIED_ROWS, sizeof *t->rows);
@@ -98,10 +70,7 @@ static hr_status build_table(hr_lsh *lsh, const hr_source *source, uint32_t numb
     if (t->keys) t->keys[at] = key;
   }
   hr_starts_again(t->starts, slots);
-  hr_status status = HR_OK;
-  for (size_t s = 0; !lsh->direct && !status && s < slots; s++)
-    if (t->starts[s + 1] - t->starts[s] > 1) status = sort_group(t, t->starts[s], t->starts[s + 1]);
-  return status;
+  return HR_OK;
 }
 
 static uint32_t slot_bits_for(size_t count) {
@@ -164,39 +133,23 @@ typedef struct {
   size_t size, capacity;
 } list;
 
-static bool reserve(list *found, size_t more) {
-  uint32_t *rows = hr_grow(found->rows, &found->capacity, found->size + more, sizeof *rows);
-  if (rows) found->rows = rows;
-  return rows;
-}
-
-typedef struct {
-  const table *table;
-  uint64_t key;
-} lookup;
-
-static bool has_less(const void *sought, size_t i) {
-  const lookup *l = sought;
-  return l->table->keys[i] < l->key;
-}
-
-static bool has_no_more(const void *sought, size_t i) {
-  const lookup *l = sought;
-  return l->table->keys[i] <= l->key;
-}
-
-/* The part [*from, *to) of a slot's group that has this key. */
-static void narrow(const table *t, uint64_t key, size_t *from, size_t *to) {
-  lookup sought = {t, key};
-  *from = hr_bisect(*from, *to, has_less, &sought);
-  *to = hr_bisect(*from, *to, has_no_more, &sought);
-}
-
-static bool append(list *found, const uint32_t *rows, size_t count) {
-  if (!reserve(found, count + COPIED_ROWS)) return false;
-  for (size_t i = 0; i < count; i += COPIED_ROWS)
-    memcpy(found->rows + found->size + i, rows + i, COPIED_ROWS * sizeof *rows);
-  found->size += count;
+/* Appends the rows of a slot that have this key. */
+static bool append(list *found, const table *t, const uint32_t *starts, uint64_t key) {
+  size_t from = starts[0], end = starts[1], room = found->size + end - from + COPIED_ROWS;
+  if (from == end) return true;
+  if (!hr_grow(&found->rows, &found->capacity, room, sizeof *found->rows)) return false;
+  uint32_t *to = found->rows + found->size, kept = 0;
+  if (t->keys) {
+    for (size_t i = from; i < end; i++) {
+      to[kept] = t->rows[i];
+      kept += t->keys[i] == key;
+    }
+    found->size += kept;
+  } else {
+    for (size_t i = from; i < end; i += COPIED_ROWS, to += COPIED_ROWS)
+      memcpy(to, t->rows + i, COPIED_ROWS * sizeof *to);
+    found->size += end - from;
+  }
   return true;
 }
 
@@ -230,19 +183,17 @@ static hr_status collect(const hr_lsh *lsh, const hr_keys *keys, list *found) {
     bucket buckets[TOGETHER];
     size_t count = all - first < TOGETHER ? all - first : TOGETHER;
     find_buckets(lsh, keys, first, count, buckets);
-    for (size_t i = 0; i < count; i++) {
-      const table *t = buckets[i].table;
-      size_t from = buckets[i].starts[0], to = buckets[i].starts[1];
-      if (t->keys) narrow(t, keys->keys[first + i], &from, &to);
-      if (from < to && !append(found, t->rows + from, to - from)) return HR_NO_MEMORY;
-    }
+    for (size_t i = 0; i < count; i++)
+      if (!append(found, buckets[i].table, buckets[i].starts, keys->keys[first + i]))
+        return HR_NO_MEMORY;
   }
   return HR_OK;
 }
 
 static hr_status sort_unique(list *found) {
   if (!found->size) return HR_OK;
-  if (!reserve(found, found->size)) return HR_NO_MEMORY;
+  if (!hr_grow(&found->rows, &found->capacity, 2 * found->size, sizeof *found->rows))
+    return HR_NO_MEMORY;
   hr_sort_rows(found->rows, found->size, found->rows + found->size);
   size_t kept = 1;
   uint32_t last = found->rows[0];
@@ -278,7 +229,8 @@ static hr_status compare_untabled(const hr_source *source, size_t first, hr_keys
     qsort(keys->keys + (size_t)t * keys->count, keys->count, sizeof *keys->keys, by_value);
   for (size_t row = first; row < source->count; row++) {
     if (!in_bucket(keys, source, row)) continue;
-    if (!reserve(found, 1)) return HR_NO_MEMORY;
+    if (!hr_grow(&found->rows, &found->capacity, found->size + 1, sizeof *found->rows))
+      return HR_NO_MEMORY;
     found->rows[found->size++] = (uint32_t)row;
   }
   return HR_OK;

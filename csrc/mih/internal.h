@@ -9,7 +9,7 @@
 
 /* A table owns a substring and is addressed by the first bits of it. */
 typedef struct {
-  uint32_t start, width, prefix;
+  uint32_t start, prefix;
   uint32_t *directory; /* 2^prefix + 1 offsets */
   uint32_t *sketches;  /* `sketch_words` an entry; NULL: the sorted codes */
 } hr_mih_table;
@@ -106,10 +106,21 @@ typedef struct {
   double estimate;            /* going on pays until so many nanoseconds were spent */
 } hr_probing;
 
+/* Whether a bucket that was probed at an earlier radius has shown a code, of which the first bits
+ * are known and whose words are `stride` apart. */
+HR_INLINE bool hr_probing_has_seen(const hr_probing *p, const uint64_t *code, size_t stride,
+                                   uint32_t known) {
+  for (uint32_t i = 0; i < p->mih->tables; i++) {
+    const hr_mih_table *t = &p->mih->table[i];
+    if (t->start + t->prefix > known) break;
+    if (p->next[i] && hr_popcount(hr_mih_key(t, code, stride) ^ p->keys[i]) < p->next[i])
+      return true;
+  }
+  return false;
+}
+
 /* --- verify.c --- */
 
-/* Whether a bucket that was probed at an earlier radius has shown this code, HR_LANES apart. */
-bool hr_probing_has_seen(const hr_probing *p, const uint64_t *code);
 /* Keeps the candidates of a bucket of table `number` at a probe radius. False when out of memory.
  */
 bool hr_probing_filter(hr_probing *p, uint32_t number, hr_bucket bucket, uint32_t radius);

@@ -47,30 +47,22 @@ static uint32_t suitable_tables(uint32_t bits, size_t entries) {
   return tables < HR_MIH_MAX_TABLES ? tables : HR_MIH_MAX_TABLES;
 }
 
-/* The share of random codes within `radius` of a given one. */
-static double ball(uint32_t bits, uint32_t radius) {
-  double exponent = -(double)bits, sum = exp2(exponent);
-  for (uint32_t d = 1; d <= radius && d <= bits; d++) {
-    exponent += log2((double)(bits - d + 1) / d);
-    sum += exp2(exponent);
+/* The least radius within which a code has so many others, of random codes. */
+static uint32_t radius_of(uint32_t bits, double codes, double others) {
+  double exponent = -(double)bits, share = exp2(exponent);
+  uint32_t radius = 0;
+  while (radius < bits && share * codes < others) {
+    radius++;
+    exponent += log2((double)(bits - radius + 1) / radius);
+    share += exp2(exponent);
   }
-  return sum;
+  return radius;
 }
 
 #define USUAL_RESULTS 10
 
-typedef struct {
-  uint32_t bits;
-  size_t entries;
-} random_codes;
-
-static bool holds_too_few(const void *sought, size_t radius) {
-  const random_codes *codes = sought;
-  return ball(codes->bits, (uint32_t)radius) * (double)codes->entries < USUAL_RESULTS;
-}
-
 uint32_t hr_mih_usual_radius(uint32_t bits, size_t entries) {
-  return (uint32_t)hr_bisect(0, bits, holds_too_few, &(random_codes){bits, entries});
+  return radius_of(bits, (double)entries, USUAL_RESULTS);
 }
 
 /* Of random codes a sketch lets through, at the usual radius, this share. */
@@ -79,20 +71,27 @@ uint32_t hr_mih_usual_radius(uint32_t bits, size_t entries) {
 static uint32_t suitable_sketch(uint32_t bits, uint32_t prefix, size_t entries) {
   uint32_t radius = hr_mih_usual_radius(bits, entries), words = 1, most = (bits - prefix + 31) / 32;
   radius -= radius * prefix / bits; /* lies in the prefix */
-  while (words < most && ball(words * 32, radius) > FALSE_SHARE) words++;
+  while (words < most && radius_of(words * 32, 1, FALSE_SHARE) <= radius) words++;
   return words;
 }
 
+static size_t directory_bytes(const hr_mih_table *t) {
+  return (((size_t)1 << t->prefix) + 1) * sizeof *t->directory;
+}
+
+static size_t sketches_bytes(const hr_mih *mih) {
+  return mih->postings->entries * mih->sketch_words * sizeof(uint32_t);
+}
+
 static hr_status build_directory(hr_mih_table *t, const hr_postings *postings, const int *cancel) {
-  size_t buckets = (size_t)1 << t->prefix;
-  t->directory = hr_alloc_aligned((buckets + 1) * sizeof *t->directory);
+  t->directory = hr_alloc_aligned(directory_bytes(t));
   if (!t->directory) return HR_NO_MEMORY;
-  memset(t->directory, 0, (buckets + 1) * sizeof *t->directory);
+  memset(t->directory, 0, directory_bytes(t));
   for (size_t e = 0; e < postings->entries; e++) {
     if (e % HR_POLL == 0 && hr_cancelled(cancel)) return HR_CANCELLED;
     t->directory[hr_mih_key(t, hr_postings_entry(postings, e), HR_LANES) + 1]++;
   }
-  hr_starts(t->directory, buckets);
+  hr_starts(t->directory, (size_t)1 << t->prefix);
   return HR_OK;
 }
 
@@ -102,7 +101,7 @@ static hr_status build_sketches(const hr_mih *mih, hr_mih_table *t, const int *c
   hr_sketching sketching = hr_mih_sketching(mih, t);
   size_t words = mih->sketch_words;
   if (postings->entries > SIZE_MAX / sizeof(uint32_t) / words) return HR_NO_MEMORY;
-  t->sketches = hr_alloc_aligned(postings->entries * words * sizeof *t->sketches);
+  t->sketches = hr_alloc_aligned(sketches_bytes(mih));
   if (!t->sketches) return HR_NO_MEMORY;
   for (size_t e = 0; e < postings->entries; e++) {
     if (e % HR_POLL == 0 && hr_cancelled(cancel)) return HR_CANCELLED;
@@ -114,39 +113,45 @@ static hr_status build_sketches(const hr_mih *mih, hr_mih_table *t, const int *c
   return HR_OK;
 }
 
-/* Substrings of equal length, or nearly. */
-static void cut(hr_mih *mih) {
-  uint32_t bits = mih->postings->rows.bits;
-  for (uint32_t i = 0; i < mih->tables; i++) {
-    hr_mih_table *t = &mih->table[i];
-    t->start = i * bits / mih->tables;
-    t->width = (i + 1) * bits / mih->tables - t->start;
-    t->prefix = mih->shape.prefix[i];
-  }
+/* Where the i-th of substrings of equal length, or nearly, begins. */
+static uint32_t start_of(uint32_t bits, uint32_t tables, uint32_t i) { return i * bits / tables; }
+
+static uint32_t width_of(uint32_t bits, uint32_t tables, uint32_t i) {
+  return start_of(bits, tables, i + 1) - start_of(bits, tables, i);
 }
 
-static void lay_out(hr_mih *mih) {
-  uint32_t bits = mih->postings->rows.bits;
-  uint32_t widest = log2_floor(mih->postings->entries / MIN_BUCKET_CODES + 1);
+static hr_mih_shape lay_out(const hr_postings *postings, uint32_t tables) {
+  uint32_t bits = postings->rows.bits,
+           widest = log2_floor(postings->entries / MIN_BUCKET_CODES + 1);
+  hr_mih_shape shape = {.tables = tables ? tables : suitable_tables(bits, postings->entries)};
   if (widest > MAX_PREFIX) widest = MAX_PREFIX;
   if (!widest) widest = 1;
+  for (uint32_t i = 0; i < shape.tables; i++)
+    shape.prefix[i] = (uint32_t)hr_least(width_of(bits, shape.tables, i), widest);
+  shape.sketch_words = suitable_sketch(bits, shape.prefix[0], postings->entries);
+  return shape;
+}
+
+/* Tables of that shape, without memory; NULL when out of that. */
+static hr_mih *open_tables(const hr_postings *postings, const hr_mih_shape *shape) {
+  hr_mih *mih = hr_alloc_zero(1, sizeof *mih);
+  if (!mih) return NULL;
+  *mih = (hr_mih){.postings = postings,
+                  .tables = shape->tables,
+                  .sketch_words = shape->sketch_words,
+                  .shape = *shape};
   for (uint32_t i = 0; i < mih->tables; i++) {
-    uint32_t width = (i + 1) * bits / mih->tables - i * bits / mih->tables;
-    mih->shape.prefix[i] = width < widest ? width : widest;
+    mih->table[i].start = start_of(postings->rows.bits, mih->tables, i);
+    mih->table[i].prefix = shape->prefix[i];
   }
-  mih->sketch_words = suitable_sketch(bits, mih->shape.prefix[0], mih->postings->entries);
-  mih->shape.tables = mih->tables;
-  mih->shape.sketch_words = mih->sketch_words;
-  cut(mih);
+  return mih;
 }
 
 hr_status hr_mih_build(const hr_postings *postings, uint32_t tables, const int *cancel,
                        hr_mih **out) {
-  hr_mih *mih = hr_alloc_zero(1, sizeof *mih);
+  hr_mih_shape shape = lay_out(postings, tables);
+  hr_mih *mih = open_tables(postings, &shape);
   if (!mih) return HR_NO_MEMORY;
-  mih->postings = postings;
-  mih->tables = tables ? tables : suitable_tables(postings->rows.bits, postings->entries);
-  lay_out(mih);
   hr_status status = HR_OK;
   for (uint32_t i = 0; !status && i < mih->tables; i++) {
     status = build_directory(&mih->table[i], postings, cancel);
@@ -169,24 +174,7 @@ void hr_mih_free(hr_mih *mih) {
   free(mih);
 }
 
-size_t hr_mih_bytes(const hr_mih *mih) {
-  size_t bytes = 0;
-  for (uint32_t i = 0; i < mih->tables; i++)
-    bytes += (((size_t)1 << mih->table[i].prefix) + 1 +
-              (i ? mih->postings->entries * mih->sketch_words : 0)) *
-             sizeof(uint32_t);
-  return bytes;
-}
-
 /* --- files ---------------------------------------------------------------------- */
-
-static size_t directory_bytes(const hr_mih_table *t) {
-  return (((size_t)1 << t->prefix) + 1) * sizeof *t->directory;
-}
-
-static size_t sketches_bytes(const hr_mih *mih) {
-  return mih->postings->entries * mih->sketch_words * sizeof(uint32_t);
-}
 
 size_t hr_mih_parts(const hr_mih *mih, hr_span *parts) {
   size_t count = 0;
@@ -199,11 +187,18 @@ size_t hr_mih_parts(const hr_mih *mih, hr_span *parts) {
   return count;
 }
 
+size_t hr_mih_bytes(const hr_mih *mih) {
+  hr_span parts[HR_MIH_PARTS];
+  size_t bytes = 0, count = hr_mih_parts(mih, parts);
+  for (size_t i = 1; i < count; i++) bytes += parts[i].size; /* all but the shape */
+  return bytes;
+}
+
 static bool plausible(const hr_mih_shape *s, uint32_t bits) {
   if (!s->tables || s->tables > HR_MIH_MAX_TABLES || s->tables > bits) return false;
   for (uint32_t i = 0; i < s->tables; i++) {
-    uint32_t width = (i + 1) * bits / s->tables - i * bits / s->tables;
-    if (!s->prefix[i] || s->prefix[i] > width || s->prefix[i] > MAX_PREFIX) return false;
+    uint32_t most = (uint32_t)hr_least(width_of(bits, s->tables, i), MAX_PREFIX);
+    if (!s->prefix[i] || s->prefix[i] > most) return false;
   }
   return s->sketch_words && s->sketch_words <= (bits + 31) / 32;
 }
@@ -218,19 +213,14 @@ static uint32_t *take(const uint8_t *bytes, size_t all, size_t *at, size_t size)
 
 hr_status hr_mih_open(const hr_postings *postings, const uint8_t *bytes, size_t size,
                       hr_mih **out) {
-  hr_mih_shape found;
-  if (size < sizeof found) return HR_BAD_FORMAT;
-  memcpy(&found, bytes, sizeof found);
-  if (!plausible(&found, postings->rows.bits)) return HR_BAD_FORMAT;
-  hr_mih *mih = hr_alloc_zero(1, sizeof *mih);
+  hr_mih_shape shape;
+  if (size < sizeof shape) return HR_BAD_FORMAT;
+  memcpy(&shape, bytes, sizeof shape);
+  if (!plausible(&shape, postings->rows.bits)) return HR_BAD_FORMAT;
+  hr_mih *mih = open_tables(postings, &shape);
   if (!mih) return HR_NO_MEMORY;
-  *mih = (hr_mih){.postings = postings,
-                  .tables = found.tables,
-                  .sketch_words = found.sketch_words,
-                  .shape = found,
-                  .borrowed = true};
-  cut(mih);
-  size_t at = sizeof found;
+  mih->borrowed = true;
+  size_t at = sizeof shape;
   bool ok = true;
   for (uint32_t i = 0; ok && i < mih->tables; i++) {
     hr_mih_table *t = &mih->table[i];

@@ -29,7 +29,7 @@ static bool compare_codes(const hr_probing *p, hr_bucket b) {
     for (size_t i = 0; i < found; i++) {
       uint32_t entry = hits[i].row;
       if (entry < b.from || entry >= b.to ||
-          hr_probing_has_seen(p, hr_postings_entry(postings, entry)))
+          hr_probing_has_seen(p, hr_postings_entry(postings, entry), HR_LANES, postings->rows.bits))
         continue;
       if (!hr_collector_offer_entry(p->collector, postings, entry, hits[i].distance, p->allow))
         return false;

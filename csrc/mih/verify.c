@@ -5,24 +5,16 @@
 #include "kernels/dispatch.h"
 #include "mih/internal.h"
 
-bool hr_probing_has_seen(const hr_probing *p, const uint64_t *code) {
-  for (uint32_t i = 0; i < p->mih->tables; i++)
-    if (p->next[i] &&
-        hr_popcount(hr_mih_key(&p->mih->table[i], code, HR_LANES) ^ p->keys[i]) < p->next[i])
-      return true;
-  return false;
-}
-
-/* The first `known` bits of a code, as words, from its key in a table and its sketch. */
+/* The first `known` bits of a code, from its key in a table and its sketch. */
 typedef struct {
-  uint64_t words[HR_MAX_BITS / 64 + 1]; /* most significant bit first */
+  uint64_t words[HR_MAX_BITS / 64 + 1]; /* side by side */
   uint32_t known;
 } beginning;
 
 static void put_bits(uint64_t *words, uint32_t at, uint32_t value, uint32_t width) {
   uint64_t bits = (uint64_t)value << (64 - width); /* left-aligned */
-  words[at / 64] |= bits >> at % 64;
-  if (at % 64 + width > 64) words[at / 64 + 1] |= bits << (64 - at % 64);
+  words[at / 64] |= hr_swap_bytes(bits >> at % 64);
+  if (at % 64 + width > 64) words[at / 64 + 1] |= hr_swap_bytes(bits << (64 - at % 64));
 }
 
 static void reconstruct(const hr_mih *mih, const hr_mih_table *t, uint32_t key,
@@ -49,28 +41,10 @@ static int compare(const hr_postings *postings, size_t entry, const beginning *c
   for (uint32_t at = 0, w = 0; at < code->known; at += 64, w++) {
     uint32_t width = code->known - at < 64 ? code->known - at : 64;
     uint64_t left = hr_swap_bytes(words[w * HR_LANES]) >> (64 - width);
-    uint64_t right = code->words[w] >> (64 - width);
+    uint64_t right = hr_swap_bytes(code->words[w]) >> (64 - width);
     if (left != right) return left < right ? -1 : 1;
   }
   return 0;
-}
-
-static uint32_t get_bits(const uint64_t *words, uint32_t at, uint32_t width) {
-  uint64_t bits = words[at / 64] << at % 64;
-  if (at % 64 + width > 64) bits |= words[at / 64 + 1] >> (64 - at % 64);
-  return (uint32_t)(bits >> (64 - width));
-}
-
-/* Whether it was seen already, as far as its beginning tells. */
-static bool surely_seen(const hr_probing *p, const beginning *code) {
-  for (uint32_t i = 0; i < p->mih->tables; i++) {
-    const hr_mih_table *t = &p->mih->table[i];
-    if (t->start + t->prefix > code->known) break;
-    if (p->next[i] &&
-        hr_popcount(get_bits(code->words, t->start, t->prefix) ^ p->keys[i]) < p->next[i])
-      return true;
-  }
-  return false;
 }
 
 /* The bucket of table 0 that holds a candidate: other tables' sketches begin with its key. */
@@ -80,29 +54,21 @@ static const uint32_t *home_of(const hr_probing *p, const hr_mih_table *t, const
   return first->directory + (sketch >> (32 - first->prefix));
 }
 
-typedef struct {
-  const hr_postings *postings;
-  const beginning *code;
-} lookup;
-
-static bool lies_before(const void *sought, size_t entry) {
-  const lookup *l = sought;
-  return compare(l->postings, entry, l->code) < 0;
-}
-
 /* Offers the entries that a candidate of table t may stand for. */
 static bool verify(hr_probing *p, const hr_mih_table *t, const hr_candidate *c) {
   const hr_mih *mih = p->mih;
   const hr_postings *postings = mih->postings;
   beginning code;
   reconstruct(mih, t, c->key, t->sketches + (size_t)c->at * mih->sketch_words, &code);
-  if (surely_seen(p, &code)) return true;
+  if (hr_probing_has_seen(p, code.words, 1, code.known)) return true;
   const uint32_t *home = home_of(p, t, c);
   size_t end = hr_least(home[1], postings->entries), low = hr_least(home[0], postings->entries);
-  low = hr_bisect(low, end, lies_before, &(lookup){postings, &code});
+  HR_BISECT(low, end, entry, compare(postings, entry, &code) < 0);
   for (size_t entry = low; entry < end && !compare(postings, entry, &code); entry++) {
     const uint64_t *words = hr_postings_entry(postings, entry);
-    if (hr_mih_key(t, words, HR_LANES) != c->key || hr_probing_has_seen(p, words)) continue;
+    if (hr_mih_key(t, words, HR_LANES) != c->key ||
+        hr_probing_has_seen(p, words, HR_LANES, postings->rows.bits))
+      continue;
     uint32_t row = (uint32_t)entry;
     uint16_t distance;
     hr_active_kernels()->distances_at(postings->blocks, postings->words, &row, 1, p->query,

@@ -155,25 +155,16 @@ static hr_status scan_tiles(const hr_source *s, const hr_queries *queries,
 #define WORTH_BLOCKS 512
 #define FEWEST_AROUND 8 /* blocks around a query's place, and two for each that k rows fill */
 
-typedef struct {
-  const hr_postings *postings;
-  const uint64_t *query;
-} lookup;
-
-static bool lies_before(const void *sought, size_t entry) {
-  const lookup *l = sought;
-  const uint64_t *code = hr_postings_entry(l->postings, entry);
-  return hr_words_compare(code, l->query, 1, l->postings->words) < 0;
-}
-
 static bool look_around(const hr_source *s, const hr_queries *query, hr_collector *collector) {
   size_t blocks = s->end - s->first, around = collector->k / HR_LANES + FEWEST_AROUND / 2;
   bool pays = blocks >= WORTH_BLOCKS &&
               collector->k / HR_LANES < blocks / WORTH_BLOCKS * FEWEST_AROUND && !collector->size &&
               collector->limit == collector->radius + 1;
   if (!pays) return true;
-  lookup sought = {s->postings, query->words};
-  size_t place = hr_bisect(0, s->count, lies_before, &sought) / HR_LANES;
+  size_t own = 0;
+  HR_BISECT(own, s->count, entry,
+            hr_words_compare(hr_postings_entry(s->postings, entry), query->words, 1, s->words) < 0);
+  size_t place = own / HR_LANES;
   size_t from = place > s->first + around ? place - around : s->first;
   size_t to = s->end - from > 2 * around ? from + 2 * around : s->end;
   if (from >= to) return true;

@@ -19,9 +19,9 @@ typedef struct {
   size_t entries, words;
   uint32_t *starts; /* entries + 1; entry e has order[starts[e] .. starts[e + 1]); NULL: order[e] */
   uint32_t *order;  /* rows by entry, ascending within one */
-  uint32_t *positions; /* row -> position in order; NULL until needed */
-  uint64_t *by_row;    /* the codes once more, a row each, laid out likewise; NULL: not kept */
-  bool borrowed;       /* blocks, starts and order belong to a file's bytes */
+  uint32_t *entry_of; /* of each row; NULL until needed */
+  uint64_t *by_row;   /* the codes once more, a row each, laid out likewise; NULL: not kept */
+  bool borrowed;      /* blocks, starts and order belong to a file's bytes */
 } hr_postings;
 
 void hr_postings_free(hr_postings *postings);
@@ -42,12 +42,8 @@ static inline size_t hr_postings_start(const hr_postings *postings, size_t entry
 /* How many different codes there are, of removed rows too. */
 size_t hr_postings_distinct(const hr_postings *postings);
 
-/* Makes `positions`, which hr_postings_code needs. */
-hr_status hr_postings_invert(hr_postings *postings);
-void hr_postings_code(const hr_postings *postings, size_t row, uint8_t *code);
-
-/* entries[row]: where its code is. */
-void hr_postings_entries(const hr_postings *postings, uint32_t *entries);
+/* A new list of the entry of each row; NULL when out of memory. */
+uint32_t *hr_postings_entries(const hr_postings *postings);
 /* Whether some row of an entry is live. */
 bool hr_postings_is_live(const hr_postings *postings, size_t entry);
 

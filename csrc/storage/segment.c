@@ -26,23 +26,13 @@ size_t hr_segment_bytes(const hr_segment *segment) {
          (segment->live ? hr_block_count(segment->capacity) : 0);
 }
 
-void hr_segment_set_code(hr_segment *segment, size_t row, const uint8_t *code) {
-  hr_blocks_fill(segment->blocks, segment->bits, row, code, 1);
-}
-
-typedef struct {
-  const hr_segment *segment;
-  int64_t id;
-} lookup;
-
-static bool lies_before(const void *sought, size_t row) {
-  const lookup *l = sought;
-  return l->segment->ids[row] < l->id;
-}
-
 /* The first row whose id is at least `id`. */
 static size_t lower_bound(const hr_segment *segment, int64_t id) {
-  if (segment->ids) return hr_bisect(0, segment->count, lies_before, &(lookup){segment, id});
+  if (segment->ids) {
+    size_t first = 0;
+    HR_BISECT(first, segment->count, row, segment->ids[row] < id);
+    return first;
+  }
   if (id <= segment->first_id) return 0;
   uint64_t offset = (uint64_t)id - (uint64_t)segment->first_id;
   return offset < segment->count ? (size_t)offset : segment->count;
@@ -57,52 +47,49 @@ size_t hr_segment_find(const hr_segment *segment, int64_t id) {
 
 /* --- growth ---------------------------------------------------------------- */
 
-/* New memory of at least `capacity` segment that starts with the present ones. */
-typedef struct {
-  uint64_t *blocks;
-  int64_t *ids;
-  uint8_t *live;
-} memory;
-
-static void discard(memory *fresh) {
-  hr_free_aligned(fresh->blocks);
-  free(fresh->ids);
-  free(fresh->live);
-}
-
-static bool obtain(const hr_segment *segment, size_t capacity, bool with_ids, memory *fresh) {
-  *fresh = (memory){0};
-  size_t blocks = hr_block_count(capacity);
-  if (blocks > SIZE_MAX / block_bytes(segment)) return false;
-  fresh->blocks = hr_alloc_aligned(blocks * block_bytes(segment));
-  fresh->ids = with_ids ? hr_alloc(capacity, sizeof *fresh->ids) : NULL;
-  fresh->live = segment->live ? hr_alloc(blocks, 1) : NULL;
-  if (fresh->blocks && (fresh->ids || !with_ids) && (fresh->live || !segment->live)) return true;
-  discard(fresh);
-  return false;
-}
-
-static hr_status grow(hr_segment *segment, size_t capacity, bool with_ids) {
-  memory fresh;
-  if (!obtain(segment, capacity, with_ids, &fresh)) return HR_NO_MEMORY;
-  size_t used = hr_block_count(segment->count);
-  if (used) memcpy(fresh.blocks, segment->blocks, used * block_bytes(segment));
-  if (fresh.live) memcpy(fresh.live, segment->live, used);
-  if (with_ids)
-    for (size_t i = 0; i < segment->count; i++) fresh.ids[i] = hr_segment_id(segment, i);
-  hr_segment next = *segment;
-  next.blocks = fresh.blocks;
-  next.ids = fresh.ids;
-  next.live = fresh.live;
-  next.capacity = capacity;
-  next.borrowed = false;
+/* Opens a segment with room for `capacity` rows. */
+static hr_status open_room(hr_segment *segment, uint32_t bits, size_t capacity, bool ids,
+                           bool live) {
+  hr_segment_init(segment, bits);
+  segment->capacity = capacity;
+  segment->blocks = hr_blocks_alloc(capacity, segment->words);
+  if (ids) segment->ids = hr_alloc(capacity, sizeof *segment->ids);
+  if (live) segment->live = hr_alloc_zero(hr_block_count(capacity), 1);
+  if (segment->blocks && (segment->ids || !ids) && (segment->live || !live)) return HR_OK;
   hr_segment_free(segment);
-  *segment = next;
+  return HR_NO_MEMORY;
+}
+
+static hr_status copy(const hr_segment *from, size_t capacity, bool ids, hr_segment *out) {
+  hr_status status = open_room(out, from->bits, capacity, ids, from->live);
+  if (status) return status;
+  size_t blocks = hr_block_count(from->count);
+  if (blocks && from->blocks) memcpy(out->blocks, from->blocks, blocks * block_bytes(from));
+  if (blocks && from->live) memcpy(out->live, from->live, blocks);
+  for (size_t row = 0; ids && row < from->count; row++) out->ids[row] = hr_segment_id(from, row);
+  out->first_id = from->first_id;
+  out->count = from->count;
+  out->tombstones = from->tombstones;
+  return HR_OK;
+}
+
+hr_status hr_segment_copy_rows(const hr_segment *rows, hr_segment *out) {
+  hr_status status = copy(rows, rows->count, rows->ids, out);
+  if (!status) memset(out->blocks, 0, hr_block_bytes(rows->count, out->words));
+  return status;
+}
+
+static hr_status grow(hr_segment *segment, size_t capacity, bool ids) {
+  hr_segment larger;
+  hr_status status = copy(segment, capacity, ids, &larger);
+  if (status) return status;
+  hr_segment_free(segment);
+  *segment = larger;
   return HR_OK;
 }
 
 hr_status hr_segment_own(hr_segment *segment) {
-  return segment->borrowed ? grow(segment, segment->count, segment->ids != NULL) : HR_OK;
+  return segment->borrowed ? grow(segment, segment->count, segment->ids) : HR_OK;
 }
 
 static bool consecutive(const hr_segment *segment, const int64_t *ids, size_t n) {
@@ -133,42 +120,15 @@ hr_status hr_segment_append(hr_segment *segment, const uint8_t *codes, const int
     if (status) return status;
   }
   if (!segment->count) segment->first_id = ids[0];
-  size_t from = hr_block_count(segment->count), to = hr_block_count(needed);
-  memset(segment->blocks + from * segment->words * HR_LANES, 0, (to - from) * block_bytes(segment));
-  if (segment->live) memset(segment->live + from, 0, to - from);
+  size_t last = hr_block_count(needed) - 1;
+  if (last >= hr_block_count(segment->count))
+    memset(segment->blocks + last * segment->words * HR_LANES, 0, block_bytes(segment));
   hr_blocks_fill(segment->blocks, segment->bits, segment->count, codes, n);
   if (segment->ids) memcpy(segment->ids + segment->count, ids, n * sizeof *ids);
   if (segment->live)
     for (size_t row = segment->count; row < needed; row++) hr_set_bit(segment->live, row);
   segment->count = needed;
   return HR_OK;
-}
-
-hr_status hr_segment_reserve(hr_segment *segment, const hr_segment *like) {
-  memory fresh;
-  hr_segment_init(segment, like->bits);
-  segment->live = like->live; /* for `obtain` to copy its presence */
-  bool ok = obtain(segment, like->count, like->ids != NULL, &fresh);
-  segment->live = NULL;
-  if (!ok) return HR_NO_MEMORY;
-  size_t blocks = hr_block_count(like->count);
-  if (blocks) memset(fresh.blocks, 0, blocks * block_bytes(segment));
-  for (size_t row = 0; fresh.ids && row < like->count; row++) fresh.ids[row] = like->ids[row];
-  if (fresh.live && blocks) memcpy(fresh.live, like->live, blocks);
-  segment->blocks = fresh.blocks;
-  segment->ids = fresh.ids;
-  segment->live = fresh.live;
-  segment->first_id = like->first_id;
-  segment->count = segment->capacity = like->count;
-  segment->tombstones = like->tombstones;
-  return HR_OK;
-}
-
-hr_status hr_segment_copy(const hr_segment *segment, hr_segment *out) {
-  hr_status status = hr_segment_reserve(out, segment);
-  size_t blocks = hr_block_count(segment->count);
-  if (!status && blocks) memcpy(out->blocks, segment->blocks, blocks * block_bytes(segment));
-  return status;
 }
 
 hr_status hr_segment_open_live(hr_segment *segment) {
@@ -197,17 +157,12 @@ static size_t skip_tombstones(const hr_segment *segment, size_t row) {
   return row;
 }
 
-hr_status hr_segment_merge(hr_segment *segment, hr_segment *more) {
+hr_status hr_segment_merge(hr_segment *segment, const hr_segment *more) {
   size_t total = hr_segment_live(segment) + hr_segment_live(more);
   if (total > HR_MAX_ROWS) return HR_TOO_MANY_ROWS;
   hr_segment merged;
-  hr_segment_init(&merged, segment->bits);
-  memory fresh;
-  if (!obtain(&merged, total, true, &fresh)) return HR_NO_MEMORY;
-  merged.blocks = fresh.blocks;
-  merged.ids = fresh.ids;
-  merged.capacity = total;
-  memset(merged.blocks, 0, hr_block_count(total) * block_bytes(&merged));
+  hr_status status = open_room(&merged, segment->bits, total, true, false);
+  if (status) return status;
   size_t a = skip_tombstones(segment, 0), b = skip_tombstones(more, 0);
   while (merged.count < total) {
     bool first = b == more->count ||
@@ -224,7 +179,6 @@ hr_status hr_segment_merge(hr_segment *segment, hr_segment *more) {
     merged.ids = NULL;
   }
   hr_segment_free(segment);
-  hr_segment_free(more);
   *segment = merged;
   return HR_OK;
 }

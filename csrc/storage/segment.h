@@ -49,15 +49,11 @@ hr_status hr_segment_append(hr_segment *segment, const uint8_t *codes, const int
 /* Makes a live row a tombstone. The bitmap must exist: hr_segment_open_live. */
 void hr_segment_delete(hr_segment *segment, size_t row);
 hr_status hr_segment_open_live(hr_segment *segment);
-/* Replaces `segment` by the live rows of `segment` and `more`, merged by id. `more` becomes empty.
- * Both unchanged on failure. */
-hr_status hr_segment_merge(hr_segment *segment, hr_segment *more);
-/* A copy, tombstones and all. */
-hr_status hr_segment_copy(const hr_segment *segment, hr_segment *out);
-/* Opens `segment` with room and ids for all rows of `like`, live ones only, and codes zero. */
-hr_status hr_segment_reserve(hr_segment *segment, const hr_segment *like);
-/* Overwrites the code of a row that is not borrowed. */
-void hr_segment_set_code(hr_segment *segment, size_t row, const uint8_t *code);
+/* Replaces `segment` by the live rows of `segment` and `more`, merged by id; unchanged on failure.
+ */
+hr_status hr_segment_merge(hr_segment *segment, const hr_segment *more);
+/* A copy of ids and tombstones, with codes that are zero. */
+hr_status hr_segment_copy_rows(const hr_segment *rows, hr_segment *out);
 /* Makes the memory the index's own. */
 hr_status hr_segment_own(hr_segment *segment);
 

@@ -76,10 +76,8 @@ static void compact(hr_collector *collector) {
 bool hr_collector_make_room(hr_collector *collector) {
   if (collector->k != SIZE_MAX) compact(collector);
   if (collector->size <= collector->capacity / 2) return true;
-  uint64_t *taken =
-      hr_grow(collector->taken, &collector->capacity, collector->capacity + 1, sizeof *taken);
-  if (taken) collector->taken = taken;
-  return taken;
+  return hr_grow(&collector->taken, &collector->capacity, collector->capacity + 1,
+                 sizeof *collector->taken);
 }
 
 bool hr_collector_offer_entry(hr_collector *collector, const hr_postings *postings, size_t entry,

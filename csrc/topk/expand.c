@@ -19,15 +19,11 @@ void hr_expansion_close(hr_expansion *expansion) {
 }
 
 static bool reserve(uint32_t **numbers, size_t *room, size_t count) {
-  uint32_t *grown = hr_grow(*numbers, room, count, sizeof *grown);
-  if (grown) *numbers = grown;
-  return grown;
+  return hr_grow(numbers, room, count, sizeof **numbers);
 }
 
 static bool reserve_more(hr_neighbors *out, size_t more) {
-  hr_neighbor *grown = hr_grow(out->list, &out->capacity, out->size + more, sizeof *grown);
-  if (grown) out->list = grown;
-  return grown;
+  return hr_grow(&out->list, &out->capacity, out->size + more, sizeof *out->list);
 }
 
 /* Rows, which came ascending: a counting sort by distance, whose counts are known. */

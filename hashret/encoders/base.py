@@ -16,17 +16,19 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..checks import as_array
-from ..codes import MAX_BITS, Codes, check_bits
-from ..errors import DTypeError, FormatError, HashretError, ParameterError, ShapeError, import_extra
+from ..checks import as_array, check_int, is_int
+from ..codes import MAX_BITS, check_bits
+from ..errors import DTypeError, FormatError, HashretError, ParameterError, ShapeError
+from ..extras import import_extra
 from ..files import write_bytes
-from .blocks import Floats, Table
+from ..types import Codes, Floats
+from .blocks import Table
 from .margins import Projection, round_margins, rounding
 
 Margins = npt.NDArray[np.float32]
 
 FORMAT = 1
-_CLASSES: dict[str, type[Encoder]] = {}
+_ENCODERS: dict[str, type[Encoder]] = {}
 
 
 class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC):  # type: ignore[misc]
@@ -54,7 +56,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, 
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        _CLASSES[cls.__name__] = cls
+        _ENCODERS[cls.__name__] = cls
 
     @property
     @abstractmethod
@@ -263,7 +265,7 @@ def _blank(card: dict[str, Any]) -> tuple[Encoder, dict[str, tuple[int, ...]]]:
     """Return an unfitted encoder with the card's parameters, and the shapes of its arrays."""
     if card["format"] != FORMAT:
         raise FormatError(f"format {card['format']}, this version reads {FORMAT}")
-    encoder = _CLASSES[card["class"]](**card["parameters"])
+    encoder = _ENCODERS[card["class"]](**card["parameters"])
     encoder._check_parameters()
     if type(card["features"]) is not int or card["features"] < 1:
         raise FormatError(f"features: expected a positive int, got {card['features']!r}")
@@ -298,7 +300,7 @@ def _as_finite(array: npt.NDArray[Any], name: str) -> Floats:
 def check_total_bits(bits: int, tables: int) -> None:
     """Raise unless `tables` tables of `bits` bits make a code of a length that hashret knows."""
     check_bits(bits)
-    check_count(tables, "tables")
+    check_int("tables", tables, 1)
     if bits * tables > MAX_BITS:
         raise ParameterError(f"bits * tables: expected at most {MAX_BITS}, got {bits * tables}")
 
@@ -312,16 +314,10 @@ def generator(random_state: Any) -> np.random.RandomState:
     return rng
 
 
-def check_count(value: Any, name: str) -> None:
-    """Raise unless `value` is a positive int."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ParameterError(f"{name}: expected a positive int, got {value!r}")
-
-
 def _with_seed(parameters: dict[str, Any]) -> dict[str, Any]:
     """Return parameters as JSON can hold them: a generator as random state becomes None."""
     seed = parameters.get("random_state")
-    if seed is None or isinstance(seed, (int, np.integer)):
+    if seed is None or is_int(seed):
         return parameters
     return parameters | {"random_state": None}
 

@@ -9,9 +9,10 @@ import numpy.typing as npt
 
 from ..codes import check_bits
 from ..errors import ShapeError
+from ..types import Floats
 from .axes import principal_axes
 from .base import Encoder
-from .blocks import Floats, Table, blocks, centred, column_means
+from .blocks import Table, blocks, centred, column_means
 
 
 class SpectralHashing(Encoder):

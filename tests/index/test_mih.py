@@ -146,7 +146,7 @@ def test_changes_beside_sorted_codes(isa, rng, tmp_path, kind, shape):
 @pytest.mark.parametrize("threads", [1, 3])
 def test_batches_of_any_size(monkeypatch, kind, threads):
     """Threads share few queries by codes, where these are scanned, and many by queries."""
-    monkeypatch.setattr(hashret.index, "PARALLEL_WORDS", 0)
+    monkeypatch.setattr(hashret.index.schedule, "PARALLEL_WORDS", 0)
     codes, ids, queries, (distances, named) = many_queries()
     index = build(kind, 64, codes, ids)
     for count, k in ((1, 20), (1, 150_000), (2, 400), (31, 400), (33, 20), (40, 20)):
@@ -160,10 +160,10 @@ def test_batches_of_any_size(monkeypatch, kind, threads):
 
 def count_starts(monkeypatch):
     """A list that grows with each start of threads for a search from now on."""
-    starts, run_parts = [], hashret._batch.run_parts
-    monkeypatch.setattr(hashret.index, "PARALLEL_WORDS", 0)
+    starts, run_parts = [], hashret.index.batch.run_parts
+    monkeypatch.setattr(hashret.index.schedule, "PARALLEL_WORDS", 0)
     monkeypatch.setattr(
-        hashret._batch, "run_parts", lambda *task: starts.append(task) or run_parts(*task)
+        hashret.index.batch, "run_parts", lambda *task: starts.append(task) or run_parts(*task)
     )
     return starts
 

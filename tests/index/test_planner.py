@@ -117,10 +117,11 @@ def test_queries_asked_together_go_one_way_in_eights(rng):
     index = hashret.Index(64)
     index.add(codes)
     index.search(codes[:1], 1)  # makes the tables
-    batch, scanned = hashret._batch.Batch(codes[:64], 64, None, 1), []
-    with index._reader(None) as reader:
+    request, scanned = _native.Request(codes[:64], 64), []
+    distances, ids = np.empty((64, 1), np.int32), np.empty((64, 1), np.int64)
+    with _native.Reader(index._native) as reader:
         for _ in range(60_000):  # the dearer a scan, the more seldom it is tried
-            scanned += [count for count in [batch.search_told(reader, 1)[1][2]] if count]
+            scanned += [n for n in [reader.search(request, 1, distances, ids)[2]] if n]
             if len(scanned) == 3:
                 break
     assert scanned

@@ -77,10 +77,26 @@ static void compare_masks(const hr_kernels *kernels) {
   }
 }
 
+static void compare_sketches(const hr_kernels *kernels) {
+  uint32_t sketches[4 * HR_SKETCHES], query[4], hits[2][HR_SKETCHES];
+  for (size_t i = 0; i < 4 * HR_SKETCHES; i++) sketches[i] = (uint32_t)random64();
+  for (size_t words = 1; words <= 4; words++)
+    for (int turn = 0; turn < 200; turn++) {
+      size_t count = random64() % (HR_SKETCHES + 1);
+      uint32_t limit = (uint32_t)(random64() % (32 * words));
+      for (size_t w = 0; w < words; w++) query[w] = (uint32_t)random64();
+      size_t expected = hr_kernels_scalar.sketches(sketches, words, count, query, limit, hits[0]);
+      size_t found = kernels->sketches(sketches, words, count, query, limit, hits[1]);
+      if (found != expected || memcmp(hits[0], hits[1], found * sizeof **hits))
+        fail("sketches", kernels->name, words);
+    }
+}
+
 int main(void) {
   for (size_t i = 0; hr_isa_supported(i); i++) {
     hr_isa_select(hr_isa_supported(i));
     compare_masks(hr_active_kernels());
+    compare_sketches(hr_active_kernels());
     for (size_t words = 1; words <= HR_MAX_BITS / 64; words++) {
       size_t size = words * HR_LANES * BLOCKS;
       uint64_t *blocks = aligned_alloc(64, size * sizeof *blocks);
