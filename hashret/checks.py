@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
@@ -18,9 +19,11 @@ __all__ = [
     "as_integers",
     "as_pixels",
     "as_real",
+    "check_choice",
     "check_ids",
     "check_int",
     "check_k",
+    "check_number",
     "check_pictures",
     "is_int",
 ]
@@ -49,6 +52,29 @@ def check_int(name: str, value: Any, least: int | None = None) -> int:
     if least is not None and value < least:
         raise ParameterError(f"{name}: expected at least {least}, got {value}")
     return int(value)
+
+
+def check_number(
+    name: str, value: float, *, least: float = -math.inf, above: float = -math.inf
+) -> float:
+    """Return a finite number of at least `least` and more than `above`, as it is, or raise."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise DTypeError(f"{name}: expected a number, got {type(value).__name__}")
+    if not math.isfinite(value):
+        raise ParameterError(f"{name}: expected a finite number, got {value}")
+    if value < least:
+        raise ParameterError(f"{name}: expected a number >= {least}, got {value}")
+    if value <= above:
+        raise ParameterError(f"{name}: expected a number > {above}, got {value}")
+    return value
+
+
+def check_choice(name: str, value: str, *choices: str) -> str:
+    """Return one of the choices, or raise."""
+    if value not in choices:
+        listed = ", ".join(map(repr, choices[:-1]))
+        raise ParameterError(f"{name}: expected {listed} or {choices[-1]!r}, got {value!r}")
+    return value
 
 
 def check_k(k: int) -> int:

@@ -73,13 +73,12 @@ EXPERIMENTS: dict[str, set[str]] = {
 
 # The model and the losses know nothing of training, nor of files.
 DEEP: dict[str, set[str]] = {
-    "numbers": set(),
-    "losses": {"numbers"},
-    "model": {"losses", "numbers"},
-    "saving": {"losses", "model", "numbers"},
-    "training": {"losses", "model", "numbers", "saving"},
+    "losses": set(),
+    "model": {"losses"},
+    "saving": {"losses", "model"},
+    "training": {"losses", "model", "saving"},
     "parameters": {"losses"},
-    "hasher": {"losses", "model", "numbers", "parameters", "saving", "training"},
+    "hasher": {"losses", "model", "parameters", "saving", "training"},
     "__init__": {"hasher", "losses", "model", "training"},
 }
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from ..checks import check_int
 from ..codes import check_bits, pack
 from ..errors import ParameterError, ShapeError
 from ..files import write_bytes
@@ -25,7 +26,6 @@ from .model.inputs import as_inputs
 from .model.isolation import seeded
 from .model.networks import make_network
 from .model.trial import try_out
-from .numbers import check_int
 from .parameters import Parametrised
 from .saving.encoder import Encoder, read_encoder
 from .saving.export import as_onnx

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from ..numbers import check_int, check_number
+from ...checks import check_int, check_number
 
 __all__ = ["check_continuation", "continuation", "hard_code", "straight_through", "towards_bits"]
 

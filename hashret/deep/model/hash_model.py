@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ...checks import check_int
 from ...errors import DTypeError, ParameterError, ShapeError
-from ..numbers import check_int
 
 __all__ = ["BLOCK", "HashModel", "padded"]
 

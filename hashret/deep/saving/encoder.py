@@ -12,13 +12,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from ...checks import check_int
 from ...codes import check_bits
 from ...errors import DTypeError, FormatError, HashretError, ParameterError, ShapeError
 from ..losses import Loss, make_loss
 from ..model.copying import copied
 from ..model.hash_model import HashModel
 from ..model.networks import make_network
-from ..numbers import check_int
 from .states import collect, hidden, put, put_hidden, under, unwrapped
 from .storage import Card, as_json, digest, read_tensors, write_tensors
 

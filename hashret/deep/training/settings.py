@@ -8,8 +8,8 @@ from typing import Self
 
 import torch
 
+from ...checks import check_choice, check_int, check_number
 from ...errors import ParameterError
-from ..numbers import check_choice, check_int, check_number
 
 __all__ = ["Hyperparameters", "Settings"]
 

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ....checks import check_choice
 from ....errors import ParameterError
-from ...numbers import check_choice
 from ..base import Loss
 from ..labels import nan_if_missing
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ....checks import check_choice
 from ....errors import ParameterError
-from ...numbers import check_choice
 from ..base import Loss
 from ..labels import one_label_each
 from ..registry import register

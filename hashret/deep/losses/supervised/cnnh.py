@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...numbers import check_int
+from ....checks import check_int
 from ..base import Loss
 from ..labels import similar_pairs
 from ..registry import register

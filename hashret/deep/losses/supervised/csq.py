@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ...numbers import check_number
+from ....checks import check_number
 from ..registry import register
 from .centres import CentreLoss, centres_of
 

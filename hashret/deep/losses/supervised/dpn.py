@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ...numbers import check_number
+from ....checks import check_number
 from ..registry import register
 from .centres import CentreLoss, centres_of
 

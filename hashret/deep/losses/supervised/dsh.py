@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ...numbers import check_choice, check_number
+from ....checks import check_choice, check_number
 from ..base import Loss
 from ..labels import one_label_each, similar_pairs
 from ..pairs import check_pairs, each_pair

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ...numbers import check_number
+from ....checks import check_number
 from ..base import Loss
 from ..binarize import hard_code, towards_bits
 from ..labels import nan_if_missing

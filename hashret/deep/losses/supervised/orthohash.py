@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional
 
-from ...numbers import check_number
+from ....checks import check_number
 from ..labels import nan_if_missing
 from ..registry import register
 from .centres import CentreLoss

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
+from ....checks import check_int, check_number
 from ....errors import ParameterError, TrainingError
-from ...numbers import check_int, check_number
 from ..base import Loss
 from ..pairs import each_pair
 from ..registry import register

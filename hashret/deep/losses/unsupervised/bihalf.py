@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ...numbers import check_number
+from ....checks import check_number
 from ..base import Loss
 from ..binarize import straight_through
 from ..registry import register

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ....checks import check_choice, check_number
 from ....errors import TrainingError
-from ...numbers import check_choice, check_number
 from ..base import Loss
 from ..binarize import straight_through
 from ..registry import register

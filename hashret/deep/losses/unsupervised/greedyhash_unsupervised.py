@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ...numbers import check_number
+from ....checks import check_number
 from ..base import Loss
 from ..binarize import hard_code, towards_bits
 from ..registry import register

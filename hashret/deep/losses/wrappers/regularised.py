@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ....checks import check_choice, check_number
 from ....errors import ParameterError
-from ...numbers import check_choice, check_number
 from ..base import Loss
 from ..binarize import check_continuation, continuation, hard_code
 from ..registry import register

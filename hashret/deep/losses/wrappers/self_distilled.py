@@ -7,8 +7,8 @@ from typing import Any
 from torch import Tensor
 from torch.nn import functional
 
+from ....checks import check_number
 from ....errors import ParameterError
-from ...numbers import check_number
 from ..base import Loss
 from ..registry import register
 from .base import Wrapper, pick

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ....checks import check_number
 from ....errors import ParameterError
-from ...numbers import check_number
 from ..base import Loss
 from ..labels import has_label
 from ..registry import register
