@@ -133,17 +133,20 @@ static hr_way cheapest(const double *cost) {
   return best;
 }
 
-hr_choice hr_history_choose(hr_history *history, uint32_t query_class, double scan_ns) {
+hr_choice hr_history_choose(hr_history *history, uint32_t query_class, double scan_ns, bool two) {
   uint32_t turn = count_one(&history->asked[query_class]);
   double cost[HR_WAYS], after = load_costs(history, query_class, scan_ns, cost);
   hr_choice choice = {HR_WAY_MODEL, true, after / known_or(&history->correction[query_class], 1)};
   if (turn < FIRST) return choice;
+  if (two) cost[HR_WAY_PROBE] = 0;
   hr_way best = cheapest(cost),
          other = (hr_way)((best + 1 + round_of(turn) % (HR_WAYS - 1)) % HR_WAYS);
+  if (two) other = best == HR_WAY_MODEL ? HR_WAY_SCAN : HR_WAY_MODEL;
   double excess = cost[other] / cost[best] - 1;
   choice.way = best;
   if (turn < 2 * FIRST) {
-    if (load(&history->of[query_class][HR_WAY_MODEL].left) > 0.5F) choice.way = HR_WAY_PROBE;
+    if (!two && load(&history->of[query_class][HR_WAY_MODEL].left) > 0.5F)
+      choice.way = HR_WAY_PROBE;
   } else if (turn < 2 * FIRST + SCANS) {
     if (cost[HR_WAY_SCAN] <= 2 * cost[best]) choice.way = HR_WAY_SCAN;
   } else if (worth_trying(turn, excess)) {

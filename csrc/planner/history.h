@@ -57,8 +57,8 @@ uint32_t hr_query_class(const hr_asked *asked);
  * and each would find in the cache what another way left there. */
 #define HR_SECTION 8
 
-/* The way to go, for one turn. A scan is predicted to take scan_ns. */
-hr_choice hr_history_choose(hr_history *history, uint32_t query_class, double scan_ns);
+/* The way to go, for one turn; `two`: not the third. A scan is predicted to take scan_ns. */
+hr_choice hr_history_choose(hr_history *history, uint32_t query_class, double scan_ns, bool two);
 /* The time of the scan that would follow, in nanoseconds such as the model counts. */
 double hr_history_corrected(const hr_history *history, uint32_t query_class, double scan_ns);
 

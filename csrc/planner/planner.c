@@ -55,7 +55,7 @@ static hr_choice choose(const searching *s) {
   if (policy == HR_POLICY_CORRECTED)
     return (hr_choice){HR_WAY_MODEL, true,
                        hr_history_corrected(s->history, s->query_class, s->scan_ns)};
-  return hr_history_choose(s->history, s->query_class, s->scan_ns);
+  return hr_history_choose(s->history, s->query_class, s->scan_ns, policy == HR_POLICY_TWO_WAYS);
 }
 
 static void leave_for_scan(searching *s, size_t q, hr_collector *collector) {

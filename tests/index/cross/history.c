@@ -25,7 +25,7 @@ static void play(hr_history *history, uint32_t query_class, const world *is, int
   for (int way = 0; way < HR_WAYS; way++) ways[way] = 0;
   double owed = 0; /* a share of a query that is left for a scan */
   for (int q = 0; q < queries; q++) {
-    hr_choice choice = hr_history_choose(history, query_class, is->scan);
+    hr_choice choice = hr_history_choose(history, query_class, is->scan, false);
     ways[choice.way]++;
     bool left = false;
     if (choice.way == HR_WAY_MODEL) {
@@ -113,7 +113,7 @@ static int walks_of(uint32_t seldom, double dear, double cheap) {
   int walks = 0;
   for (int q = 0; q < 5 * LATE; q++) {
     state = (uint32_t)((uint64_t)state * 48271 % 2147483647);
-    hr_choice choice = hr_history_choose(&history, ASKED, 30);
+    hr_choice choice = hr_history_choose(&history, ASKED, 30, false);
     double ns = state / 1024 % seldom ? cheap : dear;
     if (choice.way == HR_WAY_SCAN)
       hr_history_record(&history, ASKED, &(hr_outcome){HR_WAY_SCAN, 30, false, 30, 0});
@@ -134,7 +134,7 @@ static void test_all_but_the_first_of_a_run_that_tries_is_timed(void) {
   hr_history history = {0};
   int tries = 0, cold = 0, runs = 0;
   for (int turn = 0; turn < LATE; turn++) {
-    hr_choice choice = hr_history_choose(&history, TOGETHER, 30);
+    hr_choice choice = hr_history_choose(&history, TOGETHER, 30, false);
     for (int q = 0; q < HR_SECTION; q++) {
       if (choice.way == HR_WAY_SCAN)
         hr_history_record(&history, TOGETHER, &(hr_outcome){HR_WAY_SCAN, 30, false, 30, 0});
@@ -157,7 +157,7 @@ static int timed_of(double ns) {
   const world is = {ns, 0, 2 * ns, 2 * ns};
   int ways[HR_WAYS], timed = 0;
   play(&history, ASKED, &is, EARLY, ways);
-  for (int q = 0; q < LATE; q++) timed += hr_history_choose(&history, ASKED, is.scan).timed;
+  for (int q = 0; q < LATE; q++) timed += hr_history_choose(&history, ASKED, is.scan, false).timed;
   return timed;
 }
 
