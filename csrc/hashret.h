@@ -113,7 +113,7 @@ typedef enum {
   HR_POLICY_SCAN,      /* always scan */
   HR_POLICY_PROBE,     /* never scan where there are tables */
   HR_POLICY_MODEL,     /* the cost model alone */
-  HR_POLICY_CORRECTED, /* the cost model, corrected by what queries took */
+  HR_POLICY_TWO_WAYS,  /* the cost model or a scan, by what they took */
 } hr_policy;
 /* `typical`: with costs as on some machine, so that the model does not depend on the clock. */
 void hr_index_set_policy(hr_index *index, hr_policy policy, bool typical);

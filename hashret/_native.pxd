@@ -55,7 +55,7 @@ cdef extern from "hashret.h" nogil:
         HR_POLICY_SCAN
         HR_POLICY_PROBE
         HR_POLICY_MODEL
-        HR_POLICY_CORRECTED
+        HR_POLICY_TWO_WAYS
 
     void hr_index_set_policy(hr_index *index, hr_policy policy, bint typical)
     uint32_t hr_index_bits(const hr_index *index)

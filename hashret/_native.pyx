@@ -17,7 +17,7 @@ from . import errors
 
 KINDS = {"auto": HR_AUTO, "scan": HR_SCAN, "mih": HR_MIH, "lsh": HR_LSH}
 POLICIES = {"all": HR_POLICY_ALL, "scan": HR_POLICY_SCAN, "probe": HR_POLICY_PROBE,
-            "model": HR_POLICY_MODEL, "corrected": HR_POLICY_CORRECTED}
+            "model": HR_POLICY_MODEL, "two ways": HR_POLICY_TWO_WAYS}
 STATUS_COUNT = <int>HR_STATUS_COUNT
 
 

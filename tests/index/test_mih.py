@@ -184,7 +184,7 @@ def test_a_look_into_buckets_starts_no_thread(monkeypatch, kind):
     assert not starts
 
 
-def test_a_long_walk_is_put_off_to_a_thread_that_can_be_stopped(monkeypatch):
+def test_a_long_probe_is_put_off_to_a_thread_that_can_be_stopped(monkeypatch):
     rng = np.random.default_rng(12)
     codes = rng.integers(0, 256, (150_000, 32), np.uint8)
     query, ids = rng.integers(0, 256, (1, 32), np.uint8), np.arange(150_000)
