@@ -31,6 +31,12 @@ static inline uint64_t hr_substring(const uint64_t *words, size_t stride, uint32
   return bits >> (64 - width);
 }
 
+/* The next greater number with as many ones, of x > 0 (Gosper; HAKMEM item 175). */
+static inline uint64_t hr_next_combination(uint64_t x) {
+  uint64_t carried = x + (x & (~x + 1));
+  return carried | (x ^ carried) >> 2 >> hr_lowest_bit(x);
+}
+
 /* Portable: instruction sets differ in it, and it is used where few bits are counted. */
 static inline uint32_t hr_popcount(uint64_t x) {
   x -= x >> 1 & 0x5555555555555555u;

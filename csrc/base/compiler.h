@@ -1,17 +1,25 @@
-/* What compilers spell differently. */
+/* What compilers spell differently. HR_LOAD, HR_STORE and HR_ADD, of an int that threads share,
+ * order nothing else. */
 #ifndef HR_COMPILER_H
 #define HR_COMPILER_H
 
 #if defined(_MSC_VER) && !defined(__clang__)
+#include <intrin.h>
 #define HR_TARGET(features)
 #define HR_INLINE static __forceinline
 #define HR_UNLIKELY(condition) (condition)
 #define HR_PREFETCH(address) ((void)(address))
+#define HR_LOAD(address) (*(const volatile long *)(address))
+#define HR_STORE(address, value) (*(volatile long *)(address) = (value))
+#define HR_ADD(address, value) _InterlockedExchangeAdd((volatile long *)(address), value)
 #else
 #define HR_TARGET(features) __attribute__((target(features)))
 #define HR_INLINE static inline __attribute__((always_inline))
 #define HR_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 #define HR_PREFETCH(address) __builtin_prefetch(address)
+#define HR_LOAD(address) __atomic_load_n(address, __ATOMIC_RELAXED)
+#define HR_STORE(address, value) __atomic_store_n(address, value, __ATOMIC_RELAXED)
+#define HR_ADD(address, value) __atomic_add_fetch(address, value, __ATOMIC_RELAXED)
 #endif
 
 #endif

@@ -48,25 +48,4 @@ static inline void hr_sleep_ms(void) {
 }
 #endif
 
-/* How many threads wait for something. */
-typedef struct {
-  long threads;
-} hr_waiters;
-
-static inline void hr_waiters_add(hr_waiters *waiters, long by) {
-#if defined(_MSC_VER) && !defined(__clang__)
-  InterlockedExchangeAdd(&waiters->threads, by);
-#else
-  __atomic_add_fetch(&waiters->threads, by, __ATOMIC_RELAXED);
-#endif
-}
-
-static inline bool hr_waiters_any(const hr_waiters *waiters) {
-#if defined(_MSC_VER) && !defined(__clang__)
-  return *(const volatile long *)&waiters->threads != 0;
-#else
-  return __atomic_load_n(&waiters->threads, __ATOMIC_RELAXED) != 0;
-#endif
-}
-
 #endif

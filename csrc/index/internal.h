@@ -22,8 +22,8 @@ struct hr_index {
   /* Held by whoever changes the index, from the first look to the last touch, so that new
    * tables can be made beside readers: only putting them in place takes `lock`. */
   hr_lock changing;
-  bool preparing;     /* some reader makes new tables; the others use what there is */
-  hr_waiters wanting; /* threads that wait to have the index for themselves */
+  bool preparing; /* some reader makes new tables; the others use what there is */
+  int wanting;    /* threads that wait to have the index for themselves */
 };
 
 /* The index for oneself: `lock` held exclusively. */

@@ -1,10 +1,11 @@
 /* Holding an index: for oneself, and still while the process forks. */
+#include "base/compiler.h"
 #include "index/internal.h"
 
 void hr_index_lock(hr_index *index) {
-  hr_waiters_add(&index->wanting, 1);
+  HR_ADD(&index->wanting, 1);
   hr_lock_exclusive(&index->lock);
-  hr_waiters_add(&index->wanting, -1);
+  HR_ADD(&index->wanting, -1);
 }
 
 void hr_index_unlock(hr_index *index) { hr_unlock_exclusive(&index->lock); }
@@ -47,7 +48,7 @@ hr_status hr_read_lock_codes(hr_index *index) { return hr_index_lock_listed(inde
 
 void hr_read_unlock(hr_index *index) { hr_unlock_shared(&index->lock); }
 
-bool hr_index_wanted(const hr_index *index) { return hr_waiters_any(&index->wanting); }
+bool hr_index_wanted(const hr_index *index) { return HR_LOAD(&index->wanting); }
 
 /* --- forks --------------------------------------------------------------------- */
 
@@ -66,6 +67,6 @@ void hr_index_after_fork(hr_index *index) { hr_unlock_shared(&index->lock); }
 /* The threads that held the locks, or prepared, are not in the child. */
 hr_status hr_index_in_child(hr_index *index) {
   index->preparing = false;
-  index->wanting = (hr_waiters){0};
+  index->wanting = 0;
   return hr_lock_init(&index->lock) || hr_lock_init(&index->changing) ? HR_NO_MEMORY : HR_OK;
 }

@@ -72,12 +72,6 @@ static void cheapest_flips(const priced *bits, uint32_t width, uint32_t count, f
   }
 }
 
-/* The next larger number with as many bits set (Gosper; HAKMEM item 175). */
-static uint64_t next_combination(uint64_t x) {
-  uint64_t lowest = x & (~x + 1), carried = x + lowest;
-  return carried | ((x ^ carried) >> 2) / lowest;
-}
-
 /* The same order where all flips cost the same: fewer first, then lower ranks. */
 static void fewest_flips(uint32_t width, uint32_t count, uint64_t *masks) {
   uint64_t ranks = 0;
@@ -86,7 +80,7 @@ static void fewest_flips(uint32_t width, uint32_t count, uint64_t *masks) {
     masks[i] = 0;
     for (uint32_t r = 0; r < width; r++) masks[i] |= (ranks >> r & 1) << (width - 1 - r);
     bool last = !ranks || ranks >> (width - flipped) == ((uint64_t)1 << flipped) - 1;
-    ranks = last ? ((uint64_t)1 << ++flipped) - 1 : next_combination(ranks);
+    ranks = last ? ((uint64_t)1 << ++flipped) - 1 : hr_next_combination(ranks);
   }
 }
 

@@ -39,9 +39,6 @@ static inline uint32_t hr_mih_key(const hr_mih_table *t, const uint64_t *words, 
 typedef struct {
   uint32_t bits, start, prefix, words;
 } hr_sketching;
-static inline hr_sketching hr_mih_sketching(const hr_mih *mih, const hr_mih_table *t) {
-  return (hr_sketching){mih->postings->rows.bits, t->start, t->prefix, mih->sketch_words};
-}
 /* The first bits of a code, `words` times 32, that lie outside of the table's prefix; zeros past
  * the last. */
 HR_INLINE void hr_mih_sketch(hr_sketching s, const uint64_t *code, size_t stride, uint32_t *out) {

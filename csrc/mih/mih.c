@@ -95,22 +95,36 @@ static hr_status build_directory(hr_mih_table *t, const hr_postings *postings, c
   return HR_OK;
 }
 
+/* Sketches are written so many at once, far from each other: fetched before, they take a quarter
+ * less time. */
+#define TOGETHER ((size_t)32)
+
 /* Entries come in their order, so that each bucket is in the order of its sketches. */
-static hr_status build_sketches(const hr_mih *mih, hr_mih_table *t, const int *cancel) {
+HR_INLINE hr_status put_sketches(uint32_t words, const hr_mih *mih, hr_mih_table *t,
+                                 const int *cancel) {
   const hr_postings *postings = mih->postings;
-  hr_sketching sketching = hr_mih_sketching(mih, t);
-  size_t words = mih->sketch_words;
-  if (postings->entries > SIZE_MAX / sizeof(uint32_t) / words) return HR_NO_MEMORY;
-  t->sketches = hr_alloc_aligned(sketches_bytes(mih));
-  if (!t->sketches) return HR_NO_MEMORY;
-  for (size_t e = 0; e < postings->entries; e++) {
+  hr_sketching sketching = {postings->rows.bits, t->start, t->prefix, words};
+  for (size_t e = 0; e < postings->entries; e += TOGETHER) {
     if (e % HR_POLL == 0 && hr_cancelled(cancel)) return HR_CANCELLED;
-    const uint64_t *code = hr_postings_entry(postings, e);
-    uint32_t at = t->directory[hr_mih_key(t, code, HR_LANES)]++;
-    hr_mih_sketch(sketching, code, HR_LANES, t->sketches + at * words);
+    size_t n = hr_least(postings->entries - e, TOGETHER);
+    uint32_t *to[TOGETHER];
+    for (size_t i = 0; i < n; i++) {
+      uint32_t key = hr_mih_key(t, hr_postings_entry(postings, e + i), HR_LANES);
+      to[i] = t->sketches + (size_t)t->directory[key]++ * words;
+      HR_PREFETCH(to[i]);
+    }
+    for (size_t i = 0; i < n; i++)
+      hr_mih_sketch(sketching, hr_postings_entry(postings, e + i), HR_LANES, to[i]);
   }
   hr_starts_again(t->directory, (size_t)1 << t->prefix);
   return HR_OK;
+}
+
+static hr_status build_sketches(const hr_mih *mih, hr_mih_table *t, const int *cancel) {
+  if (mih->postings->entries > SIZE_MAX / sizeof(uint32_t) / mih->sketch_words) return HR_NO_MEMORY;
+  t->sketches = hr_alloc_aligned(sketches_bytes(mih));
+  if (!t->sketches) return HR_NO_MEMORY;
+  return HR_BY_WIDTH(put_sketches, mih->sketch_words, mih, t, cancel);
 }
 
 /* Where the i-th of substrings of equal length, or nearly, begins. */

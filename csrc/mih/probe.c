@@ -40,12 +40,6 @@ static bool compare_codes(const hr_probing *p, hr_bucket b) {
 
 /* --- one probe radius ---------------------------------------------------------------------- */
 
-/* The next greater number with as many ones (Gosper). */
-static uint32_t next_mask(uint32_t mask) {
-  uint32_t lowest = mask & (~mask + 1), ripple = mask + lowest;
-  return ripple | (((mask ^ ripple) >> 2) / lowest);
-}
-
 /* Masks of `ones` bits among `width`, in rising order. */
 typedef struct {
   uint32_t mask, end;
@@ -63,7 +57,7 @@ static size_t take_keys(masks *m, const hr_mih_table *t, uint32_t own, hr_bucket
     out[n].key = own ^ m->mask;
     HR_PREFETCH(t->directory + out[n].key);
     m->over = m->mask == m->end;
-    if (!m->over) m->mask = next_mask(m->mask);
+    if (!m->over) m->mask = (uint32_t)hr_next_combination(m->mask);
   }
   return n;
 }
@@ -170,7 +164,8 @@ static void begin(hr_probing *p, const hr_mih *mih, const hr_queries *query, uin
     const hr_mih_table *t = &mih->table[i];
     p->keys[i] = hr_mih_key(t, p->query, 1);
     p->length[i] = bucket_length(mih, i, p->keys[i]);
-    hr_mih_sketch(hr_mih_sketching(mih, t), p->query, 1, sketches + (size_t)i * mih->sketch_words);
+    hr_sketching s = {mih->postings->rows.bits, t->start, t->prefix, mih->sketch_words};
+    hr_mih_sketch(s, p->query, 1, sketches + (size_t)i * s.words);
   }
 }
 
