@@ -113,7 +113,7 @@ static uint32_t predicted_limit(const hr_probing *p) {
 /* A probe that goes on whatever is estimated may spend so many times as much. */
 #define ENDURED 2
 
-static double cost_of(const hr_costs *costs, const hr_work *work) {
+double hr_costs_of(const hr_costs *costs, const hr_work *work) {
   return (double)work->probed * costs->bucket + (double)work->verified * costs->verify +
          (double)(work->checked - work->streamed) * costs->code +
          (double)work->streamed * costs->block / HR_LANES;
@@ -123,7 +123,7 @@ static double cost_of(const hr_costs *costs, const hr_work *work) {
  * estimated to pay does, until it has cost more than that. */
 bool hr_probing_pays(hr_probing *p, const hr_budget *budget, double next_ns) {
   const hr_costs *costs = budget->costs;
-  double scan_ns = budget->scan_ns, spent = cost_of(costs, p->work);
+  double scan_ns = budget->scan_ns, spent = hr_costs_of(costs, p->work);
   if (!budget->estimate) return spent + next_ns < ENDURED * scan_ns;
   if (spent + next_ns <= p->estimate) return true;
   /* The query's own code costs one bucket, and is what collapsed codes are full of. */

@@ -19,5 +19,7 @@ typedef struct {
 
 /* Where none were measured. */
 const hr_costs *hr_costs_typical(void);
+/* What is to be expected of the work on a query that was not scanned. */
+double hr_costs_of(const hr_costs *costs, const hr_work *work);
 
 #endif

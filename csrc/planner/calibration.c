@@ -10,11 +10,11 @@
 
 /* Blocks that are scanned to measure: out of the first two caches where there are so many. */
 #define TRIAL_BLOCKS ((size_t)1 << 17)
-/* Probes of so many buckets each, around codes far apart: a second one around the same code would
- * find its buckets in the cache, as no query does. */
+/* Queries for the nearest few around codes far apart, as a second one around the same code would
+ * find its buckets in the cache; each until typical buckets would have taken so long. */
 #define TRIAL_QUERIES 16
-#define TRIAL_BUCKETS 256
 #define TRIAL_RESULTS 10
+#define TRIAL_NS 12800
 #define ROUNDS 3
 /* A clock may tick coarsely. */
 #define LEAST_NS 0.01
@@ -73,53 +73,37 @@ static int by_value(const void *left, const void *right) {
   return a < b ? -1 : a > b;
 }
 
-/* Verifying a candidate takes a bucket of table 0 and a search in it, overlapping with others:
- * 90 to 140 ns. */
-#define BUCKETS_A_CANDIDATE 1
-
-/* Every other probe sees the first quarter of each bucket only. */
-#define SHORTENED 2
-
 static double median(double *values, size_t count) {
   qsort(values, count, sizeof *values, by_value);
   return values[count / 2];
 }
 
 /* Just after memory was filled, reading it here and there has been seen to take twenty times as
- * long as ever after: a bucket and a code in it take no longer than so many blocks of a scan. */
+ * long as ever after: a bucket takes no longer than so many blocks of a scan. */
 #define MOST_BLOCKS 200
-#define MOST_BLOCKS_A_CODE 1
 
-/* What whole buckets take longer than short ones is their codes'. Codes in buckets, fetched from
- * here and there, take 1.1 to 1.2 ns each and a bucket about 100 besides; codes in a scan 0.2. */
-static void split_costs(double whole, double part, double codes, double fewer, hr_costs *costs) {
-  double code = codes - fewer < 1 ? 0 : (whole - part) / (codes - fewer);
-  code = fmin(fmax(code, costs->block / HR_LANES), MOST_BLOCKS_A_CODE * costs->block);
-  if (codes > 0) code = fmin(code, 0.8 * whole / codes);
-  costs->code = code;
-  costs->bucket = fmin(fmax(whole - code * codes, LEAST_NS), MOST_BLOCKS * costs->block);
-  costs->verify = BUCKETS_A_CANDIDATE * costs->bucket;
-}
-
+/* What looking into buckets takes beside what is typical; one factor for all, as what a bucket
+ * takes and what its codes take are both memory's. */
 static hr_status time_probes(trial *t, hr_costs *costs) {
-  double each[2][TRIAL_QUERIES / 2], codes[2] = {0}, buckets[2] = {0};
+  const hr_costs *typical = hr_costs_typical();
+  double factors[TRIAL_QUERIES];
   for (size_t q = 0; q < TRIAL_QUERIES; q++) {
-    uint32_t part = q % 2;
     hr_work work = {0};
     hr_queries query = hr_queries_part(&t->queries, q, 1);
+    hr_budget budget = {typical, TRIAL_NS, false, false};
     query.work = &work;
+    hr_collector_reset(t->collectors[q], UINT32_MAX);
     double began = hr_now_ns();
-    hr_status status =
-        hr_probe_trial(t->mih, &query, TRIAL_BUCKETS, part * SHORTENED, t->collectors[0]);
-    double spent = hr_now_ns() - began;
+    hr_status status = hr_probe(t->mih, &query, NULL, &budget, t->collectors[q]);
     if (status) return status;
-    double looked_into = (double)(work.probed + BUCKETS_A_CANDIDATE * work.verified);
-    each[part][q / 2] = spent / looked_into;
-    codes[part] += (double)work.checked;
-    buckets[part] += looked_into;
+    double expected = hr_costs_of(typical, &work); /* nothing where the first bucket is too long */
+    factors[q] = expected > 0 ? (hr_now_ns() - began) / expected : 1;
   }
-  split_costs(median(each[0], TRIAL_QUERIES / 2), median(each[1], TRIAL_QUERIES / 2),
-              codes[0] / buckets[0], codes[1] / buckets[1], costs);
+  double most = MOST_BLOCKS * costs->block / typical->bucket;
+  double factor = fmin(fmax(median(factors, TRIAL_QUERIES), LEAST_NS / typical->code), most);
+  costs->bucket = factor * typical->bucket;
+  costs->code = factor * typical->code;
+  costs->verify = factor * typical->verify;
   return HR_OK;
 }
 
