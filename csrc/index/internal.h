@@ -20,7 +20,7 @@ struct hr_index {
   int64_t next_id;       /* one past the largest ever added */
   hr_lock lock;
   /* Held by whoever changes the index, from the first look to the last touch, so that new
-   * tables can be made beside readers: only putting them in place takes `lock`. */
+   * tables can be made beside readers: putting those in place takes `lock`, as does a change. */
   hr_lock changing;
   bool preparing; /* some reader makes new tables; the others use what there is */
   int wanting;    /* threads that wait to have the index for themselves */

@@ -8,7 +8,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -34,8 +34,9 @@ _ENCODERS: dict[str, type[Encoder]] = {}
 class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC):  # type: ignore[misc]
     """Base class of the encoders: ``margins = finish((x - mean_) @ projection_)``.
 
-    A subclass has scikit-learn's constructor, sets the float64 arrays that `_fitted` names in
-    `_fit`, and may say in `_finish` and `_steepness` how products become margins.
+    A subclass has scikit-learn's constructor, sets in `_fit` the float64 arrays that
+    `_fitted_shapes` names, those of the base among them, and may say in `_finish` and
+    `_steepness` how products become margins.
 
     Tables may be of any real type, and lie in mapped files: they are read in blocks of 8 MB.
     Encoding takes its result and a few blocks; what fitting takes beside, each encoder says.
@@ -50,7 +51,6 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, 
     projection_ : ndarray of float64, shape (d, code_bits)
     """
 
-    _fitted: ClassVar[tuple[str, ...]] = ("mean_", "projection_")
     mean_: Floats
     projection_: Floats
 
@@ -69,10 +69,10 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, 
 
     @abstractmethod
     def _fit(self, features: Table) -> None:
-        """Set the arrays named by `_fitted`."""
+        """Set the arrays that `_fitted_shapes` names."""
 
     def _fitted_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shape of each array named by `_fitted`, for ``n_features_in_`` features."""
+        """Name and shape of each array that is fitted, for ``n_features_in_`` features."""
         features = self.n_features_in_
         return {"mean_": (features,), "projection_": (features, self.code_bits)}
 
@@ -143,7 +143,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, 
         check_is_fitted(self)
         parameters = self.get_params() | {"random_state": None}
         digest = hashlib.sha256(f"{type(self).__name__} {_json(parameters)}".encode())
-        for name in sorted(self._fitted):
+        for name in sorted(self._fitted_shapes()):
             array = np.ascontiguousarray(getattr(self, name), "<f8")
             digest.update(f" {name} {array.shape} ".encode())
             digest.update(array.tobytes())
@@ -162,7 +162,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, 
         }
         if hasattr(self, "feature_names_in_"):
             card |= _names_card(list(self.feature_names_in_))
-        arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in self._fitted}
+        arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in self._fitted_shapes()}
         write_bytes(path, safetensors.save(arrays, {"hashret": _json(card)}))
 
     @classmethod

@@ -52,7 +52,6 @@ class SpectralHashing(Encoder):
     (100, 2)
     """
 
-    _fitted = ("mean_", "projection_", "low_", "frequency_")
     low_: Floats
     frequency_: Floats
 

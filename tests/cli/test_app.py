@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from commands import ANSI, assert_one_line, hide, run
@@ -25,8 +26,25 @@ def test_version():
 def test_help_names_the_commands():
     done = run("--help")
     assert done.returncode == 0
-    for command in ("demo", "reproduce", "benchmark", "eval", "info"):
+    for command in commands():
         assert re.search(rf"\b{command}\b", done.stdout)
+
+
+def commands():
+    """Name every command, a group once."""
+    import typer
+
+    from hashret.cli import app
+
+    return list(typer.main.get_command(app).commands)
+
+
+def test_every_command_has_a_file_of_tests_and_a_line_in_readme():
+    here, readme = Path(__file__).parent, Path(__file__).parents[2] / "README.md"
+    for command in commands():
+        assert list(here.glob(f"test_{command}*.py")), f"tests/cli has none of {command}"
+        if readme.exists():
+            assert f"hashret {command}" in readme.read_text(encoding="utf-8"), command
 
 
 def test_help_loads_nothing_that_only_commands_need():
