@@ -1,7 +1,7 @@
 """Draw the rooms of the package and of the engine: ``python docs/make_house.py``.
 
 A room is a folder or a file of hashret/, or a folder of csrc/; the imports and includes of its
-files are the arrows. What follows from other arrows is left out, as is what all may use. The
+files are the arrows. What follows from other arrows is left out, as are files that several use. The
 picture keeps in words what it was drawn from, so that a test can tell when it is out of date.
 """
 
@@ -229,9 +229,14 @@ def draw(python: House, engine: House) -> Any:
     axes.set_axis_off()
     left = MARGIN
     _column(axes, left, COLUMN, python.shared)
-    _title(axes, left, "", "all may use")
+    _title(axes, left, "", "for several")
     left += COLUMN + MARGIN
-    _title(axes, left, "hashret/", "the package: a room imports what its arrows lead to")
+    _title(
+        axes,
+        left,
+        "hashret/",
+        "the package: arrows lead to what a room imports; what follows from others is left out",
+    )
     plans[0].draw(axes, left, PYTHON)
     wall = left + plans[0].width + MARGIN
     _column(axes, wall, WALL, ["hashret.h, the only way into the engine"], rotation=90)
