@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "mih/internal.h"
 
 static const hr_costs typical = {
@@ -85,7 +86,11 @@ double hr_costs_of(const hr_costs *costs, const hr_work *work) {
 bool hr_probing_pays(hr_probing *p, const hr_budget *budget, double next_ns) {
   const hr_costs *costs = budget->costs;
   double scan_ns = budget->scan_ns, spent = hr_costs_of(costs, p->work);
-  if (!budget->estimate) return spent + next_ns < ENDURED * scan_ns;
+  if (!budget->estimate) {
+    /* By the clock: what is estimated may be what is mistaken. */
+    double took = hr_now_ns() - p->began, off = spent > 0 ? took / spent : 1;
+    return took + off * next_ns < ENDURED * scan_ns;
+  }
   if (spent + next_ns <= p->estimate) return true;
   /* The query's own code costs one bucket, and is what collapsed codes are full of. */
   if (!p->work->probed && next_ns < scan_ns) return true;

@@ -96,6 +96,7 @@ typedef struct {
   hr_candidate pending[HR_PENDING];
   uint64_t order[HR_PENDING]; /* distance of its sketch, no more than the code's, << 32 | which */
   size_t pendings, enough;    /* that many are verified at once */
+  double began;               /* by the clock, where that counts */
   double estimate;            /* going on pays until so many nanoseconds were spent */
 } hr_probing;
 

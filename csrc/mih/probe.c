@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/cancel.h"
+#include "base/clock.h"
 #include "kernels/dispatch.h"
 #include "mih/internal.h"
 
@@ -182,6 +183,7 @@ hr_status hr_probe(const hr_mih *mih, const hr_queries *query, const uint8_t *al
   hr_probing p;
   begin(&p, mih, query, sketches, collector);
   p.allow = allow;
+  if (budget && !budget->estimate) p.began = hr_now_ns();
   const hr_costs *costs = budget ? budget->costs : hr_costs_typical();
   hr_status status = HR_OK;
   while (!status && !hr_probing_complete(&p, p.next, hr_collector_reach(collector))) {

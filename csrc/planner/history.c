@@ -16,7 +16,7 @@
 #define SHARE 50
 #define LEAST_EXCESS 0.25
 /* A way that was never taken is tried as if it took so many scans. */
-#define UNKNOWN 2
+#define UNKNOWN 1.5
 /* Reading the clock takes 25 ns, twice a query: after the first queries one in so many is timed,
  * but each of those that take a hundred times as long, so that a mistake is soon noticed. */
 #define SOON 64
