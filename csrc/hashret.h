@@ -200,9 +200,8 @@ hr_status hr_merge(int32_t *distances, int64_t *ids, size_t parts, size_t count,
 
 /* --- forks ------------------------------------------------------------------- */
 
-/* Keeps an index from changing until hr_index_after_fork, if it can within some time. */
+/* Keeps an index from changing until hr_read_unlock, if it can within some time. */
 bool hr_index_before_fork(hr_index *index, int milliseconds);
-void hr_index_after_fork(hr_index *index);
 /* In the child instead, before anything else. An index that could not be kept from changing must
  * not be touched there, not even to free it. */
 hr_status hr_index_in_child(hr_index *index);
@@ -245,7 +244,7 @@ typedef struct {
 #define HR_HEADER_BYTES 256
 
 /* The index as a list of byte ranges to be written one after the other. The
- * ranges point into the index, which stays read-locked until hr_snapshot_close. */
+ * ranges point into the index, which stays read-locked until hr_read_unlock. */
 typedef struct {
   uint8_t header[HR_HEADER_BYTES];
   hr_span spans[HR_MAX_SPANS];
@@ -253,7 +252,6 @@ typedef struct {
 } hr_snapshot;
 hr_status hr_snapshot_open(hr_index *index, const char fingerprint[HR_FINGERPRINT_BYTES],
                            const int *cancel, hr_snapshot *snapshot);
-void hr_snapshot_close(hr_index *index);
 
 /* Reads an index from the bytes of a file. `verify` checks every section's
  * CRC; without it only the header is read. The index borrows the bytes: they

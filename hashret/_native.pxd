@@ -91,7 +91,6 @@ cdef extern from "hashret.h" nogil:
     hr_status hr_read_copy(const hr_index *index, hr_index **out)
 
     bint hr_index_before_fork(hr_index *index, int milliseconds)
-    void hr_index_after_fork(hr_index *index)
     hr_status hr_index_in_child(hr_index *index)
 
     ctypedef struct hr_filter:
@@ -172,6 +171,5 @@ cdef extern from "hashret.h" nogil:
 
     hr_status hr_snapshot_open(hr_index *index, const char *fingerprint, const int *cancel,
                                hr_snapshot *snapshot)
-    void hr_snapshot_close(hr_index *index)
     hr_status hr_index_open(const uint8_t *bytes, size_t size, bint verify, hr_index **out,
                             char *fingerprint, const char **reason)

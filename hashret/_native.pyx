@@ -466,7 +466,7 @@ cdef class NativeIndex:
         return self.handle != NULL and hr_index_before_fork(self.handle, milliseconds)
 
     cdef void go_on(self):
-        hr_index_after_fork(self.handle)
+        hr_read_unlock(self.handle)
 
     cdef void wake_in_child(self, bint whole):
         if self.handle != NULL and (not whole or hr_index_in_child(self.handle) != HR_OK):
@@ -623,7 +623,7 @@ cdef class NativeIndex:
                         <const uint8_t[:snapshot.spans[i].size]>snapshot.spans[i].data))
         finally:
             if before == forks:
-                hr_snapshot_close(handle)
+                hr_read_unlock(handle)
 
 
 cdef NativeIndex _adopt(hr_index *handle):

@@ -155,8 +155,6 @@ hr_status hr_snapshot_open(hr_index *index, const char fingerprint[HR_FINGERPRIN
   return status;
 }
 
-void hr_snapshot_close(hr_index *index) { hr_unlock_shared(&index->lock); }
-
 /* --- reading --------------------------------------------------------------------
  *
  * What reads or checks returns the reason why it cannot, NULL if there is none. */

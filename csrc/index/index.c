@@ -42,8 +42,6 @@ void hr_index_set_policy(hr_index *index, hr_policy policy, bool typical) {
   hr_index_unlock(index);
 }
 
-/* --- looking at it --------------------------------------------------------------- */
-
 uint32_t hr_index_bits(const hr_index *index) { return index->bits; }
 hr_kind hr_index_kind(const hr_index *index) { return index->kind; }
 uint32_t hr_index_tables(const hr_index *index) { return index->tables; }
@@ -61,8 +59,6 @@ static size_t bytes_of(const hr_index *index) {
          (index->postings ? hr_postings_bytes(index->postings) : 0) +
          (index->mih ? hr_mih_bytes(index->mih) + sizeof index->planner : 0);
 }
-
-/* --- looking up --------------------------------------------------------------- */
 
 bool hr_index_contains(hr_index *index, int64_t id) {
   size_t row;
@@ -91,7 +87,7 @@ hr_status hr_read_codes(const hr_index *index, const int64_t *ids, size_t n, uin
 
 hr_status hr_index_get(hr_index *index, const int64_t *ids, size_t n, uint8_t *codes,
                        int64_t *culprit) {
-  hr_status status = hr_index_lock_listed(index, false);
+  hr_status status = hr_index_lock_shared(index, false, true);
   if (status) return status;
   status = hr_read_codes(index, ids, n, codes, culprit);
   hr_unlock_shared(&index->lock);
@@ -113,8 +109,6 @@ size_t hr_index_ids(hr_index *index, int64_t *out, size_t room) {
   return count;
 }
 
-/* --- distinct codes -------------------------------------------------------------- */
-
 /* Counted by sorting. */
 static hr_status count_distinct(const hr_index *index, size_t *out) {
   hr_postings *sorted = index->postings;
@@ -134,8 +128,6 @@ hr_status hr_index_stats(hr_index *index, hr_stats *out) {
   hr_unlock_shared(&index->lock);
   return status;
 }
-
-/* --- under the read lock ---------------------------------------------------------- */
 
 size_t hr_read_count(const hr_index *index) { return hr_index_live(index); }
 

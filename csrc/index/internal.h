@@ -29,9 +29,9 @@ struct hr_index {
 /* The index for oneself: `lock` held exclusively. */
 void hr_index_lock(hr_index *index);
 void hr_index_unlock(hr_index *index);
-/* Holds `lock` shared, and codes can be found by row. `search`: HR_NOT_READY if something is to be
- * made before one. */
-hr_status hr_index_lock_listed(hr_index *index, bool search);
+/* Holds `lock` shared. `search`: HR_NOT_READY if something is to be made before one; `codes`: they
+ * can be found by row. */
+hr_status hr_index_lock_shared(hr_index *index, bool search, bool codes);
 
 /* Ids in one segment do not follow those in another. */
 enum { HR_SORTED, HR_MAIN, HR_DELTA, HR_SEGMENTS };

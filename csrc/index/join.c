@@ -71,8 +71,6 @@ size_t hr_join_nodes(const hr_join *join) { return join->postings->entries; }
 
 size_t hr_join_rows(const hr_join *join) { return join->rows; }
 
-/* --- union-find ------------------------------------------------------------------- */
-
 /* Halves the path on the way: trees stay shallow. */
 static uint32_t root_of(uint32_t *parents, uint32_t node) {
   while (parents[node] != node) node = parents[node] = parents[parents[node]];
@@ -88,8 +86,6 @@ static void link_nodes(uint32_t *parents, uint32_t a, uint32_t b) {
   else
     parents[a] = b;
 }
-
-/* --- one part ----------------------------------------------------------------------- */
 
 static bool is_live(const hr_join *join, size_t node) {
   return !join->postings->rows.tombstones || hr_postings_is_live(join->postings, node);
@@ -165,8 +161,6 @@ hr_status hr_join_run(hr_join *join, const hr_join_part *part, uint32_t *parents
   close_group(&g);
   return status;
 }
-
-/* --- groups --------------------------------------------------------------------------- */
 
 hr_status hr_join_groups(const hr_join *join, uint32_t *parents, size_t parts, int64_t *ids,
                          int64_t *groups) {

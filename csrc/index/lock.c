@@ -15,13 +15,6 @@ static bool may_search(const hr_index *index) {
   return index->preparing || hr_index_ready(index, false);
 }
 
-hr_status hr_read_lock(hr_index *index) {
-  hr_lock_shared(&index->lock);
-  if (may_search(index)) return HR_OK;
-  hr_unlock_shared(&index->lock);
-  return HR_NOT_READY;
-}
-
 /* Sorted codes are found by row through a list that is made when first asked for. */
 static bool listed(const hr_index *index) { return !index->postings || index->postings->entry_of; }
 
@@ -33,24 +26,24 @@ static hr_status list_codes(hr_index *index) {
   return status;
 }
 
-hr_status hr_index_lock_listed(hr_index *index, bool search) {
+hr_status hr_index_lock_shared(hr_index *index, bool search, bool codes) {
   for (;;) {
     hr_lock_shared(&index->lock);
     bool ready = !search || may_search(index);
-    if (ready && listed(index)) return HR_OK;
+    if (ready && (!codes || listed(index))) return HR_OK;
     hr_unlock_shared(&index->lock);
     hr_status status = ready ? list_codes(index) : HR_NOT_READY;
     if (status) return status;
   }
 }
 
-hr_status hr_read_lock_codes(hr_index *index) { return hr_index_lock_listed(index, true); }
+hr_status hr_read_lock(hr_index *index) { return hr_index_lock_shared(index, true, false); }
+
+hr_status hr_read_lock_codes(hr_index *index) { return hr_index_lock_shared(index, true, true); }
 
 void hr_read_unlock(hr_index *index) { hr_unlock_shared(&index->lock); }
 
 bool hr_index_wanted(const hr_index *index) { return HR_LOAD(&index->wanting); }
-
-/* --- forks --------------------------------------------------------------------- */
 
 /* While it is held shared nobody can be changing the index, not even while the kernel copies
  * the process, page after page: a flag set by those who change it would not tell that. */
@@ -61,8 +54,6 @@ bool hr_index_before_fork(hr_index *index, int milliseconds) {
   }
   return true;
 }
-
-void hr_index_after_fork(hr_index *index) { hr_unlock_shared(&index->lock); }
 
 /* The threads that held the locks, or prepared, are not in the child. */
 hr_status hr_index_in_child(hr_index *index) {

@@ -26,15 +26,16 @@ static const uint8_t *allowed(const search *s, int segment) {
 
 static hr_status search_postings(search *s) {
   hr_index *index = s->index;
+  s->expansion.postings = index->postings;
+  s->expansion.allow = allowed(s, HR_SORTED);
   const hr_request *request = s->request;
-  hr_target target = {
-      .postings = index->postings,
-      .mih = index->mih,
-      .planner = &index->planner,
-      .source = hr_source_of_postings(index->postings, allowed(s, HR_SORTED), HR_ROWS),
-      .scan = request->scan,
-      .probe = index->kind == HR_MIH,
-      .deferred = request->deferred ? request->deferred + s->from : NULL};
+  hr_target target = {.postings = index->postings,
+                      .mih = index->mih,
+                      .planner = &index->planner,
+                      .source = hr_source_of_postings(index->postings, s->expansion.allow, HR_ROWS),
+                      .scan = request->scan,
+                      .probe = index->kind == HR_MIH,
+                      .deferred = request->deferred ? request->deferred + s->from : NULL};
   hr_source_divide(&target.source, request->part, request->parts);
   return hr_planner_search(&target, &s->queries, s->collectors[HR_SORTED]);
 }
@@ -88,10 +89,7 @@ static size_t expand(search *s, size_t q) {
   for (int segment = 0; segment < HR_SEGMENTS; segment++) {
     s->found[segment].size = 0;
     if (!s->collectors[segment]) continue;
-    const hr_postings *postings = segment == HR_SORTED ? s->index->postings : NULL;
-    if (!hr_expand(&s->expansion, &s->collectors[segment][q], postings, allowed(s, segment),
-                   &s->found[segment]))
-      return SIZE_MAX;
+    if (!hr_expand(&s->expansion, &s->collectors[segment][q], &s->found[segment])) return SIZE_MAX;
     sum += s->found[segment].size;
   }
   return sum;
@@ -242,36 +240,27 @@ hr_status hr_range_search(hr_index *index, const hr_request *request, int64_t *l
   return status;
 }
 
-/* --- results of several parts ----------------------------------------------------------- */
-
-typedef struct {
-  int32_t *distances;
-  int64_t *ids;
-} results;
-
-/* Merges two sorted lists of k into the first, through `spare`. */
-static void merge_two(results into, results from, size_t k, results spare) {
-  size_t a = 0, b = 0;
-  for (size_t i = 0; i < k; i++) {
-    /* Missing entries of either list lose against every real one. */
-    bool first = !nearer(from.distances[b], from.ids[b], into.distances[a], into.ids[a]);
-    spare.distances[i] = first ? into.distances[a] : from.distances[b];
-    spare.ids[i] = first ? into.ids[a++] : from.ids[b++];
-  }
-  memcpy(into.distances, spare.distances, k * sizeof *spare.distances);
-  memcpy(into.ids, spare.ids, k * sizeof *spare.ids);
-}
-
+/* The nearest of what parts have next, k times: missing ones lose against every real one. */
 hr_status hr_merge(int32_t *distances, int64_t *ids, size_t parts, size_t count, size_t k) {
-  results spare = {hr_alloc(k, sizeof *spare.distances), hr_alloc(k, sizeof *spare.ids)};
-  bool ok = spare.distances && spare.ids;
-  for (size_t p = 1; ok && p < parts; p++)
-    for (size_t q = 0; q < count; q++) {
-      size_t at = (p * count + q) * k;
-      merge_two((results){distances + q * k, ids + q * k}, (results){distances + at, ids + at}, k,
-                spare);
+  size_t *next = hr_alloc(parts, sizeof *next);
+  int32_t *nearest = hr_alloc(k, sizeof *nearest);
+  int64_t *nearest_ids = hr_alloc(k, sizeof *nearest_ids);
+  bool ok = next && nearest && nearest_ids;
+  for (size_t q = 0; ok && q < count; q++) {
+    for (size_t p = 0; p < parts; p++) next[p] = (p * count + q) * k;
+    for (size_t i = 0; i < k; i++) {
+      size_t best = 0;
+      for (size_t p = 1; p < parts; p++)
+        if (nearer(distances[next[p]], ids[next[p]], distances[next[best]], ids[next[best]]))
+          best = p;
+      nearest[i] = distances[next[best]];
+      nearest_ids[i] = ids[next[best]++];
     }
-  free(spare.distances);
-  free(spare.ids);
+    memcpy(distances + q * k, nearest, k * sizeof *nearest);
+    memcpy(ids + q * k, nearest_ids, k * sizeof *nearest_ids);
+  }
+  free(next);
+  free(nearest);
+  free(nearest_ids);
   return ok ? HR_OK : HR_NO_MEMORY;
 }

@@ -31,8 +31,6 @@
 /* At least so many codes a bucket, when substrings are wide: directories stay small. */
 #define MIN_BUCKET_CODES 8
 
-/* --- building ------------------------------------------------------------------- */
-
 static uint32_t log2_floor(size_t n) {
   uint32_t bits = 0;
   while (n >>= 1) bits++;
@@ -183,8 +181,6 @@ void hr_mih_free(hr_mih *mih) {
   }
   free(mih);
 }
-
-/* --- files ---------------------------------------------------------------------- */
 
 size_t hr_mih_parts(const hr_mih *mih, hr_span *parts) {
   size_t count = 0;

@@ -39,8 +39,6 @@ static bool compare_codes(const hr_probing *p, hr_bucket b) {
   return true;
 }
 
-/* --- one probe radius ---------------------------------------------------------------------- */
-
 /* Masks of `ones` bits among `width`, in rising order. */
 typedef struct {
   uint32_t mask, end;
@@ -131,8 +129,6 @@ static hr_status probe_table(hr_probing *p, uint32_t number) {
   p->length[number] = (double)(p->work->checked - checked) / (double)(p->work->probed - probed);
   return HR_OK;
 }
-
-/* --- a query ------------------------------------------------------------------------ */
 
 static double bucket_length(const hr_mih *mih, uint32_t number, uint32_t key) {
   const uint32_t *own = mih->table[number].directory + key;

@@ -4,6 +4,7 @@
 #include "base/bisect.h"
 #include "kernels/dispatch.h"
 #include "mih/internal.h"
+#include "storage/blocks.h"
 
 /* The first `known` bits of a code, from its key in a table and its sketch. */
 typedef struct {
@@ -35,16 +36,13 @@ static void reconstruct(const hr_mih *mih, const hr_mih_table *t, uint32_t key,
   if (code->known > bits) code->known = bits;
 }
 
-/* Order of an entry's first bits against the known ones. */
-static int compare(const hr_postings *postings, size_t entry, const beginning *code) {
-  const uint64_t *words = hr_postings_entry(postings, entry);
+/* Whether an entry's first bits are the known ones. */
+static bool begins(const uint64_t *entry, const beginning *code) {
   for (uint32_t at = 0, w = 0; at < code->known; at += 64, w++) {
     uint32_t width = code->known - at < 64 ? code->known - at : 64;
-    uint64_t left = hr_swap_bytes(words[w * HR_LANES]) >> (64 - width);
-    uint64_t right = hr_swap_bytes(code->words[w]) >> (64 - width);
-    if (left != right) return left < right ? -1 : 1;
+    if (hr_swap_bytes(entry[w * HR_LANES] ^ code->words[w]) >> (64 - width)) return false;
   }
-  return 0;
+  return true;
 }
 
 /* The bucket of table 0 that holds a candidate: other tables' sketches begin with its key. */
@@ -63,9 +61,12 @@ static bool verify(hr_probing *p, const hr_mih_table *t, const hr_candidate *c) 
   if (hr_probing_has_seen(p, code.words, 1, code.known)) return true;
   const uint32_t *home = home_of(p, t, c);
   size_t end = hr_least(home[1], postings->entries), low = hr_least(home[0], postings->entries);
-  HR_BISECT(low, end, entry, compare(postings, entry, &code) < 0);
-  for (size_t entry = low; entry < end && !compare(postings, entry, &code); entry++) {
+  HR_BISECT(
+      low, end, entry,
+      hr_words_compare(hr_postings_entry(postings, entry), code.words, 1, postings->words) < 0);
+  for (size_t entry = low; entry < end; entry++) {
     const uint64_t *words = hr_postings_entry(postings, entry);
+    if (!begins(words, &code)) break;
     if (hr_mih_key(t, words, HR_LANES) != c->key ||
         hr_probing_has_seen(p, words, HR_LANES, postings->rows.bits))
       continue;

@@ -179,8 +179,7 @@ static void guess_limits(const hr_source *s, const hr_queries *queries,
   if (hr_sample_open(&sample, s->blocks, s->first, s->end, s->allow))
     for (size_t q = 0; q < queries->count; q++) {
       hr_collector *c = collectors[q];
-      hr_collector_guess(c,
-                         hr_sample_threshold(&sample, hr_query(queries, q), c->k, c->radius + 1));
+      c->limit = c->start = hr_sample_threshold(&sample, hr_query(queries, q), c->k, c->radius + 1);
     }
   hr_sample_close(&sample);
 }

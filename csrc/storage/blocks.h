@@ -23,12 +23,6 @@ static inline void hr_blocks_put(uint64_t *blocks, size_t words, size_t row, con
 static inline void hr_words_gather(const uint64_t *code, size_t words, uint64_t *out) {
   for (size_t w = 0; w < words; w++) out[w] = code[w * HR_LANES];
 }
-/* Whether two codes, HR_LANES apart each, are equal. */
-static inline bool hr_words_equal(const uint64_t *a, const uint64_t *b, size_t words) {
-  for (size_t w = 0; w < words; w++)
-    if (a[w * HR_LANES] != b[w * HR_LANES]) return false;
-  return true;
-}
 /* Below, at or above zero: the order as bit strings of a code, its words HR_LANES apart, and
  * another, its words `stride` apart. */
 static inline int hr_words_compare(const uint64_t *code, const uint64_t *other, size_t stride,

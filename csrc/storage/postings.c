@@ -29,12 +29,10 @@ size_t hr_postings_distinct(const hr_postings *postings) {
   if (postings->starts) return postings->entries;
   size_t count = 0;
   for (size_t e = 0; e < postings->entries; e++)
-    count += !e || !hr_words_equal(hr_postings_entry(postings, e - 1),
-                                   hr_postings_entry(postings, e), postings->words);
+    count += !e || hr_words_compare(hr_postings_entry(postings, e - 1),
+                                    hr_postings_entry(postings, e), HR_LANES, postings->words);
   return count;
 }
-
-/* --- by row ----------------------------------------------------------------------- */
 
 uint32_t *hr_postings_entries(const hr_postings *postings) {
   uint32_t *entries = hr_alloc_zero(postings->rows.count, sizeof *entries);

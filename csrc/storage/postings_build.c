@@ -216,7 +216,8 @@ static hr_status copy_codes(hr_postings *sorted, const sorting *s) {
     fetch_row(s, i + AHEAD_ROWS);
     const uint64_t *code = hr_segment_words(s->rows, s->order[i]);
     if (sorted->starts && i &&
-        hr_words_equal(hr_segment_words(s->rows, s->order[i - 1]), code, sorted->words))
+        !hr_words_compare(hr_segment_words(s->rows, s->order[i - 1]), code, HR_LANES,
+                          sorted->words))
       continue;
     if (sorted->starts) sorted->starts[entry] = (uint32_t)i;
     hr_blocks_put(sorted->blocks, sorted->words, entry++, code);

@@ -45,8 +45,6 @@ size_t hr_segment_find(const hr_segment *segment, int64_t id) {
   return found ? row : HR_NO_ROW;
 }
 
-/* --- growth ---------------------------------------------------------------- */
-
 /* Opens a segment with room for `capacity` rows. */
 static hr_status open_room(hr_segment *segment, uint32_t bits, size_t capacity, bool ids,
                            bool live) {
@@ -60,6 +58,7 @@ static hr_status open_room(hr_segment *segment, uint32_t bits, size_t capacity, 
   return HR_NO_MEMORY;
 }
 
+/* A copy with such room. */
 static hr_status copy(const hr_segment *from, size_t capacity, bool ids, hr_segment *out) {
   hr_status status = open_room(out, from->bits, capacity, ids, from->live);
   if (status) return status;
@@ -100,11 +99,11 @@ static bool consecutive(const hr_segment *segment, const int64_t *ids, size_t n)
   return true;
 }
 
-/* Doubling, except that the first segment get just the room they need: most
+/* Half as much again, except that the first rows get just the room they need: most
  * indexes are built by one call. */
 static size_t next_capacity(const hr_segment *segment, size_t needed) {
-  size_t doubled = segment->capacity + segment->capacity / 2;
-  return needed > doubled ? needed : doubled;
+  size_t larger = segment->capacity + segment->capacity / 2;
+  return needed > larger ? needed : larger;
 }
 
 hr_status hr_segment_append(hr_segment *segment, const uint8_t *codes, const int64_t *ids,
@@ -143,8 +142,6 @@ void hr_segment_delete(hr_segment *segment, size_t row) {
   segment->live[row / 8] &= (uint8_t)~(1u << row % 8);
   segment->tombstones++;
 }
-
-/* --- merging ---------------------------------------------------------------- */
 
 static void copy_row(hr_segment *to, const hr_segment *from, size_t row) {
   hr_blocks_put(to->blocks, to->words, to->count, hr_segment_words(from, row));

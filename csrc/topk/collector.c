@@ -23,7 +23,7 @@ bool hr_collector_open(hr_collector *collector, hr_unit unit, const hr_queries *
   *collector = (hr_collector){.unit = unit,
                               .k = queries->k,
                               .capacity = first_room(queries->k),
-                              .farthest = hr_farthest(queries)};
+                              .farthest = (uint32_t)queries->width * 64};
   begin(collector, queries->radius);
   collector->counts = hr_alloc_zero((size_t)collector->farthest + 1, sizeof *collector->counts);
   collector->taken = hr_alloc(collector->capacity, sizeof *collector->taken);
@@ -91,7 +91,8 @@ bool hr_collector_offer_entry(hr_collector *collector, const hr_postings *postin
       rows += row < postings->rows.count && hr_bit(allow, row);
     }
   }
-  return hr_collector_offer(collector, distance, (uint32_t)entry, rows);
+  return !rows || distance > hr_collector_reach(collector) ||
+         hr_collector_take(collector, distance, (uint32_t)entry, rows);
 }
 
 size_t hr_sort_by_distance(const uint64_t *taken, size_t count, uint32_t reach, size_t *starts,

@@ -24,7 +24,8 @@ typedef struct {
   uint64_t nearer; /* rows at a distance < limit: fewer than k */
   uint32_t limit;  /* the k-th smallest distance, or `start` before k rows were seen */
   uint32_t start;  /* only what is nearer is taken: radius + 1, or a guess */
-  uint32_t radius, farthest;
+  uint32_t radius;
+  uint32_t farthest; /* no code lies farther: unused bits may be set in a damaged file */
   hr_unit unit;
 } hr_collector;
 
@@ -40,10 +41,6 @@ void hr_collector_reset(hr_collector *collector, uint32_t radius);
 /* Begins again, perhaps with the other unit, with the limit that is known by now: what was found
  * will be found again. */
 void hr_collector_restart(hr_collector *collector, hr_unit unit);
-/* Guesses that k rows lie nearer than `start`; to be reset if they do not. */
-static inline void hr_collector_guess(hr_collector *collector, uint32_t start) {
-  collector->limit = collector->start = start;
-}
 /* False when out of memory. */
 bool hr_collector_make_room(hr_collector *collector);
 
@@ -88,14 +85,8 @@ static inline bool hr_collector_offer_row(hr_collector *collector, uint32_t dist
   return distance >= collector->limit || hr_collector_take(collector, distance, row, 1);
 }
 
-/* An entry, of which so many rows count. False when out of memory. */
-static inline bool hr_collector_offer(hr_collector *collector, uint32_t distance, uint32_t entry,
-                                      size_t rows) {
-  return !rows || distance > hr_collector_reach(collector) ||
-         hr_collector_take(collector, distance, entry, rows);
-}
-
-/* The same, for those of its rows that `allow`, a bit a row, lets pass (NULL: all). */
+/* An entry, with those of its rows that `allow`, a bit a row, lets pass (NULL: all). False when out
+ * of memory. */
 bool hr_collector_offer_entry(hr_collector *collector, const hr_postings *postings, size_t entry,
                               uint32_t distance, const uint8_t *allow);
 

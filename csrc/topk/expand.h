@@ -15,8 +15,11 @@ typedef struct {
   size_t size, capacity;
 } hr_neighbors;
 
-/* What expanding one collector after the other needs; all zero at first. */
+/* What expanding one collector after the other needs; the rest is zero at first. */
 typedef struct {
+  const hr_postings *postings; /* whose entries are expanded */
+  const uint8_t *allow;        /* a bit a row: which of their rows may pass; NULL: all */
+  const hr_collector *collector;
   uint32_t *items, *rows, *spare;
   size_t items_room, rows_room, spare_room;
   uint64_t *marks;    /* a bit a row, all zero in between; NULL until needed */
@@ -25,9 +28,7 @@ typedef struct {
 
 void hr_expansion_close(hr_expansion *expansion);
 
-/* The k nearest rows, ascending by (distance, row): of entries of `postings`, those that `allow`, a
- * bit a row, lets pass (NULL: all). False when out of memory. */
-bool hr_expand(hr_expansion *expansion, const hr_collector *collector, const hr_postings *postings,
-               const uint8_t *allow, hr_neighbors *out);
+/* The k nearest rows, ascending by (distance, row). False when out of memory. */
+bool hr_expand(hr_expansion *expansion, const hr_collector *collector, hr_neighbors *out);
 
 #endif

@@ -17,12 +17,6 @@ static inline const uint64_t *hr_query(const hr_queries *queries, size_t q) {
   return queries->words + q * queries->width;
 }
 
-/* A damaged file, mapped without its CRCs checked, may have unused bits set: no code lies farther
- * than this. */
-static inline uint32_t hr_farthest(const hr_queries *queries) {
-  return (uint32_t)queries->width * 64;
-}
-
 /* `count` of them, from the q-th on. */
 static inline hr_queries hr_queries_part(const hr_queries *queries, size_t q, size_t count) {
   hr_queries part = *queries;
