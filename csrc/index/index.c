@@ -38,7 +38,7 @@ void hr_index_set_policy(hr_index *index, hr_policy policy, bool typical) {
   hr_index_lock(index);
   index->planner.policy = policy;
   index->planner.history = (hr_history){0};
-  if (typical) index->planner.costs = *hr_costs_typical();
+  if (typical) index->planner.costs = hr_typical_costs;
   hr_index_unlock(index);
 }
 

@@ -7,10 +7,8 @@
 #include "base/clock.h"
 #include "mih/internal.h"
 
-static const hr_costs typical = {
+const hr_costs hr_typical_costs = {
     .block = 2, .grouped = 0.5, .bucket = 100, .code = 1, .verify = 100};
-
-const hr_costs *hr_costs_typical(void) { return &typical; }
 
 /* What `codes` codes in one bucket take. */
 static double codes_cost(const hr_costs *costs, double codes) {

@@ -180,7 +180,7 @@ hr_status hr_probe(const hr_mih *mih, const hr_queries *query, const uint8_t *al
   begin(&p, mih, query, sketches, collector);
   p.allow = allow;
   if (budget && !budget->estimate) p.began = hr_now_ns();
-  const hr_costs *costs = budget ? budget->costs : hr_costs_typical();
+  const hr_costs *costs = budget ? budget->costs : &hr_typical_costs;
   hr_status status = HR_OK;
   while (!status && !hr_probing_complete(&p, p.next, hr_collector_reach(collector))) {
     double next_ns;

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "mih/probe.h"
 #include "scan/scan.h"
+#include "storage/blocks.h"
 
 /* Blocks that are scanned to measure: out of the first two caches where there are so many. */
 #define TRIAL_BLOCKS ((size_t)1 << 17)
@@ -25,8 +26,8 @@
 /* The words of some entry, changed, for a query. */
 static void copy_query(const hr_postings *postings, size_t number, uint64_t *query) {
   size_t entry = postings->entries / (TRIAL_QUERIES + 1) * (number + 1);
-  const uint64_t *words = hr_postings_entry(postings, entry);
-  for (size_t w = 0; w < postings->words; w++) query[w] = words[w * HR_LANES] ^ FLIPPED;
+  hr_words_gather(hr_postings_entry(postings, entry), postings->words, query);
+  for (size_t w = 0; w < postings->words; w++) query[w] ^= FLIPPED;
 }
 
 /* A calibration under way: queries side by side, with a collector each. */
@@ -34,7 +35,7 @@ typedef struct {
   const hr_postings *postings;
   const hr_mih *mih;
   hr_queries queries;
-  hr_collector opened[TRIAL_QUERIES], *collectors[TRIAL_QUERIES];
+  hr_collector *opened, *collectors[TRIAL_QUERIES];
 } trial;
 
 /* What a scan for `count` queries takes of each, for what lies within `radius`. */
@@ -85,7 +86,7 @@ static double median(double *values, size_t count) {
 /* What looking into buckets takes beside what is typical; one factor for all, as what a bucket
  * takes and what its codes take are both memory's. */
 static hr_status time_probes(trial *t, hr_costs *costs) {
-  const hr_costs *typical = hr_costs_typical();
+  const hr_costs *typical = &hr_typical_costs;
   double factors[TRIAL_QUERIES];
   for (size_t q = 0; q < TRIAL_QUERIES; q++) {
     hr_work work = {0};
@@ -115,13 +116,12 @@ static bool open_trial(trial *t, uint64_t *words, hr_work *work) {
                             .k = TRIAL_RESULTS,
                             .radius = UINT32_MAX,
                             .work = work};
-  bool ok = words;
-  for (size_t q = 0; q < TRIAL_QUERIES; q++) {
-    t->collectors[q] = &t->opened[q];
-    ok = ok && hr_collector_open(t->collectors[q], HR_ENTRIES, &t->queries);
-    if (ok) copy_query(t->postings, q, words + q * t->postings->words);
+  t->opened = words ? hr_collectors_open(HR_ENTRIES, &t->queries) : NULL;
+  for (size_t q = 0; t->opened && q < TRIAL_QUERIES; q++) {
+    t->collectors[q] = t->opened + q;
+    copy_query(t->postings, q, words + q * t->postings->words);
   }
-  return ok;
+  return t->opened;
 }
 
 hr_status hr_calibrate(const hr_postings *postings, const hr_mih *mih, hr_costs *costs) {
@@ -132,7 +132,7 @@ hr_status hr_calibrate(const hr_postings *postings, const hr_mih *mih, hr_costs 
   hr_status status = open_trial(&t, words, &work) ? HR_OK : HR_NO_MEMORY;
   if (!status) status = time_scans(&t, &found);
   if (!status && mih) status = time_probes(&t, &found);
-  for (size_t q = 0; q < TRIAL_QUERIES; q++) hr_collector_close(&t.opened[q]);
+  hr_collectors_close(t.opened, TRIAL_QUERIES);
   free(words);
   if (!status) *costs = found;
   return status;

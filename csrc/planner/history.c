@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "base/compiler.h"
+
 /* Queries that go by the model before what they took counts. The first of them finds nothing that
  * it needs in the cache. */
 #define FIRST 3
@@ -34,8 +36,6 @@
 #if defined(_MSC_VER) && !defined(__clang__)
 static float load(const float *from) { return *(const volatile float *)from; }
 static void store(float *to, float value) { *(volatile float *)to = value; }
-static uint32_t load_count(const uint32_t *from) { return *(const volatile uint32_t *)from; }
-static void store_count(uint32_t *to, uint32_t value) { *(volatile uint32_t *)to = value; }
 #else
 static float load(const float *from) {
   float value;
@@ -43,16 +43,12 @@ static float load(const float *from) {
   return value;
 }
 static void store(float *to, float value) { __atomic_store(to, &value, __ATOMIC_RELAXED); }
-static uint32_t load_count(const uint32_t *from) { return __atomic_load_n(from, __ATOMIC_RELAXED); }
-static void store_count(uint32_t *to, uint32_t value) {
-  __atomic_store_n(to, value, __ATOMIC_RELAXED);
-}
 #endif
 
 /* Returns what it was. Two at a time may add as one: what cannot be torn costs more than that. */
 static uint32_t add(uint32_t *count, uint32_t more) {
-  uint32_t before = load_count(count);
-  store_count(count, before + more);
+  uint32_t before = HR_LOAD(count);
+  HR_STORE(count, before + more);
   return before;
 }
 
@@ -69,7 +65,7 @@ hr_record *hr_history_of(hr_history *history, const hr_asked *asked) {
 }
 
 uint32_t hr_history_section(const hr_record *record, bool together, size_t left) {
-  bool first = record && load_count(&record->asked) < FIRST;
+  bool first = record && HR_LOAD(&record->asked) < FIRST;
   uint32_t section = !together ? 1 : first ? FIRST_SECTION : HR_SECTION;
   return left < section ? (uint32_t)left : section;
 }
@@ -94,14 +90,14 @@ static hr_way load_costs(const hr_record *record, double scan_ns, double *cost) 
 
 /* Begins a run that tries another way once what was saved pays for it. */
 static void save(hr_record *record, uint32_t queries, hr_way best, const double *cost) {
-  uint32_t other = (best + 1 + load_count(&record->tries) % (HR_WAYS - 1)) % HR_WAYS;
+  uint32_t other = (best + 1 + HR_LOAD(&record->tries) % (HR_WAYS - 1)) % HR_WAYS;
   double dear = cost[other] > 0 ? cost[other] : UNKNOWN * cost[HR_WAY_SCAN];
   double price = RUN * fmax(dear - cost[best], LEAST_EXCESS * cost[best]);
   double saved = load(&record->saved) + queries * cost[best] / SHARE;
   if (saved >= price) {
     saved = 0;
-    store_count(&record->other, other);
-    store_count(&record->trying, RUN);
+    HR_STORE(&record->other, other);
+    HR_STORE(&record->trying, RUN);
     add(&record->tries, 1);
   }
   store(&record->saved, (float)saved);
@@ -109,14 +105,14 @@ static void save(hr_record *record, uint32_t queries, hr_way best, const double 
 
 hr_choice hr_history_choose(hr_record *record, uint32_t queries, double scan_ns) {
   double cost[HR_WAYS];
-  uint32_t asked = add(&record->asked, queries), trying = load_count(&record->trying);
+  uint32_t asked = add(&record->asked, queries), trying = HR_LOAD(&record->trying);
   hr_way best = load_costs(record, scan_ns, cost);
   hr_choice choice = {best, true, cost[HR_WAY_SCAN]};
   if (asked < FIRST) {
     choice.way = HR_WAY_MODEL;
   } else if (trying) {
-    store_count(&record->trying, trying > queries ? trying - queries : 0);
-    choice.way = (hr_way)load_count(&record->other);
+    HR_STORE(&record->trying, trying > queries ? trying - queries : 0);
+    choice.way = (hr_way)HR_LOAD(&record->other);
     choice.timed = queries > 1 || trying < RUN;
   } else {
     save(record, queries, best, cost);

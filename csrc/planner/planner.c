@@ -33,7 +33,7 @@ static bool begin(searching *s, const hr_target *t, const hr_queries *queries) {
   *s = (searching){.target = t, .queries = queries, .scan_ns = HERE_NS};
   s->words = hr_alloc(queries->count * queries->width, sizeof *s->words);
   s->scanned = hr_alloc(queries->count, sizeof *s->scanned);
-  if (t->probe && t->deferred) s->costs = hr_costs_typical();
+  if (t->probe && t->deferred) s->costs = &hr_typical_costs;
   if (!has_choice(t)) return s->words && s->scanned;
   hr_asked asked = {queries->k, queries->radius, t->postings->rows.bits, together,
                     t->source.allow != NULL};
@@ -96,12 +96,9 @@ static hr_status probe(const searching *s, size_t q, const hr_choice *choice,
 
 static hr_status answer(searching *s, size_t q, const hr_choice *choice, hr_collector *collector) {
   bool left = choice->way == HR_WAY_SCAN;
-  if (!left) {
-    hr_status status = probe(s, q, choice, collector, &left);
-    if (status) return status;
-  }
-  if (left) leave_for_scan(s, q, collector);
-  return HR_OK;
+  hr_status status = left ? HR_OK : probe(s, q, choice, collector, &left);
+  if (!status && left) leave_for_scan(s, q, collector);
+  return status;
 }
 
 static hr_status scan_those_left(const searching *s) {
