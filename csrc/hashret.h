@@ -110,10 +110,10 @@ size_t hr_index_ids(hr_index *index, int64_t *out, size_t room);
 /* For tests and experiments: which parts of the planner of HR_AUTO decide. */
 typedef enum {
   HR_POLICY_ALL = 0,
-  HR_POLICY_SCAN,      /* always scan */
-  HR_POLICY_PROBE,     /* never scan where there are tables */
-  HR_POLICY_MODEL,     /* the cost model alone */
-  HR_POLICY_TWO_WAYS,  /* the cost model or a scan, by what they took */
+  HR_POLICY_SCAN,     /* always scan */
+  HR_POLICY_PROBE,    /* never scan where there are tables */
+  HR_POLICY_MODEL,    /* the cost model alone */
+  HR_POLICY_TWO_WAYS, /* the cost model or a scan, by what they took */
 } hr_policy;
 /* `typical`: with costs as on some machine, so that the model does not depend on the clock. */
 void hr_index_set_policy(hr_index *index, hr_policy policy, bool typical);
