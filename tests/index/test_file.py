@@ -11,11 +11,10 @@ import oracle
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from index_files import HEADER, sealed
 
 import hashret
 from hashret import EncoderMismatchError, FormatError, _native
-
-HEADER = 256
 
 
 @pytest.fixture(params=["scan", "mih", "auto"])
@@ -153,19 +152,6 @@ def test_every_flipped_bit_is_found(saved, rng):
         with pytest.raises(FormatError):
             hashret.Index.load(path)
         data[position] ^= 1 << position % 8
-
-
-def sealed(data):
-    """Correct all CRCs, as a hostile writer would."""
-    data = bytearray(data)
-    for number in range(4):
-        _, _, offset, size, _ = struct.unpack_from("<IIQQQ", data, 128 + 32 * number)
-        if offset + size <= len(data):
-            crc = zlib.crc32(data[offset : offset + size])
-            struct.pack_into("<I", data, 128 + 32 * number + 4, crc)
-    struct.pack_into("<I", data, 124, 0)
-    struct.pack_into("<I", data, 124, zlib.crc32(data[:HEADER]))
-    return bytes(data)
 
 
 @given(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import struct
-import zlib
 
 import numpy as np
 import oracle
@@ -12,11 +11,11 @@ import pytest
 import shapes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from index_files import HEADER, sealed
 
 import hashret
 from hashret import FormatError
 
-HEADER = 256
 CODES, IDS, POSTINGS, TABLES = 1, 2, 3, 4
 
 
@@ -34,19 +33,6 @@ def sections(data):
 def section(data, tag):
     offset, size, _ = sections(data)[tag]
     return data[offset : offset + size]
-
-
-def sealed(data):
-    """Correct all CRCs, as a hostile writer would."""
-    data = bytearray(data)
-    for number in range(4):
-        _, _, offset, size, _ = struct.unpack_from("<IIQQQ", data, 128 + 32 * number)
-        if offset + size <= len(data):
-            crc = zlib.crc32(data[offset : offset + size])
-            struct.pack_into("<I", data, 128 + 32 * number + 4, crc)
-    struct.pack_into("<I", data, 124, 0)
-    struct.pack_into("<I", data, 124, zlib.crc32(data[:HEADER]))
-    return bytes(data)
 
 
 def save(tmp_path, plain, ids, kind="mih", tables=None):
