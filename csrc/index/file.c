@@ -96,54 +96,49 @@ static void put_padded(writing *w, const void *data, size_t size) {
   put(w, zeros, padding(size));
 }
 
-static void put_codes(writing *w, const uint64_t *blocks, size_t count, size_t words,
-                      uint64_t entries) {
-  begin_section(w, SECTION_CODES, entries);
-  put(w, blocks, hr_block_bytes(count, words));
+static void put_postings(writing *w, const hr_postings *postings) {
+  begin_section(w, SECTION_POSTINGS, 0);
+  put_padded(w, postings->order, postings->rows.count * sizeof *postings->order);
+  if (postings->starts) put_padded(w, postings->starts, (postings->entries + 1) * sizeof(uint32_t));
 }
 
-/* Comes last: the ids need not fill a multiple of 64 bytes. */
-static void put_ids(writing *w, const hr_segment *rows) {
-  w->h.rows = rows->count;
-  w->h.first_id = rows->first_id;
+static void put_tables(writing *w, const hr_mih *mih) {
+  hr_span parts[HR_MIH_PARTS];
+  size_t count = hr_mih_parts(mih, parts);
+  begin_section(w, SECTION_TABLES, 0);
+  for (size_t i = 0; i < count; i++) put_padded(w, parts[i].data, parts[i].size);
+}
+
+/* Ids come last: they need not fill a multiple of 64 bytes. */
+static void put_sections(writing *w, const hr_index *index) {
+  const hr_postings *sorted = index->postings;
+  const hr_segment *rows = sorted ? &sorted->rows : &index->main;
+  begin_section(w, SECTION_CODES, sorted ? sorted->entries : 0);
+  put(w, sorted ? sorted->blocks : rows->blocks,
+      hr_block_bytes(sorted ? sorted->entries : rows->count, rows->words));
+  if (sorted) put_postings(w, sorted);
+  if (index->mih) put_tables(w, index->mih);
   if (!rows->ids) return;
   begin_section(w, SECTION_IDS, 0);
   put(w, rows->ids, rows->count * sizeof *rows->ids);
 }
 
-static void put_postings(writing *w, const hr_postings *postings, const hr_mih *mih) {
-  put_codes(w, postings->blocks, postings->entries, postings->words, postings->entries);
-  begin_section(w, SECTION_POSTINGS, 0);
-  put_padded(w, postings->order, postings->rows.count * sizeof *postings->order);
-  if (postings->starts) put_padded(w, postings->starts, (postings->entries + 1) * sizeof(uint32_t));
-  if (mih) {
-    hr_span parts[HR_MIH_PARTS];
-    size_t count = hr_mih_parts(mih, parts);
-    begin_section(w, SECTION_TABLES, 0);
-    for (size_t i = 0; i < count; i++) put_padded(w, parts[i].data, parts[i].size);
-  }
-  put_ids(w, &postings->rows);
-}
-
 static void fill_snapshot(const hr_index *index, const char *fingerprint, hr_snapshot *snapshot) {
+  const hr_segment *rows = index->postings ? &index->postings->rows : &index->main;
   writing w = {.h = {.version = VERSION,
                      .byte_order = BYTE_ORDER_MARK,
                      .bits = index->bits,
                      .kind = index->kind,
                      .tables = index->tables,
+                     .rows = rows->count,
+                     .first_id = rows->first_id,
                      .next_id = index->next_id},
                .snapshot = snapshot};
   memcpy(w.h.magic, magic, sizeof magic);
   memcpy(w.h.fingerprint, fingerprint, sizeof w.h.fingerprint);
   snapshot->count = 0;
   snapshot->spans[snapshot->count++] = (hr_span){snapshot->header, HR_HEADER_BYTES};
-  if (index->postings) {
-    put_postings(&w, index->postings, index->mih);
-  } else {
-    const hr_segment *rows = &index->main;
-    put_codes(&w, rows->blocks, rows->count, rows->words, 0);
-    put_ids(&w, rows);
-  }
+  put_sections(&w, index);
   w.h.crc = header_crc(&w.h);
   memcpy(snapshot->header, &w.h, sizeof w.h);
 }

@@ -18,8 +18,6 @@ typedef struct {
   hr_neighbors found[HR_SEGMENTS]; /* of one query */
 } search;
 
-/* --- one segment ------------------------------------------------------------------- */
-
 static const uint8_t *allowed(const search *s, int segment) {
   return s->request->filter ? s->request->filter->allow[segment] : s->rows[segment]->live;
 }
@@ -81,8 +79,6 @@ static hr_status search_segments(search *s) {
   return status;
 }
 
-/* --- one query ---------------------------------------------------------------------- */
-
 /* Fills `found`; returns how many rows there are in all, or SIZE_MAX when out of memory. */
 static size_t expand(search *s, size_t q) {
   size_t sum = 0;
@@ -130,8 +126,6 @@ static void merge(const search *s, size_t all, size_t count, int32_t *distances,
     }
   }
 }
-
-/* --- groups of queries ---------------------------------------------------------------- */
 
 static void close_search(search *s) {
   for (int segment = 0; segment < HR_SEGMENTS; segment++) {

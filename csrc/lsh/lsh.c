@@ -42,8 +42,6 @@ static size_t slot_of(const hr_lsh *lsh, uint64_t key) {
   return lsh->direct ? (size_t)key : (size_t)(key * 0x9E3779B97F4A7C15u >> (64 - lsh->slot_bits));
 }
 
-/* --- building --------------------------------------------------------------- */
-
 static bool open_table(const hr_lsh *lsh, table *t) {
   t->starts = hr_alloc_zero(((size_t)1 << lsh->slot_bits) + 1, sizeof *t->starts);
   t->rows = hr_alloc_zero(lsh->count + COPIED_ROWS, sizeof *t->rows);
@@ -207,8 +205,6 @@ static hr_status sort_unique(list *found) {
   return HR_OK;
 }
 
-/* --- rows that the tables do not know ------------------------------------------ */
-
 static int by_value(const void *left, const void *right) {
   uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
   return a < b ? -1 : a > b;
@@ -235,8 +231,6 @@ static hr_status compare_untabled(const hr_source *source, size_t first, hr_keys
   }
   return HR_OK;
 }
-
-/* --- a query ------------------------------------------------------------------------ */
 
 static void keep_allowed(list *found, const hr_source *source) {
   size_t kept = 0;

@@ -105,14 +105,14 @@ HR_INLINE hr_status put_sketches(uint32_t words, const hr_mih *mih, hr_mih_table
   for (size_t e = 0; e < postings->entries; e += TOGETHER) {
     if (e % HR_POLL == 0 && hr_cancelled(cancel)) return HR_CANCELLED;
     size_t n = hr_least(postings->entries - e, TOGETHER);
+    const uint64_t *codes[TOGETHER];
     uint32_t *to[TOGETHER];
     for (size_t i = 0; i < n; i++) {
-      uint32_t key = hr_mih_key(t, hr_postings_entry(postings, e + i), HR_LANES);
-      to[i] = t->sketches + (size_t)t->directory[key]++ * words;
+      codes[i] = hr_postings_entry(postings, e + i);
+      to[i] = t->sketches + (size_t)t->directory[hr_mih_key(t, codes[i], HR_LANES)]++ * words;
       HR_PREFETCH(to[i]);
     }
-    for (size_t i = 0; i < n; i++)
-      hr_mih_sketch(sketching, hr_postings_entry(postings, e + i), HR_LANES, to[i]);
+    for (size_t i = 0; i < n; i++) hr_mih_sketch(sketching, codes[i], HR_LANES, to[i]);
   }
   hr_starts_again(t->directory, (size_t)1 << t->prefix);
   return HR_OK;

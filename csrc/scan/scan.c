@@ -40,8 +40,6 @@ void hr_source_divide(hr_source *source, size_t part, size_t parts) {
   source->end = source->first + blocks / parts + (part < rest);
 }
 
-/* --- one group of queries ----------------------------------------------------------- */
-
 /* At most HR_GROUP queries, which pass over blocks [first, end) together. */
 typedef struct {
   const hr_source *source;

@@ -20,8 +20,6 @@
 #define SMALL_GROUP 8
 #define MAX_SECOND 16
 
-/* --- sorting -------------------------------------------------------------------- */
-
 /* A row with the first 64 bits of its code. */
 typedef struct {
   uint64_t key;
@@ -205,8 +203,6 @@ static hr_status sort_groups(sorting *s) {
   }
   return HR_OK;
 }
-
-/* --- building -------------------------------------------------------------------- */
 
 /* Copies the codes in their order, equal ones once if there are starts. */
 static hr_status copy_codes(hr_postings *sorted, const sorting *s) {

@@ -39,8 +39,6 @@ static bool expand_rows(const hr_collector *collector, hr_neighbors *out) {
   return true;
 }
 
-/* --- rows of entries ------------------------------------------------------------------ */
-
 /* How far ahead of their turn entries are fetched. */
 #define AHEAD 16
 
@@ -125,8 +123,6 @@ static bool expand_entries(hr_expansion *e, hr_neighbors *out) {
   }
   return true;
 }
-
-/* --- many rows ------------------------------------------------------------------------ */
 
 /* Rows are put in order by marks if they are at least one in so many. */
 #define SPARSE 32
