@@ -62,7 +62,7 @@ def same_found(ours: Way, theirs: Way) -> None:
 def _checked(index: hashret.Index, real: Real, count: int, margins: Any) -> float:
     """Candidates a query: the engine counts them, the public search does not tell."""
     shape = (len(real.queries), K)
-    request = _native.Request(real.queries, len(real.queries), real.bits, margins, count)
+    request = _native.Request(real.queries, real.bits, margins, count)
     with _native.Reader(index._native) as reader:
         checked, *_ = reader.search(request, K, np.empty(shape, "i4"), np.empty(shape, "i8"))
     return float(checked) / len(real.queries)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 import hashret
 from hashret import codes as bit_order
-from hashret.errors import import_extra
+from hashret.extras import import_extra
 
 from .data import Codes, Real
 

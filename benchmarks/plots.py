@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from hashret.errors import import_extra
+from hashret.extras import import_extra
 
 Points = list[dict[str, Any]]
 

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hashret.errors import HashretError, import_extra
+from hashret.errors import HashretError
 from hashret.experiments.steps import Steps
+from hashret.extras import import_extra
 
 from . import curves, data, machine, pages, plots, real
 from .sizes import SIZES, size
@@ -61,17 +62,17 @@ def _chosen(options: argparse.Namespace) -> list[Any]:
 def _measure(chosen: list[Any], options: argparse.Namespace, found: dict[str, Any]) -> None:
     """Measure one after the other; what is done is in the file, should the next one fail."""
     steps = Steps(import_extra("rich.console", "cli").Console(stderr=True))
-    for place, what in enumerate(chosen):
+    for number, what in enumerate(chosen):
         title = f"target {what}" if what in TARGETS else what
-        steps.say(f"[{place + 1}/{len(chosen)}] {title}")
+        steps.say(f"[{number + 1}/{len(chosen)}] {title}")
         began = time.perf_counter()
         with steps.step(title) as advance:
-            advance(place, len(chosen), TARGETS[what].title if what in TARGETS else "")
+            advance(number, len(chosen), TARGETS[what].title if what in TARGETS else "")
             try:
                 if what in TARGETS:
                     for row in _rows(what, options.size):
                         found["targets"].append(row)
-                        advance(place, len(chosen), f"{row['case']}: {row['measured']:.4g}")
+                        advance(number, len(chosen), f"{row['case']}: {row['measured']:.4g}")
                 else:
                     found["curves"][what] = CURVES[what](options.size)
             except (AssertionError, MemoryError, HashretError, OSError):

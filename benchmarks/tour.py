@@ -33,7 +33,7 @@ class Tour:
         The second argument of each search: neighbours, or a radius.
     size : int
         Queries of one call.
-    patience : float, optional
+    cutoff : float, optional
         A contender sits out the rest when its median is so many times the shortest, and ours
         never.
     seconds : float
@@ -54,7 +54,7 @@ class Tour:
         k: int,
         *,
         size: int = 1,
-        patience: float | None = None,
+        cutoff: float | None = None,
         seconds: float = 60.0,
     ) -> None:
         names = list(engines)
@@ -70,8 +70,8 @@ class Tour:
                 self._ask(name, engines[name], asked, k)
             if turn + 1 >= FIRST and time.perf_counter() - began > seconds:
                 break
-            if turn + 1 == FIRST and patience:
-                limit = patience * min(self.median(name) for name in names)
+            if turn + 1 == FIRST and cutoff:
+                limit = cutoff * min(self.median(name) for name in names)
                 names = [name for name in names if name == OURS or self.median(name) <= limit]
 
     def _ask(self, name: str, search: Search, queries: Codes, k: int) -> None:
@@ -88,17 +88,17 @@ class Tour:
         """How many times as long the rival takes: median over rounds of turns, or best to best.
 
         Who searches after whom can matter to both, so that single ratios fall into two heaps. In
-        a round each contender has had each place once; its ratio is the geometric mean.
+        a round each contender has been at each turn once; its ratio is the geometric mean.
         """
         theirs, mine = self.seconds[rival], self.seconds[OURS]
         if best:
             return min(theirs) / min(mine)
         ratios = [a / b for a, b in zip(theirs, mine, strict=False)]
-        places = sum(len(taken) == len(mine) for taken in self.seconds.values())
-        places = min(places, len(ratios))  # few turns, if many were slow
-        rounds = [ratios[start : start + places] for start in range(0, len(ratios), places)]
+        contenders = sum(len(taken) == len(mine) for taken in self.seconds.values())
+        contenders = min(contenders, len(ratios))  # few turns, if many were slow
+        rounds = [ratios[start : start + contenders] for start in range(0, len(ratios), contenders)]
         return statistics.median(
-            statistics.geometric_mean(turns) for turns in rounds if len(turns) == places
+            statistics.geometric_mean(turns) for turns in rounds if len(turns) == contenders
         )
 
     def found(self, name: str, calls: int | None = None) -> Answer:

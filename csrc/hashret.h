@@ -30,6 +30,7 @@ typedef enum {
   HR_CANCELLED,
   HR_NOT_READY,
   HR_WANTED,
+  HR_NO_IDS,
   HR_STATUS_COUNT
 } hr_status;
 
@@ -81,8 +82,6 @@ uint32_t hr_index_bits(const hr_index *index);
 hr_kind hr_index_kind(const hr_index *index);
 uint32_t hr_index_tables(const hr_index *index);
 size_t hr_index_count(hr_index *index);
-/* One past the largest id ever added; 0 for a new index. */
-int64_t hr_index_next_id(hr_index *index);
 /* Codes, different codes, and bytes held for codes, ids and tables. */
 typedef struct {
   size_t count, distinct, bytes;
@@ -92,6 +91,10 @@ hr_status hr_index_stats(hr_index *index, hr_stats *out);
 /* Adds n codes, all or none. HR_REPEATED_ID leaves the id in *culprit. */
 hr_status hr_index_add(hr_index *index, const uint8_t *codes, const int64_t *ids, size_t n,
                        int64_t *culprit);
+/* Adds n codes, all or none, and fills ids with theirs: they go on from the largest id ever added,
+ * starting at 0. HR_NO_IDS leaves that largest id in *culprit. */
+hr_status hr_index_append(hr_index *index, const uint8_t *codes, size_t n, int64_t *ids,
+                          int64_t *culprit);
 /* Removes n ids, all or none. */
 hr_status hr_index_remove(hr_index *index, const int64_t *ids, size_t n, int64_t *culprit);
 /* Replaces the codes of n present ids, all or none. */
@@ -107,10 +110,10 @@ size_t hr_index_ids(hr_index *index, int64_t *out, size_t room);
 /* For tests and experiments: which parts of the planner of HR_AUTO decide. */
 typedef enum {
   HR_POLICY_ALL = 0,
-  HR_POLICY_SCAN,      /* always scan */
-  HR_POLICY_PROBE,     /* never scan where there are tables */
-  HR_POLICY_MODEL,     /* the cost model alone */
-  HR_POLICY_CORRECTED, /* the cost model, corrected by what queries took */
+  HR_POLICY_SCAN,     /* always scan */
+  HR_POLICY_PROBE,    /* never scan where there are tables */
+  HR_POLICY_MODEL,    /* the cost model alone */
+  HR_POLICY_TWO_WAYS, /* the cost model or a scan, by what they took */
 } hr_policy;
 /* `typical`: with costs as on some machine, so that the model does not depend on the clock. */
 void hr_index_set_policy(hr_index *index, hr_policy policy, bool typical);

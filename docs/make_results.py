@@ -18,11 +18,11 @@ from hashret.evaluation.charts import (
     Distances,
     Point,
     Series,
-    write_code_map,
     write_distances,
     write_scores_by_bits,
     write_scores_by_time,
 )
+from hashret.evaluation.code_map import write_code_map
 from hashret.evaluation.plots import Curve, write_precision_recall
 from hashret.evaluation.protocols import PROTOCOLS, protocol
 from hashret.experiments.benchmark.methods import Deep, method

@@ -6,8 +6,8 @@ distance, natively and exactly.
 
 Map of the package, from the bottom up:
 
-- ``errors``, ``checks``, ``files``: the exceptions; what callers hand in as arrays and pictures;
-  writing files
+- ``errors``, ``types``, ``extras``, ``checks``, ``files``: the exceptions; kinds of arrays;
+  optional packages; what callers hand in as numbers, arrays and pictures; writing files
 - ``codes``: packing, unpacking, other systems' bit orders, hashes as numbers and text
 - ``index``: :class:`Index`, over the native engine
 - ``searcher``: :class:`Searcher`, an encoder with the index of its codes

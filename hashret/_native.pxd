@@ -16,6 +16,7 @@ cdef extern from "hashret.h" nogil:
         HR_CANCELLED
         HR_NOT_READY
         HR_WANTED
+        HR_NO_IDS
         HR_STATUS_COUNT
 
     const char *hr_status_text(hr_status status)
@@ -54,14 +55,13 @@ cdef extern from "hashret.h" nogil:
         HR_POLICY_SCAN
         HR_POLICY_PROBE
         HR_POLICY_MODEL
-        HR_POLICY_CORRECTED
+        HR_POLICY_TWO_WAYS
 
     void hr_index_set_policy(hr_index *index, hr_policy policy, bint typical)
     uint32_t hr_index_bits(const hr_index *index)
     hr_kind hr_index_kind(const hr_index *index)
     uint32_t hr_index_tables(const hr_index *index)
     size_t hr_index_count(hr_index *index)
-    int64_t hr_index_next_id(hr_index *index)
 
     ctypedef struct hr_stats:
         size_t count, distinct, bytes
@@ -69,6 +69,8 @@ cdef extern from "hashret.h" nogil:
     hr_status hr_index_stats(hr_index *index, hr_stats *out)
     hr_status hr_index_add(hr_index *index, const uint8_t *codes, const int64_t *ids, size_t n,
                            int64_t *culprit)
+    hr_status hr_index_append(hr_index *index, const uint8_t *codes, size_t n, int64_t *ids,
+                              int64_t *culprit)
     hr_status hr_index_remove(hr_index *index, const int64_t *ids, size_t n, int64_t *culprit)
     hr_status hr_index_update(hr_index *index, const uint8_t *codes, const int64_t *ids,
                               size_t n, int64_t *culprit)

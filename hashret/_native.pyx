@@ -17,7 +17,7 @@ from . import errors
 
 KINDS = {"auto": HR_AUTO, "scan": HR_SCAN, "mih": HR_MIH, "lsh": HR_LSH}
 POLICIES = {"all": HR_POLICY_ALL, "scan": HR_POLICY_SCAN, "probe": HR_POLICY_PROBE,
-            "model": HR_POLICY_MODEL, "corrected": HR_POLICY_CORRECTED}
+            "model": HR_POLICY_MODEL, "two ways": HR_POLICY_TWO_WAYS}
 STATUS_COUNT = <int>HR_STATUS_COUNT
 
 
@@ -35,6 +35,8 @@ cdef object _exception(hr_status status, str what, int64_t culprit=0):
         return MemoryError(f"{what}: {text}")
     if status == HR_REPEATED_ID or status == HR_UNKNOWN_ID:
         return errors.IdError(f"{what}: {text} {culprit}")
+    if status == HR_NO_IDS:
+        return errors.IdError(f"{what}: {text} {culprit}; give them yourself")
     if status == HR_BAD_FORMAT:
         return errors.FormatError(f"{what}: {text}")
     if status == HR_BAD_MASK:
@@ -177,59 +179,60 @@ cdef class Hits:
 
 
 cdef class Request:
-    """Queries with their options; `part` of `parts` is set per call."""
+    """Queries with their options, divided into parts for threads; setting `cancel` ends them."""
 
-    cdef _Buffer queries, margins
-    cdef size_t count
-    cdef uint32_t probes
+    cdef readonly object queries
+    cdef readonly size_t count
+    cdef readonly uint32_t probes
+    cdef readonly Cancel cancel
+    cdef uint32_t bits
     cdef bint scan
-    cdef Cancel cancel
+    cdef _Buffer packed, margins
 
-    def __init__(self, queries, size_t count, uint32_t bits, margins=None, uint32_t probes=1,
-                 Cancel cancel=None, bint scan=False):
-        self.queries = _Buffer(queries, count * ((bits + 7) // 8))
+    def __init__(self, queries, uint32_t bits, margins=None, uint32_t probes=1, bint scan=False):
+        self.queries, self.count, self.bits = queries, len(queries), bits
+        self.packed = _Buffer(queries, self.count * ((bits + 7) // 8))
         if margins is not None:
-            self.margins = _Buffer(margins, count * bits * sizeof(float))
-        self.count = count
-        self.probes = probes
-        self.scan = scan
-        self.cancel = cancel
+            self.margins = _Buffer(margins, self.count * bits * sizeof(float))
+        self.probes, self.scan = probes, scan
+        self.cancel = Cancel()
 
-    cdef hr_request part(self, size_t part, size_t parts, const hr_filter *filter):
+    cdef size_t first(self, size_t part, size_t parts) noexcept:
+        """Number of the first query of a part."""
+        return part * self.count // parts
+
+    def size(self, size_t part, size_t parts):
+        """Number of queries of a part."""
+        return self.first(part + 1, parts) - self.first(part, parts)
+
+    cdef hr_request of(self, size_t first, size_t end, const hr_filter *filter):
         cdef hr_request request
-        request.queries = <const uint8_t *>self.queries.view.buf
-        request.count = self.count
-        request.filter = filter
-        request.margins = NULL
+        memset(&request, 0, sizeof(request))
+        request.queries = <const uint8_t *>self.packed.view.buf + first * ((self.bits + 7) // 8)
+        request.count = end - first
         if self.margins is not None:
-            request.margins = <const float *>self.margins.view.buf
+            request.margins = <const float *>self.margins.view.buf + first * self.bits
+        request.filter = filter
         request.probes = self.probes
-        request.k = 0
-        request.radius = 0
-        request.work = NULL
-        request.part = part
-        request.parts = parts
+        request.parts = 1
         request.scan = self.scan
-        request.deferred = NULL
-        request.cancel = NULL
-        if self.cancel is not None:
-            request.cancel = &self.cancel.flag
+        request.cancel = &self.cancel.flag
         return request
 
 
 cdef class Reader:
-    """The read lock of an index, with a filter, for the length of a `with` block.
+    """The read lock of an index, with a filter (ids or a mask), for the length of a `with` block.
 
     Any thread may search through it; the thread that opened it closes it. It must not use the
     index itself meanwhile: whoever waits to change it would let neither go on.
     """
 
-    cdef NativeIndex index
+    cdef readonly NativeIndex index
     cdef hr_filter *filter
     cdef bint locked
     cdef long forks
 
-    def __cinit__(self, NativeIndex index, filter_ids=None, filter_mask=None, bint codes=False):
+    def __cinit__(self, NativeIndex index, filter=None, bint codes=False):
         cdef hr_status status
         cdef int64_t culprit = 0
         cdef _Buffer buffer
@@ -241,19 +244,19 @@ cdef class Reader:
         _check(status, "search")
         self.locked = True
         try:
-            if filter_ids is not None:
-                buffer = _Buffer(filter_ids, filter_ids.size * sizeof(int64_t))
-                with nogil:
-                    status = hr_filter_open_ids(
-                        index.handle, <const int64_t *>buffer.view.buf,
-                        <size_t>buffer.view.len // sizeof(int64_t), &self.filter, &culprit)
-            elif filter_mask is not None:
-                buffer = _Buffer(filter_mask, filter_mask.size)
-                with nogil:
-                    status = hr_filter_open_mask(
-                        index.handle, <const uint8_t *>buffer.view.buf,
-                        <size_t>buffer.view.len, &self.filter)
-            _check(status, "filter", culprit)
+            if filter is not None:
+                buffer = _Buffer(filter, 0)
+                if filter.dtype.kind == "b":
+                    with nogil:
+                        status = hr_filter_open_mask(
+                            index.handle, <const uint8_t *>buffer.view.buf,
+                            <size_t>buffer.view.len, &self.filter)
+                else:
+                    with nogil:
+                        status = hr_filter_open_ids(
+                            index.handle, <const int64_t *>buffer.view.buf,
+                            <size_t>buffer.view.len // sizeof(int64_t), &self.filter, &culprit)
+                _check(status, "filter", culprit)
         except BaseException:
             self.close()
             raise
@@ -314,44 +317,53 @@ cdef class Reader:
         return _adopt(copy)
 
     def search(self, Request request, size_t k, distances, ids, size_t part=0, size_t parts=1,
-               deferred=None):
-        """Fill int32 and int64 (count, k); return what was done.
+               bint by_rows=False, deferred=None):
+        """Fill int32 and int64 (count, k) for a part of the queries; return what was done.
 
+        With `by_rows` the parts are of the index's rows, and fill (parts, count, k).
         `deferred`, uint8 (count,), is set to 1 for queries that ask for a scan or take long.
         Done are codes checked, buckets probed, queries scanned, and the radius seen in buckets.
         """
-        cdef _Buffer d = _Buffer(distances, request.count * k * sizeof(int32_t), True)
-        cdef _Buffer i = _Buffer(ids, request.count * k * sizeof(int64_t), True)
+        cdef size_t first = 0 if by_rows else request.first(part, parts)
+        cdef size_t end = request.count if by_rows else request.first(part + 1, parts)
+        cdef size_t at = k * (part * request.count if by_rows else first)
+        cdef size_t room = k * request.count * (parts if by_rows else 1)
+        cdef _Buffer d = _Buffer(distances, room * sizeof(int32_t), True)
+        cdef _Buffer i = _Buffer(ids, room * sizeof(int64_t), True)
         cdef _Buffer left
-        cdef hr_request part_of = request.part(part, parts, self.filter)
+        cdef hr_request asked = request.of(first, end, self.filter)
         cdef hr_work work
         cdef hr_status status
+        if by_rows:
+            asked.part, asked.parts = part, parts
         if deferred is not None:
             left = _Buffer(deferred, request.count, True)
-            part_of.deferred = <uint8_t *>left.view.buf
+            asked.deferred = <uint8_t *>left.view.buf + first
         memset(&work, 0, sizeof(work))
-        part_of.k, part_of.work = k, &work
+        asked.k, asked.work = k, &work
         with nogil:
-            status = hr_search(self.index.handle, &part_of, <int32_t *>d.view.buf,
-                               <int64_t *>i.view.buf)
+            status = hr_search(self.index.handle, &asked, <int32_t *>d.view.buf + at,
+                               <int64_t *>i.view.buf + at)
         _check(status, "search")
         return work.checked, work.probed, work.scanned, work.radius
 
-    def range_search(self, Request request, uint32_t radius, lims, deferred=None):
-        """Fill `lims`, int64 (count + 1,), and `deferred` as in `search`; return the hits."""
-        cdef _Buffer limits = _Buffer(lims, (request.count + 1) * sizeof(int64_t), True)
+    def range_search(self, Request request, uint32_t radius, lims, size_t part=0, size_t parts=1,
+                     deferred=None):
+        """Fill `lims`, int64, with one entry more than a part has queries; return its hits."""
+        cdef size_t first = request.first(part, parts), end = request.first(part + 1, parts)
+        cdef _Buffer limits = _Buffer(lims, (end - first + 1) * sizeof(int64_t), True)
         cdef _Buffer left
-        cdef hr_request part_of = request.part(0, 1, self.filter)
+        cdef hr_request asked = request.of(first, end, self.filter)
         cdef Hits hits = Hits()
         cdef hr_work work
         cdef hr_status status
         if deferred is not None:
             left = _Buffer(deferred, request.count, True)
-            part_of.deferred = <uint8_t *>left.view.buf
+            asked.deferred = <uint8_t *>left.view.buf + first
         memset(&work, 0, sizeof(work))
-        part_of.radius, part_of.work = radius, &work
+        asked.radius, asked.work = radius, &work
         with nogil:
-            status = hr_range_search(self.index.handle, &part_of, <int64_t *>limits.view.buf,
+            status = hr_range_search(self.index.handle, &asked, <int64_t *>limits.view.buf,
                                      &hits.hits)
         _check(status, "range_search")
         return hits
@@ -419,20 +431,26 @@ cdef class Join:
 
 
 cdef class NativeIndex:
-    """Owner of one hr_index.
-
-    Whoever changes it by more than one call holds `writing` meanwhile.
-    """
+    """Owner of one hr_index."""
 
     cdef hr_index *handle  # NULL: lost in a fork
     cdef object backing  # what a mapped index borrows
-    cdef readonly object writing
+    # Read at every search.
+    cdef readonly uint32_t bits, tables
+    cdef readonly str kind
     cdef object __weakref__
 
     def __cinit__(self, uint32_t bits=1, int kind=HR_SCAN, uint32_t tables=0):
-        _check(hr_index_create(bits, <hr_kind>kind, tables, &self.handle), "Index")
-        self.writing = threading.Lock()
+        cdef hr_index *handle = NULL
+        _check(hr_index_create(bits, <hr_kind>kind, tables, &handle), "Index")
+        self.own(handle)
         _indexes[id(self)] = self
+
+    cdef void own(self, hr_index *handle):
+        hr_index_free(self.handle)
+        self.handle = handle
+        self.bits, self.tables = hr_index_bits(handle), hr_index_tables(handle)
+        self.kind = next(name for name, kind in KINDS.items() if kind == hr_index_kind(handle))
 
     def __dealloc__(self):
         hr_index_free(self.handle)
@@ -453,7 +471,6 @@ cdef class NativeIndex:
     cdef void wake_in_child(self, bint whole):
         if self.handle != NULL and (not whole or hr_index_in_child(self.handle) != HR_OK):
             self.handle = NULL  # what may be half changed is not even freed
-        self.writing = threading.Lock()
 
     @staticmethod
     def open(bytes_like, bint verify):
@@ -474,21 +491,6 @@ cdef class NativeIndex:
         self.backing = source
         return self, (<bytes>fingerprint[:HR_FINGERPRINT_BYTES]).rstrip(b"\0")
 
-    @property
-    def bits(self):
-        cdef hr_index *handle = self.alive()
-        return hr_index_bits(handle)
-
-    @property
-    def kind(self):
-        cdef hr_index *handle = self.alive()
-        return next(name for name, kind in KINDS.items() if kind == hr_index_kind(handle))
-
-    @property
-    def tables(self):
-        cdef hr_index *handle = self.alive()
-        return hr_index_tables(handle)
-
     def __len__(self):
         cdef hr_index *handle = self.alive()
         cdef size_t count
@@ -502,13 +504,6 @@ cdef class NativeIndex:
         with nogil:
             found = hr_index_contains(handle, id)
         return found
-
-    def next_id(self):
-        cdef hr_index *handle = self.alive()
-        cdef int64_t next
-        with nogil:
-            next = hr_index_next_id(handle)
-        return next
 
     def stats(self):
         """Return how many codes and different codes there are, and the bytes held."""
@@ -547,6 +542,18 @@ cdef class NativeIndex:
         with nogil:
             status = hr_index_add(handle, <const uint8_t *>c.view.buf,
                                   <const int64_t *>i.view.buf, n, &culprit)
+        _check(status, "ids", culprit)
+
+    def append(self, codes, ids, size_t n):
+        """Add codes with the next ids, and fill `ids`, int64 (n,), with these."""
+        cdef hr_index *handle = self.alive()
+        cdef _Buffer c = _Buffer(codes, n * ((self.bits + 7) // 8))
+        cdef _Buffer i = _Buffer(ids, n * sizeof(int64_t), True)
+        cdef int64_t culprit = 0
+        cdef hr_status status
+        with nogil:
+            status = hr_index_append(handle, <const uint8_t *>c.view.buf, n,
+                                     <int64_t *>i.view.buf, &culprit)
         _check(status, "ids", culprit)
 
     def update(self, codes, ids, size_t n):
@@ -621,8 +628,7 @@ cdef class NativeIndex:
 
 cdef NativeIndex _adopt(hr_index *handle):
     cdef NativeIndex index = NativeIndex()
-    hr_index_free(index.handle)
-    index.handle = handle
+    index.own(handle)
     return index
 
 

@@ -1,16 +1,89 @@
-"""Checks of arrays and pictures that callers hand in; each error names the argument."""
+"""Checks of numbers, arrays and pictures that callers hand in; each error names the argument."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .errors import CodeError, DTypeError, ShapeError
+from .errors import CodeError, DTypeError, IdError, ParameterError, ShapeError
+from .types import Ids
 
-__all__ = ["as_array", "as_pixels", "check_pictures"]
+__all__ = [
+    "all_ints",
+    "as_array",
+    "as_int64",
+    "as_integers",
+    "as_pixels",
+    "as_real",
+    "check_choice",
+    "check_ids",
+    "check_int",
+    "check_k",
+    "check_number",
+    "check_pictures",
+    "is_int",
+]
+
+# An index holds no more codes.
+MAX_ROWS = 2**32 - 1
+
+
+def is_int(value: object) -> bool:
+    """Whether a value is a whole number by its type: Python's or numpy's, and no boolean."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def check_int(name: str, value: Any, least: int | None = None) -> int:
+    """Return a whole number as an int.
+
+    Raises
+    ------
+    DTypeError
+        If it is of another type: a float, a boolean, text.
+    ParameterError
+        If it is less than `least`.
+    """
+    if not is_int(value):
+        raise DTypeError(f"{name}: expected an int, got {type(value).__name__}")
+    if least is not None and value < least:
+        raise ParameterError(f"{name}: expected at least {least}, got {value}")
+    return int(value)
+
+
+def check_number(
+    name: str, value: float, *, least: float = -math.inf, above: float = -math.inf
+) -> float:
+    """Return a finite number of at least `least` and more than `above`, as it is, or raise."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise DTypeError(f"{name}: expected a number, got {type(value).__name__}")
+    if not math.isfinite(value):
+        raise ParameterError(f"{name}: expected a finite number, got {value}")
+    if value < least:
+        raise ParameterError(f"{name}: expected a number >= {least}, got {value}")
+    if value <= above:
+        raise ParameterError(f"{name}: expected a number > {above}, got {value}")
+    return value
+
+
+def check_choice(name: str, value: str, *choices: str) -> str:
+    """Return one of the choices, or raise."""
+    if value not in choices:
+        listed = ", ".join(map(repr, choices[:-1]))
+        raise ParameterError(f"{name}: expected {listed} or {choices[-1]!r}, got {value!r}")
+    return value
+
+
+def check_k(k: int) -> int:
+    if type(k) is int and 1 <= k <= MAX_ROWS:
+        return k  # the common case, for the sake of single queries
+    k = check_int("k", k, 1)
+    if k > MAX_ROWS:
+        raise ParameterError(f"k: expected at most {MAX_ROWS}, got {k}")
+    return k
 
 
 def as_array(name: str, value: Any) -> npt.NDArray[Any]:
@@ -78,6 +151,54 @@ def _from_torch(value: Any) -> Any:
     if plain.is_floating_point() and plain.dtype.itemsize < 4:
         plain = plain.float()
     return plain.resolve_conj().resolve_neg()
+
+
+def as_integers(name: str, value: object) -> npt.NDArray[Any]:
+    """As `as_array`; lists of whole numbers stay whole, Python ints if no integer type has room.
+
+    numpy makes floats of those that fit neither int64 nor uint64 together.
+    """
+    array = as_array(name, value)
+    if array.dtype.kind == "f" and array.size and isinstance(value, (list, tuple)):
+        exact = np.asarray(value, object)
+        return exact if all_ints(exact) else array
+    return array
+
+
+def all_ints(array: npt.NDArray[Any]) -> bool:
+    """Whether an array of objects holds Python ints only."""
+    return array.dtype == object and all(type(value) is int for value in array.flat)
+
+
+def as_real(name: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
+    """Return real numbers or booleans as an array of any shape."""
+    array = as_array(name, values)
+    if array.dtype.kind not in "biuf":
+        raise DTypeError(f"{name}: expected real numbers or booleans, got {array.dtype}")
+    return array
+
+
+def as_int64(name: str, array: npt.NDArray[Any]) -> Ids:
+    if array.size == 0 and array.dtype.kind in "fO":
+        array = array.astype(np.int64)  # numpy makes [] a float array, pandas one of objects
+    if array.size and all_ints(array):
+        raise IdError(f"{name}: {max(array.flat, key=abs)} does not fit int64")
+    if array.dtype.kind not in "iu":
+        raise DTypeError(f"{name}: expected integers, got {array.dtype}")
+    if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
+        raise IdError(f"{name}: {array.max()} does not fit int64")
+    return np.ascontiguousarray(array, dtype=np.int64)
+
+
+def check_ids(ids: npt.ArrayLike, count: int | None = None) -> Ids:
+    array = np.atleast_1d(as_integers("ids", ids))
+    if array.ndim != 1 or (count is not None and len(array) != count):
+        expected = "(n,)" if count is None else f"({count},)"
+        raise ShapeError(f"ids: expected shape {expected}, got {array.shape}")
+    array = as_int64("ids", array)
+    if (array == -1).any():
+        raise IdError("ids: -1 stands for a missing neighbour and cannot be an id")
+    return array
 
 
 def as_pixels(images: Any) -> npt.NDArray[Any]:

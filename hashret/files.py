@@ -8,11 +8,11 @@ import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from .errors import DTypeError, ParameterError
 
-__all__ = ["replacing", "write_bytes", "write_text"]
+__all__ = ["as_path", "replacing", "write_bytes", "write_text"]
 
 # Names of one length, so that a name as long as the system allows can be written too.
 _PREFIX = ".hashret-"
@@ -93,14 +93,26 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     write_bytes(path, text.encode())
 
 
-def _look(path: str | os.PathLike[str]) -> tuple[str, os.stat_result | None]:
-    """Return the path as text, and what is there now; raise if that may not be written."""
+def as_path(path: Any, hint: str = "") -> str:
+    """Return a path as text; `hint` ends the message if it is none.
+
+    Raises
+    ------
+    DTypeError, ParameterError
+        If `path` is no path.
+    """
     try:
         name = os.fsdecode(path)
     except TypeError:
-        raise DTypeError(f"path: expected a path, got {type(path).__name__}") from None
+        raise DTypeError(f"path: expected a path, got {type(path).__name__}{hint}") from None
     if "\0" in name:
         raise ParameterError(f"path: expected a path, got {name!r} with a zero byte")
+    return name
+
+
+def _look(path: str | os.PathLike[str]) -> tuple[str, os.stat_result | None]:
+    """Return the path as text, and what is there now; raise if that may not be written."""
+    name = as_path(path)
     try:
         old = os.stat(name)
     except FileNotFoundError:

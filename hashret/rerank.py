@@ -13,14 +13,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ._checks import as_int64, as_integers, as_real, check_ids, check_k
+from .checks import as_int64, as_integers, as_real, check_ids, check_k
 from .codes import as_codes, unpack
 from .errors import CodeError, IdError, ParameterError, ShapeError
+from .types import Floats, Ids
 
 __all__ = ["METRICS", "by_margins", "by_vectors"]
 
-Ids = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 # Distances (q, m) of queries (q, 1, d) to their candidates (q, m, d).
 Metric = Callable[[npt.NDArray[Any], npt.NDArray[Any]], Floats]
 
@@ -193,9 +192,9 @@ class _Candidates:
             some = self.ids[there][0], self.rows[there][0]
             names = np.where(there[part], self.ids[part], some[0])
             rows = np.where(there[part], self.rows[part], some[1])
-            near = np.where(there[part], distances(part, rows, names), np.inf)
-            order = np.lexsort((self.ids[part], near), axis=-1)[:, :k]
-            for out, values in zip(found, (near, self.ids[part]), strict=True):
+            compared = np.where(there[part], distances(part, rows, names), np.inf)
+            order = np.lexsort((self.ids[part], compared), axis=-1)[:, :k]
+            for out, values in zip(found, (compared, self.ids[part]), strict=True):
                 out[part, : order.shape[1]] = np.take_along_axis(values, order, axis=1)
         return found
 

@@ -9,11 +9,11 @@ from typing import Any, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from ._batch import Distances, Ids
-from .codes import Codes, pack
+from .codes import pack
 from .errors import EncoderMismatchError
 from .index import Index
 from .pipelines import as_encoder
+from .types import Codes, Distances, Ids
 
 __all__ = ["Encoder", "Searcher", "check_encoder"]
 

@@ -7,10 +7,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 import hashret
+
+T = TypeVar("T")
 
 PACKAGE = Path(hashret.__file__).parent
 CSRC = Path(__file__).parent.parent / "csrc"
@@ -18,39 +21,38 @@ CSRC = Path(__file__).parent.parent / "csrc"
 # What each part of the package may import from the package. Optional packages follow below.
 DOORS: dict[str, set[str]] = {
     "errors": set(),
+    "types": set(),
+    "extras": {"errors"},
     "files": {"errors"},
+    "checks": {"errors", "types"},
     "_native": {"errors"},
-    "codes": {"_native", "_checks", "checks", "errors"},
-    "_threads": {"errors"},
-    "_batch": {"_native", "_threads"},
-    "_checks": {"_native", "checks", "errors"},
-    "_explain": set(),
-    "_join": {"", "_native", "_batch", "index"},
-    "index": {"_native", "_batch", "_checks", "_explain", "_join", "errors", "codes", "files"},
-    "rerank": {"_checks", "codes", "errors"},
+    "codes": {"_native", "checks", "errors", "types"},
+    "index": {"_native", "checks", "codes", "errors", "files", "types"},
+    "rerank": {"checks", "codes", "errors", "types"},
     "pipelines": {"errors"},
-    "searcher": {"_batch", "index", "errors", "codes", "pipelines"},
+    "searcher": {"codes", "errors", "index", "pipelines", "types"},
     "__init__": {"_native", "errors", "codes", "index", "rerank", "searcher"},
-    "datasets": {"errors", "files"},
-    "checks": {"errors"},
-    "features": {"codes", "errors", "checks"},
-    "encoders": {"codes", "errors", "checks", "features", "files"},
-    "evaluation": {"codes", "errors", "datasets", "files"},
-    "deep": {"", "codes", "errors", "checks", "evaluation", "files"},
+    "datasets": {"checks", "errors", "extras", "files", "types"},
+    "features": {"checks", "codes", "errors", "extras"},
+    "encoders": {"checks", "codes", "errors", "extras", "features", "files", "types"},
+    "evaluation": {"checks", "codes", "datasets", "errors", "extras", "files", "types"},
+    "deep": {"", "checks", "codes", "errors", "evaluation", "extras", "files", "types"},
     "experiments": {
         "",
-        "_threads",
+        "checks",
         "codes",
-        "index",
         "errors",
+        "extras",
         "files",
+        "index",
+        "types",
         "datasets",
         "features",
         "encoders",
         "evaluation",
         "deep",
     },
-    "cli": {"", "errors", "experiments"},
+    "cli": {"", "errors", "extras", "experiments"},
     "__main__": {"errors", "cli"},
 }
 
@@ -60,13 +62,40 @@ EXPERIMENTS: dict[str, set[str]] = {
     "steps": set(),
     "info": set(),
     "scoring": set(),
-    "evaluate": {"scoring"},
+    "given": set(),
+    "evaluate": {"given", "scoring"},
     "gallery": set(),
-    "benchmark": {"evaluate", "scoring", "steps"},
+    "benchmark": {"given", "scoring", "steps"},
     "study": {"benchmark", "steps"},
     "demo": {"benchmark", "gallery", "scoring", "steps"},
     "__init__": set(),
 }
+
+# The model and the losses know nothing of training, nor of files.
+DEEP: dict[str, set[str]] = {
+    "losses": set(),
+    "model": {"losses"},
+    "saving": {"losses", "model"},
+    "training": {"losses", "model", "saving"},
+    "parameters": {"losses"},
+    "hasher": {"losses", "model", "parameters", "saving", "training"},
+    "__init__": {"hasher", "losses", "model", "training"},
+}
+
+LOSSES: dict[str, set[str]] = {
+    "base": set(),
+    "labels": set(),
+    "pairs": set(),
+    "binarize": set(),
+    "registry": {"base"},
+    "supervised": {"base", "binarize", "labels", "pairs", "registry"},
+    "unsupervised": {"base", "binarize", "pairs", "registry"},
+    "wrappers": {"base", "binarize", "labels", "registry"},
+    "__init__": {"base", "registry", "supervised", "unsupervised", "wrappers"},
+}
+
+# A room of a part is a file or a folder in it.
+INSIDE = {"experiments": EXPERIMENTS, "deep": DEEP, "deep.losses": LOSSES}
 
 # Third-party packages each part may import at all, at the top or inside a function.
 PACKAGES: dict[str, set[str]] = {
@@ -152,16 +181,54 @@ def test_python_doors(path):
     assert foreign <= PACKAGES.get(part, {"numpy"}), "imports a package it may not know"
 
 
-@pytest.mark.parametrize("room", EXPERIMENTS)
-def test_doors_inside_experiments(room):
-    folder = PACKAGE / "experiments"
-    assert {path.name.removesuffix(".py") for path in folder.iterdir() if path.name[0] != "_"} <= {
-        *EXPERIMENTS
-    }
+def files_imported(path: Path) -> set[Path]:
+    """Return the files of the package that a file imports, wherever in it and for types too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {file_of(alias.name) for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            module = absolute(node, path)
+            found |= {file_of(f"{module}.{a.name}") or file_of(module) for a in node.names}
+    return found - {None}
+
+
+def file_of(module: str) -> Path | None:
+    stem = PACKAGE.parent.joinpath(*module.split("."))
+    files = (
+        stem.with_name(f"{stem.name}.py"),
+        stem.with_name(f"{stem.name}.pyi"),
+        stem / "__init__.py",
+    )
+    return next((file for file in files if is_ours(module) and file.exists()), None)
+
+
+def circles(above: dict[T, set[T]]) -> list[T]:
+    """Return who is above itself."""
+
+    def reaches(start: T, goal: T, seen: set[T]) -> bool:
+        fresh = above.get(start, set()) - seen
+        return goal in fresh or any(reaches(one, goal, seen | fresh) for one in fresh)
+
+    return [one for one in above if reaches(one, one, set())]
+
+
+def test_no_two_python_files_import_each_other():
+    assert not circles({path: files_imported(path) for path in sources()})
+
+
+@pytest.mark.parametrize(
+    ("part", "room"), [(part, room) for part, rooms in INSIDE.items() for room in rooms]
+)
+def test_doors_inside_a_part(part, room):
+    folder, doors = PACKAGE.joinpath(*part.split(".")), INSIDE[part]
+    rooms = {path.name.removesuffix(".py") for path in folder.iterdir()} - {"__pycache__"}
+    assert rooms == doors.keys(), "a new room needs its doors named here"
     files = [folder / f"{room}.py", *(folder / room).rglob("*.py")]
     names = set().union(*(imports(path) for path in files if path.exists()))
-    found = {name.split(".")[2] for name in names if name.startswith("hashret.experiments.")}
-    assert found <= EXPERIMENTS[room] | {room}
+    inside = f"hashret.{part}."
+    found = {n.removeprefix(inside).split(".")[0] for n in names if n.startswith(inside)}
+    assert found <= doors[room] | {room}
 
 
 def test_reader_sees_every_form_of_import(tmp_path, monkeypatch):
@@ -247,13 +314,7 @@ def test_c_doors(path):
 
 @needs_csrc
 def test_no_two_c_files_include_each_other():
-    above = {path.relative_to(CSRC).as_posix(): includes(path) for path in c_files()}
-
-    def reaches(start: str, goal: str, seen: set[str]) -> bool:
-        fresh = above[start] - seen
-        return goal in fresh or any(reaches(name, goal, seen | fresh) for name in fresh)
-
-    assert not [name for name in above if reaches(name, name, set())]
+    assert not circles({path.relative_to(CSRC).as_posix(): includes(path) for path in c_files()})
 
 
 PROTOTYPE = re.compile(r"^(?!static|typedef|#)[a-z][\w \*]*?\b(hr_\w+)\([^;{}]*?\);", re.M)
@@ -289,9 +350,11 @@ def test_what_a_header_promises_stands_in_the_source_of_its_name():
 
 @needs_csrc
 def test_kernels_are_reached_through_dispatch_only():
+    kernels = (CSRC / "kernels").glob("hamming_*.c")
+    sets = "|".join(path.stem.removeprefix("hamming_") for path in kernels)
     for path in c_files():
         if path.parent.name != "kernels":
-            names = re.findall(r"hr_\w+_(?:scalar|avx2|avx512|neon)\b", path.read_text())
+            names = re.findall(rf"hr_\w+_(?:{sets})\b", path.read_text())
             assert not names, path.name
 
 

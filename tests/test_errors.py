@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from hashret import MissingExtraError
-from hashret.errors import import_extra
+from hashret.extras import import_extra
 
 # A package that is interrupted in the middle of its import.
 SLOW = """

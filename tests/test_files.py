@@ -33,7 +33,7 @@ def encoder(path):
 
 def tensors(path):
     torch = pytest.importorskip("torch", reason="needs the extra 'torch'")
-    from hashret.deep.storage import write_tensors
+    from hashret.deep.saving.storage import write_tensors
 
     write_tensors(path, {"weight": torch.zeros(2)}, {"kind": "test"})
 

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import hashret
-from hashret.errors import import_extra
+from hashret.extras import import_extra
 
 
 def traces():

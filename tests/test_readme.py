@@ -85,8 +85,36 @@ def test_constraints_pin_every_dependency():
     assert required - {"hashret"} <= pinned
 
 
-@pytest.mark.parametrize("file", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
-def test_links_and_pictures_exist(file):
-    text = (ROOT / file).read_text(encoding="utf-8")
+PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "csrc/README.md", "docs/architecture.md"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_and_pictures_exist(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
-        assert target.startswith("https://") or (ROOT / target).exists(), target
+        path, _, heading = target.partition("#")
+        if target.startswith("https://"):
+            continue
+        linked = (ROOT / page).parent / path if path else ROOT / page
+        assert linked.exists(), target
+        if heading:
+            headings = re.findall(r"^#+ (.+)$", linked.read_text(encoding="utf-8"), re.MULTILINE)
+            assert heading in [name.lower().replace(" ", "-") for name in headings], target
+
+
+@pytest.mark.parametrize("page", PAGES[1:])
+def test_files_that_are_named_exist(page):
+    """In code and in commands, from the top or from the page's own folder."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    code = re.findall(r"`([^`\n]+)`", text) + re.findall(r"^    (.+)$", text, re.MULTILINE)
+    named = set(re.findall(r"(?<![\w./])[a-z][\w-]*(?:/[\w.-]+)*/[\w.-]*", " ".join(code)))
+    folders = (ROOT, (ROOT / page).parent)
+    assert not [name for name in named if not any((folder / name).exists() for folder in folders)]
+
+
+@pytest.mark.parametrize("page", ["csrc/README.md", "docs/architecture.md"])
+def test_functions_of_the_engine_that_are_named_exist(page):
+    source = "".join(path.read_text(encoding="utf-8") for path in ROOT.glob("csrc/**/*.[ch]"))
+    named = re.findall(r"`(hr_\w+)", (ROOT / page).read_text(encoding="utf-8"))
+    assert named
+    assert not [name for name in named if not re.search(rf"\b{name}\b", source)]

@@ -102,7 +102,7 @@ def scanning(index: hashret.Index) -> peers.Search:
     def find(queries: Codes, k: int) -> peers.Answer:
         shape = (len(queries), k)
         distances, ids = np.empty(shape, np.int32), np.empty(shape, np.int64)
-        request = _native.Request(queries, len(queries), index.bits, scan=True)
+        request = _native.Request(queries, index.bits, scan=True)
         with _native.Reader(index._native) as reader:
             reader.search(request, k, distances, ids)
         return distances, ids

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import hashret
-from hashret.errors import import_extra
+from hashret.extras import import_extra
 
 from .. import check, data, peers
 from ..data import Codes
@@ -51,12 +51,12 @@ def _check_pairs(found: Any, codes: Codes, bits: int) -> None:
     first, second, distances = found
     asked = np.linspace(0, len(codes) - 1, CHECKED, dtype=np.int64)
     # faiss wants distance < radius.
-    lims, near, ids = peers.faiss_flat(codes, bits).range_search(codes[asked], RADIUS + 1)
-    for place, id in enumerate(asked):
-        others = slice(int(lims[place]), int(lims[place + 1]))
+    lims, theirs, ids = peers.faiss_flat(codes, bits).range_search(codes[asked], RADIUS + 1)
+    for row, id in enumerate(asked):
+        others = slice(int(lims[row]), int(lims[row + 1]))
         expected = {
             (int(other), int(distance))
-            for other, distance in zip(ids[others], near[others], strict=True)
+            for other, distance in zip(ids[others], theirs[others], strict=True)
             if other != id
         }
         mine = (first == id) | (second == id)

@@ -23,7 +23,7 @@ RADII = (0, 1 / 32, 1 / 16, 1 / 8, 3 / 16, 1 / 4)
 KINDS = ("auto", "scan", "mih")
 BATCH, BATCHES, SINGLES = 100, 15, 60
 # A way that takes so many times as long as the other is not timed any longer.
-PATIENCE = 4.0
+CUTOFF = 4.0
 SECONDS = 5.0
 GOAL = 1.1
 ALONE, TOGETHER = "one query", f"batch of {BATCH}"
@@ -84,7 +84,7 @@ def _cells(indexes: dict[str, hashret.Index], queries: Codes, bits: int) -> Iter
         for value in values:
             regret, tour = _alone(engines, queries, value)
             yield Cell(what, value, ALONE, regret, _better(tour))
-            limit = PATIENCE * _best(tour)
+            limit = CUTOFF * _best(tour)
             hopeful = {
                 name: way
                 for name, way in engines.items()
@@ -97,7 +97,7 @@ def _cells(indexes: dict[str, hashret.Index], queries: Codes, bits: int) -> Iter
 def _alone(engines: Engines, queries: Codes, value: int) -> tuple[float, Tour]:
     """The regret of single queries, and the first tour."""
     return _steady(
-        lambda: Tour(engines, queries[: SINGLES + 1], value, patience=PATIENCE, seconds=SECONDS)
+        lambda: Tour(engines, queries[: SINGLES + 1], value, cutoff=CUTOFF, seconds=SECONDS)
     )
 
 

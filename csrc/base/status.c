@@ -14,6 +14,7 @@ const char *hr_status_text(hr_status status) {
     case HR_CANCELLED: return "cancelled";
     case HR_NOT_READY: return "not ready to be searched";
     case HR_WANTED: return "wanted by a thread that changes it";
+    case HR_NO_IDS: return "none are left after";
     case HR_STATUS_COUNT: break;
   }
   return "unknown status";

@@ -164,6 +164,15 @@ static hr_status check_new(hr_index *index, const batch *b, size_t n, int64_t *c
 /* A change under the exclusive lock; it fails before it has changed anything. */
 typedef hr_status change(hr_index *index, const batch *b, size_t n, int64_t *culprit);
 
+static hr_status change_alone(hr_index *index, change *make, const batch *b, size_t n,
+                              int64_t *culprit) {
+  hr_index_lock(index);
+  hr_status status = make(index, b, n, culprit);
+  if (!status) compact(index);
+  hr_index_unlock(index);
+  return status;
+}
+
 static hr_status apply(hr_index *index, change *make, const uint8_t *codes, const int64_t *ids,
                        size_t n, int64_t *culprit) {
   if (!n) return HR_OK;
@@ -172,10 +181,7 @@ static hr_status apply(hr_index *index, change *make, const uint8_t *codes, cons
   hr_status status = batch_open(&b, codes, ids, n, bytes, culprit);
   if (status) return status;
   hr_lock_exclusive(&index->changing);
-  hr_index_lock(index);
-  status = make(index, &b, n, culprit);
-  if (!status) compact(index);
-  hr_index_unlock(index);
+  status = change_alone(index, make, &b, n, culprit);
   hr_unlock_exclusive(&index->changing);
   batch_close(&b);
   return status;
@@ -189,6 +195,27 @@ static hr_status add(hr_index *index, const batch *b, size_t n, int64_t *culprit
 hr_status hr_index_add(hr_index *index, const uint8_t *codes, const int64_t *ids, size_t n,
                        int64_t *culprit) {
   return apply(index, add, codes, ids, n, culprit);
+}
+
+static hr_status next_ids(const hr_index *index, int64_t *ids, size_t n, int64_t *culprit) {
+  int64_t next = index->next_id;
+  if (n > (uint64_t)(INT64_MAX - next)) {
+    *culprit = next - 1;
+    return HR_NO_IDS;
+  }
+  for (size_t i = 0; i < n; i++) ids[i] = next + (int64_t)i;
+  return HR_OK;
+}
+
+hr_status hr_index_append(hr_index *index, const uint8_t *codes, size_t n, int64_t *ids,
+                          int64_t *culprit) {
+  if (!n) return HR_OK;
+  batch b = {.codes = codes, .ids = ids};
+  hr_lock_exclusive(&index->changing);
+  hr_status status = next_ids(index, ids, n, culprit);
+  if (!status) status = change_alone(index, add, &b, n, culprit);
+  hr_unlock_exclusive(&index->changing);
+  return status;
 }
 
 /* --- removing ------------------------------------------------------------------- */

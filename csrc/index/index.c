@@ -37,7 +37,8 @@ void hr_index_free(hr_index *index) {
 void hr_index_set_policy(hr_index *index, hr_policy policy, bool typical) {
   hr_index_lock(index);
   index->planner.policy = policy;
-  if (typical) index->planner.costs = *hr_costs_typical();
+  index->planner.history = (hr_history){0};
+  if (typical) index->planner.costs = hr_typical_costs;
   hr_index_unlock(index);
 }
 
@@ -50,13 +51,6 @@ size_t hr_index_count(hr_index *index) {
   size_t count = hr_index_live(index);
   hr_unlock_shared(&index->lock);
   return count;
-}
-
-int64_t hr_index_next_id(hr_index *index) {
-  hr_lock_shared(&index->lock);
-  int64_t next = index->next_id;
-  hr_unlock_shared(&index->lock);
-  return next;
 }
 
 static size_t bytes_of(const hr_index *index) {

@@ -17,10 +17,10 @@ struct hr_index {
   hr_mih *mih;           /* tables over the postings; NULL: too few codes */
   hr_lsh *lsh;           /* tables over the first rows of main; NULL until a search needs them */
   hr_planner planner;    /* HR_AUTO: what is known about searching the postings */
-  int64_t next_id;
+  int64_t next_id;       /* one past the largest ever added */
   hr_lock lock;
   /* Held by whoever changes the index, from the first look to the last touch, so that new
-   * tables can be made beside readers: only putting them in place takes `lock`. */
+   * tables can be made beside readers: putting those in place takes `lock`, as does a change. */
   hr_lock changing;
   bool preparing; /* some reader makes new tables; the others use what there is */
   int wanting;    /* threads that wait to have the index for themselves */

@@ -4,12 +4,11 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "mih/internal.h"
 
-static const hr_costs typical = {
+const hr_costs hr_typical_costs = {
     .block = 2, .grouped = 0.5, .bucket = 100, .code = 1, .verify = 100};
-
-const hr_costs *hr_costs_typical(void) { return &typical; }
 
 /* What `codes` codes in one bucket take. */
 static double codes_cost(const hr_costs *costs, double codes) {
@@ -67,45 +66,6 @@ static double remaining_cost(const hr_probing *p, const hr_costs *costs, uint32_
   return sum;
 }
 
-/* Distances up to this one are looked at to predict the limit. */
-#define PREDICTED 64
-
-/* unseen[d]: the share of codes at distance d, differing in random bits, that no bucket so
- * far has shown: those with at least next[i] different bits in the prefix of every table i. */
-static void unseen_shares(const hr_probing *p, uint32_t limit, double *unseen) {
-  const hr_mih *mih = p->mih;
-  uint32_t bits = mih->postings->rows.bits, rest = bits;
-  double ways[PREDICTED + 1] = {1}, next[PREDICTED + 1];
-  for (uint32_t i = 0; i <= mih->tables; i++) {
-    uint32_t width = i < mih->tables ? mih->table[i].prefix : rest;
-    uint32_t least = i < mih->tables ? p->next[i] : 0;
-    double choices[PREDICTED + 1];
-    for (uint32_t d = 0; d <= limit; d++)
-      choices[d] = d >= least && d <= width ? hr_binomial(width, d) : 0;
-    for (uint32_t d = 0; d <= limit; d++) {
-      next[d] = 0;
-      for (uint32_t e = 0; e <= d; e++) next[d] += ways[e] * choices[d - e];
-    }
-    memcpy(ways, next, sizeof ways);
-    if (i < mih->tables) rest -= width;
-  }
-  for (uint32_t d = 0; d <= limit; d++) unseen[d] = ways[d] / hr_binomial(bits, d);
-}
-
-/* The distance within which there are k codes, judging by those found and by the share of
- * codes so far that the buckets would have missed. At most the present limit. */
-static uint32_t predicted_limit(const hr_probing *p) {
-  double unseen[PREDICTED + 1], sum = 0;
-  uint32_t limit = hr_collector_reach(p->collector);
-  if (p->collector->k == SIZE_MAX || limit > PREDICTED) return limit;
-  unseen_shares(p, limit, unseen);
-  for (uint32_t d = 0; d < limit; d++) {
-    if (unseen[d] < 1) sum += p->collector->counts[d] / (1 - unseen[d]);
-    if (sum >= (double)p->collector->k) return d;
-  }
-  return limit;
-}
-
 /* Share of a scan's cost that may be spent before it is known whether going on pays. */
 #define FREE_SHARE 0.07
 /* Estimates are off by some: what is to cost nearly as much as a scan is not begun. */
@@ -124,7 +84,11 @@ double hr_costs_of(const hr_costs *costs, const hr_work *work) {
 bool hr_probing_pays(hr_probing *p, const hr_budget *budget, double next_ns) {
   const hr_costs *costs = budget->costs;
   double scan_ns = budget->scan_ns, spent = hr_costs_of(costs, p->work);
-  if (!budget->estimate) return spent + next_ns < ENDURED * scan_ns;
+  if (!budget->estimate) {
+    /* By the clock: what is estimated may be what is mistaken. */
+    double took = hr_now_ns() - p->began, off = spent > 0 ? took / spent : 1;
+    return took + off * next_ns < ENDURED * scan_ns;
+  }
   if (spent + next_ns <= p->estimate) return true;
   /* The query's own code costs one bucket, and is what collapsed codes are full of. */
   if (!p->work->probed && next_ns < scan_ns) return true;
@@ -136,7 +100,6 @@ bool hr_probing_pays(hr_probing *p, const hr_budget *budget, double next_ns) {
   if (spent + next_ns <= FREE_SHARE * scan_ns) return true;
   worth -= spent / 2;
   double left = remaining_cost(p, costs, hr_collector_reach(p->collector));
-  if (left > worth) left = remaining_cost(p, costs, predicted_limit(p));
   p->estimate = spent + left;
   return left <= worth;
 }

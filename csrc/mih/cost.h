@@ -18,7 +18,7 @@ typedef struct {
 #define HR_FETCHED_CODES 128
 
 /* Where none were measured. */
-const hr_costs *hr_costs_typical(void);
+extern const hr_costs hr_typical_costs;
 /* What is to be expected of the work on a query that was not scanned. */
 double hr_costs_of(const hr_costs *costs, const hr_work *work);
 

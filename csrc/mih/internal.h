@@ -59,9 +59,6 @@ HR_INLINE void hr_mih_sketch(hr_sketching s, const uint64_t *code, size_t stride
   }
 }
 
-/* The distance where random codes have their tenth neighbour. */
-uint32_t hr_mih_usual_radius(uint32_t bits, size_t entries);
-
 static inline double hr_binomial(uint32_t n, uint32_t k) {
   double value = 1;
   for (uint32_t i = 1; i <= k; i++) value = value * (n - k + i) / i;
@@ -99,7 +96,7 @@ typedef struct {
   hr_candidate pending[HR_PENDING];
   uint64_t order[HR_PENDING]; /* distance of its sketch, no more than the code's, << 32 | which */
   size_t pendings, enough;    /* that many are verified at once */
-  uint32_t shortened;         /* buckets are cut to one part in 2^shortened; for measuring */
+  double began;               /* by the clock, where that counts */
   double estimate;            /* going on pays until so many nanoseconds were spent */
 } hr_probing;
 

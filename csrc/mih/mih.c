@@ -57,17 +57,13 @@ static uint32_t radius_of(uint32_t bits, double codes, double others) {
   return radius;
 }
 
+/* Of random codes a sketch lets through, where so many are asked for, this share. */
 #define USUAL_RESULTS 10
-
-uint32_t hr_mih_usual_radius(uint32_t bits, size_t entries) {
-  return radius_of(bits, (double)entries, USUAL_RESULTS);
-}
-
-/* Of random codes a sketch lets through, at the usual radius, this share. */
 #define FALSE_SHARE 0.005
 
 static uint32_t suitable_sketch(uint32_t bits, uint32_t prefix, size_t entries) {
-  uint32_t radius = hr_mih_usual_radius(bits, entries), words = 1, most = (bits - prefix + 31) / 32;
+  uint32_t radius = radius_of(bits, (double)entries, USUAL_RESULTS);
+  uint32_t words = 1, most = (bits - prefix + 31) / 32;
   radius -= radius * prefix / bits; /* lies in the prefix */
   while (words < most && radius_of(words * 32, 1, FALSE_SHARE) <= radius) words++;
   return words;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/cancel.h"
+#include "base/clock.h"
 #include "kernels/dispatch.h"
 #include "mih/internal.h"
 
@@ -83,7 +84,6 @@ static void find_buckets(const hr_probing *p, const hr_mih_table *t, hr_bucket *
     b->from = t->directory[b->key];
     b->to = (uint32_t)hr_least(t->directory[b->key + 1], entries);
     if (b->from >= b->to) b->from = b->to = 0;
-    b->to = b->from + ((b->to - b->from) >> p->shortened);
     fetch_bucket(p, t, b);
   }
 }
@@ -149,7 +149,6 @@ static void begin(hr_probing *p, const hr_mih *mih, const hr_queries *query, uin
   p->sketches = sketches;
   p->pendings = 0;
   p->estimate = 0;
-  p->shortened = 0;
   p->enough = k < FEWEST_PENDING ? FEWEST_PENDING : k < HR_PENDING ? k : HR_PENDING;
   memset(p->next, 0, sizeof p->next);
   for (uint32_t i = 0; i < mih->tables; i++) {
@@ -176,7 +175,8 @@ hr_status hr_probe(const hr_mih *mih, const hr_queries *query, const uint8_t *al
   hr_probing p;
   begin(&p, mih, query, sketches, collector);
   p.allow = allow;
-  const hr_costs *costs = budget ? budget->costs : hr_costs_typical();
+  if (budget && !budget->estimate) p.began = hr_now_ns();
+  const hr_costs *costs = budget ? budget->costs : &hr_typical_costs;
   hr_status status = HR_OK;
   while (!status && !hr_probing_complete(&p, p.next, hr_collector_reach(collector))) {
     double next_ns;
@@ -188,22 +188,5 @@ hr_status hr_probe(const hr_mih *mih, const hr_queries *query, const uint8_t *al
     status = probe_table(&p, number);
   }
   p.work->radius = radius_seen(&p);
-  return status;
-}
-
-hr_status hr_probe_trial(const hr_mih *mih, const hr_queries *query, uint64_t buckets,
-                         uint32_t shortened, hr_collector *collector) {
-  uint32_t sketches[QUERY_SKETCHES];
-  hr_probing p;
-  hr_collector_reset(collector,
-                     hr_mih_usual_radius(mih->postings->rows.bits, mih->postings->entries));
-  begin(&p, mih, query, sketches, collector);
-  p.shortened = shortened;
-  hr_status status = HR_OK;
-  while (!status && p.work->probed < buckets &&
-         !hr_probing_complete(&p, p.next, collector->farthest)) {
-    double next_ns;
-    status = probe_table(&p, hr_probing_cheapest(&p, hr_costs_typical(), p.next, &next_ns));
-  }
   return status;
 }

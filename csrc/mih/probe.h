@@ -19,9 +19,4 @@ typedef struct {
 hr_status hr_probe(const hr_mih *mih, const hr_queries *query, const uint8_t *allow,
                    hr_budget *budget, hr_collector *collector);
 
-/* Probes until `buckets` buckets were looked into, of each the first part in 2^shortened, for codes
- * as near as random ones have some neighbours: for measuring. */
-hr_status hr_probe_trial(const hr_mih *mih, const hr_queries *query, uint64_t buckets,
-                         uint32_t shortened, hr_collector *collector);
-
 #endif

@@ -7,14 +7,15 @@
 #include "base/memory.h"
 #include "mih/probe.h"
 #include "scan/scan.h"
+#include "storage/blocks.h"
 
 /* Blocks that are scanned to measure: out of the first two caches where there are so many. */
 #define TRIAL_BLOCKS ((size_t)1 << 17)
-/* Probes of so many buckets each, around codes far apart: a second one around the same code would
- * find its buckets in the cache, as no query does. */
+/* Queries for the nearest few around codes far apart, as a second one around the same code would
+ * find its buckets in the cache; each until typical buckets would have taken so long. */
 #define TRIAL_QUERIES 16
-#define TRIAL_BUCKETS 256
 #define TRIAL_RESULTS 10
+#define TRIAL_NS 12800
 #define ROUNDS 3
 /* A clock may tick coarsely. */
 #define LEAST_NS 0.01
@@ -25,8 +26,8 @@
 /* The words of some entry, changed, for a query. */
 static void copy_query(const hr_postings *postings, size_t number, uint64_t *query) {
   size_t entry = postings->entries / (TRIAL_QUERIES + 1) * (number + 1);
-  const uint64_t *words = hr_postings_entry(postings, entry);
-  for (size_t w = 0; w < postings->words; w++) query[w] = words[w * HR_LANES] ^ FLIPPED;
+  hr_words_gather(hr_postings_entry(postings, entry), postings->words, query);
+  for (size_t w = 0; w < postings->words; w++) query[w] ^= FLIPPED;
 }
 
 /* A calibration under way: queries side by side, with a collector each. */
@@ -34,7 +35,7 @@ typedef struct {
   const hr_postings *postings;
   const hr_mih *mih;
   hr_queries queries;
-  hr_collector opened[TRIAL_QUERIES], *collectors[TRIAL_QUERIES];
+  hr_collector *opened, *collectors[TRIAL_QUERIES];
 } trial;
 
 /* What a scan for `count` queries takes of each, for what lies within `radius`. */
@@ -73,53 +74,37 @@ static int by_value(const void *left, const void *right) {
   return a < b ? -1 : a > b;
 }
 
-/* Verifying a candidate takes a bucket of table 0 and a search in it, overlapping with others:
- * 90 to 140 ns. */
-#define BUCKETS_A_CANDIDATE 1
-
-/* Every other probe sees the first quarter of each bucket only. */
-#define SHORTENED 2
-
 static double median(double *values, size_t count) {
   qsort(values, count, sizeof *values, by_value);
   return values[count / 2];
 }
 
 /* Just after memory was filled, reading it here and there has been seen to take twenty times as
- * long as ever after: a bucket and a code in it take no longer than so many blocks of a scan. */
+ * long as ever after: a bucket takes no longer than so many blocks of a scan. */
 #define MOST_BLOCKS 200
-#define MOST_BLOCKS_A_CODE 1
 
-/* What whole buckets take longer than short ones is their codes'. Codes in buckets, fetched from
- * here and there, take 1.1 to 1.2 ns each and a bucket about 100 besides; codes in a scan 0.2. */
-static void split_costs(double whole, double part, double codes, double fewer, hr_costs *costs) {
-  double code = codes - fewer < 1 ? 0 : (whole - part) / (codes - fewer);
-  code = fmin(fmax(code, costs->block / HR_LANES), MOST_BLOCKS_A_CODE * costs->block);
-  if (codes > 0) code = fmin(code, 0.8 * whole / codes);
-  costs->code = code;
-  costs->bucket = fmin(fmax(whole - code * codes, LEAST_NS), MOST_BLOCKS * costs->block);
-  costs->verify = BUCKETS_A_CANDIDATE * costs->bucket;
-}
-
+/* What looking into buckets takes beside what is typical; one factor for all, as what a bucket
+ * takes and what its codes take are both memory's. */
 static hr_status time_probes(trial *t, hr_costs *costs) {
-  double each[2][TRIAL_QUERIES / 2], codes[2] = {0}, buckets[2] = {0};
+  const hr_costs *typical = &hr_typical_costs;
+  double factors[TRIAL_QUERIES];
   for (size_t q = 0; q < TRIAL_QUERIES; q++) {
-    uint32_t part = q % 2;
     hr_work work = {0};
     hr_queries query = hr_queries_part(&t->queries, q, 1);
+    hr_budget budget = {typical, TRIAL_NS, false, false};
     query.work = &work;
+    hr_collector_reset(t->collectors[q], UINT32_MAX);
     double began = hr_now_ns();
-    hr_status status =
-        hr_probe_trial(t->mih, &query, TRIAL_BUCKETS, part * SHORTENED, t->collectors[0]);
-    double spent = hr_now_ns() - began;
+    hr_status status = hr_probe(t->mih, &query, NULL, &budget, t->collectors[q]);
     if (status) return status;
-    double looked_into = (double)(work.probed + BUCKETS_A_CANDIDATE * work.verified);
-    each[part][q / 2] = spent / looked_into;
-    codes[part] += (double)work.checked;
-    buckets[part] += looked_into;
+    double expected = hr_costs_of(typical, &work); /* nothing where the first bucket is too long */
+    factors[q] = expected > 0 ? (hr_now_ns() - began) / expected : 1;
   }
-  split_costs(median(each[0], TRIAL_QUERIES / 2), median(each[1], TRIAL_QUERIES / 2),
-              codes[0] / buckets[0], codes[1] / buckets[1], costs);
+  double most = MOST_BLOCKS * costs->block / typical->bucket;
+  double factor = fmin(fmax(median(factors, TRIAL_QUERIES), LEAST_NS / typical->code), most);
+  costs->bucket = factor * typical->bucket;
+  costs->code = factor * typical->code;
+  costs->verify = factor * typical->verify;
   return HR_OK;
 }
 
@@ -131,13 +116,12 @@ static bool open_trial(trial *t, uint64_t *words, hr_work *work) {
                             .k = TRIAL_RESULTS,
                             .radius = UINT32_MAX,
                             .work = work};
-  bool ok = words;
-  for (size_t q = 0; q < TRIAL_QUERIES; q++) {
-    t->collectors[q] = &t->opened[q];
-    ok = ok && hr_collector_open(t->collectors[q], HR_ENTRIES, &t->queries);
-    if (ok) copy_query(t->postings, q, words + q * t->postings->words);
+  t->opened = words ? hr_collectors_open(HR_ENTRIES, &t->queries) : NULL;
+  for (size_t q = 0; t->opened && q < TRIAL_QUERIES; q++) {
+    t->collectors[q] = t->opened + q;
+    copy_query(t->postings, q, words + q * t->postings->words);
   }
-  return ok;
+  return t->opened;
 }
 
 hr_status hr_calibrate(const hr_postings *postings, const hr_mih *mih, hr_costs *costs) {
@@ -148,7 +132,7 @@ hr_status hr_calibrate(const hr_postings *postings, const hr_mih *mih, hr_costs 
   hr_status status = open_trial(&t, words, &work) ? HR_OK : HR_NO_MEMORY;
   if (!status) status = time_scans(&t, &found);
   if (!status && mih) status = time_probes(&t, &found);
-  for (size_t q = 0; q < TRIAL_QUERIES; q++) hr_collector_close(&t.opened[q]);
+  hr_collectors_close(t.opened, TRIAL_QUERIES);
   free(words);
   if (!status) *costs = found;
   return status;

@@ -1,11 +1,11 @@
 /* What ways of answering have cost, so that the next query takes the cheapest.
  *
- * The cost model predicts what probing the tables will cost; where it is mistaken, it would be so
- * for each query of that class. So the time that queries take is remembered by what they ask for:
- * how it compares with what was predicted, by which the model is corrected, and what each way
- * takes. The way that took least is gone, but for a query now and then that tries another
- * (history.c). Queries that search at the same time share the figures; one may get lost, none is
- * torn.
+ * The cost model predicts when probing the tables stops to pay; where it is mistaken, it would be
+ * so for each query of that class. So what each way took is remembered by what was asked for. The
+ * first queries go by the model, later ones the way that took least; what that saves pays for
+ * trying another way now and then (history.c). Which of it earns what: python -m
+ * benchmarks.ablation. Queries that search at the same time share the figures; one may get lost,
+ * none is torn.
  */
 #ifndef HR_HISTORY_H
 #define HR_HISTORY_H
@@ -21,28 +21,22 @@ typedef enum {
   HR_WAYS
 } hr_way;
 
-#define HR_QUERY_CLASSES 256
-
-/* All zero at first: not known. */
+/* Of queries that ask for the same; all zero at first: not known. */
 typedef struct {
-  float ns;   /* what a query takes, without a scan that follows */
-  float left; /* share of queries that a scan follows */
-  uint32_t times;
+  float ns[HR_WAYS];       /* what a query takes, without a scan that follows */
+  float left[HR_WAYS];     /* share of queries that a scan follows */
+  float saved;             /* what may be spent on trying another way, in nanoseconds */
+  uint32_t times[HR_WAYS]; /* how often a way was timed */
+  uint32_t asked;          /* queries */
+  uint32_t tries;          /* runs of queries that tried another way */
+  uint32_t trying, other;  /* queries still to come of such a run, and the way that they go */
 } hr_record;
 
-typedef struct {
-  uint32_t asked[HR_QUERY_CLASSES];   /* how often */
-  float scan[HR_QUERY_CLASSES];       /* what the scan takes that follows a probe, as few share it;
-                                         0: not known */
-  float correction[HR_QUERY_CLASSES]; /* time of a probe / what was predicted; 0: not known */
-  hr_record of[HR_QUERY_CLASSES][HR_WAYS];
-} hr_history;
+#define HR_QUERY_CLASSES 256
 
 typedef struct {
-  hr_way way;
-  bool timed;     /* whether its time is worth taking */
-  double scan_ns; /* what a scan takes, in nanoseconds such as the model counts */
-} hr_choice;
+  hr_record of[HR_QUERY_CLASSES];
+} hr_history;
 
 /* What is asked for: k nearest (SIZE_MAX: all) within `radius` of `bits` bits. */
 typedef struct {
@@ -51,28 +45,25 @@ typedef struct {
   bool together, filtered;
 } hr_asked;
 
-uint32_t hr_query_class(const hr_asked *asked);
+hr_record *hr_history_of(hr_history *history, const hr_asked *asked);
 
-/* Queries asked together take turns in sections that go the same way: fewer would share no scan,
- * and each would find in the cache what another way left there. */
+/* Queries asked together go the same way in sections: fewer would share no scan, and each would
+ * find in the cache what another way left there. */
 #define HR_SECTION 8
 
-/* The way to go, for one turn. A scan is predicted to take scan_ns. */
-hr_choice hr_history_choose(hr_history *history, uint32_t query_class, double scan_ns);
-/* The time of the scan that would follow, in nanoseconds such as the model counts. */
-double hr_history_corrected(const hr_history *history, uint32_t query_class, double scan_ns);
-
-/* What came of a query. */
 typedef struct {
   hr_way way;
-  double ns;        /* what it took */
-  bool left;        /* for a scan, which is recorded by itself */
-  double scan_ns;   /* what a scan is predicted to take */
-  double predicted; /* what the work that was done should have taken; 0: not known */
-} hr_outcome;
+  bool timed;     /* whether its time is worth taking */
+  double scan_ns; /* what a scan takes of a query */
+} hr_choice;
 
-void hr_history_record(hr_history *history, uint32_t query_class, const hr_outcome *outcome);
-/* What a scan took of each query that was left for it. */
-void hr_history_record_scan(hr_history *history, uint32_t query_class, double ns);
+/* How many of the `left` queries of a call go the next way together. */
+uint32_t hr_history_section(const hr_record *record, bool together, size_t left);
+/* The way for so many queries. A scan is predicted to take scan_ns of each. */
+hr_choice hr_history_choose(hr_record *record, uint32_t queries, double scan_ns);
+/* A query took `ns`, and is left for a scan or not. */
+void hr_history_probed(hr_record *record, const hr_choice *choice, double ns, bool left);
+/* A scan took `ns` of a query, where scan_ns was predicted. */
+void hr_history_scanned(hr_record *record, double scan_ns, double ns);
 
 #endif

@@ -13,13 +13,13 @@
 typedef struct {
   const hr_target *target;
   const hr_queries *queries;
-  hr_history *history;     /* NULL: nothing to choose */
-  const hr_costs *costs;   /* by which tables are abandoned; NULL: they never are */
-  uint32_t query_class;    /* of the history */
-  double scan_ns;          /* of a query, as the model predicts */
-  uint64_t *words;         /* the queries that are left for a scan, side by side */
-  hr_collector **scanned;  /* and their collectors */
-  size_t count, abandoned; /* how many they are; how many of these were probed in vain before */
+  hr_record *record;      /* of such queries; NULL: nothing to choose */
+  const hr_costs *costs;  /* by which tables are abandoned; NULL: they never are */
+  double scan_ns;         /* of a query, as the model predicts */
+  uint64_t *words;        /* the queries that are left for a scan, side by side */
+  hr_collector **scanned; /* and their collectors */
+  size_t count;           /* how many they are */
+  bool timed;             /* whether what a scan takes is worth knowing */
 } searching;
 
 static bool has_choice(const hr_target *t) {
@@ -33,29 +33,27 @@ static bool begin(searching *s, const hr_target *t, const hr_queries *queries) {
   *s = (searching){.target = t, .queries = queries, .scan_ns = HERE_NS};
   s->words = hr_alloc(queries->count * queries->width, sizeof *s->words);
   s->scanned = hr_alloc(queries->count, sizeof *s->scanned);
-  if (t->probe && t->deferred) s->costs = hr_costs_typical();
+  if (t->probe && t->deferred) s->costs = &hr_typical_costs;
   if (!has_choice(t)) return s->words && s->scanned;
   hr_asked asked = {queries->k, queries->radius, t->postings->rows.bits, together,
                     t->source.allow != NULL};
   s->costs = costs;
-  s->history = &t->planner->history;
-  s->query_class = hr_query_class(&asked);
+  s->record = hr_history_of(&t->planner->history, &asked);
   s->scan_ns =
       (double)hr_block_count(t->postings->entries) * (together ? costs->grouped : costs->block);
   if (queries->k != SIZE_MAX) s->scan_ns += costs->narrow;
   return s->words && s->scanned;
 }
 
-static hr_choice choose(const searching *s) {
+static hr_choice choose(const searching *s, uint32_t queries) {
   const hr_target *t = s->target;
   hr_policy policy = t->planner->policy;
   bool scan = !t->mih || t->scan || (policy == HR_POLICY_SCAN && !t->probe);
-  if (!s->history) return (hr_choice){scan ? HR_WAY_SCAN : HR_WAY_PROBE, false, s->scan_ns};
+  if (!s->record) return (hr_choice){scan ? HR_WAY_SCAN : HR_WAY_PROBE, false, s->scan_ns};
   if (policy == HR_POLICY_MODEL) return (hr_choice){HR_WAY_MODEL, false, s->scan_ns};
-  if (policy == HR_POLICY_CORRECTED)
-    return (hr_choice){HR_WAY_MODEL, true,
-                       hr_history_corrected(s->history, s->query_class, s->scan_ns)};
-  return hr_history_choose(s->history, s->query_class, s->scan_ns);
+  hr_choice choice = hr_history_choose(s->record, queries, s->scan_ns);
+  if (policy == HR_POLICY_TWO_WAYS && choice.way == HR_WAY_PROBE) choice.way = HR_WAY_MODEL;
+  return choice;
 }
 
 static void leave_for_scan(searching *s, size_t q, hr_collector *collector) {
@@ -92,31 +90,15 @@ static hr_status probe(const searching *s, size_t q, const hr_choice *choice,
   *abandoned = budget.abandoned;
   if (status) return status;
   add_work(s->queries->work, &work, !budget.abandoned);
-  if (!choice->timed) return HR_OK;
-  hr_outcome outcome = {choice->way, hr_now_ns() - began, budget.abandoned, s->scan_ns,
-                        hr_costs_of(s->costs, &work)};
-  hr_history_record(s->history, s->query_class, &outcome);
+  if (choice->timed) hr_history_probed(s->record, choice, hr_now_ns() - began, budget.abandoned);
   return HR_OK;
 }
 
 static hr_status answer(searching *s, size_t q, const hr_choice *choice, hr_collector *collector) {
   bool left = choice->way == HR_WAY_SCAN;
-  if (!left) {
-    hr_status status = probe(s, q, choice, collector, &left);
-    if (status) return status;
-    s->abandoned += left;
-  }
-  if (left) leave_for_scan(s, q, collector);
-  return HR_OK;
-}
-
-/* What is left after tables were abandoned may be too few queries for a scan to be shared. */
-static void record_scan(const searching *s, double ns) {
-  if (s->abandoned > s->count / 2)
-    hr_history_record_scan(s->history, s->query_class, ns);
-  else if (s->count == s->queries->count || s->count >= HR_GROUP)
-    hr_history_record(s->history, s->query_class,
-                      &(hr_outcome){.way = HR_WAY_SCAN, .ns = ns, .scan_ns = s->scan_ns});
+  hr_status status = left ? HR_OK : probe(s, q, choice, collector, &left);
+  if (!status && left) leave_for_scan(s, q, collector);
+  return status;
 }
 
 static hr_status scan_those_left(const searching *s) {
@@ -128,7 +110,10 @@ static hr_status scan_those_left(const searching *s) {
   queries.work->scanned += s->count;
   double began = hr_now_ns();
   hr_status status = hr_scan(source, &queries, s->scanned);
-  if (!status && s->history) record_scan(s, (hr_now_ns() - began) / (double)s->count);
+  /* Of many queries few may be left: a scan that they hardly share tells nothing of others. */
+  bool shared = s->count == s->queries->count || s->count >= HR_GROUP;
+  if (!status && s->record && s->timed && shared)
+    hr_history_scanned(s->record, s->scan_ns, (hr_now_ns() - began) / (double)s->count);
   return status;
 }
 
@@ -136,11 +121,13 @@ hr_status hr_planner_search(const hr_target *target, const hr_queries *queries,
                             hr_collector *collectors) {
   searching s;
   hr_status status = begin(&s, target, queries) ? HR_OK : HR_NO_MEMORY;
-  size_t section = queries->count >= HR_GROUP ? HR_SECTION : 1;
-  for (size_t from = 0; !status && from < queries->count; from += section) {
-    size_t end = from + section < queries->count ? from + section : queries->count;
-    hr_choice choice = choose(&s);
-    for (size_t q = from; !status && q < end; q++) status = answer(&s, q, &choice, &collectors[q]);
+  bool together = queries->count >= HR_GROUP;
+  for (size_t q = 0; !status && q < queries->count;) {
+    uint32_t section = hr_history_section(s.record, together, queries->count - q);
+    hr_choice choice = choose(&s, section);
+    s.timed |= choice.timed;
+    for (size_t end = q + section; !status && q < end; q++)
+      status = answer(&s, q, &choice, &collectors[q]);
   }
   if (!status && s.count) status = scan_those_left(&s);
   free(s.words);

@@ -19,7 +19,7 @@ static void begin(hr_collector *collector, uint32_t radius) {
   collector->limit = collector->start = collector->radius + 1;
 }
 
-bool hr_collector_open(hr_collector *collector, hr_unit unit, const hr_queries *queries) {
+static bool open(hr_collector *collector, hr_unit unit, const hr_queries *queries) {
   *collector = (hr_collector){.unit = unit,
                               .k = queries->k,
                               .capacity = first_room(queries->k),
@@ -30,23 +30,20 @@ bool hr_collector_open(hr_collector *collector, hr_unit unit, const hr_queries *
   return collector->counts && collector->taken;
 }
 
-void hr_collector_close(hr_collector *collector) {
-  free(collector->taken);
-  free(collector->counts);
-}
-
 hr_collector *hr_collectors_open(hr_unit unit, const hr_queries *queries) {
   hr_collector *collectors = hr_alloc_zero(queries->count, sizeof *collectors);
   bool ok = collectors;
-  for (size_t q = 0; ok && q < queries->count; q++)
-    ok = hr_collector_open(&collectors[q], unit, queries);
+  for (size_t q = 0; ok && q < queries->count; q++) ok = open(&collectors[q], unit, queries);
   if (ok) return collectors;
   hr_collectors_close(collectors, queries->count);
   return NULL;
 }
 
 void hr_collectors_close(hr_collector *collectors, size_t count) {
-  for (size_t q = 0; collectors && q < count; q++) hr_collector_close(&collectors[q]);
+  for (size_t q = 0; collectors && q < count; q++) {
+    free(collectors[q].taken);
+    free(collectors[q].counts);
+  }
   free(collectors);
 }
 

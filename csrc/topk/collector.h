@@ -29,9 +29,6 @@ typedef struct {
   hr_unit unit;
 } hr_collector;
 
-/* False when out of memory; hr_collector_close is due in any case. */
-bool hr_collector_open(hr_collector *collector, hr_unit unit, const hr_queries *queries);
-void hr_collector_close(hr_collector *collector);
 /* One a query; NULL when out of memory. */
 hr_collector *hr_collectors_open(hr_unit unit, const hr_queries *queries);
 void hr_collectors_close(hr_collector *collectors, size_t count);

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DatasetNotFoundError, DTypeError
+from ..types import Images
 
 DATA_VARIABLE = "HASHRET_DATA"
 
-Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 Progress = Callable[[int, int], None]
 """Called with what is done and the total: bytes of a download, images of a folder."""

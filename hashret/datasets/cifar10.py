@@ -16,7 +16,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from ..errors import FormatError
-from .base import DATA_VARIABLE, Dataset, Images, Labels, Progress, not_found, search_folders
+from ..types import Images
+from .base import DATA_VARIABLE, Dataset, Labels, Progress, not_found, search_folders
 from .decoding import read_image
 from .stacking import read_images
 
@@ -34,7 +35,7 @@ CLASS_NAMES = (
 )
 # An image of 32x32 takes about 900 bytes; a member that claims more than this is no such image.
 _MAX_FILE_BYTES = 2**16
-_PLACES = (".", "cifar10", "cifar10.zip", "cifar10-jpeg.zip")
+_NAMES = (".", "cifar10", "cifar10.zip", "cifar10-jpeg.zip")
 Reader = Callable[[], Images]
 
 
@@ -81,9 +82,9 @@ def cifar10(
 
 def _find(searched: list[Path]) -> Path | None:
     for root in searched:
-        for place in (root / name for name in _PLACES):
-            if place.is_file() or all((place / part).is_dir() for part in ("train", "test")):
-                return place
+        for path in (root / name for name in _NAMES):
+            if path.is_file() or all((path / part).is_dir() for part in ("train", "test")):
+                return path
     return None
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-import operator
 import os
 import re
 from collections.abc import Sequence
-from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ..errors import DTypeError, ImageError, ParameterError, import_extra
-from .base import Images
+from ..checks import check_int
+from ..errors import DTypeError, ImageError, ParameterError
+from ..extras import import_extra
+from ..types import Images
 from .formats import open_picture
 from .levels import UnfitImageError, flat, prepare_tiff
 from .metadata import Bare, orientation_of, without_metadata
@@ -121,16 +121,14 @@ def decode(
 
 
 def check_size(size: Sequence[int] | None) -> Size | None:
-    """Return a size as two integers; anything but (height, width) is a ParameterError."""
+    """Return a size as two integers, or raise unless it is (height, width)."""
     if size is None:
         return None
     try:
-        height, width = map(operator.index, size)
+        height, width = size
     except (TypeError, ValueError):
-        height = width = 0
-    if min(height, width) < 1:
-        raise ParameterError(f"size: expected (height, width), both at least 1, got {size!r}")
-    return height, width
+        raise ParameterError(f"size: expected (height, width), got {size!r}") from None
+    return check_int("size", height, 1), check_int("size", width, 1)
 
 
 def check_mode(mode: str) -> None:
@@ -140,13 +138,11 @@ def check_mode(mode: str) -> None:
 
 
 def check_max_pixels(max_pixels: int | None) -> float:
-    """Return the limit, infinite if pillow has none, or raise a ParameterError."""
+    """Return the limit, infinite if pillow has none, or raise unless it is a whole number."""
     if max_pixels is None:
         pil: Any = import_extra("PIL.Image", "images")
         return math.inf if pil.MAX_IMAGE_PIXELS is None else pil.MAX_IMAGE_PIXELS
-    if not isinstance(max_pixels, Integral) or isinstance(max_pixels, bool) or max_pixels < 1:
-        raise ParameterError(f"max_pixels: expected an integer of at least 1, got {max_pixels!r}")
-    return int(max_pixels)
+    return check_int("max_pixels", max_pixels, 1)
 
 
 def printable(text: str) -> str:

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import FormatError
-from .base import DATA_VARIABLE, Dataset, Images, Labels, Progress, not_found, search_folders
+from ..types import Images
+from .base import DATA_VARIABLE, Dataset, Labels, Progress, not_found, search_folders
 from .download import RemoteFile, cache_folder, fetch
 from .idx import read_idx
 

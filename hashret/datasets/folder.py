@@ -11,7 +11,8 @@ from typing import Literal
 import numpy as np
 
 from ..errors import ImageError, ParameterError
-from .base import Images, Labels, Progress, as_path
+from ..types import Images
+from .base import Labels, Progress, as_path
 from .decoding import Mode, Size, check_max_pixels, check_mode, check_size, printable, read_image
 from .room import check_room
 from .scanning import Found, scan

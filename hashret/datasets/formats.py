@@ -5,7 +5,8 @@ from __future__ import annotations
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ImageError, MissingExtraError, import_extra
+from ..errors import ImageError, MissingExtraError
+from ..extras import import_extra
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile

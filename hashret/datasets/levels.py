@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import ImageError, import_extra
+from ..errors import ImageError
+from ..extras import import_extra
 
 if TYPE_CHECKING:
     from PIL import Image

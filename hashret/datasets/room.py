@@ -9,7 +9,7 @@ import os
 import numpy as np
 
 from ..errors import ImageError
-from .base import Images
+from ..types import Images
 
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 # What any machine has, so that small calls ask no files.

@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 
 from ..errors import ImageError
-from .base import Images, Progress
+from ..types import Images
+from .base import Progress
 from .decoding import printable
 from .room import allocate
 

@@ -3,52 +3,45 @@
 from __future__ import annotations
 
 import copy
-import secrets
-from dataclasses import fields
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from ..codes import Codes, check_bits, pack
-from ..errors import DTypeError, FormatError, HashretError, ParameterError, ShapeError
+from ..checks import check_int
+from ..codes import check_bits, pack
+from ..errors import ParameterError, ShapeError
 from ..files import write_bytes
-from .card import as_json, make_card
-from .encoding import encode
-from .export import as_onnx
-from .inputs import as_inputs, as_labels, as_targets, without_unlabelled
-from .isolation import seeded
+from ..types import Codes
 from .losses import Loss, make_loss
-from .networks import HashModel, make_network
+from .model.copying import check_not_meta, copied
+from .model.devices import find_device, moved
+from .model.encoding import encode
+from .model.hash_model import HashModel
+from .model.inputs import as_inputs
+from .model.isolation import seeded
+from .model.networks import make_network
+from .model.trial import try_out
 from .parameters import Parametrised
-from .progress import Report, reporter
-from .settings import Settings, whole
-from .states import (
-    bare,
-    changed_since,
-    check_not_meta,
-    collect,
-    copied,
-    hidden,
-    put,
-    put_hidden,
-    rehearse,
-    under,
-)
-from .storage import digest, read_tensors, write_tensors
-from .training import train
-from .trial import try_out
-from .validation import HeldOut
+from .saving.encoder import Encoder, read_encoder
+from .saving.export import as_onnx
+from .saving.states import changed_since, check_round_trip, hidden
+from .saving.storage import Card, as_json
+from .training.card import make_card
+from .training.examples import Examples
+from .training.loop import train
+from .training.progress import Report, reporter
+from .training.settings import Hyperparameters, Settings
 
 __all__ = ["DeepHasher"]
 
-_KIND = "deep encoder"
 
-
-class DeepHasher(Parametrised):
+@dataclass(eq=False, repr=False)
+class DeepHasher(Parametrised, Hyperparameters):
     """A deep encoder: images to codes, learned from labels, from features, or from images alone.
 
     In place of images it takes vectors, such as the embeddings of a trained network; each
@@ -138,50 +131,16 @@ class DeepHasher(Parametrised):
     (256, 1)
     """
 
-    def __init__(
-        self,
-        network: str | nn.Module = "small-cnn",
-        loss: str | Loss = "dsh",
-        bits: int = 16,
-        *,
-        epochs: int = 8,
-        batch_size: int = 128,
-        learning_rate: float = 1e-2,
-        head_rate: float = 1.0,
-        weight_decay: float = 1e-2,
-        flip: bool = True,
-        shift: int = 2,
-        cutout: int = 0,
-        mirror: bool = False,
-        nudge: int = 0,
-        ema: float | None = None,
-        validation: float = 0.0,
-        patience: int | None = None,
-        device: str = "auto",
-        precision: str = "auto",
-        random_state: int | None = None,
-        progress: Report | str | None = "auto",
-    ) -> None:
-        self.network = network
-        self.loss = loss
-        self.bits = bits
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.head_rate = head_rate
-        self.weight_decay = weight_decay
-        self.flip = flip
-        self.shift = shift
-        self.cutout = cutout
-        self.mirror = mirror
-        self.nudge = nudge
-        self.ema = ema
-        self.validation = validation
-        self.patience = patience
-        self.device = device
-        self.precision = precision
-        self.random_state = random_state
-        self.progress = progress
+    network: str | nn.Module = "small-cnn"
+    loss: str | Loss = "dsh"
+    bits: int = 16
+    _: KW_ONLY
+    mirror: bool = False
+    nudge: int = 0
+    device: str = "auto"
+    precision: str = "auto"
+    random_state: int | None = None
+    progress: Report | str | None = "auto"
 
     def fit(
         self,
@@ -230,43 +189,60 @@ class DeepHasher(Parametrised):
             checkpoint stays as it was after the last good epoch.
         """
         inputs = as_inputs(images)
-        if features is None and inputs.ndim == 2:
-            features = inputs.numpy()
         loss = copy.deepcopy(self.loss) if isinstance(self.loss, Loss) else make_loss(self.loss)
-        classes, targets = as_targets(loss, labels, features, len(inputs))
-        device = _find_device(self.device)
-        settings = self._settings(device)
+        device = find_device(self.device)
+        settings = Settings.of(self, self.precision, self.random_state, device)
         if checkpoint is not None and self.random_state is None:
             raise ParameterError("random_state: a run with a checkpoint needs a seed, got None")
-        held_out, inputs, targets = self._hold_out(inputs, targets, labels, settings)
-        inputs, targets = without_unlabelled(loss, inputs, targets)
+        examples = Examples.of(loss, inputs, labels, features, settings)
         shape = tuple(inputs.shape[1:])
         with seeded(settings.seed, device), reporter(self.progress) as report:
-            model = self._build(loss, shape, len(classes))
-            rehearse(model.network, "network")
-            if isinstance(self.network, nn.Module):
-                try_out(model.network, self.network, shape)
+            loss.setup(check_bits(self.bits), len(examples.classes))
+            model = self._new_model(loss, shape, device)
             before = {key: value.clone() for key, value in hidden(model.network).items()}
-            model.standardise(inputs)
+            model.standardise(examples.inputs)
             run = train(
-                _place(model, device),
+                moved(model, device),
                 loss.to(device),
-                inputs,
-                targets,
+                examples,
                 settings,
                 report,
                 None if checkpoint is None else Path(checkpoint),
                 None if log is None else Path(log),
-                held_out,
             )
-        self.classes_, self.input_shape_ = classes, shape
-        self.history_ = run.history
-        held = 0 if held_out is None else len(held_out)
-        self.card_ = make_card(run, settings, len(inputs), held, len(classes), device.type)
+        card = make_card(run, settings, examples, device.type)
         kept = run.finish()
-        self._keep(kept, loss, changed_since(before, kept.network))
+        learned = changed_since(before, kept.network)
+        self._keep(Encoder(kept, loss, self.network, shape, examples.classes, learned), card)
+        self.history_ = run.history
         loss.end_training()
         return self
+
+    def _new_model(self, loss: Loss, shape: tuple[int, ...], device: torch.device) -> HashModel:
+        """Return a model to train; random draws come from torch's global generator."""
+        if isinstance(self.network, nn.Module):
+            check_not_meta(self.network, "network")
+            network = copied(self.network, "network").to(device)
+        else:
+            network = make_network(self.network, shape)
+        model = HashModel(network, shape, loss.outputs, loss.batch_norm, self.mirror, self.nudge)
+        check_round_trip(network, "network")
+        if isinstance(self.network, nn.Module):
+            try_out(network, self.network, shape)
+        return model
+
+    def _keep(self, encoder: Encoder, card: Card) -> None:
+        """Take what was fitted, of which parameters that are set later change nothing."""
+        self._encoder, self.card_ = encoder, card
+        self.classes_, self.input_shape_ = encoder.classes, encoder.input_shape
+
+    def _fitted(self) -> Encoder:
+        if not hasattr(self, "_encoder"):
+            raise ParameterError("DeepHasher: not fitted yet, call fit or load first")
+        return self._encoder
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_encoder")
 
     def project(self, images: npt.ArrayLike, *, batch_size: int = 1024) -> npt.NDArray[np.float32]:
         """Return the margins of the bits: a bit is 1 where its margin is > 0.
@@ -287,15 +263,13 @@ class DeepHasher(Parametrised):
         -------
         margins : ndarray of float32, shape (n, bits)
         """
-        model, loss = self._fitted()
-        inputs = as_inputs(images)
-        if tuple(inputs.shape[1:]) != self.input_shape_:
-            form = "vectors of length" if len(self.input_shape_) == 1 else "height, width, channels"
-            raise ShapeError(
-                f"images: expected {form} {self.input_shape_} as in fit, "
-                f"got {tuple(inputs.shape[1:])}"
-            )
-        return encode(model, loss, inputs, whole("batch_size", batch_size, 1)).numpy()
+        encoder, inputs = self._fitted(), as_inputs(images)
+        shape, expected = tuple(inputs.shape[1:]), encoder.input_shape
+        if shape != expected:
+            form = "vectors of length" if len(expected) == 1 else "height, width, channels"
+            raise ShapeError(f"images: expected {form} {expected} as in fit, got {shape}")
+        batch_size = check_int("batch_size", batch_size, 1)
+        return encode(encoder.model, encoder.loss, inputs, batch_size).numpy()
 
     def transform(self, images: npt.ArrayLike, *, batch_size: int = 1024) -> Codes:
         """Return the packed codes of images, uint8 of shape (n, ceil(bits / 8))."""
@@ -304,13 +278,12 @@ class DeepHasher(Parametrised):
     @property
     def code_bits(self) -> int:
         """Length of a code; after fitting, of the codes it makes."""
-        return self._loss.bits if hasattr(self, "_loss") else check_bits(self.bits)
+        return self._encoder.loss.bits if hasattr(self, "_encoder") else check_bits(self.bits)
 
     @property
     def fingerprint(self) -> str:
         """SHA-256 of weights and configuration: equal fingerprints give equal codes."""
-        pairs = sorted(self._tensors().items())
-        return digest(self._header(), *(part for pair in pairs for part in pair))
+        return self._fitted().fingerprint
 
     def save(self, path: str | Path) -> None:
         """Write the encoder to one safetensors file, atomically.
@@ -323,8 +296,7 @@ class DeepHasher(Parametrised):
         ParameterError
             If the card holds what JSON cannot.
         """
-        tensors = self._tensors()
-        write_tensors(path, tensors, self._header() | {"card": as_json(self.card_)})
+        self._fitted().write(path, self.card_)
 
     def export_onnx(self, path: str | Path) -> None:
         """Write the encoder as an ONNX model of opset 18 and IR version 8, atomically.
@@ -341,13 +313,13 @@ class DeepHasher(Parametrised):
         MissingExtraError
             If the extra `onnx` is not installed.
         """
-        model, loss = self._fitted()
+        encoder = self._fitted()
         known = {
             "bits": self.code_bits,
             "fingerprint": self.fingerprint,
             "card": as_json(self.card_),
         }
-        write_bytes(path, as_onnx(model, loss, self.input_shape_, known))
+        write_bytes(path, as_onnx(encoder.model, encoder.loss, encoder.input_shape, known))
 
     @classmethod
     def load(
@@ -368,155 +340,18 @@ class DeepHasher(Parametrised):
         ParameterError
             If `network` is missing or of another form; names the tensors that differ.
         """
-        tensors, header = read_tensors(path, _KIND)
-        source = header.get("network") or network
-        if source is None:
-            raise ParameterError(
-                f"network: {path} was fitted with a module of the caller's; pass one of its form"
-            )
-        if network is not None and not isinstance(network, nn.Module):
-            raise DTypeError(f"network: expected a torch.nn.Module, got {type(network).__name__}")
-        try:
-            loss = make_loss(header["loss"], **header["loss_options"])
-            hasher = cls(
-                network=source,
-                loss=copy.deepcopy(loss),
-                bits=check_bits(header["bits"]),
-                mirror=bool(header["mirror"]),
-                nudge=header.get("nudge", 0),
-                device=device,
-            )
-            shape = tuple(whole("input_shape", n, 1) for n in header["input_shape"])
-            if len(shape) not in (1, 3):
-                raise ShapeError(f"input_shape: expected 1 or 3 numbers, got {shape}")
-            hasher.input_shape_ = shape
-            hasher.classes_ = np.asarray(header["classes"])
-            hasher.card_ = as_json(header.get("card", {}))
-            model = hasher._rebuild(loss, tensors)
-        except (LookupError, TypeError, ValueError, RuntimeError, HashretError) as error:
-            raise FormatError(f"{path}: a damaged deep encoder: {error}") from error
-        target = _find_device(device)
-        if isinstance(source, nn.Module):
-            # Outside, since what is wrong with the caller's module is not the file's fault.
-            model.network = copied(source, "network")
-            put(model.network, under(tensors, "model.network"), "network")
-            put_hidden(model.network, under(tensors, "hidden.network"), "network")
-        learned = {bare(key) for key in under(tensors, "hidden.network")}
-        hasher._keep(_place(model, target), loss.to(target), learned)
+        encoder, card = read_encoder(path, network)
+        model, loss = encoder.model, encoder.loss
+        hasher = cls(
+            encoder.network,
+            make_loss(loss.name, **loss.options()),
+            loss.bits,
+            mirror=model.mirror,
+            nudge=model.nudge,
+            device=device,
+        )
+        target = find_device(device)
+        moved(model, target)
+        loss.to(target)
+        hasher._keep(encoder, card)
         return hasher
-
-    def _rebuild(self, loss: Loss, tensors: dict[str, Tensor]) -> HashModel:
-        """Return the model of a file, of which a network of the caller's is left out."""
-        own = under(tensors, "model")
-        # On the meta device a hostile header allocates nothing.
-        with torch.device("meta"):
-            features = None
-            if isinstance(self.network, nn.Module):
-                features = own["head.0.weight" if loss.batch_norm else "head.weight"].shape[-1]
-                own = {k: v for k, v in own.items() if not k.startswith("network.")}
-            model = self._build(loss, self.input_shape_, len(self.classes_), features)
-        put(model, own, "model")
-        put(loss, under(tensors, "loss"), "loss")
-        return model
-
-    def _build(
-        self, loss: Loss, shape: tuple[int, ...], classes: int, features: int | None = None
-    ) -> HashModel:
-        """Set up the loss and return a fresh model; random draws from torch's global generator.
-
-        Where the number of `features` is known, a network of the caller's is left out.
-        """
-        loss.setup(check_bits(self.bits), classes)
-        if not isinstance(self.network, nn.Module):
-            network = make_network(self.network, shape)
-        elif features is None:
-            check_not_meta(self.network, "network")
-            network = copied(self.network, "network").to(_find_device(self.device))
-        else:
-            network = nn.Identity()
-        nudge = whole("nudge", self.nudge, 0)
-        views = (bool(self.mirror), nudge) if len(shape) == 3 else (False, 0)
-        if len(shape) == 3 and nudge >= min(shape[:2]):
-            raise ParameterError(f"nudge: expected less than the images' sides, got {nudge}")
-        return HashModel(network, shape, loss.outputs, loss.batch_norm, *views, features=features)
-
-    def _settings(self, device: torch.device) -> Settings:
-        if self.precision not in ("auto", "float32", "bfloat16"):
-            raise ParameterError(
-                f"precision: expected 'auto', 'float32' or 'bfloat16', got {self.precision!r}"
-            )
-        on_gpu = device.type == "cuda" and torch.cuda.is_bf16_supported()
-        derived: dict[str, Any] = {
-            "bfloat16": self.precision == "bfloat16" or (self.precision == "auto" and on_gpu),
-            "seed": secrets.randbits(63) if self.random_state is None else self.random_state,
-        }
-        names = {field.name for field in fields(Settings)} - derived.keys()
-        return Settings(**derived, **{name: getattr(self, name) for name in names})
-
-    def _hold_out(
-        self, inputs: Tensor, targets: Tensor, labels: npt.ArrayLike | None, settings: Settings
-    ) -> tuple[HeldOut | None, Tensor, Tensor]:
-        """Return what scores the epochs, and inputs and targets less that."""
-        if not settings.validation:
-            return None, inputs, targets
-        if labels is None:
-            raise ParameterError("labels: validation scores held-out images by them, got None")
-        _, truth = as_labels(labels, len(inputs))
-        held_out, rest = HeldOut.draw(inputs, truth, settings.validation, settings.seed)
-        return held_out, inputs[rest], targets[rest]
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "_model")
-
-    def _keep(self, model: HashModel, loss: Loss, learned: set[str]) -> None:
-        """Take what was fitted, of which parameters that are set later change nothing.
-
-        `learned` names buffers of the network that training changed and its state leaves out.
-        """
-        self._learned = learned
-        self._model, self._loss = model.eval(), loss.eval()
-        self._network_name = self.network if isinstance(self.network, str) else None
-
-    def _fitted(self) -> tuple[HashModel, Loss]:
-        if not hasattr(self, "_model"):
-            raise ParameterError("DeepHasher: not fitted yet, call fit or load first")
-        return self._model, self._loss
-
-    def _tensors(self) -> dict[str, Tensor]:
-        model, loss = self._fitted()
-        found = hidden(model.network).items()
-        learned = {f"hidden.network.{k}": v for k, v in found if bare(k) in self._learned}
-        return collect({"model": model, "loss": loss}) | learned
-
-    def _header(self) -> dict[str, Any]:
-        model, loss = self._fitted()
-        return {
-            "kind": _KIND,
-            "format": 1,
-            "network": self._network_name,
-            "loss": loss.name,
-            "loss_options": loss.options(),
-            "bits": self.code_bits,
-            "mirror": model.mirror,
-            # Only where it matters: encoders from before it was known keep their fingerprints.
-            **({"nudge": model.nudge} if model.nudge else {}),
-            "input_shape": list(self.input_shape_),
-            "classes": self.classes_.tolist(),
-        }
-
-
-def _find_device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, TypeError) as error:
-        raise ParameterError(f"device: {name!r} is not at hand: {error}") from error
-    return device
-
-
-def _place(model: HashModel, device: torch.device) -> HashModel:
-    # Channels-last convolutions took two thirds of the time on a CPU.
-    placed: HashModel = model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return placed

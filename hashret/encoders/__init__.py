@@ -12,7 +12,7 @@ Map: :mod:`~hashret.encoders.base` is what all share and their files,
 
 from __future__ import annotations
 
-from ..errors import import_extra
+from ..extras import import_extra
 
 # Before anything that imports scikit-learn, so that a missing one is named with its extra.
 import_extra("sklearn", "images")

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..errors import CodeError
-from .blocks import Floats, Table, blocks, centred
+from ..types import Floats
+from .blocks import Table, blocks, centred
 
 _EPS = float(np.finfo(np.float64).eps)
 # Of singular values, below which rounding to the smallest floats takes part.

@@ -8,7 +8,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -16,24 +16,27 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..checks import as_array
-from ..codes import MAX_BITS, Codes, check_bits
-from ..errors import DTypeError, FormatError, HashretError, ParameterError, ShapeError, import_extra
+from ..checks import as_array, check_int, is_int
+from ..codes import MAX_BITS, check_bits
+from ..errors import DTypeError, FormatError, HashretError, ParameterError, ShapeError
+from ..extras import import_extra
 from ..files import write_bytes
-from .blocks import Floats, Table
+from ..types import Codes, Floats
+from .blocks import Table
 from .margins import Projection, round_margins, rounding
 
 Margins = npt.NDArray[np.float32]
 
 FORMAT = 1
-_CLASSES: dict[str, type[Encoder]] = {}
+_ENCODERS: dict[str, type[Encoder]] = {}
 
 
 class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC):  # type: ignore[misc]
     """Base class of the encoders: ``margins = finish((x - mean_) @ projection_)``.
 
-    A subclass has scikit-learn's constructor, sets the float64 arrays that `_fitted` names in
-    `_fit`, and may say in `_finish` and `_steepness` how products become margins.
+    A subclass has scikit-learn's constructor, sets in `_fit` the float64 arrays that
+    `_fitted_shapes` names, those of the base among them, and may say in `_finish` and
+    `_steepness` how products become margins.
 
     Tables may be of any real type, and lie in mapped files: they are read in blocks of 8 MB.
     Encoding takes its result and a few blocks; what fitting takes beside, each encoder says.
@@ -48,13 +51,12 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, 
     projection_ : ndarray of float64, shape (d, code_bits)
     """
 
-    _fitted: ClassVar[tuple[str, ...]] = ("mean_", "projection_")
     mean_: Floats
     projection_: Floats
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        _CLASSES[cls.__name__] = cls
+        _ENCODERS[cls.__name__] = cls
 
     @property
     @abstractmethod
@@ -67,10 +69,10 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, 
 
     @abstractmethod
     def _fit(self, features: Table) -> None:
-        """Set the arrays named by `_fitted`."""
+        """Set the arrays that `_fitted_shapes` names."""
 
     def _fitted_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shape of each array named by `_fitted`, for ``n_features_in_`` features."""
+        """Name and shape of each array that is fitted, for ``n_features_in_`` features."""
         features = self.n_features_in_
         return {"mean_": (features,), "projection_": (features, self.code_bits)}
 
@@ -141,7 +143,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, 
         check_is_fitted(self)
         parameters = self.get_params() | {"random_state": None}
         digest = hashlib.sha256(f"{type(self).__name__} {_json(parameters)}".encode())
-        for name in sorted(self._fitted):
+        for name in sorted(self._fitted_shapes()):
             array = np.ascontiguousarray(getattr(self, name), "<f8")
             digest.update(f" {name} {array.shape} ".encode())
             digest.update(array.tobytes())
@@ -160,7 +162,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, 
         }
         if hasattr(self, "feature_names_in_"):
             card |= _names_card(list(self.feature_names_in_))
-        arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in self._fitted}
+        arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in self._fitted_shapes()}
         write_bytes(path, safetensors.save(arrays, {"hashret": _json(card)}))
 
     @classmethod
@@ -263,7 +265,7 @@ def _blank(card: dict[str, Any]) -> tuple[Encoder, dict[str, tuple[int, ...]]]:
     """Return an unfitted encoder with the card's parameters, and the shapes of its arrays."""
     if card["format"] != FORMAT:
         raise FormatError(f"format {card['format']}, this version reads {FORMAT}")
-    encoder = _CLASSES[card["class"]](**card["parameters"])
+    encoder = _ENCODERS[card["class"]](**card["parameters"])
     encoder._check_parameters()
     if type(card["features"]) is not int or card["features"] < 1:
         raise FormatError(f"features: expected a positive int, got {card['features']!r}")
@@ -298,7 +300,7 @@ def _as_finite(array: npt.NDArray[Any], name: str) -> Floats:
 def check_total_bits(bits: int, tables: int) -> None:
     """Raise unless `tables` tables of `bits` bits make a code of a length that hashret knows."""
     check_bits(bits)
-    check_count(tables, "tables")
+    check_int("tables", tables, 1)
     if bits * tables > MAX_BITS:
         raise ParameterError(f"bits * tables: expected at most {MAX_BITS}, got {bits * tables}")
 
@@ -312,16 +314,10 @@ def generator(random_state: Any) -> np.random.RandomState:
     return rng
 
 
-def check_count(value: Any, name: str) -> None:
-    """Raise unless `value` is a positive int."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ParameterError(f"{name}: expected a positive int, got {value!r}")
-
-
 def _with_seed(parameters: dict[str, Any]) -> dict[str, Any]:
     """Return parameters as JSON can hold them: a generator as random state becomes None."""
     seed = parameters.get("random_state")
-    if seed is None or isinstance(seed, (int, np.integer)):
+    if seed is None or is_int(seed):
         return parameters
     return parameters | {"random_state": None}
 

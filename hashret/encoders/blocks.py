@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import CodeError
+from ..types import Floats
 
-Floats = npt.NDArray[np.float64]
 Table = npt.NDArray[Any]
 
 # Values of a block: 8 MB as float64.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..checks import check_int
 from ..codes import check_bits
+from ..types import Floats
 from .axes import axes_for_bits
-from .base import Encoder, check_count, generator
-from .blocks import Floats, Table, blocks, centred, column_means
+from .base import Encoder, generator
+from .blocks import Table, blocks, centred, column_means
 from .pca import check_dimensions
 
 
@@ -66,7 +68,7 @@ class ITQ(Encoder):
 
     def _check_parameters(self) -> None:
         check_bits(self.bits)
-        check_count(self.rounds, "rounds")
+        check_int("rounds", self.rounds, 1)
 
     def _fit(self, features: Table) -> None:
         check_dimensions(features, self.bits)

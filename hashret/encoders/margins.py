@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .blocks import Floats, Table, blocks, centred, not_finite
+from ..types import Floats
+from .blocks import Table, blocks, centred, not_finite
 
 _EPS = float(np.finfo(np.float64).eps)
 # What is lost of products, and of lengths, whose numbers are too small for float64.
@@ -74,7 +75,7 @@ class Projection:
             # Rows and axes of zeros have no order to depend on.
             doubtful &= self.axes.any(axis=0)
             doubtful[self._zeros(features, lengths)] = False
-            self._settle(margins, np.nonzero(doubtful), features)
+            self._compute_again(margins, np.nonzero(doubtful), features)
             bits = margins > 0
         return bits, margins
 
@@ -95,12 +96,13 @@ class Projection:
         short = np.flatnonzero(lengths <= _SHORTEST)
         return short[~centred(features[short], self.mean).any(axis=1)]
 
-    def _settle(
-        self, margins: Floats, places: tuple[npt.NDArray[np.intp], ...], features: Table
+    def _compute_again(
+        self, margins: Floats, entries: tuple[npt.NDArray[np.intp], ...], features: Table
     ) -> None:
+        """Compute the margins of some rows and bits, each by itself."""
         directions = np.ascontiguousarray(self.axes.T)
-        for part in blocks(len(places[0]), len(self.axes)):
-            row, bit = places[0][part], places[1][part]
+        for part in blocks(len(entries[0]), len(self.axes)):
+            row, bit = entries[0][part], entries[1][part]
             # numpy sums along contiguous rows pairwise, by their length alone.
             products = (centred(features[row], self.mean) * directions[bit]).sum(axis=1)
             margins[row, bit] = self.finish(products, bit)

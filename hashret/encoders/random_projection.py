@@ -7,8 +7,9 @@ from typing import Literal
 import numpy as np
 
 from ..errors import ParameterError
+from ..types import Floats
 from .base import Encoder, check_total_bits, generator
-from .blocks import Floats, Table, column_means
+from .blocks import Table, column_means
 
 Distribution = Literal["gaussian", "orthogonal"]
 

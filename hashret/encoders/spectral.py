@@ -9,9 +9,10 @@ import numpy.typing as npt
 
 from ..codes import check_bits
 from ..errors import ShapeError
+from ..types import Floats
 from .axes import principal_axes
 from .base import Encoder
-from .blocks import Floats, Table, blocks, centred, column_means
+from .blocks import Table, blocks, centred, column_means
 
 
 class SpectralHashing(Encoder):
@@ -51,7 +52,6 @@ class SpectralHashing(Encoder):
     (100, 2)
     """
 
-    _fitted = ("mean_", "projection_", "low_", "frequency_")
     low_: Floats
     frequency_: Floats
 

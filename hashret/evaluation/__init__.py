@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+from .collisions import collision_entropy, distinct_codes, expected_bucket_length
 from .histograms import DistanceHistograms, distance_histograms
 from .metrics import (
     Denominator,
     TiedScores,
     average_precision,
-    collision_entropy,
     distances_within_and_between,
-    distinct_codes,
-    expected_bucket_length,
     precision_at,
     precision_recall_by_radius,
     precision_within,
+    recall_at,
+)
+from .protocols import PROTOCOLS, Measure, Protocol, protocol
+from .ranked import (
     ranked_average_precision,
     ranked_precision,
     ranked_recall,
-    recall_at,
     relevance,
     relevant_totals,
 )
-from .protocols import PROTOCOLS, Measure, Protocol, Split, protocol
+from .splits import Split
 
 __all__ = [
     "PROTOCOLS",

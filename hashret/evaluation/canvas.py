@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..errors import import_extra
+from ..extras import import_extra
 from ..files import replacing
 
 __all__ = ["COLORS", "INK", "MARKERS", "SOFT", "frame", "line_style", "new_figure", "save"]

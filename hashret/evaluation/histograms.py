@@ -9,8 +9,9 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ..codes import Codes, as_codes, distance_histogram, hamming_distances
+from ..codes import as_codes, distance_histogram, hamming_distances
 from ..errors import DTypeError, ParameterError, ShapeError
+from ..types import Codes
 from .labels import bears_label, match_labels, share_a_label
 
 Counts = npt.NDArray[np.int64]
@@ -123,9 +124,9 @@ def distance_histograms(
     if excluded is not None:
         rows = np.flatnonzero(excluded >= 0)
         own = excluded[rows]
-        places = rows, _distances_of_pairs(queries[rows], codes[own], bits)
-        items[places] -= 1
-        relevant[places] -= share_a_label(wanted[rows], present[own])
+        cells = rows, _distances_of_pairs(queries[rows], codes[own], bits)
+        items[cells] -= 1
+        relevant[cells] -= share_a_label(wanted[rows], present[own])
     return DistanceHistograms(items, relevant)
 
 

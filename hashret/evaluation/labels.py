@@ -1,4 +1,4 @@
-"""The labels of images, read in one place: training, scoring and pictures take the same forms.
+"""The labels of images: training, scoring and pictures take the same forms, and read them here.
 
 One label an image
     Integers or booleans of any type, floats that are whole numbers, or strings; in arrays, lists,
@@ -22,10 +22,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DTypeError, ParameterError, ShapeError
+from ..types import Bools
 
 __all__ = ["Labels", "bears_label", "match_labels", "parse_labels", "share_a_label"]
 
-Bools = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]
 
 MISSING = -1
@@ -76,9 +76,9 @@ class Labels:
         return sorted(set(self.values[self.known].tolist()))
 
     def numbered(self, classes: Iterable[Any]) -> Numbers:
-        """Return the place of each in `classes`, -1 where missing: int64 (n,)."""
-        places = {label: place for place, label in enumerate(classes)}
-        found = (places.get(label, MISSING) for label in self.values.tolist())
+        """Return the number of each among `classes`, -1 where missing: int64 (n,)."""
+        numbers = {label: number for number, label in enumerate(classes)}
+        found = (numbers.get(label, MISSING) for label in self.values.tolist())
         return np.where(self.known, np.fromiter(found, np.int64, len(self)), MISSING)
 
 

@@ -1,11 +1,10 @@
 """Retrieval quality of codes, honest about ties.
 
 Few distances and many items make ties decide a ranking's score. The measures
-of code sets here take the expectation over a random order within each distance
+here take the expectation over a random order within each distance
 (McSherry and Najork, ECIR 2008; He, Cakir, Bargal and Sclaroff, CVPR 2018,
-arXiv 1705.08562), and give the worst and best order's score beside it. The
-measures of ranked lists (:func:`ranked_average_precision`) take the order as an
-index returned it.
+arXiv 1705.08562), and give the worst and best order's score beside it. Those of
+:mod:`~hashret.evaluation.ranked` take the order as an index returned it.
 
 Denominators of AP at depth k, with R relevant items in the database:
 
@@ -27,21 +26,12 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
-import numpy.typing as npt
 
-from ..errors import DTypeError, ParameterError, ShapeError
-from .histograms import (
-    Counts,
-    DistanceHistograms,
-    Exclude,
-    as_excluded,
-    plain_array,
-    relevant_groups,
-)
-from .labels import match_labels, share_a_label
+from ..checks import check_int
+from ..errors import ParameterError
+from ..types import Floats
+from .histograms import Counts, DistanceHistograms
 
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 Denominator: TypeAlias = Literal["relevant", "min", "hits"]
 
 # Histogram cells in work at once: a dozen float64 arrays of this size, 100 MB.
@@ -109,9 +99,9 @@ def average_precision(
     >>> average_precision(tied).means()
     (0.75, 0.5, 1.0)
     """
-    _check_denominator(denominator)
+    check_denominator(denominator)
     size = int(histograms.items.sum(axis=1).max(initial=0))
-    depth = size if k is None else min(_check_depth(k), size)
+    depth = size if k is None else min(check_int("k", k, 1), size)
     harmonic = _cumulative(np.reciprocal, size)
     step = max(1, _CELLS // max(1, histograms.items.shape[1]))
     parts = [
@@ -143,7 +133,7 @@ def _average_precision(
         possible = (least <= more) & (more <= most)
         # Impossible counts are computed with a harmless value and masked.
         x = np.where(possible, more, least)
-        found = _denominator(denominator, hits + x, total, depth)
+        found = denominator_of(denominator, hits + x, total, depth)
         scores = (sums + _group_sums(n0, p0, slots, x, harmonic)) / found
         expected += np.where(
             possible, _hypergeometric(n, p, slots, x, log_factorial) * scores[0], 0.0
@@ -181,7 +171,8 @@ def _cumulative(function: Callable[[Floats], Floats], size: int) -> Floats:
     return np.concatenate([[0.0], np.cumsum(function(np.arange(1.0, size + 1.0)))])
 
 
-def _denominator(name: Denominator, hits: Counts, total: Counts, depth: int) -> Counts:
+def denominator_of(name: Denominator, hits: Counts, total: Counts, depth: int) -> Counts:
+    """What the sum of precisions is divided by, at least 1."""
     choices: dict[str, Counts] = {
         "hits": hits,
         "min": np.minimum(total, depth),
@@ -195,13 +186,13 @@ def precision_at(histograms: DistanceHistograms, k: int) -> TiedScores:
 
     If the database has fewer than k items, the missing ones count as not relevant.
     """
-    hits = _hits_at(histograms, _check_depth(k))
+    hits = _hits_at(histograms, check_int("k", k, 1))
     return TiedScores(*(hits / k))
 
 
 def recall_at(histograms: DistanceHistograms, k: int) -> TiedScores:
     """Share of each query's relevant items that are among the first k, tie-aware."""
-    hits = _hits_at(histograms, _check_depth(k))
+    hits = _hits_at(histograms, check_int("k", k, 1))
     return TiedScores(*(hits / np.maximum(histograms.relevant.sum(axis=1), 1)))
 
 
@@ -219,10 +210,7 @@ def precision_within(histograms: DistanceHistograms, radius: int = 2) -> Floats:
     A query with nothing within the radius scores 0, so that codes which spread too far are not
     rewarded for the queries they leave without an answer.
     """
-    if isinstance(radius, bool) or not isinstance(radius, (int, np.integer)):
-        raise DTypeError(f"radius: expected an int, got {type(radius).__name__}")
-    if radius < 0:
-        raise ParameterError(f"radius: expected 0 or more, got {radius}")
+    radius = check_int("radius", radius, 0)
     found = histograms.items[:, : radius + 1].sum(axis=1)
     hits = histograms.relevant[:, : radius + 1].sum(axis=1)
     precision: Floats = hits / np.maximum(found, 1)
@@ -264,229 +252,9 @@ def distances_within_and_between(histograms: DistanceHistograms) -> tuple[Floats
     return within / max(1, within.sum()), between / max(1, between.sum())
 
 
-def relevance(
-    ids: npt.ArrayLike,
-    query_labels: npt.ArrayLike,
-    labels: npt.ArrayLike,
-    missing: bool = False,
-    *,
-    exclude: Exclude = None,
-) -> Bools:
-    """Tell which results of an index are relevant.
-
-    Parameters
-    ----------
-    ids : array_like of int64, shape (n_queries, k)
-        Row numbers of the database in rank order; -1, or masked, where a list is shorter than k.
-    query_labels, labels : array_like, shape (n_queries,) or (n_queries, classes), and of n likewise
-        As in :func:`hashret.evaluation.distance_histograms`: equal labels, or tables that share
-        a class, make an item relevant, and one that is missing makes none.
-    missing : bool, default False
-        What a missing result counts as. True is the padding of the LSH-against-DSH study, whose
-        empty answers score 1; only for comparison with its figures.
-    exclude : "self" or array_like of int, shape (n_queries,), optional
-        As there. The item is taken out of its query's list, what follows it moves up, and the
-        last result is missing: ask the index for one more than is scored.
-
-    Returns
-    -------
-    relevant : ndarray of bool, shape (n_queries, k)
-
-    Examples
-    --------
-    >>> relevance([[2, 0, -1]], [5], [5, 6, 5])
-    array([[ True,  True, False]])
-    >>> relevance([[2, 1, 0]], [5], [5, 6, 5], exclude=[2])
-    array([[False,  True, False]])
-    """
-    array = plain_array(ids, "ids", -1)
-    if array.ndim != 2:
-        raise ShapeError(f"ids: expected (n_queries, k), got shape {array.shape}")
-    if array.dtype.kind not in "iu":
-        raise DTypeError(f"ids: expected integers, got {array.dtype}")
-    wanted, present = match_labels(query_labels, labels, len(array))
-    if array.size and not -1 <= array.min() <= array.max() < len(present):
-        raise ParameterError(
-            f"ids: expected -1 to {len(present) - 1}, got {array.min()} to {array.max()}"
-        )
-    excluded = as_excluded(exclude, len(array), len(present))
-    if excluded is not None:
-        array = _without(array, excluded)
-    # So that id -1 reads something, also without a database.
-    padded = np.concatenate([present, np.zeros((1, *present.shape[1:]), present.dtype)])
-    found = np.empty(array.shape, np.bool_)
-    for row, ids_of_query in enumerate(array):
-        found[row] = share_a_label(padded[ids_of_query], wanted[row])
-    return np.where(array < 0, bool(missing), found)
-
-
-def _without(ids: Counts, excluded: Counts) -> Counts:
-    """Take an id out of each list, and fill the lists up with -1."""
-    out = (ids == excluded[:, None]) & (excluded[:, None] >= 0)
-    order = np.argsort(out, axis=1, kind="stable")
-    moved = np.take_along_axis(ids.astype(np.int64), order, axis=1)
-    moved[np.take_along_axis(out, order, axis=1)] = -1
-    return moved
-
-
-def ranked_average_precision(
-    relevant: npt.ArrayLike, denominator: Denominator = "hits", totals: npt.ArrayLike | None = None
-) -> Floats:
-    """Average precision of ranked lists, in the order given.
-
-    Parameters
-    ----------
-    relevant : array_like of bool, shape (n_queries, k)
-        Relevance in rank order, see :func:`relevance`.
-    denominator : {"hits", "min", "relevant"}
-    totals : array_like of int, shape (n_queries,), optional
-        Relevant items in the database, R; needed unless the denominator is ``"hits"``. They
-        are at least the hits, unless an item is listed twice, which is refused.
-
-    Returns
-    -------
-    scores : ndarray of float64, shape (n_queries,)
-
-    Examples
-    --------
-    >>> ranked_average_precision([[True, False, False]])
-    array([1.])
-    >>> ranked_average_precision([[True, False, False]], "min", totals=[2])
-    array([0.5])
-    """
-    _check_denominator(denominator)
-    found = _as_relevance(relevant)
-    hits = np.cumsum(found, axis=1)
-    sums = np.where(found, hits / np.arange(1, found.shape[1] + 1), 0.0).sum(axis=1)
-    if denominator == "hits":
-        total = found.sum(axis=1)
-    elif totals is None:
-        raise ParameterError(f'totals: needed for the denominator "{denominator}"')
-    else:
-        total = _as_totals(totals, found)
-    return sums / _denominator(denominator, found.sum(axis=1), total, found.shape[1])  # type: ignore[no-any-return]
-
-
-def ranked_precision(relevant: npt.ArrayLike) -> Floats:
-    """Share of relevant results in lists of k, shape (n_queries,)."""
-    return _as_relevance(relevant).mean(axis=1)  # type: ignore[no-any-return]
-
-
-def ranked_recall(relevant: npt.ArrayLike, totals: npt.ArrayLike) -> Floats:
-    """Share of each query's `totals` relevant items that its list holds, shape (n_queries,)."""
-    found = _as_relevance(relevant)
-    return found.sum(axis=1) / np.maximum(_as_totals(totals, found), 1)  # type: ignore[no-any-return]
-
-
-def relevant_totals(
-    query_labels: npt.ArrayLike, labels: npt.ArrayLike, *, exclude: Exclude = None
-) -> Counts:
-    """Count the relevant items in the database of each query, R, shape (n_queries,).
-
-    Parameters
-    ----------
-    query_labels, labels, exclude
-        As in :func:`hashret.evaluation.distance_histograms`.
-
-    Examples
-    --------
-    >>> relevant_totals(["a", "b", None], ["a", "a", None])
-    array([2, 0, 0])
-    >>> relevant_totals(["a", "b", None], ["a", "a", None], exclude=[0, -1, 2])
-    array([1, 0, 0])
-    """
-    wanted, present = match_labels(query_labels, labels)
-    excluded = as_excluded(exclude, len(wanted), len(present))
-    totals = np.zeros(len(wanted), np.int64)
-    for rows, items in relevant_groups(wanted, present):
-        totals[rows] = np.count_nonzero(items)
-    if excluded is not None:
-        rows = np.flatnonzero(excluded >= 0)
-        totals[rows] -= share_a_label(wanted[rows], present[excluded[rows]])
-    return totals
-
-
-def distinct_codes(codes: npt.ArrayLike) -> int:
-    """Count the different codes."""
-    return len(_multiplicities(codes))
-
-
-def collision_entropy(codes: npt.ArrayLike) -> float:
-    """Rényi entropy of order 2 of the codes' distribution, in bits.
-
-    ``-log2 sum(p ** 2)``: two random draws from the database have equal codes with probability
-    ``2 ** -entropy``. Uniform codes of K bits reach K in the limit of a large database.
-    """
-    counts = _multiplicities(codes)
-    if not len(counts):
-        raise ParameterError("codes: no codes, no entropy")
-    return abs(-float(np.log2(np.square(counts / counts.sum()).sum())))
-
-
-def expected_bucket_length(codes: npt.ArrayLike) -> float:
-    """Mean number of items with the same code as a random item of the database, itself included.
-
-    ``n * 2 ** -collision_entropy``: what one bucket lookup costs.
-
-    Examples
-    --------
-    >>> expected_bucket_length([[1], [1], [2], [1]])
-    2.5
-    """
-    counts = _multiplicities(codes)
-    if not len(counts):
-        raise ParameterError("codes: no codes, no bucket")
-    return float(np.square(counts.astype(np.float64)).sum() / counts.sum())
-
-
-def _multiplicities(codes: npt.ArrayLike) -> Counts:
-    array = np.ascontiguousarray(plain_array(codes, "codes"))
-    if array.ndim != 2:
-        raise ShapeError(f"codes: expected (n, bytes), got shape {array.shape}")
-    if array.dtype.kind not in "biuf":
-        raise DTypeError(f"codes: expected uint8, got {array.dtype}")
-    # Rows as single values: sorting these is many times faster than numpy.unique(axis=0).
-    rows = array.view(np.dtype((np.void, array.dtype.itemsize * array.shape[1]))).ravel()
-    return np.unique(rows, return_counts=True)[1].astype(np.int64)
-
-
-def _as_relevance(relevant: npt.ArrayLike) -> Bools:
-    array = plain_array(relevant, "relevant", False)
-    if array.ndim != 2 or not array.shape[1]:
-        raise ShapeError(f"relevant: expected (n_queries, k) with k >= 1, got {array.shape}")
-    if array.dtype != np.bool_ and array.size:
-        raise DTypeError(f"relevant: expected bool, got {array.dtype}")
-    return array.astype(np.bool_)
-
-
-def _as_totals(totals: npt.ArrayLike, found: Bools) -> Counts:
-    array = plain_array(totals, "totals")
-    if array.shape != (len(found),):
-        raise ShapeError(f"totals: expected ({len(found)},), one a query, got shape {array.shape}")
-    if array.dtype.kind not in "iu" and array.size:
-        raise DTypeError(f"totals: expected integers, got {array.dtype}")
-    if array.min(initial=0) < 0:
-        raise ParameterError(f"totals: expected 0 or more, got {array.min()}")
-    hits = found.sum(axis=1)
-    if (hits > array).any():
-        row = int(np.argmax(hits > array))
-        raise ParameterError(
-            f"totals: expected at least {hits[row]}, the relevant results of query {row}, "
-            f"got {array[row]}; is an item among them twice?"
-        )
-    return array.astype(np.int64)
-
-
-def _check_denominator(denominator: str) -> None:
+def check_denominator(denominator: str) -> None:
+    """Raise unless it is one that the module's description names."""
     if denominator not in get_args(Denominator):
         raise ParameterError(
             f"denominator: expected one of {get_args(Denominator)}, got {denominator!r}"
         )
-
-
-def _check_depth(k: int) -> int:
-    if isinstance(k, bool) or not isinstance(k, (int, np.integer)):
-        raise DTypeError(f"k: expected an int, got {type(k).__name__}")
-    if k < 1:
-        raise ParameterError(f"k: expected at least 1, got {k}")
-    return int(k)

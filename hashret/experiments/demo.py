@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import ParameterError, import_extra
+from ..errors import ParameterError
+from ..extras import import_extra
 from .benchmark.inputs import Inputs, Source
 from .benchmark.measure import Encoded, encode
-from .benchmark.runs import Run, plan
+from .benchmark.runs import Run, list_runs
 from .benchmark.suites import Suite
 from .benchmark.tables import Column, Group, average, bounds, first, table_of
 from .gallery.answers import Answers, Gallery, Tile, collect_hits
@@ -98,7 +99,7 @@ def run_demo(out: str | Path, seed: int = 0, queries: int = 10, steps: Steps | N
     folder.mkdir(parents=True, exist_ok=True)
     source = Source("fashion-mnist-sample", Steps())
     images = source.inputs(PROTOCOL, seed)
-    contenders = [_encode(run, source, steps) for run in plan(_suite(), first_seed=seed)]
+    contenders = [_encode(run, source, steps) for run in list_runs(_suite(), first_seed=seed)]
     with steps.step("Asking, one query at a time"):
         measured = [_measure(contender, images) for contender in contenders]
         rows = table_of(measured, _CELLS).rows

@@ -13,17 +13,20 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import Index, __version__
-from ..codes import Codes, as_codes, check_bits, from_int8, pack
-from ..errors import CodeError, DTypeError, FormatError, ParameterError, ShapeError, import_extra
-from ..evaluation.charts import Distances, write_code_map, write_distances
+from ..errors import ParameterError
+from ..evaluation.charts import Distances, write_distances
+from ..evaluation.code_map import write_code_map
 from ..evaluation.histograms import Exclude, as_excluded
 from ..evaluation.labels import bears_label, match_labels
-from ..evaluation.metrics import relevant_totals
 from ..evaluation.plots import Curve, write_precision_recall
+from ..evaluation.ranked import relevant_totals
+from ..extras import import_extra
 from ..files import write_text
+from ..types import Codes
+from .given import parse_codes, read_array
 from .scoring import curves, figures, score_index, time_queries
 
-__all__ = ["COLUMNS", "Evaluation", "evaluate", "evaluate_files", "read_array"]
+__all__ = ["COLUMNS", "Evaluation", "evaluate", "evaluate_files"]
 
 COLUMNS = ("measure", "value", "worst order of ties", "best order")
 
@@ -99,21 +102,15 @@ def evaluate(
         raise ParameterError(f"plane: expected pca or tsne, got {plane!r}")
     # What would fail only after the counting fails now.
     import_extra("matplotlib", "plot")
-    database, asked = _as_array(codes, "codes"), _as_array(query_codes, "query_codes")
-    for array, argument in ((database, "codes"), (asked, "query_codes")):
-        if array.ndim == 2 and not len(array):
-            raise ShapeError(f"{argument}: expected at least one code")
-    length = _code_length(database, asked, bits)
-    packed = _packed(database, length, "codes", bits is not None)
-    queries = _packed(asked, length, "query_codes", bits is not None)
-    wanted, right = match_labels(query_labels, labels, len(queries), len(packed))
+    packed, queries, length = parse_codes(codes, query_codes, bits)
+    wanted, present = match_labels(query_labels, labels, len(queries), len(packed))
     excluded = as_excluded(exclude, len(queries), len(packed))
     index = Index(length)
     index.add(packed)
-    scores = score_index(index, queries, packed, wanted, right, exclude=excluded)
+    scores = score_index(index, queries, packed, wanted, present, exclude=excluded)
     found = figures(scores) | {"bits": length, "database": len(packed), "queries": len(queries)}
-    found["unlabelled"], found["unlabelled_queries"] = _unlabelled(right), _unlabelled(wanted)
-    totals = relevant_totals(wanted, right, exclude=excluded)
+    found["unlabelled"], found["unlabelled_queries"] = _unlabelled(present), _unlabelled(wanted)
+    totals = relevant_totals(wanted, present, exclude=excluded)
     found["unanswerable"] = int(np.count_nonzero(totals == 0))
     found["excluded"] = 0 if excluded is None else int(np.count_nonzero(excluded >= 0))
     found["query_microseconds"] = float(np.median(time_queries(index, queries)))
@@ -126,7 +123,7 @@ def evaluate(
     if len(queries) >= 3 and wanted.ndim == 1:
         path = folder / "code-map.png"
         files.append(write_code_map(queries, length, query_labels, title, path, method=plane))
-    known = "" if excluded is not None else _known(queries, packed, wanted, right)
+    known = "" if excluded is not None else _known(queries, packed, wanted, present)
     notes = _notes(found, known)
     return Evaluation(_table(found), tuple(files), notes)
 
@@ -227,101 +224,6 @@ def evaluate_files(
         plane=plane,
         exclude=excluded,
     )
-
-
-def read_array(path: str | Path, name: str) -> npt.NDArray[Any]:
-    """Read an array from an ``.npy`` file, or the one called `name` from an ``.npz`` file.
-
-    Raises
-    ------
-    FormatError
-        If the file is no such file, is damaged, holds Python objects, or lacks the name.
-    """
-    try:
-        # Opened here: numpy leaves a damaged archive open.
-        with open(path, "rb") as file:
-            loaded = np.load(file, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                return loaded
-            if name in loaded:
-                return np.asarray(loaded[name])
-            found = ", ".join(loaded)
-    except MemoryError as error:
-        raise FormatError(f"{path}: no room for what it says to hold: {error}") from error
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        if "pickle" in str(error) and "Object" not in str(error):
-            raise FormatError(
-                f"{path}: expected .npy or .npz, which numpy.save and numpy.savez write"
-            ) from error
-        if "Object arrays" in str(error):
-            raise FormatError(
-                f"{path}: expected .npy or .npz without Python objects, which are never unpickled: "
-                "save strings as numpy.array(labels, dtype=str) if none is missing, else class "
-                "numbers with -1 where one is, such as pandas.factorize(labels)[0]"
-            ) from error
-        raise FormatError(f"{path}: expected .npy or .npz: {error}") from error
-    raise FormatError(f"{path}: expected an array {name}, got {found or 'none'}")
-
-
-def _as_array(codes: npt.ArrayLike, name: str) -> npt.NDArray[Any]:
-    try:
-        array = np.asarray(codes)
-    except ValueError as error:
-        raise ShapeError(f"{name}: expected a row a code: {error}") from error
-    return array.astype(array.dtype.newbyteorder("="), copy=False)
-
-
-def _code_length(codes: npt.NDArray[Any], queries: npt.NDArray[Any], bits: int | None) -> int:
-    if codes.ndim != 2 or not codes.shape[1]:
-        hint = "; codes.from_ints and from_hex make codes of hashes" if codes.ndim == 1 else ""
-        raise ShapeError(f"codes: expected a row a code, got shape {codes.shape}{hint}")
-    if bits is not None:
-        return check_bits(bits)
-    width = int(codes.shape[1])
-    if codes.dtype == np.uint8 and not (width > 1 and _are_bits(codes, queries)):
-        return width * 8
-    return width * (64 if codes.dtype == np.uint64 else 1)
-
-
-def _are_bits(codes: npt.NDArray[Any], queries: npt.NDArray[Any]) -> bool:
-    """Tell whether bytes are one a bit, not packed: there are some, and all are 0 or 1.
-
-    Those of queries of the same kind and width count too: all codes of an encoder that learned
-    nothing may be zero.
-    """
-    alike = queries.dtype == np.uint8 and queries.shape[1:] == codes.shape[1:]
-    most = max(codes.max(initial=0), queries.max(initial=0) if alike else 0)
-    return bool(codes.size and most <= 1)
-
-
-def _packed(codes: npt.NDArray[Any], bits: int, name: str, given: bool) -> Codes:
-    unpacked = codes.dtype != np.uint8 or (bits > 1 and codes.max(initial=0) <= 1)
-    if codes.dtype.kind not in "biuf":
-        raise DTypeError(f"{name}: expected codes, got {codes.dtype}")
-    if codes.ndim == 2 and codes.shape[1] == bits and unpacked:
-        _check_margins(codes, name, given)
-        return pack(codes)
-    if codes.dtype == np.int8 and codes.ndim == 2 and codes.shape[1] == -(-bits // 8):
-        return from_int8(codes, bits)
-    if codes.dtype in (np.uint8, np.uint64):
-        return as_codes(codes, bits, name)
-    raise ShapeError(f"{name}: expected {bits} columns, one a bit, got shape {codes.shape}")
-
-
-def _check_margins(codes: npt.NDArray[Any], name: str, given: bool) -> None:
-    """Raise where numbers are no margins, or whole ones may as well be hashes or packed bytes."""
-    if codes.dtype.kind == "f" and np.isnan(codes).any():
-        row = int(np.flatnonzero(np.isnan(codes).any(axis=1))[0])
-        raise CodeError(f"{name}: NaN in row {row}")
-    if (
-        codes.dtype.kind in "iu"
-        and not given
-        and not -1 <= codes.min(initial=0) <= codes.max(initial=0) <= 1
-    ):
-        raise ParameterError(
-            f"bits: expected for {name} of {codes.dtype} other than 0, 1 and -1, which may be "
-            f"margins, {codes.shape[1]} bits, or packed; codes.from_ints makes codes of hashes"
-        )
 
 
 def _pictures(folder: Path, title: str, lines: dict[str, npt.NDArray[np.float64]]) -> list[Path]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..codes import Codes
+from ..evaluation.collisions import distinct_codes, expected_bucket_length
 from ..evaluation.histograms import (
     Counts,
     DistanceHistograms,
@@ -22,18 +22,19 @@ from ..evaluation.labels import match_labels, share_a_label
 from ..evaluation.metrics import (
     average_precision,
     distances_within_and_between,
-    distinct_codes,
-    expected_bucket_length,
     precision_at,
     precision_recall_by_radius,
     precision_within,
+    recall_at,
+)
+from ..evaluation.ranked import (
     ranked_average_precision,
     ranked_precision,
-    recall_at,
     relevance,
     relevant_totals,
 )
 from ..index import Index
+from ..types import Codes, Floats
 
 __all__ = [
     "DEPTH",
@@ -48,14 +49,13 @@ __all__ = [
 ]
 
 Labels = npt.NDArray[Any]
-Floats = npt.NDArray[np.float64]
 
 DEPTH = 10
 # Candidates of so many queries at once: some 100 MB for a database of 60,000.
 _BATCH = 128
 CURVES = ("precision", "recall", "within", "between")
 # Queries asked how they were answered: their mean is all that is shown.
-_TOLD = 500
+_EXPLAINED = 500
 
 
 @dataclass(frozen=True)
@@ -201,8 +201,8 @@ def _candidates(index: Index, queries: Codes, found: DistanceHistograms) -> floa
     """Mean number of codes that the index compares with a query to answer it."""
     if index.kind == "lsh":
         return float(found.items.sum(axis=1).mean())
-    told = [index.explain(query[None], DEPTH).candidates for query in queries[:_TOLD]]
-    return float(np.mean(told))
+    compared = [index.explain(query[None], DEPTH).candidates for query in queries[:_EXPLAINED]]
+    return float(np.mean(compared))
 
 
 def _mean_with_denominator(found: DistanceHistograms, denominator: Counts) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from ..errors import import_extra
+from ..extras import import_extra
 
 __all__ = ["Advance", "Steps"]
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from ..checks import as_pixels, check_pictures
-from ..errors import CodeError, DTypeError, ParameterError, ShapeError, import_extra
+from ..checks import as_pixels, check_int, check_pictures
+from ..errors import CodeError, DTypeError, ParameterError, ShapeError
+from ..extras import import_extra
 
 _PROGRESS_STEP = 500
 
@@ -94,10 +95,9 @@ def _blocks(
     for name, value in (("cell", cell), ("block", block)):
         if np.shape(value) != (2,):
             raise ParameterError(f"{name}: expected (height, width), got {value!r}")
-    if min(orientations, *cell, *block) < 1:
-        raise ParameterError(
-            f"orientations, cell, block: expected at least 1, got {orientations}, {cell}, {block}"
-        )
+        for side in value:
+            check_int(name, side, 1)
+    check_int("orientations", orientations, 1)
     rows, columns = (size[axis] // cell[axis] - block[axis] + 1 for axis in (0, 1))
     if rows < 1 or columns < 1:
         needed = (cell[0] * block[0], cell[1] * block[1])

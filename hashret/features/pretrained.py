@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..checks import as_pixels, check_pictures
-from ..errors import DTypeError, ParameterError, import_extra
+from ..checks import as_pixels, check_int, check_pictures
+from ..errors import DTypeError, ParameterError
+from ..extras import import_extra
 
 __all__ = ["pretrained"]
 
@@ -75,9 +76,8 @@ def pretrained(
     (2, 1280)
     """
     pixels = _as_images(images)
-    for name, value, least in (("size", size, _LEAST_SIZE), ("batch_size", batch_size, 1)):
-        if value < least:
-            raise ParameterError(f"{name}: expected at least {least}, got {value}")
+    check_int("size", size, _LEAST_SIZE)
+    check_int("batch_size", batch_size, 1)
     torch = import_extra("torch", "pretrained")
     network = _network(torch)
     try:

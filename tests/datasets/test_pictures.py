@@ -389,13 +389,13 @@ def test_max_pixels_holds_instead_of_pillows_own_limit(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("bad", [0, -1, 1.5, True, "many", float("nan")])
 def test_max_pixels_is_a_positive_integer(bad: object) -> None:
-    with pytest.raises(ParameterError, match="max_pixels"):
+    with pytest.raises((ParameterError, DTypeError), match="max_pixels: expected"):
         read_image(b"", max_pixels=bad)
 
 
 @pytest.mark.parametrize("bad", [5, (1,), (1, 2, 3), (1.5, 2), ("1", "2"), "ab", (0, 1), (1, -1)])
 def test_size_is_two_positive_integers(bad: object) -> None:
-    with pytest.raises(ParameterError, match="size"):
+    with pytest.raises((ParameterError, DTypeError), match="size: expected"):
         read_image(b"", bad)
     data = rgb_png(PIXELS)
     assert read_image(data, np.array([3, 4])).shape == (3, 4, 3)

@@ -23,9 +23,11 @@ import safetensors.numpy
 from sklearn.base import clone
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from hashret import encoders
 from hashret.codes import pack, unpack
 from hashret.encoders import ITQ, PCAHashing, RandomProjectionLSH, SpectralHashing, load_encoder
 from hashret.errors import CodeError, DTypeError, FormatError, HashretError, ParameterError
+from hashret.experiments.benchmark.methods import METHODS, Classic
 
 KINDS = {
     "lsh": lambda bits: RandomProjectionLSH(bits, 1, random_state=0),
@@ -414,3 +416,29 @@ def test_files_of_the_first_release_are_read_and_encode_as_then(name: str, codes
     rows = np.arange(60).reshape(12, 5) * 7 % 11
     assert encoder.transform(rows).ravel().tolist() == codes
     assert type(encoder).__name__ == name
+
+
+# --- every encoder of the package ------------------------------------------------
+
+PUBLIC = [
+    name
+    for name in encoders.__all__
+    if isinstance(getattr(encoders, name), type) and name != "Encoder"
+]
+
+
+def test_all_classes_are_public():
+    assert {cls.__name__ for cls in encoders.Encoder.__subclasses__()} >= set(PUBLIC)
+    ours = [cls for cls in encoders.Encoder.__subclasses__() if cls.__module__[:8] == "hashret."]
+    assert {cls.__name__ for cls in ours} == set(PUBLIC)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_it_is_in_the_map_the_benchmark_the_tests_and_the_golden_files(name):
+    cls = getattr(encoders, name)
+    assert cls.__module__ in encoders.__doc__, "the map in hashret/encoders/__init__.py"
+    compared = {method.encoder for method in METHODS.values() if isinstance(method, Classic)}
+    assert name in compared, "METHODS in hashret/experiments/benchmark/methods.py"
+    assert any(type(make(4)) is cls for make in KINDS.values()), "KINDS above"
+    golden = Path(__file__).parent / "golden" / f"{name}-v1.safetensors"
+    assert golden.exists(), "a file that later versions must read"

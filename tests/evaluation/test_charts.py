@@ -12,7 +12,13 @@ import pytest
 pytest.importorskip("matplotlib")
 
 from hashret.errors import ParameterError, ShapeError
-from hashret.evaluation import DistanceHistograms, charts, distances_within_and_between, plots
+from hashret.evaluation import (
+    DistanceHistograms,
+    charts,
+    code_map,
+    distances_within_and_between,
+    plots,
+)
 from hashret.evaluation.canvas import new_figure
 
 
@@ -49,9 +55,9 @@ def test_unfit_parts_are_refused(tmp_path):
     with pytest.raises(ParameterError, match="panels: expected at least one"):
         charts.write_distances([], "t", tmp_path / "d.png")
     with pytest.raises(ShapeError, match="at least 3 for a map, got 2"):
-        charts.write_code_map(np.zeros((2, 1), np.uint8), 8, [0, 1], "t", tmp_path / "m.png")
+        code_map.write_code_map(np.zeros((2, 1), np.uint8), 8, [0, 1], "t", tmp_path / "m.png")
     with pytest.raises(ParameterError, match="method: expected 'pca' or 'tsne', got 'lda'"):
-        charts.write_code_map([[1]] * 3, 8, [0] * 3, "t", tmp_path / "m.png", method="lda")
+        code_map.write_code_map([[1]] * 3, 8, [0] * 3, "t", tmp_path / "m.png", method="lda")
 
 
 @pytest.mark.parametrize(
@@ -78,21 +84,21 @@ def test_map_of_codes(tmp_path, collapsed):
     for method in ("pca", "tsne"):
         path = tmp_path / f"{method}.png"
         names = ("one", "two")
-        charts.write_code_map(codes, 16, labels, "t", path, method=method, class_names=names)
+        code_map.write_code_map(codes, 16, labels, "t", path, method=method, class_names=names)
         assert is_png(path)
 
 
 def test_principal_plane_keeps_the_most_of_the_distances():
     rng = np.random.default_rng(1)
     values = rng.choice([-1.0, 1.0], (50, 8)) * np.array([1, 1, 1, 0, 0, 0, 0, 0])
-    places = charts._places(values, "pca", 0)
+    places = code_map._points(values, "pca", 0)
     singular = np.linalg.svd(values - values.mean(0), compute_uv=False)
     np.testing.assert_allclose(np.square(places).sum(), np.square(singular[:2]).sum())
 
 
 def test_one_bit_has_a_map(tmp_path):
     codes = np.array([[0], [128], [0], [128]], np.uint8)
-    assert is_png(charts.write_code_map(codes, 1, [0, 1, 0, 1], "t", tmp_path / "m.png"))
+    assert is_png(code_map.write_code_map(codes, 1, [0, 1, 0, 1], "t", tmp_path / "m.png"))
 
 
 def test_distances_within_and_between_are_shares_of_pairs():
@@ -129,7 +135,7 @@ def state_of_the_process():
 def draw_everything(folder):
     codes = np.random.default_rng(0).integers(0, 256, (60, 2), dtype=np.uint8)
     for method in ("pca", "tsne"):
-        charts.write_code_map(codes, 16, np.arange(60) % 5, "t", folder / "m.png", method=method)
+        code_map.write_code_map(codes, 16, np.arange(60) % 5, "t", folder / "m.png", method=method)
     line = charts.Series("x", (16, 32), (0.1, 0.2), (0.0, 0.0))
     charts.write_scores_by_bits([line], "mAP", "t", folder / "b.png")
     charts.write_scores_by_time([charts.Point("x", 1.0, 0.5)], "mAP", "t", folder / "s.png")
@@ -169,7 +175,7 @@ def test_maps_are_made_one_at_a_time(tmp_path, monkeypatch):
     monkeypatch.setattr(TSNE, "fit_transform", fit_transform)
     values = np.random.default_rng(0).choice([-1.0, 1.0], (10, 8))
     with ThreadPoolExecutor(4) as threads:
-        list(threads.map(lambda seed: charts._places(values, "tsne", seed), range(4)))
+        list(threads.map(lambda seed: code_map._points(values, "tsne", seed), range(4)))
     assert most == [1] * 4
 
 

@@ -165,8 +165,8 @@ def test_every_form_is_scored_as_the_oracle_says(case, seed):
 @given(st.sampled_from([(NUMBERS, ONE), (STRINGS, ONE), (TABLES, SEVERAL)]), st.data())
 def test_training_reads_every_form_as_scoring_does(family, data):
     torch()
-    from hashret.deep.inputs import as_labels
     from hashret.deep.losses.labels import has_label, similar_pairs
+    from hashret.deep.training.examples import as_labels
 
     forms, labels = family
     known = data.draw(labels)
@@ -216,7 +216,7 @@ def test_integers_of_any_size_stay_apart(labels):
     assert evaluation.relevant_totals(labels, labels).tolist() == expected
     assert evaluation.relevant_totals(labels, objects(list(labels))).tolist() == expected
     torch()
-    from hashret.deep.inputs import as_labels
+    from hashret.deep.training.examples import as_labels
 
     numbered = as_labels(labels, 4)[1].numpy()
     assert numbered[0] == numbered[2]
@@ -277,7 +277,7 @@ def test_what_is_no_label_is_named(labels, error, message):
     with pytest.raises(error, match=f"^labels: .*{message}"):
         evaluation.relevant_totals([0, 1], labels)
     torch()
-    from hashret.deep.inputs import as_labels
+    from hashret.deep.training.examples import as_labels
 
     with pytest.raises(error, match=f"^labels: .*{message}"):
         as_labels(labels, 2)
@@ -538,7 +538,7 @@ def test_the_command_counts_the_queries_that_can_find_nothing(tmp_path):
 
 def test_a_map_takes_strings_and_shows_missing_labels_in_grey(tmp_path, rng):
     pytest.importorskip("matplotlib")
-    from hashret.evaluation.charts import write_code_map
+    from hashret.evaluation.code_map import write_code_map
 
     codes = oracle.random_codes(rng, 30, 8)
     given = objects([None, "a", "b"])[np.arange(30) % 3]

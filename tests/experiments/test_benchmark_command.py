@@ -24,7 +24,7 @@ from hashret.evaluation import PROTOCOLS
 from hashret.experiments.benchmark import harness, measure, methods, tables
 from hashret.experiments.benchmark.harness import run_benchmark
 from hashret.experiments.benchmark.rows import KEYS, append_row, read_rows
-from hashret.experiments.benchmark.runs import plan
+from hashret.experiments.benchmark.runs import list_runs
 from hashret.experiments.benchmark.suites import SUITES
 
 SAMPLE = {"suite": "fashion-mnist", "protocols": ["fmnist-sample"], "budget": "smoke"}
@@ -37,14 +37,14 @@ def cache(tmp_path_factory):
 
 
 def test_every_loss_has_a_run():
-    runs = plan("fashion-mnist")
+    runs = list_runs("fashion-mnist")
     entries = [methods.method(run.method) for run in runs]
     assert set(loss_names()) <= {e.loss for e in entries if isinstance(e, methods.Deep)}
     assert {run.method for run in runs} >= {"knn", "pca", "itq", "spectral", "lsh-orthogonal"}
 
 
 def test_plan_counts_seeds_only_where_something_is_drawn():
-    runs = plan("fashion-mnist", ["knn", "pca", "itq", "dsh", "classifier"], [16, 8], seeds=3)
+    runs = list_runs("fashion-mnist", ["knn", "pca", "itq", "dsh", "classifier"], [16, 8], seeds=3)
     count = {name: [r.seed for r in runs if r.method == name] for name in {r.method for r in runs}}
     assert count["knn"] == [0]
     assert count["pca"] == [0, 0]
@@ -52,16 +52,16 @@ def test_plan_counts_seeds_only_where_something_is_drawn():
     assert count["classifier"] == [0, 1, 2]
     assert {r.bits for r in runs if r.method == "classifier"} == {10}
     # The images of this protocol are drawn, so that PCA differs by seed too.
-    poor = plan("cifar10", ["pca"], [16], seeds=3, protocols=["cifar10-59k"])
+    poor = list_runs("cifar10", ["pca"], [16], seeds=3, protocols=["cifar10-59k"])
     assert [run.seed for run in poor] == [0, 1, 2]
 
 
 def test_a_protocol_without_labels_has_no_supervised_methods():
-    names = {run.method for run in plan("cifar10", protocols=["cifar10-unsup"])}
+    names = {run.method for run in list_runs("cifar10", protocols=["cifar10-unsup"])}
     assert "itq" in names
     assert not any(methods.method(name).supervised for name in names)
     with pytest.raises(ParameterError, match="trains without labels, 'dsh' learns from them"):
-        plan("cifar10", ["itq", "dsh"], protocols=["cifar10-unsup"])
+        list_runs("cifar10", ["itq", "dsh"], protocols=["cifar10-unsup"])
 
 
 @pytest.mark.parametrize(
@@ -276,7 +276,7 @@ def test_suites_name_protocols_that_exist():
 
 
 def test_epochs_spend_the_budget_on_the_images_that_are_seen():
-    (run,) = plan("cifar10", ["dsh"], [16], protocols=["cifar10-semi"])
+    (run,) = list_runs("cifar10", ["dsh"], [16], protocols=["cifar10-semi"])
     labels = np.repeat([0, 1, -1], [3000, 2000, 54_000])
     images = run.settings["images"]
     for name, seen in (
@@ -291,7 +291,7 @@ def test_epochs_spend_the_budget_on_the_images_that_are_seen():
 
 
 def test_every_variant_can_be_planned():
-    runs = plan("fashion-mnist", list(methods.VARIANTS), [16])
+    runs = list_runs("fashion-mnist", list(methods.VARIANTS), [16])
     assert [run.method for run in runs] == list(methods.VARIANTS)
     assert all(json.dumps(run.fields()) for run in runs)
     assert len({run.key for run in runs}) == len(runs)
@@ -309,7 +309,7 @@ def test_every_variant_can_be_planned():
     ],
 )
 def test_networks_take_images_and_heads_take_features(suite, network, features, found):
-    deep, classic = plan(suite, ["dsh", "pca"], [16], network=network, features=features)
+    deep, classic = list_runs(suite, ["dsh", "pca"], [16], network=network, features=features)
     assert (deep.network, deep.features) == found
     assert ("flip" in deep.settings) == (found[1] is None)
     assert classic.network is None

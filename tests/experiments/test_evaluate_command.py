@@ -19,7 +19,8 @@ from hashret.errors import (
     ShapeError,
 )
 from hashret.evaluation import average_precision, distance_histograms
-from hashret.experiments.evaluate import COLUMNS, evaluate, evaluate_files, read_array
+from hashret.experiments.evaluate import COLUMNS, evaluate, evaluate_files
+from hashret.experiments.given import read_array
 
 BITS = 20
 

@@ -19,7 +19,7 @@ import hashret
 from hashret.experiments import demo, scoring
 from hashret.experiments.benchmark import harness, measure
 from hashret.experiments.benchmark.rows import KEYS, append_row, find_row, read_rows
-from hashret.experiments.benchmark.runs import Run, plan
+from hashret.experiments.benchmark.runs import Run, list_runs
 from hashret.experiments.study import fashion_mnist, results
 from hashret.experiments.study.results import PUBLISHED
 
@@ -147,7 +147,7 @@ def test_exact_scores_rank_by_euclidean_distance():
 
 
 def runs_of(protocol: str, seed: int = 0) -> list[Run]:
-    return plan(fashion_mnist.SUITE, protocols=[protocol], budget="full", first_seed=seed)
+    return list_runs(fashion_mnist.SUITE, protocols=[protocol], budget="full", first_seed=seed)
 
 
 def test_plan_has_every_cell_of_the_studys_tables_once():
@@ -230,7 +230,7 @@ def test_a_damaged_or_foreign_row_counts_as_not_measured(tmp_path, damage):
 
 
 def test_quick_rows_do_not_stand_for_full_ones(tmp_path):
-    quick = plan(fashion_mnist.SUITE, ["dsh"], protocols=["fmnist-seed"], budget="quick")
+    quick = list_runs(fashion_mnist.SUITE, ["dsh"], protocols=["fmnist-seed"], budget="quick")
     append_row(tmp_path / "r.jsonl", row_of(quick[0]))
     assert len(results.read_cells(tmp_path / "r.jsonl", 0, "quick")) == 1
     assert results.read_cells(tmp_path / "r.jsonl", 0, "full") == []

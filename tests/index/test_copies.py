@@ -76,6 +76,16 @@ class Own(hashret.Index):
     """An index of somebody else's."""
 
 
+def test_pickles_from_before_the_folder_are_read(rng):
+    index = hashret.Index(64)
+    index.add(oracle.random_codes(rng, 9, 64))
+    said = pickle.dumps(index, 0)
+    assert b"hashret.index.index\n" in said
+    loaded = pickle.loads(said.replace(b"hashret.index.index\n", b"hashret.index\n"))
+    assert type(loaded) is hashret.Index
+    assert loaded.to_bytes() == index.to_bytes()
+
+
 @pytest.mark.parametrize("way", ["pickle", "copy", "deepcopy"])
 def test_subclasses_stay_what_they_are(way):
     assert type(MADE[way](Own(8))) is Own

@@ -1,4 +1,4 @@
-"""Parts of the engine in C programs: kernels, NEON under emulation, the planner's memory."""
+"""Parts of the engine in C programs: kernels, NEON under emulation, the planner's history."""
 
 from __future__ import annotations
 

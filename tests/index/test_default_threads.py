@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 import hashret
-from hashret import _batch, _join, _threads
-from hashret import index as index_module
+from hashret.index import batch, cores, graph, schedule
 
 V2 = "0::/a.slice/b.scope\n"
 V1 = "12:devices:/x\n4:cpu,cpuacct:/docker/c\n"
@@ -31,22 +30,22 @@ def machine(monkeypatch):
     """A machine of 64 cores with the files that a test names."""
 
     def make(files, **variables):
-        monkeypatch.setattr(_threads, "_read", lambda path: files.get(str(path), ""))
+        monkeypatch.setattr(cores, "_read", lambda path: files.get(str(path), ""))
         monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(64)), raising=False)
         monkeypatch.setattr(os, "cpu_count", lambda: 64)
         monkeypatch.setattr(os, "process_cpu_count", lambda: 64, raising=False)
         clock = itertools.count()
-        monkeypatch.setattr(_threads, "time", types.SimpleNamespace(monotonic=clock.__next__))
-        _threads._folders.cache_clear()
-        _threads._quotas.cache_clear()
+        monkeypatch.setattr(cores, "time", types.SimpleNamespace(monotonic=clock.__next__))
+        cores._folders.cache_clear()
+        cores._quotas.cache_clear()
         monkeypatch.delenv("HASHRET_THREADS", raising=False)
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
-        return _batch.available_cores()
+        return cores.available_cores()
 
     yield make
-    _threads._folders.cache_clear()
-    _threads._quotas.cache_clear()
+    cores._folders.cache_clear()
+    cores._quotas.cache_clear()
 
 
 def v2(**quotas):
@@ -128,18 +127,18 @@ def test_changes_are_followed(machine, monkeypatch):
     files = v2(b="200000 100000")
     assert machine(files) == 2
     files[f"{ROOT}/a.slice/b.scope/cpu.max"] = "500000 100000"
-    assert _batch.available_cores() == 5
+    assert cores.available_cores() == 5
     monkeypatch.setenv("HASHRET_THREADS", "4")
-    assert _batch.available_cores() == 4
+    assert cores.available_cores() == 4
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {1}, raising=False)
     monkeypatch.setattr(os, "process_cpu_count", lambda: 1, raising=False)
-    assert _batch.available_cores() == 1
+    assert cores.available_cores() == 1
 
 
 def test_files_of_the_kernel_are_read_as_they_are():
-    assert _threads._read("/no/such/file") == ""
-    assert _threads._read("/") == ""
-    assert 1 <= _batch.available_cores() <= (os.cpu_count() or 1)
+    assert cores._read("/no/such/file") == ""
+    assert cores._read("/") == ""
+    assert 1 <= cores.available_cores() <= (os.cpu_count() or 1)
 
 
 CALLS = {
@@ -155,15 +154,15 @@ CALLS = {
 @pytest.mark.parametrize("call", CALLS)
 def test_every_call_keeps_to_it(rng, machine, monkeypatch, call, kind):
     machine({}, HASHRET_THREADS="2")
-    started, run = [], _batch.run_parts
+    started, run = [], schedule.run_parts
 
     def counted(task, parts, cancel):
         started.append(parts)
         return run(task, parts, cancel)
 
-    monkeypatch.setattr(_batch, "run_parts", counted)
-    monkeypatch.setattr(_join, "run_parts", counted)
-    monkeypatch.setattr(index_module, "PARALLEL_WORDS", 1)
+    monkeypatch.setattr(batch, "run_parts", counted)
+    monkeypatch.setattr(graph, "run_parts", counted)
+    monkeypatch.setattr(schedule, "PARALLEL_WORDS", 1)
     codes = rng.integers(0, 256, (6000, 8), np.uint8)
     index = hashret.Index(64, kind, tables=4 if kind == "lsh" else None)
     index.add(codes)
@@ -178,7 +177,7 @@ def test_every_call_keeps_to_it(rng, machine, monkeypatch, call, kind):
 @pytest.mark.parametrize("threads", [1000, 10**6, 2**70])
 @pytest.mark.parametrize("call", CALLS)
 def test_more_threads_than_anyone_has_are_not_started(rng, monkeypatch, call, threads):
-    monkeypatch.setattr(index_module, "PARALLEL_WORDS", 1)
+    monkeypatch.setattr(schedule, "PARALLEL_WORDS", 1)
     codes = rng.integers(0, 256, (300, 8), np.uint8)
     index = hashret.Index(64)
     index.add(codes)

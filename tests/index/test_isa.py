@@ -138,7 +138,7 @@ def test_collapsed_codes_are_ordered_by_id(isa, rng, bits, distinct):
 @pytest.mark.parametrize("threads", [1, 2, 3, 8])
 @pytest.mark.parametrize("count", [1, 2, 50])
 def test_thread_count_changes_nothing(rng, threads, count, monkeypatch):
-    monkeypatch.setattr(hashret.index, "PARALLEL_WORDS", 0)
+    monkeypatch.setattr(hashret.index.schedule, "PARALLEL_WORDS", 0)
     codes = oracle.skewed_codes(rng, 2000, 64, 40)
     queries = oracle.random_codes(rng, count, 64)
     ids = rng.permutation(9000)[:2000].astype(np.int64)

@@ -146,7 +146,7 @@ def test_changes_beside_sorted_codes(isa, rng, tmp_path, kind, shape):
 @pytest.mark.parametrize("threads", [1, 3])
 def test_batches_of_any_size(monkeypatch, kind, threads):
     """Threads share few queries by codes, where these are scanned, and many by queries."""
-    monkeypatch.setattr(hashret.index, "PARALLEL_WORDS", 0)
+    monkeypatch.setattr(hashret.index.schedule, "PARALLEL_WORDS", 0)
     codes, ids, queries, (distances, named) = many_queries()
     index = build(kind, 64, codes, ids)
     for count, k in ((1, 20), (1, 150_000), (2, 400), (31, 400), (33, 20), (40, 20)):
@@ -160,10 +160,10 @@ def test_batches_of_any_size(monkeypatch, kind, threads):
 
 def count_starts(monkeypatch):
     """A list that grows with each start of threads for a search from now on."""
-    starts, run_parts = [], hashret._batch.run_parts
-    monkeypatch.setattr(hashret.index, "PARALLEL_WORDS", 0)
+    starts, run_parts = [], hashret.index.batch.run_parts
+    monkeypatch.setattr(hashret.index.schedule, "PARALLEL_WORDS", 0)
     monkeypatch.setattr(
-        hashret._batch, "run_parts", lambda *task: starts.append(task) or run_parts(*task)
+        hashret.index.batch, "run_parts", lambda *task: starts.append(task) or run_parts(*task)
     )
     return starts
 
@@ -184,7 +184,7 @@ def test_a_look_into_buckets_starts_no_thread(monkeypatch, kind):
     assert not starts
 
 
-def test_a_long_walk_is_put_off_to_a_thread_that_can_be_stopped(monkeypatch):
+def test_a_long_probe_is_put_off_to_a_thread_that_can_be_stopped(monkeypatch):
     rng = np.random.default_rng(12)
     codes = rng.integers(0, 256, (150_000, 32), np.uint8)
     query, ids = rng.integers(0, 256, (1, 32), np.uint8), np.arange(150_000)

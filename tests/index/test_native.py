@@ -11,7 +11,7 @@ import hashret
 from hashret import _native
 
 OK, NO_MEMORY, BAD_ISA, REPEATED_ID, UNKNOWN_ID = range(5)
-TOO_MANY, BAD_FORMAT, BAD_MASK, CANCELLED, NOT_READY, WANTED = range(5, 11)
+TOO_MANY, BAD_FORMAT, BAD_MASK, CANCELLED, NOT_READY, WANTED, NO_IDS = range(5, 12)
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,7 @@ TOO_MANY, BAD_FORMAT, BAD_MASK, CANCELLED, NOT_READY, WANTED = range(5, 11)
         (CANCELLED, KeyboardInterrupt, "^$"),
         (NOT_READY, _native.NotReady, "here: not ready"),
         (WANTED, _native.Wanted, "here: wanted"),
+        (NO_IDS, hashret.IdError, "here: none are left after 7; give them yourself"),
     ],
 )
 def test_statuses_raise(status, error, message):
@@ -36,7 +37,7 @@ def test_statuses_raise(status, error, message):
 
 def test_every_status_is_covered():
     assert _native.raise_for_status(OK, "here") is None
-    assert _native.STATUS_COUNT == WANTED + 1
+    assert _native.STATUS_COUNT == NO_IDS + 1
 
 
 def test_errors_are_also_the_expected_builtins():

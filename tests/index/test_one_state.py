@@ -12,7 +12,7 @@ import oracle
 import pytest
 
 import hashret
-from hashret import _join
+from hashret.index import graph
 
 BITS, N, K = 64, 600, 3
 # Rows that come and go, and rows whose codes change; ids are three times the row.
@@ -136,7 +136,7 @@ CALLS = {
     + [(call, "lsh", False) for call in ("duplicates", "copy")],
 )
 def test_answer_is_that_of_one_state(rng, tmp_path, monkeypatch, call, kind, mapped):
-    monkeypatch.setattr(_join, "CHUNK", 64)  # many looks at so small an index
+    monkeypatch.setattr(graph, "CHUNK", 64)  # many looks at so small an index
     states = States(rng)
     index = states.fill(kind, mapped, tmp_path)
     ask, answer = CALLS[call]

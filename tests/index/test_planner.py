@@ -91,7 +91,7 @@ def test_the_way_of_each_kind(rng):
 
 
 def test_a_near_neighbour_is_found_without_a_scan(rng):
-    """Where a code equal to the query exists, one ring of buckets shows it."""
+    """Where a code equal to the query exists, the first buckets show it."""
     plain = shapes.uniform(rng, 300_000, 64)
     codes = shapes.pack(plain)
 
@@ -102,7 +102,7 @@ def test_a_near_neighbour_is_found_without_a_scan(rng):
 
 
 def test_queries_for_much_do_not_spoil_queries_for_little(rng):
-    """Where many results are asked for, walks end in scans, if they are begun."""
+    """Where many results are asked for, probes end in scans, if they are begun."""
     plain = shapes.uniform(rng, TABLED, 64)
     codes = shapes.pack(plain)
     index = build_timeless(plain, "auto")
@@ -112,15 +112,16 @@ def test_queries_for_much_do_not_spoil_queries_for_little(rng):
 
 
 def test_queries_asked_together_go_one_way_in_eights(rng):
-    """Here no walk ends in a scan: those that are scanned tried that way, in sections."""
+    """Here no probe ends in a scan: those that are scanned tried that way, in sections."""
     codes = shapes.pack(shapes.uniform(rng, 20_000, 64))
     index = hashret.Index(64)
     index.add(codes)
     index.search(codes[:1], 1)  # makes the tables
-    batch, scanned = hashret._batch.Batch(codes[:64], 64, None, 1), []
-    with index._reader(None) as reader:
+    request, scanned = _native.Request(codes[:64], 64), []
+    distances, ids = np.empty((64, 1), np.int32), np.empty((64, 1), np.int64)
+    with _native.Reader(index._native) as reader:
         for _ in range(60_000):  # the dearer a scan, the more seldom it is tried
-            scanned += [count for count in [batch.search_told(reader, 1)[1][2]] if count]
+            scanned += [n for n in [reader.search(request, 1, distances, ids)[2]] if n]
             if len(scanned) == 3:
                 break
     assert scanned

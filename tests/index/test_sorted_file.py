@@ -163,6 +163,26 @@ def test_the_golden_files_stay_readable(name, kind, mmap):
     np.testing.assert_array_equal(found[1], wanted[1])
 
 
+@pytest.mark.parametrize("mmap", [False, True])
+@pytest.mark.parametrize(("kind", "tables"), [("scan", None), ("lsh", 7), ("mih", 3), ("auto", 3)])
+def test_what_the_first_release_saved_stays_readable(kind, tables, mmap):
+    """Of 60 codes by version 0.1.0, after some were removed, added late and updated."""
+    codes = oracle.skewed_codes(np.random.default_rng(3), 60, 70, 20)
+    ids = np.arange(60) * 7 - 100
+    codes[10:12] = codes[:2]
+    kept = np.r_[:5, 10:60]
+    path = os.path.join(os.path.dirname(__file__), "golden", f"v0.1.0-{kind}.hri")
+    index = hashret.Index.load(path, mmap=mmap)
+    assert (index.kind, index.tables, index.encoder) == (kind, tables, "golden")
+    np.testing.assert_array_equal(index.ids, ids[kept])
+    np.testing.assert_array_equal(index.get(ids[kept]), codes[kept])
+    found = index.search(codes, 1 if kind == "lsh" else 15)
+    wanted = oracle.search(codes, codes[kept], ids[kept], 1 if kind == "lsh" else 15)
+    rows = kept if kind == "lsh" else slice(None)  # what is approximate finds what is equal
+    np.testing.assert_array_equal(found[0][rows], wanted[0][rows])
+    np.testing.assert_array_equal(found[1][rows], wanted[1][rows])
+
+
 # --- damage ----------------------------------------------------------------------
 
 

@@ -1,30 +1,39 @@
 """Losses that teach a network to hash: one small class a file.
 
-To add one, write a file with a subclass of :class:`Loss` decorated with
-``@register("name")`` and import it here.
+Map: `base` says what a loss is and what it may decide of a training, `registry` finds one by
+name, `labels`, `pairs` and `binarize` hold what several losses share. Above them, none of which
+knows the others:
+
+- `supervised`: from labels;
+- `unsupervised`: from feature vectors, or from the images alone;
+- `wrappers`: what adds something to another loss.
+
+To add one, write a file in one of these with a subclass of :class:`Loss` decorated with
+``@register("name")``, and import it here. Files of encoders keep the name and the options.
 """
 
 from __future__ import annotations
 
-from .balanced import Balanced
-from .base import Loss, loss_names, make_loss, register
-from .bgan import BGAN
-from .bihalf import BiHalf
-from .cibhash import CIBHash
-from .classifier import Classifier
-from .cnnh import CNNH
-from .csq import CSQ
-from .dpn import DPN
-from .dpsh import DPSH
-from .dsh import DSH
-from .greedyhash import GreedyHash
-from .greedyhash_unsupervised import GreedyHashUnsupervised
-from .hashnet import HashNet
-from .orthohash import OrthoHash
-from .pruned import Pruned
-from .regularised import Regularised
-from .self_distilled import SelfDistilled
-from .semi_supervised import SemiSupervised
+from .base import Loss
+from .registry import loss_names, make_loss, register
+from .supervised.classifier import Classifier
+from .supervised.cnnh import CNNH
+from .supervised.csq import CSQ
+from .supervised.dpn import DPN
+from .supervised.dpsh import DPSH
+from .supervised.dsh import DSH
+from .supervised.greedyhash import GreedyHash
+from .supervised.hashnet import HashNet
+from .supervised.orthohash import OrthoHash
+from .unsupervised.bgan import BGAN
+from .unsupervised.bihalf import BiHalf
+from .unsupervised.cibhash import CIBHash
+from .unsupervised.greedyhash_unsupervised import GreedyHashUnsupervised
+from .wrappers.balanced import Balanced
+from .wrappers.pruned import Pruned
+from .wrappers.regularised import Regularised
+from .wrappers.self_distilled import SelfDistilled
+from .wrappers.semi_supervised import SemiSupervised
 
 __all__ = [
     "BGAN",

@@ -1,18 +1,17 @@
-"""What a loss is, and the registry that finds one by name."""
+"""What a loss is."""
 
 from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeVar
+from functools import wraps
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from ...errors import DTypeError, ParameterError, TrainingError
-
-__all__ = ["Loss", "loss_names", "make_loss", "register"]
+__all__ = ["Loss"]
 
 
 class Loss(nn.Module, ABC):
@@ -24,10 +23,13 @@ class Loss(nn.Module, ABC):
     parameters (they are trained with the network) and buffers (both are kept
     in checkpoints), and may say how bits are read from the outputs.
 
+    A loss that has to know which images it is given declares one more parameter, `rows`, of
+    :meth:`forward` and of :meth:`epoch_order`; one that has not leaves it out.
+
     Attributes
     ----------
     name : str
-        Its name in the registry, given by :func:`register`.
+        Its name in the registry, given by :func:`~hashret.deep.register`.
     batch_norm : bool
         Whether the hash layer is linear without bias, then batch normalisation.
     target : {"labels", "features", "both", "nothing"}
@@ -62,6 +64,14 @@ class Loss(nn.Module, ABC):
     def __init__(self) -> None:
         # nn.Module takes any arguments; a loss without options has none.
         super().__init__()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for name in ("forward", "epoch_order"):
+            method = getattr(cls, name)
+            # What was wrapped for a base class has the parameter.
+            if "rows" not in inspect.signature(method, follow_wrapped=False).parameters:
+                setattr(cls, name, _without_rows(method))
 
     def setup(self, bits: int, classes: int) -> None:
         """Prepare for codes of `bits` bits and `classes` classes, before training.
@@ -99,13 +109,16 @@ class Loss(nn.Module, ABC):
         What is set here follows from `done` alone, as in :meth:`start_step`.
         """
 
-    def epoch_order(self, targets: Tensor) -> Tensor:
+    def epoch_order(self, targets: Tensor, rows: Tensor | None = None) -> Tensor:
         """Return the row numbers of one epoch in the order in which batches take them.
 
         Parameters
         ----------
         targets : Tensor
-            As in `forward`, of all images, on the CPU.
+            As in `forward`, of all images, or of those that a loss around this one chose; on
+            the CPU.
+        rows : Tensor of int64, shape (n,), optional
+            Which of all images those are; by default all, one after another.
         """
         return torch.randperm(len(targets))
 
@@ -133,6 +146,10 @@ class Loss(nn.Module, ABC):
             has and 0 elsewhere, float32 (views * n, classes), or a row of -1; feature
             vectors, float32 (views * n, d); both, the table first, float32
             (views * n, classes + d); or empty rows, float32 (views * n, 0).
+        rows : Tensor of int64, shape (views * n,), optional
+            Where the method declares it: which of the images that :meth:`prepare` was given
+            they are, on the device of the outputs; None where the loss is called outside of
+            a training.
         """
 
     def margins(self, outputs: Tensor) -> Tensor:
@@ -144,60 +161,11 @@ class Loss(nn.Module, ABC):
         return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
 
 
-_REGISTRY: dict[str, type[Loss]] = {}
-LossType = TypeVar("LossType", bound=Loss)
+def _without_rows(method: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Return a method that takes the numbers of the rows and does without them."""
 
+    @wraps(method)
+    def call(self: Loss, *given: Tensor, rows: Tensor | None = None) -> Tensor:
+        return method(self, *given)
 
-def register(name: str) -> Callable[[type[LossType]], type[LossType]]:
-    """Class decorator: make a loss known by `name`."""
-
-    def enter(cls: type[LossType]) -> type[LossType]:
-        if name in _REGISTRY:
-            raise ParameterError(f"name: a loss called {name!r} is registered already")
-        cls.name = name
-        _REGISTRY[name] = cls
-        return cls
-
-    return enter
-
-
-def loss_names() -> list[str]:
-    """Return the names of all registered losses that stand alone, sorted."""
-    return sorted(name for name, loss in _REGISTRY.items() if not loss.wraps)
-
-
-def make_loss(name: str, **options: Any) -> Loss:
-    """Return a new loss by name.
-
-    Raises
-    ------
-    ParameterError
-        If no loss has this name, or it does not take one of the options.
-
-    Examples
-    --------
-    >>> make_loss("dsh", alpha=0.005).options()
-    {'alpha': 0.005, 'margin': None, 'pairs': 'all', 'weights': 'uniform'}
-    """
-    if not isinstance(name, str):
-        raise DTypeError(f"loss: expected a name or a Loss, got {type(name).__name__}")
-    if name not in _REGISTRY:
-        raise ParameterError(f"loss: expected one of {', '.join(sorted(_REGISTRY))}, got {name!r}")
-    known = inspect.signature(_REGISTRY[name]).parameters
-    for option in options:
-        if option not in known:
-            raise ParameterError(
-                f"{option}: the loss {name!r} takes {', '.join(known) or 'no options'}"
-            )
-    return _REGISTRY[name](**options)
-
-
-def check_pairs(outputs: Tensor, labels: Tensor) -> None:
-    """Raise unless there are labels for each of at least two outputs."""
-    if outputs.ndim != 2 or labels.ndim not in (1, 2) or len(labels) != len(outputs):
-        raise TrainingError(
-            "labels: expected one for each row of the outputs, "
-            f"got {tuple(labels.shape)} for {tuple(outputs.shape)}"
-        )
-    if len(outputs) < 2:
-        raise TrainingError(f"outputs: a loss of pairs needs 2 rows, got {len(outputs)}")
+    return call

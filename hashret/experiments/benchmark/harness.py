@@ -17,7 +17,7 @@ from ..steps import Steps
 from .inputs import Source
 from .measure import measure
 from .rows import Row, append_row, find_row, read_rows
-from .runs import Run, plan
+from .runs import Run, list_runs
 from .suites import Suite
 
 __all__ = ["Report", "measure_missing", "run_benchmark"]
@@ -55,7 +55,7 @@ def run_benchmark(
     steps : Steps, optional
         Where to report.
     asked
-        Methods, bits, seeds and so on, as :func:`~.runs.plan` takes them.
+        Methods, bits, seeds and so on, as :func:`~.runs.list_runs` takes them.
 
     Returns
     -------
@@ -73,7 +73,7 @@ def run_benchmark(
         If `out` is some other file.
     """
     steps, path = steps or Steps(), Path(out)
-    runs = plan(suite, **asked)
+    runs = list_runs(suite, **asked)
     kept = Path(cache) if cache else path.parent / "cache"
     return measure_missing(runs, path, lambda name: Source(name, steps, kept, data), steps)
 

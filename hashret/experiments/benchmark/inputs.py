@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,13 @@ from ...datasets import Dataset, cifar10, fashion_mnist, fashion_mnist_sample
 from ...errors import CodeError, DTypeError, FormatError, ParameterError, ShapeError
 from ...evaluation.protocols import protocol
 from ...files import replacing
-from ..evaluate import read_array
+from ...types import Images
+from ..given import read_array
 from ..scoring import Labels
 from ..steps import Advance, Steps
 
 __all__ = ["FEATURES", "Inputs", "Source", "check_features"]
 
-Images = npt.NDArray[np.uint8]
 Vectors = npt.NDArray[np.float32]
 
 
@@ -100,17 +100,18 @@ class Source:
 
     def inputs(self, protocol_name: str, seed: int, features: str | None = None) -> Inputs:
         """Return a protocol's images, or their feature vectors."""
-        items = self.images if features is None else self._with_vectors(features)
-        # A protocol selects rows, whatever they hold.
-        split = protocol(protocol_name).split(items, seed)
+        rows = protocol(protocol_name).rows(self.images, seed)
+        items = (self.images.train_images, self.images.test_images)
+        database, queries, train = rows.take(*(items if features is None else self._of(features)))
+        labels = rows.take_labels(self.images.train_labels, self.images.test_labels)
         return Inputs(
-            train=split.train_images,
-            train_labels=split.train_labels,
-            database=split.database_images,
-            database_labels=split.database_labels,
-            queries=split.query_images,
-            query_labels=split.query_labels,
-            class_names=split.class_names,
+            train=train,
+            train_labels=labels[2],
+            database=database,
+            database_labels=labels[0],
+            queries=queries,
+            query_labels=labels[1],
+            class_names=self.images.class_names,
         )
 
     def file(self, *parts: str) -> Path | None:
@@ -121,13 +122,13 @@ class Source:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
-    def _with_vectors(self, features: str) -> Dataset:
+    def _of(self, features: str) -> tuple[Vectors, Vectors]:
+        """Return the feature vectors of training and test images."""
         if features not in self._vectors:
             make = self._from_file if features.endswith(".npz") else self._computed
             self._vectors[features] = make(features)
         vectors, count = self._vectors[features], len(self.images.train_images)
-        parts: Any = {"train_images": vectors[:count], "test_images": vectors[count:]}
-        return replace(self.images, **parts)
+        return vectors[:count], vectors[count:]
 
     def _computed(self, features: str) -> Vectors:
         images = np.concatenate([self.images.train_images, self.images.test_images])

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ... import Index, cpu
-from ..._threads import available_cores
-from ...codes import Codes
-from ...errors import import_extra
+from ...extras import import_extra
 from ...files import replacing
+from ...index.cores import available_cores
+from ...types import Codes
 from ..scoring import Labels, Scores, curves, exact_scores, figures, score_index, time_queries
 from ..steps import Advance, Steps
 from .inputs import Inputs, Source

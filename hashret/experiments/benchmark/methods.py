@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from ...errors import ParameterError, import_extra
+from ...errors import ParameterError
+from ...extras import import_extra
 
 __all__ = [
     "METHODS",

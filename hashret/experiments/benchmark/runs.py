@@ -9,15 +9,17 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ... import __version__
+from ...checks import check_int
 from ...codes import check_bits
-from ...errors import ParameterError, import_extra
+from ...errors import ParameterError
 from ...evaluation.protocols import protocol
+from ...extras import import_extra
 from .inputs import check_features
 from .methods import Classic, Deep, Exact, Options, learns_from, method, method_names
 from .suites import Suite, choose, suite_of
 from .training import training_settings
 
-__all__ = ["HEADS", "Run", "plan"]
+__all__ = ["HEADS", "Run", "list_runs"]
 
 
 # Networks over feature vectors; the others take images.
@@ -87,7 +89,7 @@ class Run:
         return fields
 
 
-def plan(
+def list_runs(
     suite: str | Suite,
     methods: Sequence[str] | None = None,
     bits: Sequence[int] | None = None,
@@ -135,13 +137,12 @@ def plan(
 
     Examples
     --------
-    >>> [run.bits for run in plan("fashion-mnist", ["knn", "itq"], seeds=2)]
+    >>> [run.bits for run in list_runs("fashion-mnist", ["knn", "itq"], seeds=2)]
     [None, 16, 48, 16, 48]
     """
     chosen = suite_of(suite)
     lengths = sorted({check_bits(number) for number in bits or chosen.bits})
-    if seeds < 1:
-        raise ParameterError(f"seeds: expected at least 1, got {seeds}")
+    check_int("seeds", seeds, 1)
     named = choose("protocol", protocols or chosen.protocols[:1], chosen.protocols)
     if features is not None:
         check_features(features)

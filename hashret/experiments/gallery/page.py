@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import import_extra
+from ...extras import import_extra
 from ...files import write_text
 from .answers import Answers, Gallery, Hit, Image
 

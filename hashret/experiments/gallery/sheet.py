@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ...errors import import_extra
+from ...extras import import_extra
 from ...files import replacing
 from .answers import Answers, Gallery, Hit, Image, Tile
 

@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ...errors import import_extra
+from ...extras import import_extra
 from ..benchmark.harness import measure_missing
 from ..benchmark.inputs import Source
 from ..benchmark.rows import Row
-from ..benchmark.runs import plan
+from ..benchmark.runs import list_runs
 from ..benchmark.suites import Suite, choose
 from ..steps import Steps
 from .results import (
@@ -120,7 +120,7 @@ def run_study(
         return read_cells(path, seed, budget)
 
     report = measure_missing(
-        plan(SUITE, names, protocols=shown, budget=budget, first_seed=seed),
+        list_runs(SUITE, names, protocols=shown, budget=budget, first_seed=seed),
         path,
         open_source,
         reporter,

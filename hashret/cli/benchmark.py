@@ -1,0 +1,74 @@
+"""``hashret benchmark``: methods compared on real data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import ParameterError
+from .printing import print_table, raise_failures, shown_steps
+
+
+def benchmark(
+    suite: Annotated[str, typer.Option(help="fashion-mnist or cifar10.")],
+    methods: Annotated[
+        list[str] | None, typer.Option(help="Names, with commas or repeated; all by default.")
+    ] = None,
+    bits: Annotated[
+        list[str] | None, typer.Option(help="Lengths of a code, with commas or repeated.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="How many seeds: 0, 1, ...")] = 1,
+    protocol: Annotated[
+        list[str] | None, typer.Option(help="Names, with commas or repeated.")
+    ] = None,
+    budget: Annotated[str, typer.Option(help="Training of a run: smoke, zoo or long.")] = "zoo",
+    network: Annotated[str | None, typer.Option(help="For deep methods.")] = None,
+    features: Annotated[
+        str | None,
+        typer.Option(help="In place of images: hog, lite0, or an .npz with train and test."),
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="Where the data set is.")] = None,
+    out: Annotated[Path, typer.Option(help="File of results; only runs it lacks are measured.")] = (
+        Path("hashret-benchmark/results.jsonl")
+    ),
+    cache: Annotated[
+        Path | None, typer.Option(help="Folder for features, checkpoints and codes.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Compare methods on real data: a row a run in a file that an interrupt does not hurt."""
+    from ..experiments.benchmark.harness import run_benchmark
+    from ..experiments.benchmark.tables import COLUMNS, group_rows, table_of
+
+    report = run_benchmark(
+        suite,
+        out,
+        methods=_apart(methods),
+        bits=[_as_int(number) for number in _apart(bits) or ()],
+        seeds=seeds,
+        protocols=_apart(protocol),
+        budget=budget,
+        network=network,
+        features=features,
+        data=data,
+        cache=cache,
+        device=device,
+        steps=shown_steps(),
+    )
+    table = table_of(group_rows(report.rows), COLUMNS, f"Retrieval by binary hash, {suite}")
+    print_table(table.title, table.columns, table.rows)
+    typer.echo(str(out))
+    raise_failures(report.failures)
+
+
+def _apart(values: list[str] | None) -> list[str] | None:
+    return [part.strip() for value in values for part in value.split(",")] if values else None
+
+
+def _as_int(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ParameterError(f"bits: expected a whole number, got {text!r}") from None

@@ -1,0 +1,45 @@
+"""Running a trained model over inputs, batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from ..losses import Loss
+from .hash_model import BLOCK, padded
+
+__all__ = ["encode", "evaluating"]
+
+
+@contextmanager
+def evaluating(*modules: nn.Module) -> Iterator[None]:
+    """Put modules into evaluation, and back into what they were in."""
+    before = [module.training for module in modules]
+    for module in modules:
+        module.eval()
+    try:
+        yield
+    finally:
+        for module, training in zip(modules, before, strict=True):
+            module.train(training)
+
+
+def encode(model: nn.Module, loss: Loss, inputs: Tensor, batch_size: int) -> Tensor:
+    """Return the margins of images or vectors, float32 (n, bits) on the CPU.
+
+    Those of an image do not depend on the others: products of matrices and convolutions of few
+    rows are computed in another order than those of many, so that rows are added.
+    """
+    device = next(model.parameters()).device
+    margins = [torch.empty(0, loss.bits)]
+    # Of images two are enough: the features of these are padded on their own.
+    rows = BLOCK if inputs.ndim == 2 else 2
+    with torch.inference_mode(), evaluating(model, loss):
+        for batch in torch.split(inputs, batch_size):
+            if len(batch):
+                outputs = model(padded(batch, rows).to(device))[: len(batch)]
+                margins.append(loss.margins(padded(outputs, BLOCK))[: len(batch)].float().cpu())
+    return torch.cat(margins)

@@ -1,0 +1,163 @@
+"""A batch of queries, searched in what a reader of the index sees."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _native
+from ..errors import ShapeError
+from ..types import Distances, Ids
+from .arguments import SELF, Filter
+from .schedule import plan, run_aside, run_parts
+
+__all__ = ["find_nearest", "find_within", "open_reader"]
+
+MISSING = -1
+# Made once, for the sake of single queries.
+_INT32, _INT64 = np.dtype(np.int32), np.dtype(np.int64)
+
+
+def open_reader(
+    native: _native.NativeIndex, filter: Filter | None = None, codes: bool = False
+) -> _native.Reader:
+    """Lock an index for reading; make what searches need if it is missing."""
+    while True:
+        try:
+            return _native.Reader(native, filter, codes)
+        except _native.NotReady:
+            cancel = _native.Cancel()
+            run_aside(partial(native.make_ready, cancel), len(native), cancel)
+
+
+def find_nearest(
+    reader: _native.Reader,
+    request: _native.Request,
+    k: int,
+    threads: int | None,
+    excluded: Ids | str | None = None,
+) -> tuple[Distances, Ids]:
+    """Find the k nearest of each query, leaving out the id that it excludes."""
+    if excluded is None:
+        return _nearest(reader, request, k, threads)
+    names = _excluded_ids(excluded, request.count, reader)
+    distances, ids = _nearest(reader, request, k + 1, threads)
+    left_out = (ids == names[:, None]) & (ids != MISSING)
+    left_out[~left_out.any(axis=1), -1] = True
+    return distances[~left_out].reshape(-1, k), ids[~left_out].reshape(-1, k)
+
+
+def _nearest(
+    reader: _native.Reader,
+    request: _native.Request,
+    k: int,
+    threads: int | None,
+    again: bool = False,
+) -> tuple[Distances, Ids]:
+    split, parts = plan(reader, request, threads, True, again)
+    if split == "rows":
+        return _nearest_by_rows(reader, request, k, parts)
+    distances, ids = _empty_results((request.count, k))
+    if split == "here":
+        reader.search(request, k, distances, ids)
+    elif split == "buckets":
+        deferred = np.zeros(request.count, np.uint8)
+        reader.search(request, k, distances, ids, deferred=deferred)
+        left = np.flatnonzero(deferred)
+        if len(left):
+            index = reader.index
+            rest = _native.Request(request.queries[left], index.bits, scan=index.kind == "auto")
+            distances[left], ids[left] = _nearest(reader, rest, k, threads, again=True)
+    else:
+        search = partial(reader.search, request, k, distances, ids, parts=parts)
+        run_parts(search, parts, request.cancel)
+    return distances, ids
+
+
+def _nearest_by_rows(
+    reader: _native.Reader, request: _native.Request, k: int, parts: int
+) -> tuple[Distances, Ids]:
+    distances, ids = _empty_results((parts, request.count, k))
+    search = partial(reader.search, request, k, distances, ids, parts=parts, by_rows=True)
+    run_parts(search, parts, request.cancel)
+    _native.merge(distances, ids, parts, request.count, k)
+    return distances[0], ids[0]
+
+
+def find_within(
+    reader: _native.Reader,
+    request: _native.Request,
+    radius: int,
+    threads: int | None,
+    excluded: Ids | str | None = None,
+) -> tuple[Ids, Distances, Ids]:
+    """Find all within a radius of each query, leaving out the id that it excludes."""
+    if excluded is None:
+        return _within(reader, request, radius, threads)
+    names = _excluded_ids(excluded, request.count, reader)
+    lims, distances, ids = _within(reader, request, radius, threads)
+    kept = ids != np.repeat(names, np.diff(lims))
+    counts = np.concatenate([np.zeros(1, np.int64), np.cumsum(kept)])
+    return counts[lims], distances[kept], ids[kept]
+
+
+def _within(
+    reader: _native.Reader,
+    request: _native.Request,
+    radius: int,
+    threads: int | None,
+    again: bool = False,
+) -> tuple[Ids, Distances, Ids]:
+    split, parts = plan(reader, request, threads, False, again)
+    if split == "queries":
+        search = partial(_hits, reader, request, radius, parts=parts)
+        return _joined(run_parts(search, parts, request.cancel))
+    deferred = np.zeros(request.count, np.uint8) if split == "buckets" else None
+    found = _hits(reader, request, radius, deferred=deferred)
+    if deferred is not None and deferred.any():
+        return _within(reader, request, radius, threads, again=True)
+    return _joined([found])
+
+
+def _hits(
+    reader: _native.Reader,
+    request: _native.Request,
+    radius: int,
+    part: int = 0,
+    parts: int = 1,
+    deferred: npt.NDArray[np.uint8] | None = None,
+) -> tuple[Ids, _native.Hits]:
+    """Return the hits of a part of the queries, and where those of each begin."""
+    lims = np.empty(request.size(part, parts) + 1, _INT64)
+    return lims, reader.range_search(request, radius, lims, part, parts, deferred)
+
+
+def _joined(found: list[tuple[Ids, _native.Hits]]) -> tuple[Ids, Distances, Ids]:
+    """Put the hits of consecutive queries one after the other."""
+    distances, ids = _empty_results((sum(len(hits) for _, hits in found),))
+    lims, start = [np.zeros(1, np.int64)], 0
+    for part, hits in found:
+        stop = start + len(hits)
+        hits.copy_to(distances[start:stop], ids[start:stop])
+        lims.append(part[1:] + start)
+        start = stop
+    return np.concatenate(lims), distances, ids
+
+
+def _empty_results(shape: tuple[int, ...]) -> tuple[Distances, Ids]:
+    return np.empty(shape, _INT32), np.empty(shape, _INT64)
+
+
+def _excluded_ids(excluded: Ids | str, count: int, reader: _native.Reader) -> Ids:
+    """Return the id that each query excludes, of the codes that a reader sees; -1 is none."""
+    if not isinstance(excluded, str):
+        return excluded
+    ids = np.empty(len(reader), np.int64)
+    if len(ids) != count:
+        raise ShapeError(
+            f"exclude: {SELF!r} needs a query for each of {len(ids)} codes, got {count}"
+        )
+    reader.ids(ids)
+    return ids

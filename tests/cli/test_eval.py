@@ -1,0 +1,15 @@
+"""``hashret eval``: what it refuses."""
+
+from __future__ import annotations
+
+import pytest
+from commands import assert_one_line, run
+
+pytest.importorskip("typer")
+pytest.importorskip("rich")
+
+
+def test_eval_of_a_missing_file_is_one_line(tmp_path):
+    done = run("eval", "--codes", str(tmp_path / "no.npz"), "--out", str(tmp_path / "x"))
+    assert_one_line(done, "no.npz")
+    assert not (tmp_path / "x").exists()

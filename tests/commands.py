@@ -1,0 +1,50 @@
+"""Runs of the command, as a user starts it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def run(
+    *arguments: str, code: str | None = None, **environment: str
+) -> subprocess.CompletedProcess:
+    """Run the command as a user does; with `code`, something of that Python first."""
+    start = ["-c", f"{code}; import hashret.__main__ as m; m.main()"] if code else ["-m", "hashret"]
+    done = subprocess.run(
+        [sys.executable, *start, *arguments],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env=os.environ | {"PYTHONIOENCODING": "utf-8", "COLUMNS": "200"} | environment,
+        check=False,
+        timeout=120,
+    )
+    done.stdout, done.stderr = ANSI.sub("", done.stdout), ANSI.sub("", done.stderr)
+    return done
+
+
+def assert_one_line(done: subprocess.CompletedProcess, *parts: str) -> None:
+    assert done.returncode == 2
+    assert done.stderr.startswith("hashret: ")
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr + done.stdout
+    for part in parts:
+        assert part in done.stderr
+
+
+def hide(package: str) -> str:
+    """Return Python that makes a package look as if it were not installed."""
+    return (
+        "import sys, importlib.abc\n"
+        "class Hide(importlib.abc.MetaPathFinder):\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        f"        if name.split('.')[0] == {package!r}:\n"
+        "            raise ModuleNotFoundError(f'No module named {name}', name=name)\n"
+        "sys.meta_path.insert(0, Hide())\n"
+        "sys.argv[0] = 'hashret'"
+    )
