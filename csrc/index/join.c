@@ -6,6 +6,7 @@
  */
 #include "base/memory.h"
 #include "index/internal.h"
+#include "storage/blocks.h"
 #include "storage/postings_build.h"
 
 struct hr_join {
@@ -132,9 +133,8 @@ static size_t fill_group(const hr_join *join, size_t node, size_t end, group *g)
   size_t count = 0;
   for (; node < end && count < TOGETHER; node++) {
     if (!is_live(join, node)) continue;
-    const uint64_t *code = hr_postings_entry(postings, node);
-    for (size_t w = 0; w < g->queries.width; w++)
-      g->words[count * g->queries.width + w] = code[w * HR_LANES];
+    hr_words_gather(hr_postings_entry(postings, node), postings->words,
+                    g->words + count * postings->words);
     hr_collector_reset(&g->collectors[count], g->queries.radius);
     g->nodes[count++] = (uint32_t)node;
   }

@@ -19,6 +19,10 @@ static inline void hr_blocks_put(uint64_t *blocks, size_t words, size_t row, con
   uint64_t *to = (uint64_t *)hr_code_at(blocks, words, row);
   for (size_t w = 0; w < words; w++) to[w * HR_LANES] = code[w * HR_LANES];
 }
+/* Copies the words of a code, HR_LANES apart, side by side. */
+static inline void hr_words_gather(const uint64_t *code, size_t words, uint64_t *out) {
+  for (size_t w = 0; w < words; w++) out[w] = code[w * HR_LANES];
+}
 /* Below, at or above zero: the order as bit strings of a code, its words HR_LANES apart, and
  * another, its words `stride` apart. */
 static inline int hr_words_compare(const uint64_t *code, const uint64_t *other, size_t stride,
