@@ -18,8 +18,6 @@ static hr_segment *rows_of(hr_index *index, int segment) {
   return (hr_segment *)hr_index_segment(index, segment);
 }
 
-/* --- adding -------------------------------------------------------------------- */
-
 /* Ids and their codes, if any, sorted by id. Borrows the caller's arrays when they
  * are sorted already. */
 typedef struct {
@@ -217,8 +215,6 @@ hr_status hr_index_append(hr_index *index, const uint8_t *codes, size_t n, int64
   hr_unlock_exclusive(&index->changing);
   return status;
 }
-
-/* --- removing ------------------------------------------------------------------- */
 
 /* HR_UNKNOWN_ID, with the id, unless all are present. */
 static hr_status check_known(const hr_index *index, const batch *b, size_t n, int64_t *culprit) {

@@ -49,6 +49,22 @@ TARGET HR_INLINE unsigned half_below(__m256i distance, __m256i limit) {
   return (unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(less));
 }
 
+/* As take_hits, which would count the bits of a long code word by word. */
+TARGET static size_t take_block(const hr_pass *pass, size_t b, uint32_t q, hr_hit *hits) {
+  uint64_t distance[HR_LANES];
+  const uint64_t *block = pass->blocks + b * pass->words * HR_LANES;
+  for (size_t lane = 0; lane < HR_LANES; lane += HALF)
+    _mm256_storeu_si256((__m256i *)(distance + lane),
+                        half_distance(block + lane, pass->words, pass->query[q]));
+  unsigned allowed = pass->allow ? pass->allow[b] : 0xFFu;
+  size_t count = 0;
+  for (uint32_t lane = 0; lane < HR_LANES; lane++)
+    if ((allowed >> lane & 1) && distance[lane] < pass->limit[q])
+      hits[count++] =
+          (hr_hit){(uint32_t)b * HR_LANES + lane, (uint16_t)distance[lane], (uint16_t)q};
+  return count;
+}
+
 TARGET HR_INLINE size_t pass_blocks(hr_pass *pass, hr_hit *hits, size_t words, uint32_t queries,
                                     size_t blocks) {
   size_t b = pass->block, count = 0;
@@ -78,7 +94,7 @@ TARGET HR_INLINE size_t pass_blocks(hr_pass *pass, hr_hit *hits, size_t words, u
           least = _mm256_min_epu32(
               least, half_distance(block + i * words * HR_LANES + lane, words, code[q]));
       if (HR_UNLIKELY(half_below(least, limit[q])))
-        for (size_t i = 0; i < blocks; i++) count += take_hits(pass, b + i, q, hits + count);
+        for (size_t i = 0; i < blocks; i++) count += take_block(pass, b + i, q, hits + count);
     }
     if (HR_UNLIKELY(count >= HR_ENOUGH_HITS)) {
       b += blocks;

@@ -16,10 +16,8 @@ static double codes_cost(const hr_costs *costs, double codes) {
   return fetched * costs->code + (codes - fetched) * costs->block / HR_LANES;
 }
 
-/* What probing a table at a radius will cost. Its buckets are as long as those of the last radius,
- * less so the farther it lies: around a query codes crowd, far off they are average. */
-static double radius_cost(const hr_probing *p, const hr_costs *costs, uint32_t number,
-                          uint32_t radius) {
+double hr_probing_price(const hr_probing *p, const hr_costs *costs, uint32_t number,
+                        uint32_t radius) {
   const hr_mih_table *t = &p->mih->table[number];
   double mean = (double)p->mih->postings->entries / (double)((size_t)1 << t->prefix);
   double excess = p->length[number] - mean;
@@ -27,17 +25,10 @@ static double radius_cost(const hr_probing *p, const hr_costs *costs, uint32_t n
   return hr_binomial(t->prefix, radius) * (costs->bucket + codes_cost(costs, mean + excess));
 }
 
-uint32_t hr_probing_cheapest(const hr_probing *p, const hr_costs *costs, const uint32_t *next,
-                             double *cost) {
+uint32_t hr_probing_cheapest(const hr_probing *p, const double *price) {
   uint32_t best = 0;
-  *cost = INFINITY;
-  for (uint32_t i = 0; i < p->mih->tables; i++) {
-    double one = radius_cost(p, costs, i, next[i]);
-    if (one < *cost) {
-      *cost = one;
-      best = i;
-    }
-  }
+  for (uint32_t i = 1; i < p->mih->tables; i++)
+    if (price[i] < price[best]) best = i;
   return best;
 }
 
@@ -56,12 +47,15 @@ bool hr_probing_complete(const hr_probing *p, const uint32_t *next, uint32_t rea
 /* What is left to do until all codes within `limit` were seen. */
 static double remaining_cost(const hr_probing *p, const hr_costs *costs, uint32_t limit) {
   uint32_t next[HR_MIH_MAX_TABLES];
+  double price[HR_MIH_MAX_TABLES];
   memcpy(next, p->next, sizeof next);
-  double results = p->collector->k == SIZE_MAX ? 0 : VERIFIED * (double)p->collector->k, cost;
+  memcpy(price, p->price, sizeof price);
+  double results = p->collector->k == SIZE_MAX ? 0 : VERIFIED * (double)p->collector->k;
   double left = results - (double)p->work->verified, sum = left > 0 ? left * costs->verify : 0;
   while (!hr_probing_complete(p, next, limit)) {
-    next[hr_probing_cheapest(p, costs, next, &cost)]++;
-    sum += cost;
+    uint32_t number = hr_probing_cheapest(p, price);
+    sum += price[number];
+    price[number] = hr_probing_price(p, costs, number, ++next[number]);
   }
   return sum;
 }

@@ -67,8 +67,6 @@ static inline double hr_binomial(uint32_t n, uint32_t k) {
 
 static inline size_t hr_least(size_t value, size_t most) { return value < most ? value : most; }
 
-/* --- one query ------------------------------------------------------------------- */
-
 typedef struct {
   uint32_t key, from, to;
 } hr_bucket;
@@ -92,6 +90,7 @@ typedef struct {
   uint32_t next[HR_MIH_MAX_TABLES]; /* table t was probed at the radii below next[t] */
   double length[HR_MIH_MAX_TABLES]; /* mean codes a bucket at the last of them; at first, the codes
                                        of the query's own */
+  double price[HR_MIH_MAX_TABLES];  /* of probing table t at next[t] */
   uint32_t *sketches;               /* of the query, for each table */
   hr_candidate pending[HR_PENDING];
   uint64_t order[HR_PENDING]; /* distance of its sketch, no more than the code's, << 32 | which */
@@ -123,9 +122,12 @@ bool hr_probing_verify(hr_probing *p, uint32_t number);
 
 /* --- cost.c --- */
 
-/* The table whose next radius, of those given, costs least, and what it costs. */
-uint32_t hr_probing_cheapest(const hr_probing *p, const hr_costs *costs, const uint32_t *next,
-                             double *cost);
+/* What probing a table at a radius will cost. Its buckets are as long as those of the last radius,
+ * less so the farther it lies: around a query codes crowd, far off they are average. */
+double hr_probing_price(const hr_probing *p, const hr_costs *costs, uint32_t number,
+                        uint32_t radius);
+/* The table with the lowest price. */
+uint32_t hr_probing_cheapest(const hr_probing *p, const double *price);
 /* Whether all codes within `reach` were seen: a table that was probed to the end shows all. */
 bool hr_probing_complete(const hr_probing *p, const uint32_t *next, uint32_t reach);
 /* Whether going on, with buckets that cost `next_ns`, is worth it beside a scan. */

@@ -178,14 +178,15 @@ hr_status hr_probe(const hr_mih *mih, const hr_queries *query, const uint8_t *al
   if (budget && !budget->estimate) p.began = hr_now_ns();
   const hr_costs *costs = budget ? budget->costs : &hr_typical_costs;
   hr_status status = HR_OK;
+  for (uint32_t i = 0; i < mih->tables; i++) p.price[i] = hr_probing_price(&p, costs, i, 0);
   while (!status && !hr_probing_complete(&p, p.next, hr_collector_reach(collector))) {
-    double next_ns;
-    uint32_t number = hr_probing_cheapest(&p, costs, p.next, &next_ns);
-    if (budget && !hr_probing_pays(&p, budget, next_ns)) {
+    uint32_t number = hr_probing_cheapest(&p, p.price);
+    if (budget && !hr_probing_pays(&p, budget, p.price[number])) {
       budget->abandoned = true;
       break;
     }
     status = probe_table(&p, number);
+    p.price[number] = hr_probing_price(&p, costs, number, p.next[number]);
   }
   p.work->radius = radius_seen(&p);
   return status;

@@ -56,16 +56,15 @@ static hr_status time_scan(const trial *t, size_t count, uint32_t radius, double
 }
 
 static hr_status time_scans(const trial *t, hr_costs *costs) {
-  size_t blocks = hr_block_count(t->postings->entries);
   double one, grouped, nearest;
   hr_status status = time_scan(t, 1, 0, &one);
   if (!status) status = time_scan(t, TRIAL_QUERIES, 0, &grouped);
   if (!status) status = time_scan(t, 1, UINT32_MAX, &nearest);
   if (status) return status;
-  if (blocks > TRIAL_BLOCKS) blocks = TRIAL_BLOCKS;
   costs->block = fmax(one, LEAST_NS);
   costs->grouped = fmax(grouped, LEAST_NS);
-  costs->narrow = fmax(nearest - one, 0) * (double)blocks;
+  double blocks = fmin((double)hr_block_count(t->postings->entries), (double)TRIAL_BLOCKS);
+  costs->narrow = fmax(nearest - one, 0) * blocks;
   return HR_OK;
 }
 
