@@ -65,8 +65,6 @@ static uint32_t header_crc(const header *h) {
   return crc32(0, (const uint8_t *)&copy, sizeof copy);
 }
 
-/* --- writing -------------------------------------------------------------------- */
-
 typedef struct {
   header h;
   hr_snapshot *snapshot;
@@ -261,8 +259,6 @@ static const char *attach_rows(const reading *r, hr_segment *rows) {
   const char *reason = attach_codes(r, (size_t)r->h->rows, &rows->blocks);
   return reason ? reason : attach_ids(r, rows);
 }
-
-/* --- reading sorted codes --------------------------------------------------------- */
 
 static const char *check_starts(const hr_postings *postings) {
   const uint32_t *starts = postings->starts;

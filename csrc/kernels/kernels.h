@@ -84,6 +84,7 @@ extern const hr_kernels hr_kernels_neon;
   ((words) == 1   ? function(1, __VA_ARGS__) \
    : (words) == 2 ? function(2, __VA_ARGS__) \
    : (words) == 4 ? function(4, __VA_ARGS__) \
+   : (words) == 8 ? function(8, __VA_ARGS__) \
                   : function(words, __VA_ARGS__))
 
 #endif

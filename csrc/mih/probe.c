@@ -39,16 +39,11 @@ static bool compare_codes(const hr_probing *p, hr_bucket b) {
   return true;
 }
 
-/* Masks of `ones` bits among `width`, in rising order. */
+/* Masks of as many ones, in rising order. */
 typedef struct {
   uint32_t mask, end;
   bool over;
 } masks;
-
-static masks masks_open(uint32_t width, uint32_t ones) {
-  uint32_t first = ((uint32_t)1 << ones) - 1;
-  return (masks){.mask = first, .end = first << (width - ones)};
-}
 
 static size_t take_keys(masks *m, const hr_mih_table *t, uint32_t own, hr_bucket *out) {
   size_t n = 0;
@@ -112,7 +107,8 @@ static bool visit(hr_probing *p, uint32_t number, const hr_bucket *buckets, size
 static hr_status probe_table(hr_probing *p, uint32_t number) {
   const hr_mih_table *t = &p->mih->table[number];
   uint64_t checked = p->work->checked, probed = p->work->probed;
-  masks m = masks_open(t->prefix, p->next[number]);
+  uint32_t ones = p->next[number], first = ((uint32_t)1 << ones) - 1;
+  masks m = {.mask = first, .end = first << (t->prefix - ones)};
   hr_bucket flights[3][FLIGHT];
   size_t sizes[3] = {0};
   for (size_t turn = 0;; turn++) {
