@@ -16,6 +16,7 @@ Map of the package, from the bottom up:
 - ``datasets``, ``features``, ``encoders``: real data; images to vectors; vectors to codes
 - ``deep``: images to codes, learned in torch
 - ``evaluation``: metrics, named protocols, plots
+- ``collection``: a folder of images kept searchable
 - ``experiments``, ``cli``: what the ``hashret`` command runs
 
 Importing this package loads numpy and the engine only.
@@ -36,6 +37,7 @@ from .errors import (
     HashretError,
     IdError,
     ImageError,
+    LockedError,
     MissingExtraError,
     ParameterError,
     ShapeError,
@@ -64,6 +66,7 @@ __all__ = [
     "IdError",
     "ImageError",
     "Index",
+    "LockedError",
     "MissingExtraError",
     "ParameterError",
     "Searcher",

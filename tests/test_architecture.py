@@ -37,6 +37,7 @@ DOORS: dict[str, set[str]] = {
     "encoders": {"checks", "codes", "errors", "extras", "features", "files", "types"},
     "evaluation": {"checks", "codes", "datasets", "errors", "extras", "files", "types"},
     "deep": {"", "checks", "codes", "errors", "evaluation", "extras", "files", "types"},
+    "collection": {"errors", "extras", "types"},
     "experiments": {
         "",
         "checks",
@@ -71,6 +72,37 @@ EXPERIMENTS: dict[str, set[str]] = {
     "__init__": set(),
 }
 
+# From the catalogue up to the update that brings it up to date.
+COLLECTION: dict[str, set[str]] = {
+    "lock": set(),
+    "mounts": set(),
+    "schema": set(),
+    "content": set(),
+    "outcomes": set(),
+    "report": set(),
+    "exclusions": set(),
+    "catalogue": {"lock", "mounts", "schema"},
+    "forgetting": {"catalogue"},
+    "roots": {"catalogue"},
+    "scanning": {"exclusions", "mounts"},
+    "comparing": {"catalogue", "roots", "scanning"},
+    "filing": {"catalogue", "comparing"},
+    "encoding": {"catalogue", "outcomes"},
+    "update": {
+        "catalogue",
+        "comparing",
+        "content",
+        "encoding",
+        "exclusions",
+        "filing",
+        "outcomes",
+        "report",
+        "roots",
+        "scanning",
+    },
+    "__init__": set(),
+}
+
 # The model and the losses know nothing of training, nor of files.
 DEEP: dict[str, set[str]] = {
     "losses": set(),
@@ -95,7 +127,7 @@ LOSSES: dict[str, set[str]] = {
 }
 
 # A room of a part is a file or a folder in it.
-INSIDE = {"experiments": EXPERIMENTS, "deep": DEEP, "deep.losses": LOSSES}
+INSIDE = {"collection": COLLECTION, "experiments": EXPERIMENTS, "deep": DEEP, "deep.losses": LOSSES}
 
 # Third-party packages each part may import at all, at the top or inside a function.
 PACKAGES: dict[str, set[str]] = {
@@ -113,6 +145,7 @@ PACKAGES: dict[str, set[str]] = {
     "encoders": {"numpy", "sklearn", "scipy", "safetensors"},
     "evaluation": {"numpy", "sklearn", "scipy", "matplotlib"},
     "deep": {"numpy", "torch", "safetensors", "rich", "onnx", "onnxscript"},
+    "collection": {"numpy", "pathspec"},
     "experiments": {"numpy", "PIL", "matplotlib", "rich", "torch", "sklearn"},
     "cli": {"typer", "rich"},
 }
