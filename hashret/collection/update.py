@@ -245,7 +245,7 @@ class Update:
             self._catalogue.executemany("DELETE FROM files WHERE id = ?", rows)
 
     def _absolute(self, root: int, path: bytes) -> bytes:
-        return os.path.join(self._roots[root], path)
+        return os.path.join(self._roots[root], path) if path else self._roots[root]
 
 
 def _identities(paths: Iterable[str | bytes]) -> set[Identity]:
