@@ -266,7 +266,7 @@ def small_batches(monkeypatch):
 
 TestFiles = Files.TestCase
 TestFiles.settings = settings(
-    max_examples=100,
+    max_examples=60,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=[*HealthCheck],
