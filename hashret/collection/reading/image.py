@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...extras import import_extra
 from ...images.decoding import decode, upright
 from ...images.exif import taken_of
 from ...types import Images
@@ -56,7 +57,9 @@ def read_picture(data: bytes, side: int, max_pixels: int, suffix: str = "") -> P
         least=lambda width, height: fitted(width, height, side),
         stretch=True,
     )
-    image = upright(_small(decoded.image, side), decoded.orientation).convert("RGB")
+    image = upright(_small(decoded.image, side), decoded.orientation)
+    if image.mode != "RGB":
+        image = image.convert("RGB")
     width, height = decoded.size if decoded.orientation < 5 else decoded.size[::-1]
     return Picture(decoded.format, width, height, taken_of(decoded.exif), np.asarray(image))
 
@@ -77,4 +80,8 @@ def _small(image: Image.Image, side: int) -> Image.Image:
     size = fitted(*image.size, side)
     if image.mode not in _RESIZED:
         image = image.convert("RGB")
-    return image if image.size == size else image.resize(size, reducing_gap=3.0)
+    if image.size == size:
+        return image
+    # As quick as bilinear, nearly as sharp as bicubic, which takes 1.7 times as long.
+    hamming: Any = import_extra("PIL.Image", "images").Resampling.HAMMING
+    return image.resize(size, hamming, reducing_gap=3.0)
