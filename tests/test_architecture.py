@@ -32,11 +32,13 @@ DOORS: dict[str, set[str]] = {
     "pipelines": {"errors"},
     "searcher": {"codes", "errors", "index", "pipelines", "types"},
     "__init__": {"_native", "errors", "codes", "index", "rerank", "searcher"},
-    "datasets": {"checks", "errors", "extras", "files", "types"},
+    "images": {"errors", "extras"},
+    "datasets": {"checks", "errors", "extras", "files", "images", "types"},
     "features": {"checks", "codes", "errors", "extras"},
     "encoders": {"checks", "codes", "errors", "extras", "features", "files", "types"},
     "evaluation": {"checks", "codes", "datasets", "errors", "extras", "files", "types"},
     "deep": {"", "checks", "codes", "errors", "evaluation", "extras", "files", "types"},
+    "collection": {"checks", "errors", "extras", "images", "types"},
     "experiments": {
         "",
         "checks",
@@ -99,7 +101,9 @@ INSIDE = {"experiments": EXPERIMENTS, "deep": DEEP, "deep.losses": LOSSES}
 
 # Third-party packages each part may import at all, at the top or inside a function.
 PACKAGES: dict[str, set[str]] = {
-    "datasets": {"numpy", "PIL", "pi_heif"},
+    "images": {"numpy", "PIL", "pi_heif", "pillow_heif", "rawpy"},
+    "datasets": {"numpy", "PIL"},
+    "collection": {"numpy", "PIL"},
     "features": {
         "numpy",
         "skimage",
