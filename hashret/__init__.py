@@ -13,9 +13,11 @@ Map of the package, from the bottom up:
 - ``searcher``: :class:`Searcher`, an encoder with the index of its codes
 - ``pipelines``: scikit-learn pipelines as encoders
 - ``rerank``: candidates of a search ordered by a finer distance
+- ``images``: image files of any origin, decoded with care
 - ``datasets``, ``features``, ``encoders``: real data; images to vectors; vectors to codes
 - ``deep``: images to codes, learned in torch
 - ``evaluation``: metrics, named protocols, plots
+- ``collection``: a folder of images kept searchable
 - ``experiments``, ``cli``: what the ``hashret`` command runs
 
 Importing this package loads numpy and the engine only.
@@ -36,6 +38,7 @@ from .errors import (
     HashretError,
     IdError,
     ImageError,
+    LockedError,
     MissingExtraError,
     ParameterError,
     ShapeError,
@@ -64,6 +67,7 @@ __all__ = [
     "IdError",
     "ImageError",
     "Index",
+    "LockedError",
     "MissingExtraError",
     "ParameterError",
     "Searcher",

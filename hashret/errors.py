@@ -18,6 +18,7 @@ __all__ = [
     "HashretError",
     "IdError",
     "ImageError",
+    "LockedError",
     "MissingExtraError",
     "ParameterError",
     "ShapeError",
@@ -72,6 +73,10 @@ class DatasetNotFoundError(HashretError, FileNotFoundError):
 
 class ImageError(HashretError, ValueError):
     """An image is damaged or unfit, or a folder holds none."""
+
+
+class LockedError(HashretError, BlockingIOError):
+    """Another process is changing what this one is to change; the message names it."""
 
 
 class TrainingError(HashretError, RuntimeError):

@@ -32,11 +32,13 @@ DOORS: dict[str, set[str]] = {
     "pipelines": {"errors"},
     "searcher": {"codes", "errors", "index", "pipelines", "types"},
     "__init__": {"_native", "errors", "codes", "index", "rerank", "searcher"},
-    "datasets": {"checks", "errors", "extras", "files", "types"},
+    "images": {"errors", "extras"},
+    "datasets": {"checks", "errors", "extras", "files", "images", "types"},
     "features": {"checks", "codes", "errors", "extras"},
     "encoders": {"checks", "codes", "errors", "extras", "features", "files", "types"},
     "evaluation": {"checks", "codes", "datasets", "errors", "extras", "files", "types"},
     "deep": {"", "checks", "codes", "errors", "evaluation", "extras", "files", "types"},
+    "collection": {"checks", "errors", "extras", "images", "types"},
     "experiments": {
         "",
         "checks",
@@ -71,6 +73,14 @@ EXPERIMENTS: dict[str, set[str]] = {
     "__init__": set(),
 }
 
+COLLECTION: dict[str, set[str]] = {
+    "catalogue": set(),
+    "content": set(),
+    "reading": set(),
+    "updating": {"catalogue", "content", "reading"},
+    "__init__": set(),
+}
+
 # The model and the losses know nothing of training, nor of files.
 DEEP: dict[str, set[str]] = {
     "losses": set(),
@@ -95,11 +105,12 @@ LOSSES: dict[str, set[str]] = {
 }
 
 # A room of a part is a file or a folder in it.
-INSIDE = {"experiments": EXPERIMENTS, "deep": DEEP, "deep.losses": LOSSES}
+INSIDE = {"collection": COLLECTION, "experiments": EXPERIMENTS, "deep": DEEP, "deep.losses": LOSSES}
 
 # Third-party packages each part may import at all, at the top or inside a function.
 PACKAGES: dict[str, set[str]] = {
-    "datasets": {"numpy", "PIL", "pi_heif"},
+    "images": {"numpy", "PIL", "pi_heif", "pillow_heif", "rawpy"},
+    "datasets": {"numpy", "PIL"},
     "features": {
         "numpy",
         "skimage",
@@ -113,6 +124,7 @@ PACKAGES: dict[str, set[str]] = {
     "encoders": {"numpy", "sklearn", "scipy", "safetensors"},
     "evaluation": {"numpy", "sklearn", "scipy", "matplotlib"},
     "deep": {"numpy", "torch", "safetensors", "rich", "onnx", "onnxscript"},
+    "collection": {"numpy", "PIL", "pathspec"},
     "experiments": {"numpy", "PIL", "matplotlib", "rich", "torch", "sklearn"},
     "cli": {"typer", "rich"},
 }

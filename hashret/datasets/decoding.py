@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,11 +12,9 @@ import numpy as np
 from ..checks import check_int
 from ..errors import DTypeError, ImageError, ParameterError
 from ..extras import import_extra
+from ..images.decoding import decode, most_bytes, printable, upright
+from ..images.regular_files import read_regular
 from ..types import Images
-from .formats import open_picture
-from .levels import UnfitImageError, flat, prepare_tiff
-from .metadata import Bare, orientation_of, without_metadata
-from .regular_files import read_regular
 from .room import check_room
 
 if TYPE_CHECKING:
@@ -27,11 +24,6 @@ _MODES = {"rgb": "RGB", "grey": "L"}
 Size = tuple[int, int]
 Mode = Literal["rgb", "grey"]
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview
-
-# No format in use needs more bytes for a pixel, were it of 16 bits in four channels.
-_BYTES_A_PIXEL = 8
-_BYTES_BESIDE = 2**26
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def read_image(
@@ -85,7 +77,7 @@ def read_image(
         if size is not None:
             check_room((1, *size, 3))
         data, suffix = _load(source, limit)
-        return decode(data, size, mode, limit, suffix)
+        return _sized(data, size, mode, limit, suffix)
     except ImageError as error:
         name = name or (
             "image" if isinstance(source, (bytes, bytearray, memoryview)) else os.fsdecode(source)
@@ -93,31 +85,14 @@ def read_image(
         raise type(error)(printable(f"{name}: {error}")) from error
 
 
-def decode(
-    data: bytes, size: Size | None, mode: Mode, max_pixels: float, suffix: str = ""
-) -> Images:
-    """Decode the bytes of a picture, see :func:`read_image`; an error does not name the picture."""
-    pil: Any = import_extra("PIL.Image", "images")
-    if not data:
-        raise ImageError("not a readable image: it is empty")
-    bare = without_metadata(data)
-    try:
-        with open_picture(bare.data, suffix=suffix, raw=bare.raw) as image:
-            _draft(image, size, bare, max_pixels)
-            if image.format == "TIFF":
-                prepare_tiff(image, pil)
-            image.load()
-            _check_pixels(image.size, max_pixels)
-            orientation = bare.orientation or _orientation_in(image)
-            turned = _turned(flat(image, pil), orientation, pil)
-            return np.asarray(_fitted(turned, size, _MODES[mode]))
-    except (ImageError, MemoryError):
-        raise
-    except (pil.DecompressionBombWarning, pil.DecompressionBombError) as error:
-        raise ImageError(f"too many pixels: {error}") from error
-    except Exception as error:
-        # Pillow's decoders raise anything from SyntaxError to struct.error on damaged files.
-        raise ImageError(f"not a readable image: {error or type(error).__name__}") from error
+def _sized(data: bytes, size: Size | None, mode: Mode, max_pixels: float, suffix: str) -> Images:
+    # Twice the target leaves the resizing its quality; square, because EXIF may turn the image.
+    least = None if size is None else 2 * max(size)
+    decoded = decode(
+        data, max_pixels, suffix=suffix, least=None if least is None else lambda *_: (least, least)
+    )
+    turned = upright(decoded.image, decoded.orientation)
+    return np.asarray(_fitted(turned, size, _MODES[mode]))
 
 
 def check_size(size: Sequence[int] | None) -> Size | None:
@@ -145,11 +120,6 @@ def check_max_pixels(max_pixels: int | None) -> float:
     return check_int("max_pixels", max_pixels, 1)
 
 
-def printable(text: str) -> str:
-    """Return a text with its control characters, and bytes that are no UTF-8, as escapes."""
-    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
-
-
 def _load(source: Source, max_pixels: float) -> tuple[bytes, str]:
     """Return the bytes of a picture and the suffix of its file."""
     if isinstance(source, (bytes, bytearray, memoryview)):
@@ -160,7 +130,7 @@ def _load(source: Source, max_pixels: float) -> tuple[bytes, str]:
         raise DTypeError(
             f"source: expected a path or bytes, got {type(source).__name__}"
         ) from error
-    most = _BYTES_A_PIXEL * max_pixels + _BYTES_BESIDE
+    most = most_bytes(max_pixels)
     try:
         data = read_regular(path, most)
     except (OSError, ValueError) as error:
@@ -170,45 +140,6 @@ def _load(source: Source, max_pixels: float) -> tuple[bytes, str]:
             f"larger than {most:.0f} bytes, the most that max_pixels={max_pixels} allows"
         )
     return data, os.path.splitext(path)[1]
-
-
-def _draft(image: Image.Image, size: Size | None, bare: Bare, max_pixels: float) -> None:
-    """Have a JPEG decoded at a reduced scale, and check what is left to decode."""
-    full = image.size
-    if size is not None:
-        # JPEG can decode at 1/2, 1/4 or 1/8; twice the target leaves the resizing its quality.
-        # Square, because EXIF may turn the image.
-        image.draft(None, (2 * max(size), 2 * max(size)))
-    _check_pixels(full if bare.whole else image.size, max_pixels)
-
-
-def _check_pixels(size: tuple[int, int], max_pixels: float) -> None:
-    width, height = size
-    if width * height > max_pixels:
-        raise UnfitImageError(
-            f"too many pixels: {width}x{height} are to be decoded, max_pixels is {max_pixels}"
-        )
-
-
-def _orientation_in(image: Image.Image) -> int:
-    exif, xmp = image.info.get("exif", b""), image.info.get("xmp", b"")
-    return orientation_of(*(value if isinstance(value, bytes) else b"" for value in (exif, xmp)))
-
-
-def _turned(image: Image.Image, orientation: int, pil: Any) -> Image.Image:
-    turn = pil.Transpose
-    ways = (
-        None,
-        turn.FLIP_LEFT_RIGHT,
-        turn.ROTATE_180,
-        turn.FLIP_TOP_BOTTOM,
-        turn.TRANSPOSE,
-        turn.ROTATE_270,
-        turn.TRANSVERSE,
-        turn.ROTATE_90,
-    )
-    way = ways[orientation - 1]
-    return image if way is None else image.transpose(way)
 
 
 def _fitted(image: Image.Image, size: Size | None, mode: str) -> Image.Image:

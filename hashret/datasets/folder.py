@@ -11,9 +11,10 @@ from typing import Literal
 import numpy as np
 
 from ..errors import ImageError, ParameterError
+from ..images.decoding import printable
 from ..types import Images
 from .base import Labels, Progress, as_path
-from .decoding import Mode, Size, check_max_pixels, check_mode, check_size, printable, read_image
+from .decoding import Mode, Size, check_max_pixels, check_mode, check_size, read_image
 from .room import check_room
 from .scanning import Found, scan
 from .stacking import read_images

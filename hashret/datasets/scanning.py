@@ -7,10 +7,11 @@ import stat
 from dataclasses import dataclass, field
 
 from ..errors import DatasetNotFoundError, ImageError
-from .decoding import printable, read_image
-from .formats import open_picture, picture_suffixes, signature
-from .levels import UnfitImageError
-from .regular_files import read_regular
+from ..images.decoding import printable
+from ..images.formats import open_picture, picture_suffixes, signature
+from ..images.levels import UnfitImageError
+from ..images.regular_files import read_regular
+from .decoding import read_image
 
 # Enough for the header of every format that has no bytes of its own at the start.
 _HEAD = 2**16

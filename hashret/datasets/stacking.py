@@ -8,9 +8,9 @@ from typing import Literal
 import numpy as np
 
 from ..errors import ImageError
+from ..images.decoding import printable
 from ..types import Images
 from .base import Progress
-from .decoding import printable
 from .room import allocate
 
 

@@ -116,7 +116,8 @@ def test_all_that_pillow_reads_is_read_whatever_its_suffix(tmp_path: Path) -> No
 def test_what_is_not_read_is_told_with_what_helps(
     tmp_path: Path, monkeypatch, name: str, data: bytes, helps: str
 ) -> None:
-    monkeypatch.setitem(sys.modules, "pi_heif", None)  # as if its extra were missing
+    for package in ("pi_heif", "pillow_heif", "rawpy"):  # as if the extras were missing
+        monkeypatch.setitem(sys.modules, package, None)
     fill(tmp_path, "sound.png")
     fill(tmp_path, name, data=data)
     found = image_folder(tmp_path, errors="skip")

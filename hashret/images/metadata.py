@@ -12,25 +12,25 @@ import zlib
 from dataclasses import dataclass
 from typing import Any
 
-_ORIENTATION, _XMP, _SUBFILE_TYPE, _SUB_IFDS, _DNG_VERSION = 274, 700, 254, 330, 50706
+from .exif import ORIENTATION, Directory, orientation_of, read_directory
+
+_XMP, _SUBFILE_TYPE, _SUB_IFDS, _DNG_VERSION = 700, 254, 330, 50706
 # What libtiff and pillow need to know of the pixels; the last is LERC's version.
 _TIFF_TAGS = frozenset(
     {*range(256, 260), 262, 266, 273, 277, 278, 279, 284, 292, 293, 317, *range(320, 326), 338}
     | {339, 347, *range(512, 522), *range(529, 533), 50674}
 )
-# Bytes of a value of each type, by the type's number.
-_TIFF_SIZES = (1, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 1, 1, 8, 8, 8)
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_PIXELS = frozenset({b"IDAT", b"IEND"})
 _PNG_CHUNKS = _PNG_PIXELS | {b"IHDR", b"PLTE", b"tRNS"}
 _PNG_BYTES = 2**20
-_XMP_ORIENTATION = re.compile(rb'tiff:Orientation(?:="|>)\s*([1-8])')
 # JFIF and Adobe say what colours the samples are, in so many bytes.
 _JPEG_KEPT = {0xE0: 14, 0xEE: 12}
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _JPEG_ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 _HEAD = 2**16
+_TIFF_START = re.compile(rb"II\*\0\x08\0\0\0|MM\0\*\0\0\0\x08")
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,8 @@ class Bare:
         The picture, in its own format.
     orientation : int or None
         How to turn it, by EXIF, 1 to 8; None if the decoder has to be asked.
+    exif : bytes
+        The EXIF, sound or damaged, or what holds it; empty if the decoder has to be asked.
     whole : bool
         Whether its decoder keeps all of it in memory even to return it at a reduced scale.
     raw : bool
@@ -51,6 +53,7 @@ class Bare:
 
     data: bytes
     orientation: int | None = None
+    exif: bytes = b""
     whole: bool = False
     raw: bool = False
 
@@ -64,78 +67,13 @@ def without_metadata(data: bytes) -> Bare:
     if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         return _bare_tiff(data)
     if data[4:12] in (b"ftypavif", b"ftypavis"):
-        return Bare(_bare_avif(data))
+        return _bare_avif(data)
     return Bare(data)
-
-
-def orientation_of(exif: bytes, xmp: bytes = b"") -> int:
-    """Return the orientation, 1 to 8, that EXIF or else XMP gives; 1 if neither can be read.
-
-    One entry is looked for; the others may be damaged, or cut off.
-    """
-    if not exif and not xmp:
-        return 1
-    directory = _directory(re.sub(rb"^(Exif\0\0){1,2}", b"", exif))
-    if directory is not None and (value := directory.short(_ORIENTATION)) is not None:
-        return value if 1 <= value <= 8 else 1
-    found = _XMP_ORIENTATION.search(xmp)
-    return int(found[1]) if found else 1
-
-
-@dataclass(frozen=True)
-class _Directory:
-    """The first directory of a TIFF file or of EXIF: its entries as they lie there."""
-
-    order: str
-    big: bool
-    offset: int
-    entries: dict[int, bytes]
-
-    def unpack(self, entry: bytes) -> tuple[int, int, int]:
-        """Return the type, the count and the offset (or value) of an entry."""
-        _, kind, count, value = struct.unpack(self.order + ("HHQQ" if self.big else "HHII"), entry)
-        return kind, count, value
-
-    def end(self, entry: bytes) -> int:
-        """Return where the values of an entry end, 0 if they lie in the entry."""
-        kind, count, offset = self.unpack(entry)
-        size = count * (_TIFF_SIZES[kind] if kind < len(_TIFF_SIZES) else 1)
-        return offset + size if size > (8 if self.big else 4) else 0
-
-    def short(self, tag: int) -> int | None:
-        """Return the value of an entry of one small integer, or None."""
-        entry = self.entries.get(tag)
-        if entry is None:
-            return None
-        kind, count, _ = self.unpack(entry)
-        form = {1: "B", 3: "H", 4: "I"}.get(kind)
-        if form is None or count != 1:
-            return None
-        value: int = struct.unpack_from(self.order + form, entry, 12 if self.big else 8)[0]
-        return value
-
-
-def _directory(data: bytes) -> _Directory | None:
-    order = {b"II": "<", b"MM": ">"}.get(data[:2])
-    if order is None:
-        return None
-    try:
-        big = struct.unpack_from(order + "H", data, 2)[0] == 43
-        (offset,) = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)
-        (count,) = struct.unpack_from(order + ("Q" if big else "H"), data, offset)
-    except (struct.error, OverflowError):
-        return None
-    first, size = offset + (8 if big else 2), 20 if big else 12
-    count = min(count, (len(data) - first) // size, 2**16)
-    entries = [data[at : at + size] for at in range(first, first + count * size, size)]
-    tags = [struct.unpack_from(order + "H", entry)[0] for entry in entries]
-    # Of a repeated tag the first counts.
-    return _Directory(order, big, offset, dict(zip(reversed(tags), reversed(entries), strict=True)))
 
 
 def _bare_tiff(data: bytes) -> Bare:
     """Leave in the first directory what makes the pixels; no other directory follows it."""
-    directory = _directory(data)
+    directory = read_directory(data)
     if directory is None:
         return Bare(data)
     order, big = directory.order, directory.big
@@ -153,20 +91,20 @@ def _bare_tiff(data: bytes) -> Bare:
             return Bare(data)
         header = data[:4] + struct.pack(order + "I", start)
     bare = b"".join((header, memoryview(data)[len(header) :], bytes(len(data) % 2), packed))
-    return Bare(bare, _tiff_orientation(data, directory), raw=_is_raw(data, directory))
+    return Bare(bare, _tiff_orientation(data, directory), data, raw=_is_raw(data, directory))
 
 
-def _tiff_orientation(data: bytes, directory: _Directory) -> int:
-    value = directory.short(_ORIENTATION)
+def _tiff_orientation(data: bytes, directory: Directory) -> int:
+    value = directory.integer(ORIENTATION)
     if value is None and _XMP in directory.entries:
         _, count, offset = directory.unpack(directory.entries[_XMP])
         return orientation_of(b"", data[offset : offset + min(count, _PNG_BYTES)])
     return value if value is not None and 1 <= value <= 8 else 1
 
 
-def _is_raw(data: bytes, directory: _Directory) -> bool:
+def _is_raw(data: bytes, directory: Directory) -> bool:
     """Whether the first picture is a preview of one that pillow does not decode."""
-    preview = (directory.short(_SUBFILE_TYPE) or 0) & 1 and _SUB_IFDS in directory.entries
+    preview = (directory.integer(_SUBFILE_TYPE) or 0) & 1 and _SUB_IFDS in directory.entries
     return bool(preview) or _DNG_VERSION in directory.entries or data[8:10] == b"CR"
 
 
@@ -198,7 +136,7 @@ def _bare_jpeg(data: bytes) -> Bare:
             kept.append(data[at:end])
         at = end
     bare = data if len(kept) == 1 else b"".join((*kept, memoryview(data)[at:]))
-    return Bare(bare, orientation_of(exif, xmp), whole)
+    return Bare(bare, orientation_of(exif, xmp), exif, whole)
 
 
 def _bare_png(data: bytes) -> Bare:
@@ -223,7 +161,8 @@ def _bare_png(data: bytes) -> Bare:
         at = len(data) if kind == b"IEND" else end
     kept.append(view[at:])
     exif = notes.get(b"eXIf") or _from_hexadecimal(notes.get(b"Raw profile type exif", b""))
-    return Bare(b"".join(kept), orientation_of(exif, notes.get(b"XML:com.adobe.xmp", b"")))
+    xmp = notes.get(b"XML:com.adobe.xmp", b"")
+    return Bare(b"".join(kept), orientation_of(exif, xmp), exif)
 
 
 def _note(notes: dict[bytes, bytes], kind: bytes, body: memoryview) -> None:
@@ -275,7 +214,9 @@ def _png_transparency(data: bytes, at: int, end: int) -> bytes | memoryview:
     return struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
 
 
-def _bare_avif(data: bytes) -> bytes:
+def _bare_avif(data: bytes) -> Bare:
     """Hide EXIF by renaming its item: AVIF turns its pictures by a property of their own."""
     head = re.sub(rb"(infe.{8})Exif", rb"\1none", data[:_HEAD], flags=re.DOTALL)
-    return head + data[_HEAD:] if head != data[:_HEAD] else data
+    exif = _TIFF_START.search(data)
+    bare = head + data[_HEAD:] if head != data[:_HEAD] else data
+    return Bare(bare, exif=data[exif.start() : exif.start() + _HEAD] if exif else b"")

@@ -36,10 +36,17 @@ def prepare_tiff(image: Any, pil: Any) -> None:
     image.im = pil.new(image.mode, image.size).im
 
 
-def flat(image: Any, pil: Any) -> Image.Image:
-    """Lay transparency over white and bring the levels to 8 bits."""
+def flat(image: Any, pil: Any, *, stretch: bool = False) -> Image.Image:
+    """Lay transparency over white and bring the levels to 8 bits.
+
+    Parameters
+    ----------
+    stretch : bool
+        Whether to take numbers of unknown range, instead of refusing them: floating-point ones as
+        0 to 1 if all lie there; others from the least to the largest of the picture.
+    """
     if image.mode.startswith(("I", "F")) or _tag(image, _SAMPLE_FORMAT) not in (None, 1):
-        return _eight_bits(image, pil)
+        return _eight_bits(image, pil, stretch)
     if image.mode == "LAB":
         return _from_lab(image)
     image = _with_sound_colours(image)
@@ -66,10 +73,12 @@ def _with_sound_colours(image: Any) -> Any:
     return image
 
 
-def _eight_bits(image: Any, pil: Any) -> Image.Image:
+def _eight_bits(image: Any, pil: Any, stretch: bool) -> Image.Image:
     # In pillow, 16 bits of PNG and of PGM may come in its mode of 32 bits.
     unsigned = image.mode.startswith("I;16") and image.format != "FITS"
     if not (unsigned or (image.mode == "I" and image.format in ("PNG", "PPM"))):
+        if stretch and image.mode.startswith(("I", "F")):
+            return _stretched(image, pil)
         raise UnfitImageError(
             f"mode {image.mode} of {image.format}: signed, 32-bit or floating-point pixels, "
             "whose range is not known; scale them to 8 or to unsigned 16 bits"
@@ -82,6 +91,20 @@ def _eight_bits(image: Any, pil: Any) -> Image.Image:
     if clear is not None:
         levels[values == clear] = 255
     grey: Image.Image = pil.fromarray(levels)
+    return grey
+
+
+def _stretched(image: Any, pil: Any) -> Image.Image:
+    values = np.asarray(image).astype(np.float32)
+    finite = np.isfinite(values)
+    low, high = (values[finite].min(), values[finite].max()) if finite.any() else (0.0, 0.0)
+    if image.mode.startswith("F") and low >= 0 and high <= 1:
+        low, high = 0.0, 1.0
+    # In halves, as the difference of two large numbers may be none; NaN as black.
+    span = max(high / 2 - low / 2, np.finfo(np.float32).tiny)
+    share = np.nan_to_num(values / 2 - low / 2, posinf=float(span), neginf=0.0) / span
+    levels = np.clip(np.rint(share * 255), 0, 255).astype(np.uint8)
+    grey: Image.Image = pil.fromarray(255 - levels if _tag(image, _PHOTOMETRIC) == 0 else levels)
     return grey
 
 

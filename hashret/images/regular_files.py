@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
+from io import BufferedReader
 
+_AT_ONCE = sum(getattr(os, flag, 0) for flag in ("O_NONBLOCK", "O_NOCTTY", "O_BINARY"))
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a named pipe"),
@@ -12,6 +14,26 @@ _KINDS = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
+
+
+def open_regular(path: str | bytes) -> BufferedReader:
+    """Open a regular file for reading.
+
+    Raises
+    ------
+    OSError
+        If there is no such file, it may not be read, or is no regular file; at once.
+    """
+    # Asked before, for opening alone wakes who waits at the other end of a pipe; and again
+    # afterwards, for the path may name something else by then.
+    _check_regular(os.stat(path).st_mode)
+    file = os.open(path, os.O_RDONLY | _AT_ONCE)
+    try:
+        _check_regular(os.fstat(file).st_mode)
+        return os.fdopen(file, "rb")
+    except OSError:
+        os.close(file)
+        raise
 
 
 def read_regular(path: str, most: float, head: int | None = None) -> bytes | None:
@@ -33,22 +55,14 @@ def read_regular(path: str, most: float, head: int | None = None) -> bytes | Non
     Raises
     ------
     OSError
-        If there is no such file, it may not be read, or is no regular file; at once.
+        As :func:`open_regular`.
     """
-    # Asked before, for opening alone wakes who waits at the other end of a pipe; and again
-    # afterwards, for the path may name something else by then.
-    _check_regular(os.stat(path).st_mode)
-    with open(path, "rb", opener=_open_at_once) as file:
-        status = os.fstat(file.fileno())
-        _check_regular(status.st_mode)
-        if status.st_size > most:
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > most:
             return None
         # Files of /proc say that they are empty, and some have no end.
-        return file.read(status.st_size if head is None else min(head, status.st_size))
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0))
+        return file.read(size if head is None else min(head, size))
 
 
 def _check_regular(mode: int) -> None:

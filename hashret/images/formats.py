@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,7 @@ _NO_PICTURES = frozenset({"BUFR", "GRIB", "HDF5", "MPEG"})
 _NEVER = frozenset({"EPS"})
 
 _HEIF = "HEIF, which the extra 'heif' reads, pi-heif: pip install 'hashret[heif]'"
-_RAW = "a camera's raw file; develop it first, for example with rawpy"
+_RAW = "a camera's raw file, whose preview the extra 'raw' reads, rawpy: pip install 'hashret[raw]'"
 _JPEG_XL = "JPEG XL; install pillow-jxl-plugin and import pillow_jxl first"
 _JPEG_XR = "JPEG XR; convert it first, for example with imagecodecs"
 _JPEG_LS = "JPEG-LS; install pillow-jpls and import pillow_jpls first"
@@ -144,21 +146,42 @@ def open_picture(
     hint = _RAW if raw else signature(data)
     if hint is None:
         hint = _SUFFIXES.get(suffix.lower())
-    if hint is _HEIF and (image := _opened_by_extra(data)) is not None:
+    if hint in _BY_EXTRA and (image := _BY_EXTRA[hint](data)) is not None:
         return image
     if hint:
         raise ImageError(f"pillow does not read it: {hint}")
     raise ImageError(f"not a readable image: {reasons[0] if reasons else 'of no known format'}")
 
 
-def _opened_by_extra(data: bytes) -> ImageFile | None:
-    """Open a HEIF picture, if its package is there, without entering it into pillow's formats."""
+def _heif(data: bytes) -> ImageFile | None:
+    """Open a HEIF picture, if a package is there, without entering it into pillow's formats."""
+    for package in ("pi_heif", "pillow_heif"):
+        with contextlib.suppress(MissingExtraError):
+            plugin: Any = import_extra(package, "heif")
+            image: ImageFile = plugin.HeifImageFile(BytesIO(data), "")
+            return image
+    return None
+
+
+def _raw_preview(data: bytes) -> ImageFile | None:
+    """Open the preview in a camera's raw file, if the package is there."""
     try:
-        plugin: Any = import_extra("pi_heif", "heif")
+        rawpy: Any = import_extra("rawpy", "raw")
     except MissingExtraError:
         return None
-    image: ImageFile = plugin.HeifImageFile(BytesIO(data), "")
+    with rawpy.imread(BytesIO(data)) as raw:
+        preview = raw.extract_thumb()
+    if preview.format != rawpy.ThumbFormat.JPEG:
+        raise ImageError("a camera's raw file without a preview in JPEG; develop it first")
+    image = open_picture(preview.data)
+    image.format = "RAW"
     return image
+
+
+_BY_EXTRA: dict[str | None, Callable[[bytes], ImageFile | None]] = {
+    _HEIF: _heif,
+    _RAW: _raw_preview,
+}
 
 
 def _opened(

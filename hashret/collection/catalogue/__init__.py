@@ -1,0 +1,28 @@
+"""The catalogue: the SQLite file that is the truth of a collection.
+
+================== =============================================================
+``schema.py``      its tables
+``lock.py``        the lock of its one writer
+``mounts.py``      what kind of file system it lies on
+``catalogue.py``   opening it, by its writer and by readers: :class:`Catalogue`
+``roots.py``       the folders of the collection
+``forgetting.py``  the only way by which an image leaves it
+================== =============================================================
+"""
+
+from __future__ import annotations
+
+from .catalogue import NAME, Catalogue, read_catalogue, write_catalogue
+from .forgetting import forget_missing
+from .roots import Root, add_root, roots_of
+
+__all__ = [
+    "NAME",
+    "Catalogue",
+    "Root",
+    "add_root",
+    "forget_missing",
+    "read_catalogue",
+    "roots_of",
+    "write_catalogue",
+]

@@ -1,0 +1,258 @@
+"""The catalogue: an SQLite file with one writer at a time and any number of readers."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+from ...errors import EncoderMismatchError, FormatError, LockedError
+from . import schema
+from .lock import WriterLock
+from .mounts import is_network
+
+__all__ = ["Catalogue", "read_catalogue", "write_catalogue"]
+
+NAME = "catalogue.sqlite"
+LOCK = "writer.lock"
+# How long a reader waits where a rollback journal has the writer lock it out, seconds.
+_WAIT = 30.0
+# What the write-ahead log may keep on the disk once it is no longer needed, bytes.
+_LOG_KEPT = 2**26
+
+
+class Catalogue:
+    """An open catalogue; made by :func:`write_catalogue` and :func:`read_catalogue`.
+
+    Parameters
+    ----------
+    store : str
+        The folder it lies in.
+    connection : sqlite3.Connection
+        In autocommit mode.
+    lock : WriterLock, optional
+        The writer's.
+    """
+
+    def __init__(
+        self, store: str, connection: sqlite3.Connection, lock: WriterLock | None = None
+    ) -> None:
+        self.store = store
+        self._connection = connection
+        self._lock = lock
+
+    def execute(self, statement: str, values: Any = ()) -> sqlite3.Cursor:
+        """Execute one SQL statement."""
+        return self._connection.execute(statement, values)
+
+    def executemany(self, statement: str, rows: Any) -> sqlite3.Cursor:
+        """Execute one SQL statement for each of several rows."""
+        return self._connection.executemany(statement, rows)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Change all of what the block changes, or nothing.
+
+        When the block has ended, what it changed is on the disk: it is acknowledged.
+        """
+        self.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.execute("COMMIT")
+        except BaseException:
+            # A full disk may have ended it already.
+            if self._connection.in_transaction:
+                self.execute("ROLLBACK")
+            raise
+
+    @property
+    def generation(self) -> int:
+        """How many transactions have changed codes."""
+        (generation,) = self.execute("SELECT generation FROM generations").fetchone()
+        return int(generation)
+
+    def raise_generation(self) -> None:
+        """Note that this transaction changes codes, for who keeps copies of them."""
+        self.execute("UPDATE generations SET generation = generation + 1")
+
+    def encoder(self, name: str, fingerprint: str) -> int:
+        """Return the row of an encoder, a new one if there is none.
+
+        Raises
+        ------
+        EncoderMismatchError
+            If codes under this name come from another encoder.
+        """
+        values = (name, fingerprint)
+        self.execute("INSERT OR IGNORE INTO encoders (name, fingerprint) VALUES (?, ?)", values)
+        query = "SELECT id, fingerprint FROM encoders WHERE name = ?"
+        row, known = self.execute(query, (name,)).fetchone()
+        if known != fingerprint:
+            raise EncoderMismatchError(
+                f"encoder {name!r}: the catalogue's codes were made with {known}, not {fingerprint}"
+            )
+        return int(row)
+
+    def check(self) -> list[str]:
+        """Return what is wrong inside the file, nothing if it is sound."""
+        found = [row[0] for row in self.execute("PRAGMA integrity_check") if row[0] != "ok"]
+        return found + [
+            f"dangling: {tuple(row)}" for row in self.execute("PRAGMA foreign_key_check")
+        ]
+
+    def close(self) -> None:
+        """Close the file; a writer lets others write."""
+        self._connection.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def write_catalogue(store: str) -> Catalogue:
+    """Open the catalogue of a store as its one writer; make both if there are none.
+
+    Parameters
+    ----------
+    store : str
+        A folder.
+
+    Raises
+    ------
+    LockedError
+        If another process, or another place in this one, has it open for writing.
+    FormatError
+        If the file there is no catalogue, is damaged, or is of a newer version.
+    OSError
+        If the folder cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as store, write_catalogue(store) as catalogue:
+    ...     encoder = catalogue.encoder("hog", "a1b2")
+    ...     catalogue.generation, catalogue.check()
+    (0, [])
+    """
+    os.makedirs(store, exist_ok=True)
+    lock = WriterLock(os.path.join(store, LOCK))
+    try:
+        connection = _connect(store, "rwc")
+        try:
+            _prepare(connection, os.path.join(store, NAME), is_network(store))
+        except BaseException:
+            connection.close()
+            raise
+    except BaseException:
+        lock.release()
+        raise
+    return Catalogue(store, connection, lock)
+
+
+def read_catalogue(store: str) -> Catalogue:
+    """Open the catalogue of a store for reading only, whether or not it is being written.
+
+    Parameters
+    ----------
+    store : str
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    FormatError
+        If the file there is no catalogue, is damaged, or is of a newer version.
+    """
+    path = os.path.join(store, NAME)
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"{path}: no catalogue")
+    connection = _connect(store, "ro")
+    try:
+        if not _checked(connection, path):
+            raise FormatError(f"{path}: empty, no catalogue")
+    except sqlite3.OperationalError as error:
+        connection.close()
+        return Catalogue(store, _unchanging(store, path, error))
+    except BaseException:
+        connection.close()
+        raise
+    return Catalogue(store, connection)
+
+
+def _connect(store: str, mode: str) -> sqlite3.Connection:
+    # Bytes that are no UTF-8 are quoted as they are.
+    path = quote(os.fsencode(os.path.abspath(os.path.join(store, NAME))))
+    return sqlite3.connect(
+        f"file:{path}?mode={mode}",
+        uri=True,
+        timeout=_WAIT,
+        isolation_level=None,
+        # The paths to be read are fetched from whatever thread asks for the next; SQLite itself
+        # lets one in at a time.
+        check_same_thread=False,
+    )
+
+
+def _prepare(connection: sqlite3.Connection, path: str, network: bool) -> None:
+    """Set a writer's connection up, and make the tables if there are none."""
+    made = _checked(connection, path)
+    _set_journal(connection, network)
+    for setting in ("synchronous = FULL", "foreign_keys = ON", f"journal_size_limit = {_LOG_KEPT}"):
+        connection.execute(f"PRAGMA {setting}")
+    if not made:
+        connection.execute("BEGIN IMMEDIATE")
+        schema.create(connection)
+        connection.execute("COMMIT")
+
+
+def _set_journal(connection: sqlite3.Connection, network: bool) -> None:
+    """Use a write-ahead log where the file system can, a rollback journal elsewhere."""
+    try:
+        connection.execute(f"PRAGMA journal_mode = {'DELETE' if network else 'WAL'}")
+    except sqlite3.OperationalError:
+        connection.execute("PRAGMA journal_mode = DELETE")
+
+
+def _checked(connection: sqlite3.Connection, path: str) -> bool:
+    """Return whether the tables are there; what SQLite finds wrong becomes an error of ours."""
+    try:
+        return schema.check(connection, path)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+            raise LockedError(f"{path}: locked by another process") from error
+        raise
+    except sqlite3.DatabaseError as error:
+        raise FormatError(f"{path}: no catalogue, or a damaged one: {error}") from error
+
+
+def _unchanging(store: str, path: str, error: sqlite3.OperationalError) -> sqlite3.Connection:
+    """Open a file in a folder where the memory that WAL shares cannot be made, as on a DVD.
+
+    No writer can change it there. A log that was not yet written back could not be read.
+    """
+    log = f"{path}-wal"
+    if os.path.exists(log) and os.path.getsize(log):
+        raise FormatError(
+            f"{path}: its log, {log}, cannot be read where nothing can be written: copy the store "
+            "to a folder that can be written, and open it there once"
+        ) from error
+    connection = _connect(store, "ro&immutable=1")
+    try:
+        _checked(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection

@@ -1,0 +1,33 @@
+"""Forgetting: the only way by which an image leaves the catalogue."""
+
+from __future__ import annotations
+
+from .catalogue import Catalogue
+
+__all__ = ["forget_missing"]
+
+
+def forget_missing(catalogue: Catalogue) -> tuple[int, int]:
+    """Remove the files that are missing, and the images of which no file is left.
+
+    What was decided about an image, and the caller's metadata, stay: they go by content.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open for writing.
+
+    Returns
+    -------
+    files, images : int
+        How many were removed.
+    """
+    orphans = """SELECT id FROM images
+        WHERE NOT EXISTS (SELECT 1 FROM files WHERE files.content = images.content)"""
+    with catalogue.transaction():
+        files = catalogue.execute("DELETE FROM files WHERE state = 'missing'").rowcount
+        catalogue.execute(f"DELETE FROM codes WHERE image IN ({orphans})")
+        images = catalogue.execute(f"DELETE FROM images WHERE id IN ({orphans})").rowcount
+        if images:
+            catalogue.raise_generation()
+    return files, images

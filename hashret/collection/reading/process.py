@@ -1,0 +1,222 @@
+"""One worker as its parent sees it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import mmap
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from .protocol import LONGEST_ANSWER, READY, Settings, task
+from .results import Limits, Read, Skipped
+
+_START = "import sys; sys.path[:] = {path!r}; from {package}.worker import main; main()"
+# Of starting a program and importing numpy, on a machine with other things to do.
+_START_SECONDS = 120.0
+_END_SECONDS = 5.0
+_CHUNK = 2**16
+# Each worker is one thread; what numpy's libraries set up for more only takes memory.
+_ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
+
+
+@dataclass(frozen=True)
+class Task:
+    """A file to read, and what its caller calls it."""
+
+    token: Any
+    path: bytes
+
+
+class Worker:
+    """A process that reads files, several tasks ahead.
+
+    Attributes
+    ----------
+    tasks : deque of (slot, Task)
+        Without an answer, in order: the worker is at the first.
+    ready : bool
+        Whether it has said that it started.
+    """
+
+    def __init__(self, side: int, limits: Limits) -> None:
+        with _shared_file() as file:
+            self._settings = Settings(
+                side, limits.pixels, limits.seconds, limits.memory, file.fileno()
+            )
+            size = self._settings.slots * self._settings.slot_bytes
+            os.ftruncate(file.fileno(), size)
+            self._shared = mmap.mmap(file.fileno(), size)
+            self._process = _started(self._settings)
+        self.tasks: deque[tuple[int, Task]] = deque()
+        self._free = list(range(self._settings.slots))
+        self._unread = b""
+        self.ready = False
+        self._since = time.monotonic()
+
+    def fileno(self) -> int:
+        """Return the descriptor that is readable when there are answers, or the process ended."""
+        assert self._process.stdout is not None
+        return self._process.stdout.fileno()
+
+    @property
+    def free(self) -> int:
+        """How many more tasks it takes."""
+        return len(self._free)
+
+    @property
+    def deadline(self) -> float:
+        """When it must have answered, by ``time.monotonic()``."""
+        return self._since + (self._settings.seconds if self.ready else _START_SECONDS)
+
+    def send(self, tasks: list[Task]) -> None:
+        """Hand out tasks, no more than are `free`."""
+        if not self.tasks and self.ready:
+            self._since = time.monotonic()
+        slots = [self._free.pop() for _ in tasks]
+        self.tasks.extend(zip(slots, tasks, strict=True))
+        framed = b"".join(task(slot, each.path) for slot, each in zip(slots, tasks, strict=True))
+        assert self._process.stdin is not None
+        # If it has ended, that will be seen at its output.
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self._process.stdin.fileno(), framed)
+
+    def receive(self) -> tuple[list[Read | Skipped], bool]:
+        """Return the answers that have come, and whether more can come."""
+        results: list[Read | Skipped] = []
+        while True:
+            try:
+                chunk = os.read(self.fileno(), _CHUNK)
+            except BlockingIOError:
+                return results, True
+            if not chunk:
+                return results, False
+            self._since = time.monotonic()
+            *lines, self._unread = (self._unread + chunk).split(b"\n")
+            try:
+                if len(self._unread) > LONGEST_ANSWER:
+                    raise ValueError("an answer without end")
+                results += [result for line in lines if (result := self._result(line)) is not None]
+            except (ValueError, TypeError, LookupError):
+                # What overwrites the answers has taken over the process.
+                return results, False
+
+    def end(self, reason: str | None) -> tuple[list[Read | Skipped], list[Task], str]:
+        """End the process.
+
+        Parameters
+        ----------
+        reason : str or None
+            Why the file that it is at was not read; by default what the process ended by.
+
+        Returns
+        -------
+        results : list
+            Last answers, and the file that it was at.
+        tasks : list
+            That it had not begun.
+        ended : str
+            What the process ended by.
+        """
+        if reason is not None:
+            self._process.kill()
+        results, _ = self.receive()
+        ended = _described(self.close())
+        left = [each for _, each in self.tasks]
+        if left and self.ready:
+            results.append(Skipped(left.pop(0).token, reason or f"its decoder {ended}"))
+        return results, left, ended
+
+    def close(self) -> int | None:
+        """End the process, whatever it is at; return its status, None if it does not end."""
+        self._process.kill()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            pipe.close()
+        self._shared.close()
+        # A process that waits for a dead network drive goes when the drive does.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self._process.wait(_END_SECONDS)
+        return None
+
+    def _result(self, line: bytes) -> Read | Skipped | None:
+        if not self.ready:
+            self.ready = line + b"\n" == READY
+            return None
+        values = json.loads(line)
+        slot, task = self.tasks[0]
+        if values.pop("slot") != slot:
+            raise ValueError("an answer to another task")
+        digest = values.pop("content")
+        if "reason" in values:
+            content = None if digest is None else bytes.fromhex(digest)
+            result: Read | Skipped = Skipped(task.token, str(values["reason"]), content)
+        else:
+            pixels = self._pixels(slot, *values.pop("shape"))
+            result = Read(task.token, bytes.fromhex(digest), pixels=pixels, **values)
+        self.tasks.popleft()
+        self._free.append(slot)
+        return result
+
+    def _pixels(self, slot: int, height: int, width: int) -> Any:
+        side = self._settings.side
+        if not (1 <= height <= side and 1 <= width <= side):
+            raise ValueError("pixels of no such size")
+        start = slot * self._settings.slot_bytes
+        return (
+            np.frombuffer(self._shared, np.uint8, 3 * height * width, start)
+            .reshape(height, width, 3)
+            .copy()
+        )
+
+
+def _started(settings: Settings) -> subprocess.Popen[bytes]:
+    package = __name__.rpartition(".")[0]
+    code = _START.format(path=_import_path(), package=package)
+    process = subprocess.Popen(
+        # -P: modules in the folder that the caller stands in, one of photographs, are not ours.
+        [sys.executable, "-P", "-c", code, settings.dumps()],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        bufsize=0,
+        pass_fds=(settings.shared,),
+        env=os.environ | _ONE_THREAD,
+        # Ctrl-C is for the parent, which ends its workers.
+        process_group=0,
+    )
+    assert process.stdout is not None
+    os.set_blocking(process.stdout.fileno(), False)
+    return process
+
+
+def _import_path() -> list[str]:
+    """Return where the caller imports from, and where this package lies."""
+    package = __name__.partition(".")[0]
+    home = os.path.dirname(os.path.dirname(os.path.abspath(sys.modules[package].__file__ or "")))
+    path = [entry for entry in sys.path if os.path.isabs(entry)]
+    return path if home in path else [*path, home]
+
+
+def _shared_file() -> BinaryIO:
+    if sys.platform == "linux":
+        return os.fdopen(os.memfd_create("hashret-pixels"), "r+b", buffering=0)
+    return tempfile.TemporaryFile(buffering=0)
+
+
+def _described(status: int | None) -> str:
+    if status is None:
+        return "did not end"
+    if status >= 0:
+        return f"ended with status {status}"
+    with contextlib.suppress(ValueError):
+        return f"was ended by {signal.Signals(-status).name}"
+    return f"was ended by signal {-status}"

@@ -1,0 +1,72 @@
+"""What reading a file gives, and the limits it is under."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ...types import Images
+
+
+@dataclass(frozen=True)
+class Read:
+    """A file that was read.
+
+    Attributes
+    ----------
+    token : object
+        What the caller gave with the path.
+    content : bytes
+        SHA-256 of the bytes that were decoded, 32 bytes.
+    size : int
+        How many bytes that were.
+    mtime_ns : int
+        When the file was changed, in nanoseconds since 1970, told before it was read: if it
+        changes meanwhile, it is seen to have changed since.
+    format : str
+        Pillow's name, such as ``"JPEG"``; ``"RAW"`` for the preview of a camera's raw file.
+    width, height : int
+        Of the whole picture, upright.
+    taken : str or None
+        ISO 8601, by EXIF.
+    pixels : ndarray of uint8, shape (h, w, 3)
+        Upright RGB, at most `side` on its longer side.
+    """
+
+    token: Any
+    content: bytes
+    size: int
+    mtime_ns: int
+    format: str
+    width: int
+    height: int
+    taken: str | None
+    pixels: Images
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that was not read, and why; `content` as in :class:`Read` if its bytes were."""
+
+    token: Any
+    reason: str
+    content: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one file may cost.
+
+    Attributes
+    ----------
+    pixels : int
+        That are decoded; a JPEG at a reduced scale counts what that leaves.
+    seconds : float
+        Of reading and decoding, by the clock.
+    memory : int
+        Bytes a worker may allocate, beside the code it runs; where the system can limit that.
+    """
+
+    pixels: int = 100_000_000
+    seconds: float = 60.0
+    memory: int = 1536 * 2**20

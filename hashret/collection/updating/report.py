@@ -1,0 +1,71 @@
+"""What an update did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+__all__ = ["Paths", "Report"]
+
+# Of how many paths a report has more than the number.
+LISTED = 1000
+
+
+class Paths:
+    """How many paths, and the first thousand of them with a word on each.
+
+    Attributes
+    ----------
+    count : int
+    listed : list of (bytes, str)
+        Absolute paths, and why, or what it was called before.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.listed: list[tuple[bytes, str]] = []
+
+    def add(self, path: bytes, word: str = "") -> None:
+        """Count a path."""
+        self.count += 1
+        if len(self.listed) < LISTED:
+            self.listed.append((path, word))
+
+    def __repr__(self) -> str:
+        return f"<{self.count} paths>"
+
+
+@dataclass
+class Report:
+    """What an update found and did.
+
+    Attributes
+    ----------
+    found : int
+        Files that are there, skipped ones too.
+    new, changed, renamed, back : Paths
+        Files that have come, have other bytes, another path, or were missing; renamed ones with
+        the path before.
+    missing, skipped, unreachable : Paths
+        As they are at the end, with reasons: files that are not there, files that are no readable
+        images, and folders that cannot be looked into.
+    read : int
+        Files that were decoded.
+    hashed : int
+        Files whose bytes alone were read, because they were likely known.
+    encoded : int
+        Images that got codes.
+    seconds : float
+    """
+
+    found: int = 0
+    new: Paths = field(default_factory=Paths)
+    changed: Paths = field(default_factory=Paths)
+    renamed: Paths = field(default_factory=Paths)
+    back: Paths = field(default_factory=Paths)
+    missing: Paths = field(default_factory=Paths)
+    skipped: Paths = field(default_factory=Paths)
+    unreachable: Paths = field(default_factory=Paths)
+    read: int = 0
+    hashed: int = 0
+    encoded: int = 0
+    seconds: float = 0.0

@@ -1,0 +1,4 @@
+"""Image files of any origin: which format they are of, and their pixels, decoded with care.
+
+Data sets and collections both read through here.
+"""
