@@ -10,8 +10,7 @@ import stat
 import numpy as np
 from PIL import Image
 
-from hashret.collection.reading import Read, Skipped
-from hashret.collection.updating import Encoder
+from hashret.images.reading import Read, Skipped
 
 
 def picture(number: int) -> bytes:
@@ -55,18 +54,24 @@ def read(requests):
 class Counting:
     """An encoder whose codes are hashes of the pixels, and which counts the images it was given."""
 
-    def __init__(self) -> None:
+    bits = 256
+    side = 64
+
+    def __init__(self, name: str = "one", fingerprint: str = "") -> None:
+        self.name = name
+        self.fingerprint = fingerprint or f"of {name}"
+        self.settings = {"name": name}
         self.count = 0
 
-    def __call__(self, pixels):
+    def encode(self, pixels):
         self.count += len(pixels)
         codes = [hashlib.sha256(one.tobytes()).digest() for one in pixels]
         return np.array([np.frombuffer(code, np.uint8) for code in codes]), None
 
 
-def encoders(*names: str) -> dict[str, Encoder]:
-    return {name: Encoder(Counting(), f"of {name}") for name in names or ("one",)}
+def encoders(*names: str) -> list[Counting]:
+    return [Counting(name) for name in names or ("one",)]
 
 
-def encoded(given: dict[str, Encoder]) -> int:
-    return sum(encoder.encode.count for encoder in given.values())
+def encoded(given: list[Counting]) -> int:
+    return sum(encoder.count for encoder in given)

@@ -32,13 +32,13 @@ DOORS: dict[str, set[str]] = {
     "pipelines": {"errors"},
     "searcher": {"codes", "errors", "index", "pipelines", "types"},
     "__init__": {"_native", "errors", "codes", "index", "rerank", "searcher"},
-    "images": {"errors", "extras"},
+    "images": {"checks", "errors", "extras", "types"},
     "datasets": {"checks", "errors", "extras", "files", "images", "types"},
     "features": {"checks", "codes", "errors", "extras"},
     "encoders": {"checks", "codes", "errors", "extras", "features", "files", "types"},
     "evaluation": {"checks", "codes", "datasets", "errors", "extras", "files", "types"},
     "deep": {"", "checks", "codes", "errors", "evaluation", "extras", "files", "types"},
-    "collection": {"checks", "errors", "extras", "images", "types"},
+    "collection": {"", "checks", "errors", "extras", "images", "index", "types"},
     "experiments": {
         "",
         "checks",
@@ -76,9 +76,13 @@ EXPERIMENTS: dict[str, set[str]] = {
 COLLECTION: dict[str, set[str]] = {
     "catalogue": set(),
     "content": set(),
-    "reading": set(),
-    "updating": {"catalogue", "content", "reading"},
-    "__init__": set(),
+    "updating": {"catalogue", "content"},
+    "encoders": {"catalogue", "updating"},
+    "store": {"catalogue"},
+    "images": {"catalogue"},
+    "indexes": {"catalogue", "store"},
+    "collection": {"catalogue", "encoders", "indexes", "store", "updating"},
+    "__init__": {"collection"},
 }
 
 # The model and the losses know nothing of training, nor of files.
@@ -124,7 +128,7 @@ PACKAGES: dict[str, set[str]] = {
     "encoders": {"numpy", "sklearn", "scipy", "safetensors"},
     "evaluation": {"numpy", "sklearn", "scipy", "matplotlib"},
     "deep": {"numpy", "torch", "safetensors", "rich", "onnx", "onnxscript"},
-    "collection": {"numpy", "PIL", "pathspec"},
+    "collection": {"numpy", "PIL", "pathspec", "pdqhash"},
     "experiments": {"numpy", "PIL", "matplotlib", "rich", "torch", "sklearn"},
     "cli": {"typer", "rich"},
 }

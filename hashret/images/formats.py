@@ -47,6 +47,8 @@ _SUFFIXES: dict[str, str] = {
     }.items()
     for suffix in (f".{word}" for word in suffixes.split())
 }
+# How many of a file's first bytes tell.
+SIGNATURE_BYTES = 1024
 # First bytes that are no accident: (offset, bytes, what helps if pillow does not read it).
 _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x89PNG\r\n\x1a\n", ""),
@@ -88,6 +90,20 @@ _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
 )
 
 
+# First bytes that may be an accident: whether it is a picture, reading on tells.
+_SHORT_SIGNATURES = (
+    b"BM",
+    b"P4",
+    b"P5",
+    b"P6",
+    b"qoif",
+    b"DDS ",
+    b"\0\0\1\0",
+    b"farbfeld",
+    b"FLIF",
+)
+
+
 def picture_suffixes() -> frozenset[str]:
     """Return the suffixes, lower case with the dot, that say that a file is a picture."""
     pil: Any = import_extra("PIL.Image", "images")
@@ -106,6 +122,14 @@ def signature(head: bytes) -> str | None:
         if head.startswith(sign, at):
             return hint
     return _DRAWING if head.startswith(b"<?xml") and b"<svg" in head[:1024] else None
+
+
+def begins_like_picture(head: bytes) -> bool:
+    """Return whether a file's first bytes, `SIGNATURE_BYTES` of them, are those of a picture.
+
+    Some are so few that they may be an accident, and some formats have none.
+    """
+    return signature(head) is not None or head.startswith(_SHORT_SIGNATURES)
 
 
 def open_picture(

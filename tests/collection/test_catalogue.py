@@ -15,13 +15,13 @@ from contextlib import suppress
 import pytest
 
 from hashret import EncoderMismatchError, FormatError, LockedError
-from hashret.collection.catalogue import NAME, read_catalogue, write_catalogue
+from hashret.collection.catalogue import NAME, enter_encoder, read_catalogue, write_catalogue
 from hashret.collection.catalogue import catalogue as module
 from hashret.collection.catalogue.mounts import has_lasting_inodes, is_network
 
 HOLD = """
 import sys, time
-from hashret.collection.catalogue import write_catalogue
+from hashret.collection.catalogue import enter_encoder, write_catalogue
 held = write_catalogue(sys.argv[1])
 print("held", flush=True)
 time.sleep(60)
@@ -47,7 +47,7 @@ def holder(store):
 
 def add(catalogue, name):
     with catalogue.transaction():
-        catalogue.encoder(name, name)
+        enter_encoder(catalogue, name, name, 256, {})
 
 
 def names(store):
@@ -90,7 +90,7 @@ def test_readers_see_what_is_acknowledged_and_nothing_else(store):
     with write_catalogue(store) as catalogue:
         add(catalogue, "a")
         with read_catalogue(store) as reader, catalogue.transaction():
-            catalogue.encoder("b", "b")
+            enter_encoder(catalogue, "b", "b", 256, {})
             assert names(store) == ["a"]
             with pytest.raises(sqlite3.OperationalError, match="readonly"):
                 reader.execute("DELETE FROM encoders")
@@ -125,7 +125,7 @@ def test_a_reader_keeps_what_it_began_with_while_another_thread_writes(store):
 def test_an_error_in_a_transaction_undoes_all_of_it(store):
     with write_catalogue(store) as catalogue:
         with suppress(ZeroDivisionError), catalogue.transaction():
-            catalogue.encoder("a", "a")
+            enter_encoder(catalogue, "a", "a", 256, {})
             raise ZeroDivisionError
         add(catalogue, "b")
     assert names(store) == ["b"]
@@ -190,9 +190,11 @@ def test_no_catalogue_is_no_catalogue(store):
 
 def test_another_encoder_of_the_same_name_is_refused(store):
     with write_catalogue(store) as catalogue:
-        assert catalogue.encoder("a", "x") == catalogue.encoder("a", "x")
+        assert enter_encoder(catalogue, "a", "x", 256, {}) == enter_encoder(
+            catalogue, "a", "x", 256, {}
+        )
         with pytest.raises(EncoderMismatchError, match="made with x, not y"):
-            catalogue.encoder("a", "y")
+            enter_encoder(catalogue, "a", "y", 256, {})
 
 
 def test_a_store_whose_log_was_cut_short_has_all_up_to_there(store, tmp_path, rng):
@@ -214,7 +216,7 @@ def test_a_store_whose_log_was_cut_short_has_all_up_to_there(store, tmp_path, rn
 
 READ_AS_NOBODY = """
 import os, sys
-from hashret.collection.catalogue import read_catalogue, write_catalogue
+from hashret.collection.catalogue import enter_encoder, read_catalogue, write_catalogue
 if os.getuid() == 0:
     os.setuid(65534)
 with read_catalogue(sys.argv[1]) as catalogue:

@@ -8,12 +8,12 @@ import socket
 import time
 
 import pytest
-from collection_pictures import code_of, content_of, encoded, encoders, picture, read
+from collection_pictures import Counting, code_of, content_of, encoded, encoders, picture, read
 
 from hashret import EncoderMismatchError
 from hashret.collection.catalogue import add_root, forget_missing, roots_of, write_catalogue
-from hashret.collection.reading import Skipped
-from hashret.collection.updating import Encoder, Exclusions, comparing, update
+from hashret.collection.updating import Exclusions, comparing, update
+from hashret.images.reading import Skipped
 
 LONG_AGO = 10**9
 
@@ -73,7 +73,7 @@ def test_codes_belong_to_their_images(collection):
         assert dict(rows.fetchall()) == {
             b"%d" % number: code_of(picture(number)) for number in range(5)
         }
-        assert catalogue.generation == 1
+        assert catalogue.generation == (1, 0)
 
 
 def test_a_thousand_files_and_their_folder_renamed(collection):
@@ -270,7 +270,7 @@ def test_a_second_encoder_reads_each_image_once_and_a_third_time_nothing(collect
         report = update(catalogue, read, given)
         assert (report.read, report.encoded, encoded(given)) == (2, 2, 4)
         assert update(catalogue, never, given).read == 0
-        other = {"one": Encoder(given["one"].encode, "another")}
+        other = [Counting("one", "another")]
         with pytest.raises(EncoderMismatchError):
             update(catalogue, never, other)
 

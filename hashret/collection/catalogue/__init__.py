@@ -6,6 +6,7 @@
 ``mounts.py``      what kind of file system it lies on
 ``catalogue.py``   opening it, by its writer and by readers: :class:`Catalogue`
 ``roots.py``       the folders of the collection
+``encoders.py``    which encoders there are codes of
 ``forgetting.py``  the only way by which an image leaves it
 ================== =============================================================
 """
@@ -13,14 +14,19 @@
 from __future__ import annotations
 
 from .catalogue import NAME, Catalogue, read_catalogue, write_catalogue
+from .encoders import EncoderRow, activate, encoder_rows, enter_encoder
 from .forgetting import forget_missing
 from .roots import Root, add_root, roots_of
 
 __all__ = [
     "NAME",
     "Catalogue",
+    "EncoderRow",
     "Root",
+    "activate",
     "add_root",
+    "encoder_rows",
+    "enter_encoder",
     "forget_missing",
     "read_catalogue",
     "roots_of",

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
-from ...errors import EncoderMismatchError, FormatError, LockedError
+from ...errors import FormatError, LockedError
 from . import schema
 from .lock import WriterLock
 from .mounts import is_network
@@ -70,32 +70,17 @@ class Catalogue:
             raise
 
     @property
-    def generation(self) -> int:
-        """How many transactions have changed codes."""
-        (generation,) = self.execute("SELECT generation FROM generations").fetchone()
+    def generation(self) -> tuple[int, int]:
+        """How many transactions have changed codes, and how many of those removed some."""
+        row = self.execute("SELECT generation, removed FROM generations").fetchone()
+        return int(row[0]), int(row[1])
+
+    def raise_generation(self, removed: bool = False) -> int:
+        """Note that this transaction changes codes, for who keeps copies; return the number."""
+        statement = """UPDATE generations
+            SET generation = generation + 1, removed = removed + ? RETURNING generation"""
+        ((generation,),) = self.execute(statement, (removed,)).fetchall()
         return int(generation)
-
-    def raise_generation(self) -> None:
-        """Note that this transaction changes codes, for who keeps copies of them."""
-        self.execute("UPDATE generations SET generation = generation + 1")
-
-    def encoder(self, name: str, fingerprint: str) -> int:
-        """Return the row of an encoder, a new one if there is none.
-
-        Raises
-        ------
-        EncoderMismatchError
-            If codes under this name come from another encoder.
-        """
-        values = (name, fingerprint)
-        self.execute("INSERT OR IGNORE INTO encoders (name, fingerprint) VALUES (?, ?)", values)
-        query = "SELECT id, fingerprint FROM encoders WHERE name = ?"
-        row, known = self.execute(query, (name,)).fetchone()
-        if known != fingerprint:
-            raise EncoderMismatchError(
-                f"encoder {name!r}: the catalogue's codes were made with {known}, not {fingerprint}"
-            )
-        return int(row)
 
     def check(self) -> list[str]:
         """Return what is wrong inside the file, nothing if it is sound."""
@@ -143,9 +128,8 @@ def write_catalogue(store: str) -> Catalogue:
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as store, write_catalogue(store) as catalogue:
-    ...     encoder = catalogue.encoder("hog", "a1b2")
     ...     catalogue.generation, catalogue.check()
-    (0, [])
+    ((0, 0), [])
     """
     os.makedirs(store, exist_ok=True)
     lock = WriterLock(os.path.join(store, LOCK))

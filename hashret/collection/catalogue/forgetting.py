@@ -29,5 +29,5 @@ def forget_missing(catalogue: Catalogue) -> tuple[int, int]:
         catalogue.execute(f"DELETE FROM codes WHERE image IN ({orphans})")
         images = catalogue.execute(f"DELETE FROM images WHERE id IN ({orphans})").rowcount
         if images:
-            catalogue.raise_generation()
+            catalogue.raise_generation(removed=True)
     return files, images

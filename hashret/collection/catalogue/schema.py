@@ -22,6 +22,8 @@ _TABLES = (
         id INTEGER PRIMARY KEY,
         path BLOB NOT NULL UNIQUE
     )""",
+    # 'skipped' is what should be a picture and cannot be read as one; 'other', what is none, or
+    # belongs to the photograph that its reason names.
     # The numbers are those that the file had when its content was looked at. `ctime_ns` tells
     # when a skipped file has become readable; `racy`, that it may have changed unnoticed since.
     # A missing file's reason says whether it is gone, or out of reach with its folder.
@@ -29,7 +31,7 @@ _TABLES = (
         id INTEGER PRIMARY KEY,
         root INTEGER NOT NULL REFERENCES roots,
         path BLOB NOT NULL,
-        state TEXT NOT NULL CHECK (state IN ('present', 'missing', 'skipped')),
+        state TEXT NOT NULL CHECK (state IN ('present', 'missing', 'skipped', 'other')),
         reason TEXT,
         content BLOB CHECK (length(content) = 32),
         size INTEGER NOT NULL,
@@ -56,18 +58,27 @@ _TABLES = (
         height INTEGER NOT NULL,
         taken TEXT
     )""",
+    # Of one name, one is active: its codes answer. Another is one whose codes are still made, and
+    # which takes its place when all are there. `settings` is JSON, of what makes it again.
     """CREATE TABLE encoders (
         id INTEGER PRIMARY KEY,
-        name TEXT NOT NULL UNIQUE,
-        fingerprint TEXT NOT NULL
+        name TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        bits INTEGER NOT NULL,
+        settings TEXT NOT NULL,
+        active INTEGER NOT NULL,
+        UNIQUE (name, fingerprint)
     )""",
+    "CREATE UNIQUE INDEX encoders_active ON encoders (name) WHERE active",
     """CREATE TABLE codes (
         encoder INTEGER NOT NULL REFERENCES encoders,
         image INTEGER NOT NULL REFERENCES images,
         code BLOB NOT NULL,
         quality REAL,
+        generation INTEGER NOT NULL,
         PRIMARY KEY (encoder, image)
     ) WITHOUT ROWID""",
+    "CREATE INDEX codes_generation ON codes (encoder, generation)",
     """CREATE TABLE decisions (
         id INTEGER PRIMARY KEY,
         kind TEXT NOT NULL CHECK (kind IN ('not duplicates', 'keep')),
@@ -97,9 +108,10 @@ _TABLES = (
         value TEXT NOT NULL,
         PRIMARY KEY (content, key)
     ) WITHOUT ROWID""",
-    # One row. Every transaction that changes codes raises the generation.
-    "CREATE TABLE generations (generation INTEGER NOT NULL)",
-    "INSERT INTO generations VALUES (0)",
+    # One row. Every transaction that adds codes raises the generation, and codes have that of
+    # theirs; one that removes some raises `removed` too, so that copies are made anew.
+    "CREATE TABLE generations (generation INTEGER NOT NULL, removed INTEGER NOT NULL)",
+    "INSERT INTO generations VALUES (0, 0)",
 )
 
 

@@ -22,7 +22,7 @@ _BEGIN = (
     "DROP TABLE IF EXISTS temp.found",
     "DROP TABLE IF EXISTS temp.unreachable",
     "DROP TABLE IF EXISTS temp.looks",
-    f"""CREATE TEMP TABLE found (root INTEGER, path BLOB, {_NUMBERS}, reason,
+    f"""CREATE TEMP TABLE found (root INTEGER, path BLOB, {_NUMBERS}, reason, companion,
         PRIMARY KEY (root, path)) WITHOUT ROWID""",
     # What is under a path is between `low` and `high`.
     "CREATE TEMP TABLE unreachable (root INTEGER, path BLOB, low BLOB, high BLOB, reason)",
@@ -51,7 +51,8 @@ _LOOK = f"""
     FROM temp.found LEFT JOIN files USING (root, path)
     WHERE found.reason IS NULL AND (files.id IS NULL OR :all OR files.racy OR NOT ({_SAME})
         OR files.state = 'missing' AND NOT {_KNOWN}
-        OR files.state = 'skipped' AND (:skipped OR files.ctime_ns != found.ctime_ns))
+        OR files.state IN ('skipped', 'other')
+            AND (:skipped OR files.ctime_ns != found.ctime_ns))
 """
 # A file that was renamed, or has another hard or symbolic link: the same inode, unchanged. Only
 # with the device, which is not asked for at the same path: it is numbered anew at each mount.
@@ -71,10 +72,11 @@ _BACK = f"""
 """
 _NO_FILE = f"""
     INSERT INTO files (root, path, {_NUMBERS}, reason, state, racy)
-    SELECT root, path, {_NUMBERS}, reason, 'skipped', 0 FROM temp.found WHERE reason IS NOT NULL
-    ON CONFLICT (root, path) DO UPDATE SET state = 'skipped', reason = excluded.reason,
+    SELECT root, path, {_NUMBERS}, reason, iif(companion, 'other', 'skipped'), 0
+    FROM temp.found WHERE reason IS NOT NULL
+    ON CONFLICT (root, path) DO UPDATE SET state = excluded.state, reason = excluded.reason,
         content = NULL, inode = excluded.inode, link = excluded.link
-    WHERE state != 'skipped' OR reason != excluded.reason OR content IS NOT NULL
+    WHERE state != excluded.state OR reason != excluded.reason OR content IS NOT NULL
 """
 _DEVICE = f"""
     UPDATE files SET device = found.device FROM temp.found
@@ -112,7 +114,7 @@ def note_scan(catalogue: Catalogue, root: Root, scanned: Iterable[Found | Unreac
                 unreachable.append((root.id, one.path, *bounds, one.reason))
 
     with catalogue.transaction():
-        catalogue.executemany(f"INSERT INTO temp.found VALUES ({'?, ' * 8}?)", rows())
+        catalogue.executemany(f"INSERT INTO temp.found VALUES ({'?, ' * 9}?)", rows())
         if not unreachable and _emptied(catalogue, root):
             unreachable.append((root.id, b"", b"", b"", EMPTY))
         catalogue.executemany("INSERT INTO temp.unreachable VALUES (?, ?, ?, ?, ?)", unreachable)

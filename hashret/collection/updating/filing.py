@@ -78,11 +78,11 @@ def file_content(
 
 
 def file_skipped(
-    catalogue: Catalogue, look: Look, reason: str, content: bytes | None, racy: bool
+    catalogue: Catalogue, look: Look, state: str, reason: str, content: bytes | None, racy: bool
 ) -> None:
-    """Note that a file is no readable image, inside a transaction."""
+    """Note that a file is no readable image, inside a transaction: 'skipped', or 'other'."""
     own = _row(catalogue, "id", "root = ? AND path = ?", look.root, look.path)
-    values = (look.root, look.path, "skipped", reason, content, *look[3:9], racy)
+    values = (look.root, look.path, state, reason, content, *look[3:9], racy)
     _write(catalogue, None if own is None else own[0], values)
     _done(catalogue, look)
 

@@ -48,6 +48,8 @@ class Report:
     missing, skipped, unreachable : Paths
         As they are at the end, with reasons: files that are not there, files that are no readable
         images, and folders that cannot be looked into.
+    other : int
+        Files that are no pictures, or belong to one: sidecars, films, the raw file of a JPEG.
     read : int
         Files that were decoded.
     hashed : int
@@ -65,6 +67,7 @@ class Report:
     missing: Paths = field(default_factory=Paths)
     skipped: Paths = field(default_factory=Paths)
     unreachable: Paths = field(default_factory=Paths)
+    other: int = 0
     read: int = 0
     hashed: int = 0
     encoded: int = 0

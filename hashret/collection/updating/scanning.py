@@ -8,6 +8,7 @@ import stat
 from collections.abc import Iterator, Set
 from typing import NamedTuple
 
+from ...images.reading import raw_leaders
 from ..catalogue.mounts import has_lasting_inodes
 from .exclusions import Exclusions
 
@@ -29,7 +30,8 @@ class Found(NamedTuple):
     """A file.
 
     `reason` says why it can be no image, `link` that the path is a symbolic link. `inode` is 0
-    where the file system makes up another at each mount.
+    where the file system makes up another at each mount. `companion` says that the reason is the
+    photograph that it belongs to.
     """
 
     path: bytes
@@ -40,6 +42,7 @@ class Found(NamedTuple):
     inode: int
     link: bool
     reason: str | None = None
+    companion: bool = False
 
 
 class Unreachable(NamedTuple):
@@ -88,7 +91,9 @@ def scan(
     waiting = [b""]
     while waiting:
         folder = waiting.pop()
-        for entry in _listed(root, folder):
+        entries = [*_listed(root, folder)]
+        leaders = raw_leaders(one.name for one in entries if isinstance(one, os.DirEntry))
+        for entry in entries:
             if isinstance(entry, Unreachable):
                 yield entry
                 continue
@@ -99,7 +104,8 @@ def scan(
                     continue
                 if not is_folder:
                     if (found := _file(path, entry)) is not None:
-                        yield found if lasting else found._replace(inode=0)
+                        found = found if lasting else found._replace(inode=0)
+                        yield _with_leader(found, leaders.get(entry.name))
                     continue
                 below = entry.stat(follow_symlinks=False)
             except FileNotFoundError:
@@ -149,6 +155,12 @@ def _file(path: bytes, entry: os.DirEntry[bytes]) -> Found | None:
         link,
         reason,
     )
+
+
+def _with_leader(found: Found, leader: bytes | None) -> Found:
+    if leader is None or found.reason is not None:
+        return found
+    return found._replace(reason=f"belongs to {os.fsdecode(leader)}", companion=True)
 
 
 def _identity(status: os.stat_result) -> Identity:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
-from ..catalogue import Catalogue, Root, roots_of
+from ...images.reading import Read, Skipped
+from ..catalogue import Catalogue, Root, activate, encoder_rows, enter_encoder, roots_of
 from ..content import digest
-from ..reading import Read, Skipped
 from .comparing import begin, compare, note_scan, want_codes
 from .encoding import Encoder, encode_missing, write_images
 from .exclusions import Exclusions
@@ -42,8 +42,9 @@ _LIKELY = """content IS NULL AND EXISTS (
 def update(
     catalogue: Catalogue,
     read: Reader,
-    encoders: Mapping[str, Encoder],
+    encoders: Sequence[Encoder],
     *,
+    replace: bool = False,
     exclusions: Exclusions | None = None,
     leave_out: Sequence[str | bytes] = (),
     one_file_system: bool = False,
@@ -63,8 +64,11 @@ def update(
     read : callable
         Takes an iterable of (token, path), and yields a :class:`Read` or a :class:`Skipped` for
         each, in any order.
-    encoders : mapping of str to Encoder
-        By name.
+    encoders : sequence of Encoder
+        With different names.
+    replace : bool
+        Where codes under one of the names come from another encoder, make new ones beside them;
+        the old ones answer until the new ones are all there, and go then.
     exclusions : Exclusions, optional
     leave_out : sequence of paths
         Folders that are no part of the collection, such as the quarantine; the store is none
@@ -86,10 +90,11 @@ def update(
     Raises
     ------
     EncoderMismatchError
-        If codes under one of the names come from another encoder; nothing is changed.
+        If codes under one of the names come from another encoder, and `replace` is not given;
+        nothing is changed.
     """
     exclusions = exclusions or Exclusions()
-    task = Update(catalogue, encoders, on_batch or (lambda report: None))
+    task = Update(catalogue, encoders, replace, on_batch or (lambda report: None))
     task.scan(exclusions, leave_out, one_file_system)
     task.compare(exclusions, check_content, retry_skipped)
     task.hash_likely()
@@ -103,20 +108,22 @@ class Update:
     def __init__(
         self,
         catalogue: Catalogue,
-        encoders: Mapping[str, Encoder],
+        encoders: Sequence[Encoder],
+        replace: bool,
         on_batch: Callable[[Report], object],
     ) -> None:
         self._catalogue = catalogue
-        self._encoders = encoders
         self._on_batch = on_batch
         self._report = Report()
         self._started = time.monotonic()
         self._since_ns = time.time_ns()
         self._roots = {root.id: root.path for root in roots_of(catalogue)}
         with catalogue.transaction():
-            self._rows = {
-                name: catalogue.encoder(name, encoder.fingerprint)
-                for name, encoder in encoders.items()
+            self._encoders = {
+                enter_encoder(
+                    catalogue, one.name, one.fingerprint, one.bits, one.settings, beside=replace
+                ): one
+                for one in encoders
             }
 
     def scan(
@@ -158,7 +165,7 @@ class Update:
     def read(self, read: Reader) -> None:
         """Read the other files, and one of each image that lacks a code; file and encode them."""
         with self._catalogue.transaction():
-            want_codes(self._catalogue, self._rows.values())
+            want_codes(self._catalogue, self._encoders)
         requests = ((look.id, self._absolute(look.root, look.path)) for look in self._looks("TRUE"))
         for outcomes in _batches(read(requests)):
             self._write(outcomes)
@@ -168,6 +175,9 @@ class Update:
         """Drop the rows of what is no part of the collection any more, and complete the report."""
         report = self._report
         self._drop(exclusions)
+        self._activate()
+        query = "SELECT count(*) FROM files WHERE state = 'other'"
+        (report.other,) = self._catalogue.execute(query).fetchone()
         for state, paths in (("missing", report.missing), ("skipped", report.skipped)):
             query = "SELECT root, path, reason FROM files WHERE state = ? ORDER BY root, path"
             for root, path, reason in self._catalogue.execute(query, (state,)):
@@ -199,7 +209,7 @@ class Update:
     def _write(self, outcomes: Sequence[Read | Skipped]) -> None:
         """Encode a batch and acknowledge it: images, codes and files in one transaction."""
         reads = [one for one in outcomes if isinstance(one, Read)]
-        codes = encode_missing(self._catalogue, reads, self._encoders, self._rows)
+        codes = encode_missing(self._catalogue, reads, self._encoders)
         with self._catalogue.transaction():
             write_images(self._catalogue, reads, codes)
             for outcome in outcomes:
@@ -215,7 +225,8 @@ class Update:
             self._file(seen, outcome.content, changing=seen != look)
         else:
             racy = look.racy(self._since_ns, time.time_ns())
-            file_skipped(self._catalogue, look, outcome.reason, outcome.content, racy)
+            state = "skipped" if outcome.picture else "other"
+            file_skipped(self._catalogue, look, state, outcome.reason, outcome.content, racy)
 
     def _file(self, look: Look, content: bytes, changing: bool = False) -> None:
         racy = changing or look.racy(self._since_ns, time.time_ns())
@@ -225,6 +236,16 @@ class Update:
             self._report.renamed.add(path, os.fsdecode(self._absolute(*before)))
         elif what != "same":
             getattr(self._report, what).add(path)
+
+    def _activate(self) -> None:
+        """Let the codes of encoders answer that stand beside another one, now that all are there.
+
+        Images that are missing have none, and get theirs when they come back.
+        """
+        waiting = self._encoders.keys() - {row.id for row in encoder_rows(self._catalogue).values()}
+        with self._catalogue.transaction():
+            for row in waiting:
+                activate(self._catalogue, row)
 
     def _drop(self, exclusions: Exclusions) -> None:
         """Drop the rows of files that are excluded now, or another root's; images stay."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashret.collection.reading import companions
+from hashret.images.reading import companions
 
 
 @pytest.mark.parametrize(

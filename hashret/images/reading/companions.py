@@ -51,6 +51,22 @@ def companions(names: Iterable[bytes]) -> dict[bytes, list[bytes]]:
     return dict(found)
 
 
+def raw_leaders(names: Iterable[bytes]) -> dict[bytes, bytes]:
+    """Return the raw files that belong to another picture of their folder, each with that.
+
+    Examples
+    --------
+    >>> raw_leaders([b"a.JPG", b"a.CR2", b"b.CR2", b"a.xmp"])
+    {b'a.CR2': b'a.JPG'}
+    """
+    known = [name for name in names if _rank(name) is not None]
+    raws = [name for name in known if _split(name)[1] in _RAW]
+    if not raws:
+        return {}
+    leaders = _leaders(known)
+    return {name: leaders[name] for name in raws if leaders[name] != name}
+
+
 def _leaders(known: list[bytes]) -> dict[bytes, bytes]:
     """Return by stem the photograph that has the companions, and each picture by its own name."""
     of_stem: dict[bytes, bytes] = {}

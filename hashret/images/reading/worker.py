@@ -5,6 +5,7 @@ It is started by :mod:`.process`. Torch is never imported here.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import mmap
 import os
@@ -17,10 +18,15 @@ import numpy as np
 
 from ...errors import ImageError
 from ...extras import import_extra
-from ...images.decoding import most_bytes, printable
-from ...images.regular_files import open_regular
+from ..decoding import most_bytes, printable
+from ..formats import SIGNATURE_BYTES, begins_like_picture, picture_suffixes
+from ..regular_files import open_regular
 from .image import read_picture
 from .protocol import LONGEST_REASON, READY, Settings, answer, tasks
+
+
+class _NoPictureError(Exception):
+    """Neither the name nor the first bytes of a file are those of a picture."""
 
 
 def main() -> None:
@@ -66,12 +72,14 @@ def _limit_memory(most: int) -> None:
 
 
 def _answer(path: bytes, slot: int, shared: mmap.mmap, settings: Settings) -> dict[str, Any]:
-    content = None
+    content, is_picture = None, True
     try:
-        data, mtime_ns = _bytes_of(path, settings.pixels)
-        content = hashlib.sha256(data).hexdigest()
         suffix = os.path.splitext(os.fsdecode(path))[1]
+        data, mtime_ns = _bytes_of(path, settings.pixels, suffix)
+        content = hashlib.sha256(data).hexdigest()
         picture = read_picture(data, settings.side, settings.pixels, suffix)
+    except _NoPictureError:
+        reason, is_picture = "no picture", False
     except MemoryError:
         reason = f"needs more than {settings.memory >> 20} MiB of memory"
     except ImageError as error:
@@ -92,11 +100,19 @@ def _answer(path: bytes, slot: int, shared: mmap.mmap, settings: Settings) -> di
             "taken": picture.taken,
             "shape": picture.pixels.shape[:2],
         }
-    return {"reason": reason, "content": content}
+    return {"reason": reason, "content": content, "picture": is_picture}
 
 
-def _bytes_of(path: bytes, max_pixels: int) -> tuple[bytes, int]:
-    """Return the bytes of a file, and when it was changed before they were read."""
+@functools.cache
+def _suffixes() -> frozenset[str]:
+    return picture_suffixes()
+
+
+def _bytes_of(path: bytes, max_pixels: int, suffix: str) -> tuple[bytes, int]:
+    """Return the bytes of a file, and when it was changed before they were read.
+
+    Of one that is no picture no more than the first bytes are read: it may be a film.
+    """
     most = most_bytes(max_pixels)
     try:
         file = open_regular(path)
@@ -106,6 +122,10 @@ def _bytes_of(path: bytes, max_pixels: int) -> tuple[bytes, int]:
         raise
     with file:
         status = os.fstat(file.fileno())
+        is_named = suffix.lower() in _suffixes()
+        if not is_named and not begins_like_picture(file.read(SIGNATURE_BYTES)):
+            raise _NoPictureError
+        file.seek(0)
         if status.st_size > most:
             raise ImageError(
                 f"larger than {most:.0f} bytes, the most that {max_pixels} pixels may take"

@@ -24,10 +24,10 @@ from hypothesis import strategies as st
 from picture_files import encoded
 from PIL import Image
 
-from hashret.collection.reading import Limits, Read, Skipped, process, read_files
-from hashret.collection.reading.image import read_picture
-from hashret.collection.reading.protocol import Settings
 from hashret.errors import HashretError, ParameterError
+from hashret.images.reading import Limits, Read, Skipped, process, read_files
+from hashret.images.reading.image import read_picture
+from hashret.images.reading.protocol import Settings
 
 RNG = np.random.default_rng(0)
 
@@ -275,7 +275,7 @@ def run(code: str, *arguments: str, cwd: Path | None = None) -> subprocess.Popen
 
 def test_the_worker_imports_little():
     code = (
-        "import sys, hashret.collection.reading.worker;"
+        "import sys, hashret.images.reading.worker;"
         "few = {'torch', 'skimage', 'sklearn', 'scipy', 'multiprocessing', 'sqlite3'};"
         "print(sorted(few & set(sys.modules)))"
     )
@@ -285,7 +285,7 @@ def test_the_worker_imports_little():
 def test_neither_the_main_module_nor_the_folder_is_imported(folder, tmp_path_factory):
     script = tmp_path_factory.mktemp("script") / "main.py"
     script.write_text(
-        "import os, sys\nfrom hashret.collection.reading import read_files\nprint('once')\n"
+        "import os, sys\nfrom hashret.images.reading import read_files\nprint('once')\n"
         "names = [(n, os.fsencode(n)) for n in os.listdir('.') if n.endswith('png')]\n"
         "print(len(list(read_files(names, side=8))))\n"
     )
@@ -298,7 +298,7 @@ def test_neither_the_main_module_nor_the_folder_is_imported(folder, tmp_path_fac
 def test_ctrl_c_ends_the_workers(folder):
     code = (
         "import os, sys, itertools\n"
-        "from hashret.collection.reading import process, read_files\n"
+        "from hashret.images.reading import process, read_files\n"
         "start = process._started\n"
         "def noted(settings):\n"
         "    child = start(settings); print(child.pid, flush=True); return child\n"

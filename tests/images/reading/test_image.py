@@ -13,8 +13,8 @@ pytest.importorskip("PIL")
 from picture_files import encoded, exif, jpeg_with, tiff
 from PIL import Image, features
 
-from hashret.collection.reading.image import Picture, read_picture
 from hashret.errors import ImageError
+from hashret.images.reading.image import Picture, read_picture
 
 MANY = 10**8
 # Four quarters, so that each turn of it differs: red and green above blue and white.

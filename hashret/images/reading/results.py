@@ -46,11 +46,22 @@ class Read:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file that was not read, and why; `content` as in :class:`Read` if its bytes were."""
+    """A file that was not read.
+
+    Attributes
+    ----------
+    token : object
+    reason : str
+    content : bytes or None
+        As in :class:`Read`, if its bytes were read.
+    picture : bool
+        Whether its name or its first bytes are those of a picture; if not, nothing is lost.
+    """
 
     token: Any
     reason: str
     content: bytes | None = None
+    picture: bool = True
 
 
 @dataclass(frozen=True)

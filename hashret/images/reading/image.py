@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...extras import import_extra
-from ...images.decoding import decode, upright
-from ...images.exif import taken_of
 from ...types import Images
+from ..decoding import decode, upright
+from ..exif import taken_of
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -18,8 +18,8 @@ and this package; its answers are lines of JSON, checked; pixels come through sh
 
 from __future__ import annotations
 
-from .companions import companions
+from .companions import companions, raw_leaders
 from .pool import read_files
 from .results import Limits, Read, Skipped
 
-__all__ = ["Limits", "Read", "Skipped", "companions", "read_files"]
+__all__ = ["Limits", "Read", "Skipped", "companions", "raw_leaders", "read_files"]

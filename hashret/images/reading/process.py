@@ -159,7 +159,9 @@ class Worker:
         digest = values.pop("content")
         if "reason" in values:
             content = None if digest is None else bytes.fromhex(digest)
-            result: Read | Skipped = Skipped(task.token, str(values["reason"]), content)
+            result: Read | Skipped = Skipped(
+                task.token, str(values["reason"]), content, bool(values["picture"])
+            )
         else:
             pixels = self._pixels(slot, *values.pop("shape"))
             result = Read(task.token, bytes.fromhex(digest), pixels=pixels, **values)

@@ -1,0 +1,212 @@
+"""A collection: folders of photographs, and what is known of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from ..errors import HashretError, ParameterError
+from ..images.reading import Limits, read_files
+from ..index import Index
+from .catalogue import (
+    Catalogue,
+    EncoderRow,
+    add_root,
+    encoder_rows,
+    read_catalogue,
+    roots_of,
+    write_catalogue,
+)
+from .encoders import encoder_of, new_encoder
+from .indexes import load_index, save_index
+from .store import STORE, find_store
+from .updating import Encoder, Exclusions, Report, update
+
+__all__ = ["Collection"]
+
+_LEAST_SIDE = 64
+
+
+class Collection:
+    """Folders of photographs that are searched, and kept up with their changes.
+
+    Made by :meth:`create`, :meth:`open` and :meth:`change`; to be closed, or used in a ``with``.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Image.new("RGB", (64, 64), "red").save(f"{folder}/red.png")
+    ...     with Collection.create([folder]) as collection:
+    ...         report = collection.update(["perceptual"])
+    ...         report.found, len(collection.index("perceptual"))
+    (1, 1)
+    """
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+        self._encoders: dict[str, Encoder] = {}
+        self._indexes: dict[str, tuple[tuple[int, int], Index]] = {}
+
+    @classmethod
+    def create(
+        cls, roots: Sequence[str | os.PathLike[str]], store: str | os.PathLike[str] | None = None
+    ) -> Self:
+        """Open a collection for changing it, with these folders added; make it if there is none.
+
+        Parameters
+        ----------
+        roots : sequence of paths
+            At least one.
+        store : path, optional
+            Where to keep what is known of them; by default in the first folder, as ``.hashret``.
+
+        Raises
+        ------
+        NotADirectoryError
+            If one is no folder.
+        LockedError
+            If another process is changing the collection.
+        """
+        if not roots and store is None:
+            raise ParameterError("roots: expected a folder, got none")
+        for root in roots:
+            if not os.path.isdir(root):
+                raise NotADirectoryError(f"{os.fspath(root)}: no folder")
+        collection = cls(write_catalogue(str(store or os.path.join(roots[0], STORE))))
+        try:
+            for root in roots:
+                add_root(collection.catalogue, os.fspath(root))
+        except BaseException:
+            collection.close()
+            raise
+        return collection
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str] = ".") -> Self:
+        """Open the collection that a folder lies in, for reading.
+
+        Parameters
+        ----------
+        path : path
+            A store, or a folder with one or inside such a folder; see :func:`.store.find_store`.
+
+        Raises
+        ------
+        HashretError
+            If there is none.
+        """
+        return cls(read_catalogue(find_store(path)))
+
+    @classmethod
+    def change(cls, path: str | os.PathLike[str] = ".") -> Self:
+        """Open the collection that a folder lies in, as the one process that changes it."""
+        return cls(write_catalogue(find_store(path)))
+
+    @property
+    def store(self) -> str:
+        """The folder of the store."""
+        return self.catalogue.store
+
+    @property
+    def roots(self) -> list[str]:
+        """The folders."""
+        return [os.fsdecode(root.path) for root in roots_of(self.catalogue)]
+
+    @property
+    def encoders(self) -> dict[str, EncoderRow]:
+        """The encoders of which there are codes, by name."""
+        return encoder_rows(self.catalogue)
+
+    def encoder(self, name: str) -> Encoder:
+        """Return the encoder whose codes the collection has under a name."""
+        if name not in self._encoders:
+            self._encoders[name] = encoder_of(self._row(name))
+        return self._encoders[name]
+
+    def index(self, name: str) -> Index:
+        """Return the index of an encoder's codes, by the ids of images, up to date."""
+        generation = self.catalogue.generation
+        known = self._indexes.get(name)
+        if known is None or known[0] != generation:
+            self._indexes[name] = known = generation, load_index(self.catalogue, self._row(name))
+        return known[1]
+
+    def update(
+        self,
+        encoders: Sequence[str] = (),
+        *,
+        exclusions: Exclusions | None = None,
+        limits: Limits | None = None,
+        workers: int | None = None,
+        replace: bool = False,
+        one_file_system: bool = False,
+        check_content: bool = False,
+        retry_skipped: bool = False,
+        on_batch: Callable[[Report], object] | None = None,
+    ) -> Report:
+        """Look at all folders, and read and encode what is new; see :func:`.updating.update`.
+
+        Parameters
+        ----------
+        encoders : sequence of str
+            By name; those whose codes the collection has already are used, too.
+        limits : Limits, optional
+            Of what one file may cost.
+        workers : int, optional
+            Processes that read files.
+        exclusions, replace, one_file_system, check_content, retry_skipped, on_batch
+            As in :func:`.updating.update`.
+        """
+        known = self.encoders
+        wanted = [self.encoder(name) for name in known if not (replace and name in encoders)]
+        wanted += [new_encoder(name) for name in encoders if replace or name not in known]
+        side = max((one.side for one in wanted), default=_LEAST_SIDE)
+
+        def read(requests: Any) -> Iterator[Any]:
+            return read_files(requests, side=side, limits=limits, workers=workers)
+
+        report = update(
+            self.catalogue,
+            read,
+            wanted,
+            replace=replace,
+            exclusions=exclusions,
+            one_file_system=one_file_system,
+            check_content=check_content,
+            retry_skipped=retry_skipped,
+            on_batch=on_batch,
+        )
+        for row in self.encoders.values():
+            save_index(self.catalogue, row)
+        return report
+
+    def _row(self, name: str) -> EncoderRow:
+        rows = self.encoders
+        if name not in rows:
+            known = ", ".join(rows) or "none yet"
+            raise HashretError(f"encoder {name!r}: the collection has no codes of it; of: {known}")
+        return rows[name]
+
+    def close(self) -> None:
+        """Close the catalogue; others may change it then."""
+        self._indexes.clear()
+        self.catalogue.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
