@@ -108,6 +108,20 @@ _TABLES = (
         value TEXT NOT NULL,
         PRIMARY KEY (content, key)
     ) WITHOUT ROWID""",
+    # Hashes that came from elsewhere, of images that need not be here, under a name.
+    """CREATE TABLE lists (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        bits INTEGER NOT NULL
+    )""",
+    """CREATE TABLE listed (
+        list INTEGER NOT NULL REFERENCES lists ON DELETE CASCADE,
+        line INTEGER NOT NULL,
+        code BLOB NOT NULL,
+        quality REAL,
+        name TEXT NOT NULL,
+        PRIMARY KEY (list, line)
+    ) WITHOUT ROWID""",
     # One row. Every transaction that adds codes raises the generation, and codes have that of
     # theirs; one that removes some raises `removed` too, so that copies are made anew.
     "CREATE TABLE generations (generation INTEGER NOT NULL, removed INTEGER NOT NULL)",
