@@ -25,7 +25,6 @@ from hashret.evaluation.charts import (
 from hashret.evaluation.code_map import write_code_map
 from hashret.evaluation.plots import Curve, write_precision_recall
 from hashret.evaluation.protocols import PROTOCOLS, protocol
-from hashret.experiments.benchmark.methods import Deep, method
 from hashret.experiments.benchmark.rows import read_rows
 from hashret.experiments.benchmark.runs import Run
 from hashret.experiments.benchmark.suites import SUITES
@@ -39,6 +38,7 @@ from hashret.experiments.benchmark.tables import (
     mean,
     table_of,
 )
+from hashret.methods import Deep, method
 
 PAGE, IMAGES = Path("docs/results.md"), Path("docs/images")
 CLASSES = {"fashion-mnist": FASHION_CLASSES, "cifar10": CIFAR10_CLASSES}

@@ -190,8 +190,13 @@ class Collection:
             As in :func:`.updating.update`.
         """
         known, settings = self.encoders, self.settings
-        wanted = [self.encoder(name) for name in known if not (replace and name in encoders)]
-        wanted += [new_encoder(name) for name in encoders if replace or name not in known]
+        given = [new_encoder(name) for name in encoders if replace or name not in known]
+        names = {one.name for one in given}
+        wanted = given + [
+            self.encoder(name)
+            for name, row in known.items()
+            if name not in names and row.settings["kind"] != "imported"
+        ]
         side = max((one.side for one in wanted), default=_LEAST_SIDE)
 
         def read(requests: Any) -> Iterator[Any]:

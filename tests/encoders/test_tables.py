@@ -27,7 +27,7 @@ from hashret import encoders
 from hashret.codes import pack, unpack
 from hashret.encoders import ITQ, PCAHashing, RandomProjectionLSH, SpectralHashing, load_encoder
 from hashret.errors import CodeError, DTypeError, FormatError, HashretError, ParameterError
-from hashret.experiments.benchmark.methods import METHODS, Classic
+from hashret.methods import METHODS, Classic
 
 KINDS = {
     "lsh": lambda bits: RandomProjectionLSH(bits, 1, random_state=0),
@@ -438,7 +438,7 @@ def test_it_is_in_the_map_the_benchmark_the_tests_and_the_golden_files(name):
     cls = getattr(encoders, name)
     assert cls.__module__ in encoders.__doc__, "the map in hashret/encoders/__init__.py"
     compared = {method.encoder for method in METHODS.values() if isinstance(method, Classic)}
-    assert name in compared, "METHODS in hashret/experiments/benchmark/methods.py"
+    assert name in compared, "METHODS in hashret/methods.py"
     assert any(type(make(4)) is cls for make in KINDS.values()), "KINDS above"
     golden = Path(__file__).parent / "golden" / f"{name}-v1.safetensors"
     assert golden.exists(), "a file that later versions must read"

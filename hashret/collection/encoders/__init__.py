@@ -9,5 +9,6 @@
 from __future__ import annotations
 
 from .naming import encoder_of, new_encoder
+from .trained import Trained, describe, square, with_features
 
-__all__ = ["encoder_of", "new_encoder"]
+__all__ = ["Trained", "describe", "encoder_of", "new_encoder", "square", "with_features"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
-from ...errors import ParameterError
+from ...errors import HashretError, ParameterError
 from ..catalogue import EncoderRow
 from ..updating import Encoder
 from .perceptual import Perceptual
+from .trained import Trained
 
 __all__ = ["encoder_of", "new_encoder"]
 
@@ -22,11 +24,20 @@ def new_encoder(name: str) -> Encoder:
     ParameterError
         If there is none of this name.
     """
+    if os.path.isfile(name):
+        return Trained(name)
     if name not in _KINDS:
-        raise ParameterError(f"encoder: expected one of {', '.join(_KINDS)}, got {name!r}")
+        raise ParameterError(
+            f"encoder: expected one of {', '.join(_KINDS)} or a file, got {name!r}"
+        )
     return _KINDS[name]()
 
 
 def encoder_of(row: EncoderRow) -> Encoder:
     """Return the encoder that made the codes of a row of the catalogue."""
-    return new_encoder(row.settings["kind"])
+    if row.settings["kind"] == "imported":
+        raise HashretError(
+            f"encoder {row.name!r}: its codes were imported, and none can be made of other images; "
+            "search --id finds by those that there are"
+        )
+    return new_encoder(row.settings.get("file", row.settings["kind"]))

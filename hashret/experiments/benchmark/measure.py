@@ -17,11 +17,11 @@ from ... import Index, cpu
 from ...extras import import_extra
 from ...files import replacing
 from ...index.cores import available_cores
+from ...methods import Classic, Deep, Exact, learns_from, method
 from ...types import Codes
 from ..scoring import Labels, Scores, curves, exact_scores, figures, score_index, time_queries
 from ..steps import Advance, Steps
 from .inputs import Inputs, Source
-from .methods import Classic, Deep, Exact, learns_from, method
 from .rows import Row
 from .runs import Run
 

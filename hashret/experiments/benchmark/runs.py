@@ -14,8 +14,8 @@ from ...codes import check_bits
 from ...errors import ParameterError
 from ...evaluation.protocols import protocol
 from ...extras import import_extra
+from ...methods import Classic, Deep, Exact, Options, learns_from, method, method_names
 from .inputs import check_features
-from .methods import Classic, Deep, Exact, Options, learns_from, method, method_names
 from .suites import Suite, choose, suite_of
 from .training import training_settings
 

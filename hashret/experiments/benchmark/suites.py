@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...errors import ParameterError
-from .methods import Options
+from ...methods import Options
 
 __all__ = ["SUITES", "Suite", "choose", "suite_of"]
 

@@ -1,4 +1,4 @@
-"""What a benchmark compares: methods by name.
+"""Methods of hashing by name: what a benchmark compares, and what can be trained.
 
 To add a method, add an entry to :data:`METHODS`; a loss that is registered and has none is run with
 its published options.
@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from ...errors import ParameterError
-from ...extras import import_extra
+from .errors import ParameterError
+from .extras import import_extra
 
 __all__ = [
     "METHODS",

@@ -1,0 +1,282 @@
+"""A method by name, fitted to pictures: one file that makes codes of photographs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...checks import check_int
+from ...codes import pack
+from ...errors import ParameterError
+from ...extras import import_extra
+from ...files import write_bytes
+from ...images.reading import Limits
+from ...methods import Classic, Deep, learns_from, method
+from ..encoders import describe, with_features
+from .examples import Example
+from .pictures import Pictures, read_pictures
+from .scores import Score, chance, score_codes, score_vectors
+
+__all__ = ["Trained", "train"]
+
+Told = Callable[[str, int, int], object]
+_FEATURES = 160  # pixels of a side for the frozen network
+_SIZES = {"small-cnn": 32, "resnet-9": 32, "resnet-18": 64}
+_HELD_OUT = 0.2
+# Images seen in training, views counted, where nobody says how many epochs: by a head, a network.
+_SEEN = {True: 400_000, False: 200_000}
+_MOST_EPOCHS = 100
+_VECTORS = {"learning_rate": 1e-3, "head_rate": 1.0, "weight_decay": 1e-4}
+_IMAGES = {
+    "learning_rate": 1e-2,
+    "head_rate": 1.0,
+    "weight_decay": 1e-2,
+    "flip": True,
+    "shift": 2,
+}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What was trained.
+
+    Attributes
+    ----------
+    path : str
+        The encoder's file.
+    method : str
+        Its title.
+    bits : int
+        Length of a code.
+    labels : dict of int
+        Images used, by label.
+    held_out : int
+        How many of these were not trained on but searched for.
+    scores : dict of Score
+        Of the held-out images among the others: ``codes``, and the simpler ways ``classifier``
+        and ``nearest features``.
+    chance : float
+        Precision of random results.
+    skipped : list of (str, str)
+        Images that were not used, and why.
+    """
+
+    path: str
+    method: str
+    bits: int
+    labels: dict[str, int]
+    held_out: int
+    scores: dict[str, Score]
+    chance: float
+    skipped: list[tuple[str, str]] = field(repr=False)
+
+
+def train(
+    examples: Sequence[Example],
+    path: str | os.PathLike[str],
+    *,
+    name: str = "orthohash",
+    bits: int = 64,
+    network: str = "mlp",
+    size: int | None = None,
+    epochs: int | None = None,
+    device: str = "auto",
+    controls: bool = True,
+    limits: Limits | None = None,
+    progress: Told | None = None,
+) -> Trained:
+    """Train an encoder and write its file, which ``hashret index --encoder FILE`` takes.
+
+    A fifth of each label's images is held out, to see how well the encoder finds new ones.
+
+    Parameters
+    ----------
+    examples : sequence of Example
+    path : path
+        The file; a checkpoint lies beside it until it is done, from which a training that was
+        interrupted goes on.
+    name : str
+        Of a method, see :func:`hashret.methods.method_names`.
+    bits : int
+    network : str
+        "mlp" and "linear" learn a head over frozen features of a network that knows photographs;
+        others of :func:`hashret.deep.network_names` learn from the pixels alone.
+    size : int, optional
+        Side of the squares that pictures are scaled to.
+    epochs : int, optional
+        By default as many as show the network some 400,000 images, 100 at most.
+    device : str
+    controls : bool
+        Whether the simpler ways are scored, too.
+    limits : Limits, optional
+        Of what one file may cost.
+    progress : callable, optional
+        Called as ``progress(step, done, total)``.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such method, or nothing of it can be saved.
+    ImageError
+        If there are too few images or labels.
+    TrainingError
+        If training fails.
+    """
+    chosen, told = _method(name, network), progress or _silent
+    vectors = network in ("mlp", "linear")
+    side = check_int("size", size or (_FEATURES if vectors else _SIZES.get(network, 64)), 32)
+    check_writable(path)
+    pictures = read_pictures(
+        examples, side, limits=limits, progress=lambda *at: told("Reading images", *at)
+    )
+    inputs: Any = pictures.squares
+    if vectors:
+        at = "cpu" if device == "auto" else device
+        inputs = describe(
+            inputs, side, device=at, progress=lambda *at: told("Describing images", *at)
+        )
+    learner = _Learner(network, device, epochs, told)
+    held = _held_out(pictures.labels)
+    known, labels = inputs[~held], pictures.labels[~held]
+    checkpoint = Path(f"{os.fspath(path)}.checkpoint")
+    encoder = learner.fit(chosen, bits, known, labels, checkpoint)
+    scores = {"codes": _score(encoder, inputs, pictures.labels, held)}
+    if controls:
+        scores |= _controls(learner, inputs, pictures.labels, held)
+    _save(encoder, path, side if vectors else None)
+    checkpoint.unlink(missing_ok=True)
+    return Trained(
+        os.fspath(path),
+        chosen.title,
+        int(encoder.code_bits),
+        _counts(pictures),
+        int(held.sum()),
+        scores,
+        chance(pictures.labels[held], labels),
+        pictures.skipped,
+    )
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Raise before a long training if its file cannot be written after it."""
+    folder = os.path.dirname(os.path.abspath(path))
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"{folder}: no folder to write into")
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(f"{folder}: cannot be written")
+
+
+@dataclass(frozen=True)
+class _Learner:
+    network: str
+    device: str
+    epochs: int | None
+    told: Told
+
+    def fit(
+        self,
+        method: Classic | Deep,
+        bits: int,
+        inputs: npt.NDArray[Any],
+        labels: npt.NDArray[np.str_],
+        checkpoint: Path | None = None,
+    ) -> Any:
+        """Return the method's encoder, fitted."""
+        if isinstance(method, Classic):
+            self.told("Fitting", 0, 1)
+            return method.make(bits, 0, method.options).fit(inputs)
+        vectors = inputs.ndim == 2
+        loss = method.make(method.options)
+        seen = _SEEN[vectors]
+        options: dict[str, Any] = {
+            **(_VECTORS if vectors else _IMAGES),
+            "batch_size": int(np.clip(len(inputs) // 8, 2, 256 if vectors else 128)),
+            "epochs": self.epochs or int(np.clip(seen // len(inputs), 1, _MOST_EPOCHS)),
+        }
+        length = len(np.unique(labels)) if method.bit_a_class else bits
+        hasher = import_extra("hashret.deep", "torch").DeepHasher(
+            self.network,
+            loss,
+            length,
+            device=self.device,
+            random_state=0,
+            progress=lambda now: self.told(
+                f"Training {method.title}",
+                (now.epoch - 1) * now.steps + now.step,
+                now.epochs * now.steps,
+            ),
+            **options,
+        )
+        features = inputs if vectors and learns_from("features", loss) else None
+        given = labels if learns_from("labels", loss) else None
+        return hasher.fit(inputs, given, features=features, checkpoint=checkpoint)
+
+
+def _method(name: str, network: str) -> Classic | Deep:
+    chosen = method(name)
+    if not isinstance(chosen, (Classic, Deep)):
+        raise ParameterError(f"method: {name!r} makes no codes, and nothing that can be saved")
+    known = import_extra("hashret.deep", "torch").network_names()
+    if network not in known:
+        raise ParameterError(f"network: expected one of {', '.join(known)}, got {network!r}")
+    if isinstance(chosen, Classic) and network not in ("mlp", "linear"):
+        raise ParameterError(f"network: {name} takes features, and trains no {network}")
+    return chosen
+
+
+def _held_out(labels: npt.NDArray[np.str_]) -> npt.NDArray[np.bool_]:
+    """Choose a fifth of each label's images, one at least where there are two."""
+    rng, held = np.random.default_rng(0), np.zeros(len(labels), bool)
+    for label in np.unique(labels):
+        rows = rng.permutation(np.flatnonzero(labels == label))
+        count = max(round(_HELD_OUT * len(rows)), 1) if len(rows) > 1 else 0
+        held[rows[:count]] = True
+    return held
+
+
+def _score(encoder: Any, inputs: Any, labels: Any, held: npt.NDArray[np.bool_]) -> Score:
+    codes = pack(encoder.project(inputs))
+    return score_codes(
+        codes[held], codes[~held], int(encoder.code_bits), labels[held], labels[~held]
+    )
+
+
+def _controls(
+    learner: _Learner, inputs: Any, labels: Any, held: npt.NDArray[np.bool_]
+) -> dict[str, Score]:
+    """Score a plain classifier of the same network, and the features themselves."""
+    plain = method("classifier")
+    assert isinstance(plain, Deep)
+    classifier = learner.fit(plain, 0, inputs[~held], labels[~held])
+    scores = {"classifier": _score(classifier, inputs, labels, held)}
+    if inputs.ndim == 2:
+        found = score_vectors(inputs[held], inputs[~held], labels[held], labels[~held])
+        scores["nearest features"] = found
+    return scores
+
+
+def _save(encoder: Any, path: str | os.PathLike[str], size: int | None) -> None:
+    part = Path(f"{os.fspath(path)}.part")
+    try:
+        encoder.save(part)
+        data = part.read_bytes()
+    finally:
+        part.unlink(missing_ok=True)
+    if size is not None:
+        data = with_features(data, {"extractor": "pretrained", "size": size})
+    write_bytes(path, data)
+
+
+def _counts(pictures: Pictures) -> dict[str, int]:
+    names, counts = np.unique(pictures.labels, return_counts=True)
+    return dict(zip(names.tolist(), counts.tolist(), strict=True))
+
+
+def _silent(step: str, done: int, total: int) -> None:
+    pass
