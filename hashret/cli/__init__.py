@@ -15,10 +15,15 @@ from . import (  # noqa: E402
     benchmark,
     demo,
     evaluate,
+    export,
+    import_,
     index,
     info,
+    label,
+    match,
     reproduce,
     search,
+    train,
     verify,
 )
 from .app import app  # noqa: E402
@@ -28,6 +33,11 @@ __all__ = ["app"]
 # In the order of --help, which puts groups of several commands last.
 app.command()(index.index)
 app.command()(search.search)
+app.command()(label.label)
+app.command()(train.train)
+app.command()(match.match)
+app.command("import")(import_.import_)
+app.command()(export.export)
 app.command()(verify.verify)
 app.command()(info.info)
 app.command()(demo.demo)

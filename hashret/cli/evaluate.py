@@ -1,4 +1,4 @@
-"""``hashret eval``: scores of anybody's codes."""
+"""``hashret eval``: scores of a collection's codes, or of anybody's."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ from typing import Annotated
 
 import typer
 
+from ..errors import ParameterError
+from .options import AsJson, Store
+from .output import print_json, shown
 from .printing import print_table
 
 
 def evaluate(
-    codes: Annotated[Path, typer.Option(help="Of the database: .npy, or .npz with codes.")],
+    codes: Annotated[
+        Path | None, typer.Option(help="Of the database: .npy, or .npz with codes.")
+    ] = None,
     labels: Annotated[
         Path | None, typer.Option(help=".npy, or .npz with labels; by default the codes' .npz.")
     ] = None,
@@ -31,8 +36,64 @@ def evaluate(
             "the row of each, -1 for none; in .npz: exclude."
         ),
     ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(metavar="KEY", help="Score the collection's codes by its labels instead."),
+    ] = None,
+    encoder: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="With --label: whose codes; may be repeated."),
+    ] = None,
+    store: Store = None,
+    json: AsJson = False,
 ) -> None:
-    """Score any codes by any labels: a table, JSON and pictures."""
+    """Score a collection's codes by its labels; or any codes: a table, JSON and pictures.
+
+    Examples:
+
+      hashret label --folders && hashret eval --label label
+
+      hashret eval --codes codes.npz --out scores
+    """
+    if (codes is None) == (label is None):
+        raise ParameterError("eval: expected --codes FILE or --label KEY, one of them")
+    if codes is not None:
+        _evaluate_files(codes, labels, query_codes, query_labels, bits, out, plane, exclude)
+    elif label is not None:
+        _evaluate_collection(label, encoder or [], store, json)
+
+
+def _evaluate_collection(label: str, encoders: list[str], store: Path | None, json: bool) -> None:
+    from ..collection.opening import open_collection
+    from ..collection.scoring import score_encoders
+
+    with open_collection(store) as collection:
+        scored = score_encoders(collection, label, tuple(encoders))
+    if json:
+        for one in scored:
+            print_json(one._asdict())
+        return
+    columns = ("encoder", "bits", "images", "labels", "mAP", "P@10", "P@10 at random")
+    rows = tuple(
+        (
+            *(one.encoder, str(one.bits), f"{one.images:,}", f"{one.labels:,}"),
+            *(f"{one.map:.3f}", f"{one.precision:.3f}", f"{one.chance:.3f}"),
+        )
+        for one in scored
+    )
+    print_table(f"Each image among all others, by {shown(label)}", columns, rows)
+
+
+def _evaluate_files(
+    codes: Path,
+    labels: Path | None,
+    query_codes: Path | None,
+    query_labels: Path | None,
+    bits: int | None,
+    out: Path,
+    plane: str,
+    exclude: str | None,
+) -> None:
     from ..experiments.evaluate import COLUMNS, evaluate_files
 
     made = evaluate_files(

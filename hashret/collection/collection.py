@@ -149,7 +149,7 @@ class Collection:
     def encoder(self, name: str) -> Encoder:
         """Return the encoder whose codes the collection has under a name."""
         if name not in self._encoders:
-            self._encoders[name] = encoder_of(self._row(name))
+            self._encoders[name] = encoder_of(self.row(name))
         return self._encoders[name]
 
     def index(self, name: str) -> Index:
@@ -157,7 +157,7 @@ class Collection:
         generation = self.catalogue.generation
         known = self._indexes.get(name)
         if known is None or known[0] != generation:
-            self._indexes[name] = known = generation, load_index(self.catalogue, self._row(name))
+            self._indexes[name] = known = generation, load_index(self.catalogue, self.row(name))
         return known[1]
 
     def update(
@@ -221,7 +221,14 @@ class Collection:
         note_update(self.catalogue)
         return report
 
-    def _row(self, name: str) -> EncoderRow:
+    def row(self, name: str) -> EncoderRow:
+        """Return what the catalogue knows of an encoder.
+
+        Raises
+        ------
+        HashretError
+            If there are no codes of it.
+        """
         rows = self.encoders
         if name not in rows:
             known = ", ".join(rows) or "none yet"

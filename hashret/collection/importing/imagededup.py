@@ -33,15 +33,20 @@ class Pair(NamedTuple):
     distance: int | None
 
 
-def read_imagededup(path: str | os.PathLike[str]) -> dict[str, str] | dict[str, list[str]]:
-    """Read hashes by file name, of `encode_images`; or duplicates, of `find_duplicates`.
+class Found(NamedTuple):
+    """Hashes by file name, of `encode_images`; or duplicates, of `find_duplicates`."""
 
-    Scores of duplicates are left out.
+    hashes: dict[str, str] | None
+    duplicates: dict[str, list[str]]
+
+
+def read_imagededup(path: str | os.PathLike[str]) -> Found:
+    """Read a JSON file of imagededup's; scores of duplicates are left out.
 
     Raises
     ------
     FormatError
-        If it is neither.
+        If it is none.
     """
     where = os.fspath(path)
     try:
@@ -52,9 +57,10 @@ def read_imagededup(path: str | os.PathLike[str]) -> dict[str, str] | dict[str, 
     if not isinstance(found, dict) or not found:
         raise FormatError(f"{where}: expected an object with a member for each file")
     if all(isinstance(value, str) for value in found.values()):
-        return _checked(found, where)
+        return Found(_checked(found, where), {})
     if all(isinstance(value, list) for value in found.values()):
-        return {name: [_name(one, where) for one in value] for name, value in found.items()}
+        listed = {name: [_name(one, where) for one in value] for name, value in found.items()}
+        return Found(None, listed)
     raise FormatError(f"{where}: expected a hash, or a list of duplicates, for each file")
 
 
