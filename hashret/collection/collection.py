@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from ..errors import HashretError, ParameterError
+from ..errors import EncoderMismatchError, HashretError, ParameterError
 from ..images.reading import Limits, read_files
 from ..index import Index
 from .catalogue import (
@@ -19,10 +19,19 @@ from .catalogue import (
     roots_of,
     write_catalogue,
 )
-from .encoders import encoder_of, new_encoder
+from .encoders import (
+    SAMPLE,
+    TextEncoder,
+    Unfitted,
+    drop_unused,
+    encoder_of,
+    is_file,
+    name_of,
+    new_encoder,
+)
 from .indexes import load_index, save_index
 from .store import STORE, find_store
-from .updating import Encoder, Exclusions, Report, update
+from .updating import Encoder, Exclusions, Report, sample_pictures, update
 
 __all__ = ["Collection"]
 
@@ -128,8 +137,12 @@ class Collection:
     def encoder(self, name: str) -> Encoder:
         """Return the encoder whose codes the collection has under a name."""
         if name not in self._encoders:
-            self._encoders[name] = encoder_of(self._row(name))
+            self._encoders[name] = encoder_of(self._row(name), self.store)
         return self._encoders[name]
+
+    def text_encoder(self, name: str) -> TextEncoder:
+        """Return what makes codes of texts that are searched for among those of an encoder."""
+        return TextEncoder(self._row(name), self.store)
 
     def index(self, name: str) -> Index:
         """Return the index of an encoder's codes, by the ids of images, up to date."""
@@ -157,7 +170,9 @@ class Collection:
         Parameters
         ----------
         encoders : sequence of str
-            By name; those whose codes the collection has already are used, too.
+            By name, or as the path of a file, see :func:`.encoders.new_encoder`; those whose codes
+            the collection has already are used, too. What is fitted to the collection is so when
+            it has a picture.
         limits : Limits, optional
             Of what one file may cost.
         workers : int, optional
@@ -165,14 +180,23 @@ class Collection:
         exclusions, replace, one_file_system, check_content, retry_skipped, on_batch
             As in :func:`.updating.update`.
         """
-        known = self.encoders
-        wanted = [self.encoder(name) for name in known if not (replace and name in encoders)]
-        wanted += [new_encoder(name) for name in encoders if replace or name not in known]
-        side = max((one.side for one in wanted), default=_LEAST_SIDE)
+        exclusions = exclusions or Exclusions()
+        names = {name_of(given) for given in encoders}
+        chosen = [self._chosen(given, replace) for given in encoders]
+        others = [self.encoder(name) for name in self.encoders if name not in names]
+        side = max((one.side for one in [*others, *chosen]), default=_LEAST_SIDE)
 
         def read(requests: Any) -> Iterator[Any]:
             return read_files(requests, side=side, limits=limits, workers=workers)
 
+        def fitted(one: Unfitted) -> Encoder | None:
+            return one.fit(
+                sample_pictures(self.catalogue, read, SAMPLE, exclusions, one_file_system),
+                self.store,
+            )
+
+        ready = [fitted(one) if isinstance(one, Unfitted) else one for one in chosen]
+        wanted = others + [one for one in ready if one is not None]
         report = update(
             self.catalogue,
             read,
@@ -186,7 +210,28 @@ class Collection:
         )
         for row in self.encoders.values():
             save_index(self.catalogue, row)
+        self._encoders.clear()
+        drop_unused(self.store, encoder_rows(self.catalogue, all=True).values())
         return report
+
+    def _chosen(self, given: str, replace: bool) -> Encoder | Unfitted:
+        """Return the encoder that was asked for: as it is known, or a new one."""
+        name = name_of(given)
+        known = self.encoders.get(name)
+        if known is not None and not replace and not is_file(given):
+            return self.encoder(name)
+        new = new_encoder(given, self.store)
+        if not isinstance(new, Unfitted):
+            return new
+        for row in encoder_rows(self.catalogue, all=True).values():
+            # With `replace`, one that was fitted by an update that did not come to its end.
+            if new.made(row) and row.active != replace:
+                return encoder_of(row, self.store)
+        if known is not None and not replace:
+            raise EncoderMismatchError(
+                f"encoder {name!r}: the collection's codes were made with another, not {given}"
+            )
+        return new
 
     def _row(self, name: str) -> EncoderRow:
         rows = self.encoders

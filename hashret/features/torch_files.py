@@ -16,7 +16,10 @@ from ..errors import FormatError
 __all__ = ["read_weights"]
 
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
-_DTYPES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
+_DTYPES: dict[str, np.dtype[Any]] = {
+    "FloatStorage": np.dtype("<f4"),
+    "LongStorage": np.dtype("<i8"),
+}
 
 
 def read_weights(path: str | os.PathLike[str]) -> dict[str, npt.NDArray[Any]]:
@@ -90,9 +93,9 @@ def _read(file: IO[bytes]) -> dict[str, npt.NDArray[Any]]:
         raise ValueError("it begins otherwise")
     tables = _Tables(file)
     places: dict[str, _Tensor] = tables.load()
-    storages = {}
+    storages: dict[str, npt.NDArray[Any]] = {}
     for key in _Tables(file).load():
         count = int(np.frombuffer(file.read(8), "<i8")[0])
-        dtype = tables.dtypes[key]
-        storages[key] = np.frombuffer(file.read(count * dtype.itemsize), dtype)
+        kind = tables.dtypes[key]
+        storages[key] = np.frombuffer(file.read(count * kind.itemsize), kind)
     return {name: place.within(storages[place.key]) for name, place in places.items()}

@@ -1,13 +1,36 @@
-"""Encoders of a collection, by name.
+"""Encoders of a collection, by name or from files.
 
 =================== ==============================================================
 ``perceptual.py``   how an image looks: PDQ, 256 bits; for duplicates
-``naming.py``       from a name, or from what a store keeps, to an encoder
+``features.py``     what the fitted ones see of a picture, and how it is scaled
+``photo.py``        features of a network: what a photograph shows
+``hog.py``          features without a network
+``onnx_file.py``    features or codes of a network of the user's choice
+``fitted.py``       codes of features, fitted to a sample of the collection
+``saved.py``        encoders that hashret saved
+``texts.py``        from texts to codes of images
+``files.py``        what encoders keep in the store
+``naming.py``       from a name, a file, or what a store keeps, to an encoder
 =================== ==============================================================
 """
 
 from __future__ import annotations
 
-from .naming import encoder_of, new_encoder
+from .files import drop_unused
+from .fitted import SAMPLE, Unfitted, outgrown
+from .naming import default_encoders, encoder_of, is_file, name_of, new_encoder
+from .texts import TextEncoder, takes_text
 
-__all__ = ["encoder_of", "new_encoder"]
+__all__ = [
+    "SAMPLE",
+    "TextEncoder",
+    "Unfitted",
+    "default_encoders",
+    "drop_unused",
+    "encoder_of",
+    "is_file",
+    "name_of",
+    "new_encoder",
+    "outgrown",
+    "takes_text",
+]
