@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
@@ -25,8 +26,6 @@ __all__ = ["SAMPLE", "Fitted", "Unfitted", "outgrown"]
 # More gained nothing, see docs/encoders.md.
 SAMPLE = 2048
 _BITS = 256
-# Of fewer pictures the principal axes are worth less than any axes about their mean.
-_LEAST = 512
 _AT_ONCE = 64
 # A collection that has grown so many times has outgrown the sample that was all of it.
 _GROWN = 4
@@ -112,10 +111,7 @@ class Unfitted:
         if not contents:
             return None
         order = sorted(range(len(contents)), key=contents.__getitem__)
-        rows = vectors[order]
-        if len(rows) < _LEAST:
-            rows = _scattered(rows)
-        quantizer = ITQ(min(_BITS, rows.shape[1]), random_state=0).fit(rows)
+        quantizer = _quantizer(vectors[order])
         settings = {
             "kind": "fitted",
             "features": self.features.settings,
@@ -159,6 +155,22 @@ def outgrown(row: EncoderRow, images: int) -> bool:
     return sample < SAMPLE and images >= _GROWN * sample
 
 
+def _quantizer(rows: Vectors) -> VectorEncoder:
+    """Fit to vectors; where they are too few, or too alike, take axes about their mean instead.
+
+    Fewer axes than bits are worth less than any axes, see docs/encoders.md.
+    """
+    bits = min(_BITS, rows.shape[1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        try:
+            return ITQ(bits, random_state=0).fit(rows)
+        except UserWarning:
+            pass
+    # Of vectors that lie evenly, all rotations are alike.
+    return ITQ(bits, rounds=1, random_state=0).fit(_scattered(rows))
+
+
 def _scattered(rows: Vectors) -> Vectors:
     """Return vectors about the mean of a few, evenly in all directions, always the same.
 
@@ -167,7 +179,8 @@ def _scattered(rows: Vectors) -> Vectors:
     mean = rows.sum(axis=0) / (len(rows) + 1)
     spread = float(np.abs(mean).mean()) or 1.0
     noise = np.random.default_rng(0).standard_normal((4 * _BITS, len(mean)))
-    return (mean + spread * (noise - noise.mean(axis=0))).astype(np.float32)
+    scattered: Vectors = (mean + spread * (noise - noise.mean(axis=0))).astype(np.float32)
+    return scattered
 
 
 def _parts(sample: Iterator[tuple[bytes, Images]]) -> Iterator[list[tuple[bytes, Images]]]:
