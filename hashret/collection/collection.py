@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from ..errors import HashretError, ParameterError
+from ..errors import EncoderMismatchError, HashretError, ParameterError
 from ..images.reading import Limits, read_files
 from ..index import Index
 from .catalogue import (
@@ -20,11 +20,21 @@ from .catalogue import (
     roots_of,
     write_catalogue,
 )
-from .encoders import encoder_of, new_encoder
+from .encoders import (
+    SAMPLE,
+    TextEncoder,
+    Unfitted,
+    default_encoders,
+    drop_unused,
+    encoder_of,
+    is_file,
+    name_of,
+    new_encoder,
+)
 from .indexes import load_index, save_index
 from .settings import Settings, change_settings, note_update, read_settings
 from .store import STORE, find_store
-from .updating import Encoder, Paths, Report, update
+from .updating import Encoder, Paths, Report, sample_pictures, update
 
 __all__ = ["Collection"]
 
@@ -139,18 +149,17 @@ class Collection:
     @property
     def default_encoders(self) -> Sequence[str]:
         """The names of the encoders of a new collection; none where there are codes already."""
-        from . import encoders
-
-        new: Callable[[], Sequence[str]] = getattr(
-            encoders, "default_encoders", lambda: ["perceptual"]
-        )
-        return [] if self.encoders else new()
+        return [] if self.encoders else default_encoders()[0]
 
     def encoder(self, name: str) -> Encoder:
         """Return the encoder whose codes the collection has under a name."""
         if name not in self._encoders:
-            self._encoders[name] = encoder_of(self.row(name))
+            self._encoders[name] = encoder_of(self.row(name), self.store)
         return self._encoders[name]
+
+    def text_encoder(self, name: str) -> TextEncoder:
+        """Return what makes codes of texts that are searched for among those of an encoder."""
+        return TextEncoder(self.row(name), self.store)
 
     def index(self, name: str) -> Index:
         """Return the index of an encoder's codes, by the ids of images, up to date."""
@@ -179,7 +188,9 @@ class Collection:
         Parameters
         ----------
         encoders : sequence of str
-            By name; those whose codes the collection has already are used, too.
+            By name, or as the path of a file, see :func:`.encoders.new_encoder`; those whose codes
+            the collection has already are used, too. What is fitted to the collection is so when
+            it has a picture.
         limits : Limits, optional
             Of what one file may cost.
         workers : int, optional
@@ -189,19 +200,29 @@ class Collection:
         replace, check_content, retry_skipped, on_batch
             As in :func:`.updating.update`.
         """
-        known, settings = self.encoders, self.settings
-        given = [new_encoder(name) for name in encoders if replace or name not in known]
-        names = {one.name for one in given}
-        wanted = given + [
+        settings = self.settings
+        names = {name_of(given) for given in encoders}
+        chosen = [self._chosen(given, replace) for given in encoders]
+        others = [
             self.encoder(name)
-            for name, row in known.items()
+            for name, row in self.encoders.items()
             if name not in names and row.settings["kind"] != "imported"
         ]
-        side = max((one.side for one in wanted), default=_LEAST_SIDE)
+        side = max((one.side for one in [*others, *chosen]), default=_LEAST_SIDE)
 
         def read(requests: Any) -> Iterator[Any]:
             return read_files(requests, side=side, limits=limits, workers=workers)
 
+        def fitted(one: Unfitted) -> Encoder | None:
+            return one.fit(
+                sample_pictures(
+                    self.catalogue, read, SAMPLE, settings.exclusions, settings.one_file_system
+                ),
+                self.store,
+            )
+
+        ready = [fitted(one) if isinstance(one, Unfitted) else one for one in chosen]
+        wanted = others + [one for one in ready if one is not None]
         report = update(
             self.catalogue,
             read,
@@ -219,7 +240,28 @@ class Collection:
         for row in self.encoders.values():
             save_index(self.catalogue, row)
         note_update(self.catalogue)
+        self._encoders.clear()
+        drop_unused(self.store, encoder_rows(self.catalogue, all=True).values())
         return report
+
+    def _chosen(self, given: str, replace: bool) -> Encoder | Unfitted:
+        """Return the encoder that was asked for: as it is known, or a new one."""
+        name = name_of(given)
+        known = self.encoders.get(name)
+        if known is not None and not replace and not is_file(given):
+            return self.encoder(name)
+        new = new_encoder(given, self.store)
+        if not isinstance(new, Unfitted):
+            return new
+        for row in encoder_rows(self.catalogue, all=True).values():
+            # With `replace`, one that was fitted by an update that did not come to its end.
+            if new.made(row) and row.active != replace:
+                return encoder_of(row, self.store)
+        if known is not None and not replace:
+            raise EncoderMismatchError(
+                f"encoder {name!r}: the collection's codes were made with another, not {given}"
+            )
+        return new
 
     def row(self, name: str) -> EncoderRow:
         """Return what the catalogue knows of an encoder.

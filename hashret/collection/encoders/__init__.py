@@ -1,14 +1,46 @@
-"""Encoders of a collection, by name.
+"""Encoders of a collection, by name or from files.
 
 =================== ==============================================================
 ``perceptual.py``   how an image looks: PDQ, 256 bits; for duplicates
-``naming.py``       from a name, or from what a store keeps, to an encoder
+``features.py``     what the fitted ones see of a picture, and how it is scaled
+``photo.py``        features of a network: what a photograph shows
+``hog.py``          features without a network
+``onnx_file.py``    features or codes of a network of the user's choice
+``fitted.py``       codes of features, fitted to a sample of the collection
+``quantizers.py``   encoders of features, as files that say which
+``saved.py``        encoders that hashret saved
+``texts.py``        from texts to codes of images
+``files.py``        what encoders keep in the store
+``naming.py``       from a name, a file, or what a store keeps, to an encoder
 =================== ==============================================================
 """
 
 from __future__ import annotations
 
-from .naming import encoder_of, new_encoder
-from .trained import Trained, describe, square, with_features
+from .features import SIDE, squared
+from .files import drop_unused, keep, kept
+from .fitted import SAMPLE, Unfitted, outgrown
+from .naming import default_encoders, encoder_of, is_file, name_of, new_encoder
+from .photo import PhotoFeatures
+from .quantizers import with_features
+from .texts import TextEncoder, takes_text
 
-__all__ = ["Trained", "describe", "encoder_of", "new_encoder", "square", "with_features"]
+__all__ = [
+    "SAMPLE",
+    "SIDE",
+    "PhotoFeatures",
+    "TextEncoder",
+    "Unfitted",
+    "default_encoders",
+    "drop_unused",
+    "encoder_of",
+    "is_file",
+    "keep",
+    "kept",
+    "name_of",
+    "new_encoder",
+    "outgrown",
+    "squared",
+    "takes_text",
+    "with_features",
+]

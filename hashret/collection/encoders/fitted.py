@@ -1,0 +1,201 @@
+"""Encoders that are fitted to a sample of the collection."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from ...encoders import ITQ
+from ...encoders.base import Encoder as VectorEncoder
+from ...types import Codes, Images
+from ..catalogue import EncoderRow
+from .features import SIDE, Features, Vectors
+from .files import keep, kept
+from .quantizers import Quantizer, load_quantizer
+
+__all__ = ["SAMPLE", "Fitted", "Unfitted", "outgrown"]
+
+# More gained nothing, see docs/encoders.md.
+SAMPLE = 2048
+_BITS = 256
+_AT_ONCE = 64
+# A collection that has grown so many times has outgrown the sample that was all of it.
+_GROWN = 4
+
+
+class Fitted:
+    """Iterative quantization (ITQ) of features.
+
+    Parameters
+    ----------
+    name : str
+    features : Features
+    quantizer : Quantizer
+        Fitted.
+    settings : dict
+        What makes it again.
+    """
+
+    side = SIDE
+
+    def __init__(
+        self, name: str, features: Features, quantizer: Quantizer, settings: dict[str, Any]
+    ) -> None:
+        self.name, self.settings = name, settings
+        self.features, self.quantizer = features, quantizer
+        self.bits = quantizer.code_bits
+        about = json.dumps(features.settings, sort_keys=True) + quantizer.fingerprint
+        self.fingerprint = hashlib.sha256(about.encode()).hexdigest()
+        self._known: dict[bytes, Vectors] = {}
+
+    def encode(self, pictures: Sequence[Images], /) -> tuple[Codes, None]:
+        """Return codes (n, bytes)."""
+        return self.quantizer.transform(self._describe(pictures)), None
+
+    def remember(self, known: dict[bytes, Vectors]) -> None:
+        """Take the vectors of the sample, so that no picture of it is described twice."""
+        self._known = known
+
+    def _describe(self, pictures: Sequence[Images]) -> Vectors:
+        if not self._known:
+            return self.features.describe(pictures)
+        known = [self._known.pop(_digest(picture), None) for picture in pictures]
+        lacking = [p for p, vector in zip(pictures, known, strict=True) if vector is None]
+        new = iter(self.features.describe(lacking) if lacking else ())
+        return np.stack([next(new) if vector is None else vector for vector in known])
+
+
+class Unfitted:
+    """An encoder before it has seen the collection.
+
+    Parameters
+    ----------
+    name : str
+        What the collection calls it.
+    features : Features
+    """
+
+    side = SIDE
+
+    def __init__(self, name: str, features: Features) -> None:
+        self.name, self.features = name, features
+
+    def made(self, row: EncoderRow) -> bool:
+        """Return whether the encoder of a row is this one, fitted to some sample."""
+        same: bool = row.settings.get("features") == self.features.settings
+        return row.name == self.name and same
+
+    def fit(self, sample: Iterable[tuple[bytes, Images]], store: str) -> Fitted | None:
+        """Fit to a sample, and keep the result in a store.
+
+        Parameters
+        ----------
+        sample : iterable of (content, picture)
+            In any order: that of the contents counts.
+        store : str
+
+        Returns
+        -------
+        encoder : Fitted or None
+            None if there is no picture: nothing can be told of the collection yet.
+        """
+        contents, digests, vectors = self._described(sample)
+        if not contents:
+            return None
+        order = sorted(range(len(contents)), key=contents.__getitem__)
+        quantizer = _quantizer(vectors[order])
+        settings = {
+            "kind": "fitted",
+            "features": self.features.settings,
+            "quantizer": keep(store, _saved(quantizer), ".safetensors"),
+            "sample": len(order),
+        }
+        fitted = Fitted(self.name, self.features, quantizer, settings)
+        fitted.remember(dict(zip(digests, vectors, strict=True)))
+        return fitted
+
+    def _described(
+        self, sample: Iterable[tuple[bytes, Images]]
+    ) -> tuple[list[bytes], list[bytes], Vectors]:
+        contents: list[bytes] = []
+        digests: list[bytes] = []
+        vectors: list[Vectors] = []
+        for part in _parts(iter(sample)):
+            pictures = [picture for _, picture in part]
+            contents += [content for content, _ in part]
+            digests += [_digest(picture) for picture in pictures]
+            vectors.append(self.features.describe(pictures))
+        return contents, digests, np.concatenate(vectors) if vectors else np.empty((0, 0), "f4")
+
+
+def fitted_of(row: EncoderRow, features: Features, store: str) -> Fitted:
+    """Return the fitted encoder of a row, from the file in the store."""
+    quantizer = load_quantizer(kept(store, row.settings["quantizer"]))
+    return Fitted(row.name, features, quantizer, row.settings)
+
+
+def outgrown(row: EncoderRow, images: int) -> bool:
+    """Return whether an encoder should be fitted again: its sample was small, and is so no more.
+
+    Parameters
+    ----------
+    row : EncoderRow
+    images : int
+        In the collection now.
+    """
+    sample: int = row.settings.get("sample", SAMPLE)
+    return sample < SAMPLE and images >= _GROWN * sample
+
+
+def _quantizer(rows: Vectors) -> VectorEncoder:
+    """Fit to vectors; where they are too few, or too alike, take axes about their mean instead.
+
+    Fewer axes than bits are worth less than any axes, see docs/encoders.md.
+    """
+    bits = min(_BITS, rows.shape[1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        try:
+            return ITQ(bits, random_state=0).fit(rows)
+        except UserWarning:
+            pass
+    # Of vectors that lie evenly, all rotations are alike.
+    return ITQ(bits, rounds=1, random_state=0).fit(_scattered(rows))
+
+
+def _scattered(rows: Vectors) -> Vectors:
+    """Return vectors about the mean of a few, evenly in all directions, always the same.
+
+    A vector of zeros counts as one more: the mean of one picture alone would leave nothing of it.
+    """
+    mean = rows.sum(axis=0) / (len(rows) + 1)
+    spread = float(np.abs(mean).mean()) or 1.0
+    noise = np.random.default_rng(0).standard_normal((4 * _BITS, len(mean)))
+    scattered: Vectors = (mean + spread * (noise - noise.mean(axis=0))).astype(np.float32)
+    return scattered
+
+
+def _parts(sample: Iterator[tuple[bytes, Images]]) -> Iterator[list[tuple[bytes, Images]]]:
+    while part := list(islice(sample, _AT_ONCE)):
+        yield part
+
+
+def _digest(picture: Images) -> bytes:
+    shape = np.array(picture.shape).tobytes()
+    return hashlib.blake2b(np.ascontiguousarray(picture).data, digest_size=16, key=shape).digest()
+
+
+def _saved(quantizer: VectorEncoder) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "encoder")
+        quantizer.save(path)
+        with open(path, "rb") as file:
+            return file.read()

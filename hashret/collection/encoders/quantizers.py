@@ -1,0 +1,99 @@
+"""Encoders of features, as files that may say which features they take.
+
+The files are those that :class:`hashret.encoders.Encoder` and :class:`hashret.deep.DeepHasher`
+save; what a picture is described by stands in their metadata under ``features``, as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from typing import Any, Protocol
+
+from ...encoders.base import load_encoder
+from ...errors import FormatError
+from ...extras import import_extra
+from ...types import Codes
+
+__all__ = ["Quantizer", "card_of", "features_in", "load_quantizer", "with_features"]
+
+_SIZES = range(32, 513)
+
+
+class Quantizer(Protocol):
+    """From vectors to codes; the code of a vector is the same whatever others it comes with."""
+
+    @property
+    def code_bits(self) -> int:
+        """Length of a code."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal ones give equal codes."""
+
+    def transform(self, X: Any, /) -> Codes:
+        """Return the packed codes of vectors (n, d)."""
+
+
+def load_quantizer(path: str) -> Quantizer:
+    """Read a fitted encoder of vectors, classic or deep."""
+    with open(path, "rb") as file:
+        card = card_of(path, file.read())
+    if card.get("kind") != "deep encoder":
+        return load_encoder(path)
+    hasher: Quantizer = import_extra("hashret.deep", "torch").DeepHasher.load(path, device="cpu")
+    return hasher
+
+
+def card_of(path: object, data: bytes) -> dict[str, Any]:
+    """Return what a safetensors file of hashret says of itself.
+
+    Raises
+    ------
+    FormatError
+        If it is none.
+    """
+    try:
+        card = json.loads(_header(data)["__metadata__"]["hashret"])
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise FormatError(f"{path}: no encoder that hashret saved, nor an ONNX model") from error
+    if not isinstance(card, dict):
+        raise FormatError(f"{path}: no encoder that hashret saved")
+    return card
+
+
+def features_in(path: object, data: bytes, networks: Collection[str]) -> dict[str, Any] | None:
+    """Return the settings of the features that a file's encoder takes; None if it says nothing.
+
+    Raises
+    ------
+    FormatError
+        If they are none that there are.
+    """
+    text = _header(data)["__metadata__"].get("features")
+    if text is None:
+        return None
+    try:
+        found = json.loads(text)
+        size, network = found["size"], found["network"]
+        if found["features"] != "lite" or network not in networks or size not in _SIZES:
+            raise ValueError("of no kind that is known")
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise FormatError(f"{path}: takes features that cannot be made: {error}") from None
+    return {"features": "lite", "network": network, "size": int(size)}
+
+
+def with_features(data: bytes, settings: dict[str, Any]) -> bytes:
+    """Return a file of an encoder that says which features it takes."""
+    header = _header(data)
+    header["__metadata__"]["features"] = json.dumps(settings, sort_keys=True)
+    text = json.dumps(header).encode()
+    # The tensors begin at a multiple of eight.
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[8 + int.from_bytes(data[:8], "little") :]
+
+
+def _header(data: bytes) -> dict[str, Any]:
+    length = int.from_bytes(data[:8], "little")
+    header: dict[str, Any] = json.loads(data[8 : 8 + length])
+    return header

@@ -1,0 +1,57 @@
+"""Encoders that hashret saved, as encoders of a collection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...errors import FormatError
+from ...extras import import_extra
+from ...types import Codes, Images
+from .features import SIDE, squared
+from .files import kept
+
+__all__ = ["Deep"]
+
+
+class Deep:
+    """A `DeepHasher` that was saved; it needs torch.
+
+    Parameters
+    ----------
+    name : str
+    store : str
+    settings : dict
+        With the name of the file in the store as ``file``.
+    """
+
+    side = SIDE
+
+    def __init__(self, name: str, store: str, settings: dict[str, Any]) -> None:
+        self.name, self.settings = name, settings
+        import_extra("torch", "torch")
+        from ...deep import DeepHasher
+
+        path = kept(store, settings["file"])
+        self._hasher = DeepHasher.load(path, device="cpu")
+        shape = self._hasher.input_shape_
+        if len(shape) != 3 or shape[0] != shape[1] or shape[2] not in (1, 3):
+            raise FormatError(
+                f"{path}: expected an encoder of square grey or RGB images, got one of {shape}"
+            )
+        self._size, self._channels = shape[0], shape[2]
+        self.bits, self.fingerprint = self._hasher.code_bits, self._hasher.fingerprint
+
+    def encode(self, pictures: Sequence[Images], /) -> tuple[Codes, None]:
+        """Return codes (n, bytes), of one picture after another, so that none depends on others."""
+        rows = [self._hasher.transform(self._input(picture)[None]) for picture in pictures]
+        return np.concatenate(rows), None
+
+    def _input(self, picture: Images) -> Images:
+        scaled = squared(picture, self._size)
+        if self._channels == 3:
+            return scaled
+        grey = scaled @ np.array([0.299, 0.587, 0.114], np.float32)
+        return np.rint(grey).astype(np.uint8)[..., None]

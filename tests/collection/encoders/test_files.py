@@ -1,0 +1,204 @@
+"""Encoders from files: ONNX models, pairs with texts, and what hashret saved."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+
+from hashret import FormatError
+from hashret.collection import Collection
+from hashret.collection.encoders import new_encoder, takes_text
+
+COLOURS = {"red": (230, 20, 20), "green": (20, 220, 30), "blue": (10, 30, 240)}
+
+
+def model_bytes(inputs, output, nodes, constants, properties=()) -> bytes:
+    graph = helper.make_graph(
+        nodes, "tiny", inputs, [output], [numpy_helper.from_array(v, k) for k, v in constants]
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    helper.set_model_props(
+        model, {f"hashret.{name}": json.dumps(value) for name, value in properties}
+    )
+    onnx.checker.check_model(model)
+    return model.SerializeToString()
+
+
+def image_model(side=8, properties=(), kind=TensorProto.FLOAT) -> bytes:
+    """The mean colour of an image, spread over 12 numbers."""
+    spread = np.tile(np.eye(3, dtype=np.float32), 4)
+    shape = ["n", 3, side, side] if kind == TensorProto.FLOAT else ["n", side, side, 3]
+    axes = [2, 3] if kind == TensorProto.FLOAT else [1, 2]
+    return model_bytes(
+        [helper.make_tensor_value_info("pixels", kind, shape)],
+        helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", 12]),
+        [
+            helper.make_node("Cast", ["pixels"], ["floats"], to=TensorProto.FLOAT),
+            helper.make_node("ReduceMean", ["floats"], ["mean"], axes=axes, keepdims=0),
+            helper.make_node("MatMul", ["mean", "spread"], ["features"]),
+        ],
+        [("spread", spread)],
+        properties,
+    )
+
+
+def text_model() -> bytes:
+    """The colour that the first token names, in the same space."""
+    rows = np.array([[0.0, 0, 0], *COLOURS.values()], np.float32) / 255
+    rows = np.tile((rows - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225], 4).astype(np.float32)
+    return model_bytes(
+        [helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["n", 4])],
+        helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", 12]),
+        [
+            helper.make_node("Gather", ["rows", "input_ids"], ["each"]),
+            helper.make_node("Slice", ["each", "zero", "one", "axis"], ["first"]),
+            helper.make_node("Squeeze", ["first", "axis"], ["features"]),
+        ],
+        [("rows", rows), *((k, np.array([v])) for k, v in (("zero", 0), ("one", 1), ("axis", 1)))],
+    )
+
+
+def tokenizer() -> str:
+    words = {"[PAD]": 0, **{name: number for number, name in enumerate(COLOURS, 1)}}
+    model = {"type": "WordLevel", "vocab": words, "unk_token": "[PAD]"}
+    whole = {"version": "1.0", "model": model, "pre_tokenizer": {"type": "Whitespace"}}
+    return json.dumps(whole | {"added_tokens": [], "normalizer": None, "decoder": None})
+
+
+@pytest.fixture
+def folder(tmp_path):
+    root = tmp_path / "photos"
+    root.mkdir()
+    for name, colour in COLOURS.items():
+        for shade in range(4):
+            Image.new("RGB", (30, 20 + shade), tuple(max(0, c - shade) for c in colour)).save(
+                root / f"{name}{shade}.png"
+            )
+    return root
+
+
+def write(path, data: bytes) -> str:
+    path.write_bytes(data)
+    return str(path)
+
+
+def test_features_of_a_model_become_codes(folder, tmp_path):
+    path = write(tmp_path / "colour.onnx", image_model())
+    with Collection.create([folder]) as collection:
+        collection.update([path])
+        row = collection.encoders["colour"]
+        assert row.bits == 12
+        assert not takes_text(row)
+        os.remove(path)  # the store has its own
+    with Collection.open(folder) as collection:
+        reds = [np.full((5, 9, 3), (230 - s, 20, 20), np.uint8) for s in range(3)]
+        distances, _ = collection.index("colour").search(
+            collection.encoder("colour").encode(reds)[0], 4
+        )
+        assert distances.max() <= 2
+
+
+def test_pixels_reach_the_model_as_its_input_and_properties_say(folder, tmp_path):
+    store = str(tmp_path / "store")
+    picture = np.zeros((10, 20, 3), np.uint8)
+    picture[:, 5:15] = 255
+    plain = write(tmp_path / "a.onnx", image_model(kind=TensorProto.UINT8))
+    vector = new_encoder(plain, store).features.describe([picture])[0]
+    assert vector[0] == pytest.approx(127.5, abs=5)
+    told = [("mean", [0, 0, 0]), ("std", [1, 1, 1]), ("crop", True), ("size", 6)]
+    cropped = write(tmp_path / "b.onnx", image_model("side", told))
+    assert new_encoder(cropped, store).features.describe([picture])[0, 0] == pytest.approx(1)
+
+
+def test_signs_of_a_model_are_codes(folder, tmp_path):
+    path = write(tmp_path / "signs.onnx", image_model(properties=[("signs", True)]))
+    with Collection.create([folder]) as collection:
+        collection.update([path])
+        assert collection.encoders["signs"].bits == 12
+        code, _ = collection.encoder("signs").encode([np.full((4, 4, 3), (255, 0, 0), np.uint8)])
+        assert np.unpackbits(code[0])[:12].tolist() == [1, 0, 0] * 4
+
+
+def test_a_pair_finds_images_by_text(folder, tmp_path):
+    pytest.importorskip("tokenizers")
+    pair = tmp_path / "pair"
+    pair.mkdir()
+    write(pair / "visual.onnx", image_model())
+    write(pair / "textual.onnx", text_model())
+    (pair / "tokenizer.json").write_text(tokenizer())
+    with Collection.create([folder]) as collection:
+        collection.update([str(pair)])
+        assert takes_text(collection.encoders["pair"])
+        assert collection.index("pair").bits == 12
+        encoder = collection.text_encoder("pair")
+        index, names = collection.index("pair"), {}
+        query = "SELECT images.id, path FROM files JOIN images USING (content)"
+        names = dict(collection.catalogue.execute(query).fetchall())
+        for colour in COLOURS:
+            _, ids = index.search(
+                encoder.encode_text(f"{colour} and more words than it takes")[None], 4
+            )
+            assert {names[one].decode()[:-5] for one in ids[0].tolist()} == {colour}
+        encoder.encode_text("")
+
+
+def test_saved_deep_encoders(folder, tmp_path):
+    pytest.importorskip("torch")
+    from hashret.deep import DeepHasher
+
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (24, 16, 16, 3), np.uint8)
+    hasher = DeepHasher(bits=16, network="small-cnn", epochs=1, device="cpu", random_state=0)
+    hasher.fit(images, np.arange(24) % 2).save(tmp_path / "deep.safetensors")
+    with Collection.create([folder]) as collection:
+        collection.update([str(tmp_path / "deep.safetensors")])
+        row = collection.encoders["deep"]
+        assert (row.bits, row.fingerprint) == (16, hasher.fingerprint)
+        np.testing.assert_array_equal(
+            collection.encoder("deep").encode(list(images))[0],
+            np.concatenate([hasher.transform(image[None]) for image in images]),
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "match"),
+    [
+        ("a.onnx", b"no model", "no ONNX model that can be run"),
+        ("a.onnx", b"", "no ONNX model that can be run"),
+        ("a.bin", b"\xff" * 100, "no encoder that hashret saved"),
+        ("a.bin", b"", "no encoder that hashret saved"),
+        ("text.onnx", None, "a model of texts"),
+        ("wide.onnx", None, "expected square images"),
+    ],
+)
+def test_other_files_are_refused_and_nothing_is_changed(folder, tmp_path, name, data, match):
+    made = {"text.onnx": text_model, "wide.onnx": lambda: wide()}
+    path = write(tmp_path / name, made[name]() if data is None else data)
+    with Collection.create([folder]) as collection:
+        with pytest.raises(FormatError, match=match):
+            collection.update([path])
+        assert collection.encoders == {}
+
+
+def wide() -> bytes:
+    return model_bytes(
+        [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["n", 3, 8, 9])],
+        helper.make_tensor_value_info("out", TensorProto.FLOAT, ["n", 3, 8, 9]),
+        [helper.make_node("Identity", ["pixels"], ["out"])],
+        [],
+    )
+
+
+def test_folders_without_a_pair_are_refused(tmp_path):
+    write(tmp_path / "one.onnx", image_model())
+    with pytest.raises(FormatError, match="expected a model of images, one of texts"):
+        new_encoder(str(tmp_path), str(tmp_path / "store"))
+    write(tmp_path / "two.onnx", image_model())
+    with pytest.raises(FormatError, match="two models of images"):
+        new_encoder(str(tmp_path), str(tmp_path / "store"))
