@@ -8,12 +8,13 @@ import os
 import tempfile
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from ...encoders import ITQ
+from ...encoders import ITQ, RandomProjectionLSH
 from ...encoders.base import Encoder as VectorEncoder
 from ...encoders.base import load_encoder
 from ...types import Codes, Images
@@ -32,7 +33,7 @@ _GROWN = 4
 
 
 class Fitted:
-    """Iterative quantization (ITQ) of features.
+    """Iterative quantization (ITQ) of features, or another quantizer of theirs.
 
     Parameters
     ----------
@@ -156,31 +157,19 @@ def outgrown(row: EncoderRow, images: int) -> bool:
 
 
 def _quantizer(rows: Vectors) -> VectorEncoder:
-    """Fit to vectors; where they are too few, or too alike, take axes about their mean instead.
+    """Fit to vectors; where they are too few, or too alike, take random axes about their mean.
 
-    Fewer axes than bits are worth less than any axes, see docs/encoders.md.
+    Fewer principal axes than bits are worth less than that, see docs/encoders.md.
     """
     bits = min(_BITS, rows.shape[1])
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)
-        try:
-            return ITQ(bits, random_state=0).fit(rows)
-        except UserWarning:
-            pass
-    # Of vectors that lie evenly, all rotations are alike.
-    return ITQ(bits, rounds=1, random_state=0).fit(_scattered(rows))
-
-
-def _scattered(rows: Vectors) -> Vectors:
-    """Return vectors about the mean of a few, evenly in all directions, always the same.
-
-    A vector of zeros counts as one more: the mean of one picture alone would leave nothing of it.
-    """
-    mean = rows.sum(axis=0) / (len(rows) + 1)
-    spread = float(np.abs(mean).mean()) or 1.0
-    noise = np.random.default_rng(0).standard_normal((4 * _BITS, len(mean)))
-    scattered: Vectors = (mean + spread * (noise - noise.mean(axis=0))).astype(np.float32)
-    return scattered
+    if len(rows) > bits:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)
+            with suppress(UserWarning):
+                return ITQ(bits, random_state=0).fit(rows)
+    # A vector of zeros counts as one more: the mean of one alone would leave nothing of it.
+    with_zeros = np.concatenate([rows, np.zeros_like(rows[:1])])
+    return RandomProjectionLSH(bits, 1, "orthogonal", random_state=0).fit(with_zeros)
 
 
 def _parts(sample: Iterator[tuple[bytes, Images]]) -> Iterator[list[tuple[bytes, Images]]]:
