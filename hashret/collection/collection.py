@@ -10,6 +10,7 @@ from typing import Any, Self
 from ..errors import EncoderMismatchError, HashretError, ParameterError
 from ..images.reading import Limits, read_files
 from ..index import Index
+from ..types import Images
 from .catalogue import (
     Catalogue,
     EncoderRow,
@@ -163,6 +164,7 @@ class Collection:
         one_file_system: bool = False,
         check_content: bool = False,
         retry_skipped: bool = False,
+        on_sample: Callable[[int, int], object] | None = None,
         on_batch: Callable[[Report], object] | None = None,
     ) -> Report:
         """Look at all folders, and read and encode what is new; see :func:`.updating.update`.
@@ -177,25 +179,30 @@ class Collection:
             Of what one file may cost.
         workers : int, optional
             Processes that read files.
+        on_sample : callable, optional
+            Called as ``on_sample(pictures_read, pictures_at_most)`` while an encoder is fitted.
         exclusions, replace, one_file_system, check_content, retry_skipped, on_batch
             As in :func:`.updating.update`.
         """
         exclusions = exclusions or Exclusions()
         names = {name_of(given) for given in encoders}
-        chosen = [self._chosen(given, replace) for given in encoders]
+        chosen = [self._chosen(given, replace) for given in dict.fromkeys(encoders)]
         others = [self.encoder(name) for name in self.encoders if name not in names]
         side = max((one.side for one in [*others, *chosen]), default=_LEAST_SIDE)
 
         def read(requests: Any) -> Iterator[Any]:
             return read_files(requests, side=side, limits=limits, workers=workers)
 
-        def fitted(one: Unfitted) -> Encoder | None:
-            return one.fit(
-                sample_pictures(self.catalogue, read, SAMPLE, exclusions, one_file_system),
-                self.store,
-            )
+        def sample() -> Iterator[tuple[bytes, Images]]:
+            drawn = sample_pictures(self.catalogue, read, SAMPLE, exclusions, one_file_system)
+            for number, picture in enumerate(drawn, 1):
+                yield picture
+                if on_sample is not None:
+                    on_sample(number, SAMPLE)
 
-        ready = [fitted(one) if isinstance(one, Unfitted) else one for one in chosen]
+        ready = [
+            one.fit(sample(), self.store) if isinstance(one, Unfitted) else one for one in chosen
+        ]
         wanted = others + [one for one in ready if one is not None]
         report = update(
             self.catalogue,

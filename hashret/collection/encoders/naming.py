@@ -93,6 +93,8 @@ def new_encoder(given: str, store: str) -> Encoder | Unfitted:
     if given in _FEATURES:
         return Unfitted(given, _features(_FEATURES[given], store))
     path, name = Path(given), name_of(given)
+    if not is_file(name):
+        raise ParameterError(f"encoder: {name!r} is another encoder's name: rename {given}")
     if path.is_dir():
         return Unfitted(name, OnnxFeatures(store, _keep_pair(path, store)))
     if not path.is_file():
