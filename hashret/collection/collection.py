@@ -137,9 +137,10 @@ class Collection:
 
     def encoder(self, name: str) -> Encoder:
         """Return the encoder whose codes the collection has under a name."""
-        if name not in self._encoders:
-            self._encoders[name] = encoder_of(self._row(name), self.store)
-        return self._encoders[name]
+        row = self._row(name)
+        if row.fingerprint not in self._encoders:
+            self._encoders[row.fingerprint] = encoder_of(row, self.store)
+        return self._encoders[row.fingerprint]
 
     def text_encoder(self, name: str) -> TextEncoder:
         """Return what makes codes of texts that are searched for among those of an encoder."""
@@ -217,7 +218,6 @@ class Collection:
         )
         for row in self.encoders.values():
             save_index(self.catalogue, row)
-        self._encoders.clear()
         drop_unused(self.store, encoder_rows(self.catalogue, all=True).values())
         return report
 

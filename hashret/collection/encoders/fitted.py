@@ -7,22 +7,23 @@ import json
 import os
 import tempfile
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import cached_property
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from ...encoders import ITQ, RandomProjectionLSH
-from ...encoders.base import Encoder as VectorEncoder
-from ...encoders.base import load_encoder
 from ...types import Codes, Images
 from ..catalogue import EncoderRow
 from .features import SIDE, Features, Vectors
 from .files import keep, kept
 
-__all__ = ["SAMPLE", "Fitted", "Unfitted", "outgrown"]
+if TYPE_CHECKING:
+    from ...encoders.base import Encoder as VectorEncoder
+
+__all__ = ["SAMPLE", "Fitted", "Unfitted", "fitted_of", "load_quantizer", "outgrown"]
 
 # More gained nothing, see docs/encoders.md.
 SAMPLE = 2048
@@ -37,25 +38,45 @@ class Fitted:
 
     Parameters
     ----------
-    name : str
-    features : Features
-    quantizer : hashret.encoders.Encoder
-        Fitted.
-    settings : dict
-        What makes it again.
+    name, fingerprint, bits, settings
+        As :class:`..updating.Encoder` has them.
+    load : callable
+        Returns features and the fitted quantizer; called when the first picture is encoded, as
+        most updates have none.
     """
 
     side = SIDE
 
     def __init__(
-        self, name: str, features: Features, quantizer: VectorEncoder, settings: dict[str, Any]
+        self,
+        name: str,
+        fingerprint: str,
+        bits: int,
+        settings: dict[str, Any],
+        load: Callable[[], tuple[Features, VectorEncoder]],
     ) -> None:
-        self.name, self.settings = name, settings
-        self.features, self.quantizer = features, quantizer
-        self.bits = quantizer.code_bits
-        about = json.dumps(features.settings, sort_keys=True) + quantizer.fingerprint
-        self.fingerprint = hashlib.sha256(about.encode()).hexdigest()
+        self.name, self.fingerprint = name, fingerprint
+        self.bits, self.settings = bits, settings
+        self._load = load
         self._known: dict[bytes, Vectors] = {}
+
+    @classmethod
+    def of(
+        cls, name: str, features: Features, quantizer: VectorEncoder, settings: dict[str, Any]
+    ) -> Self:
+        """Return the encoder of features and a fitted quantizer."""
+        about = json.dumps(features.settings, sort_keys=True) + quantizer.fingerprint
+        fingerprint = hashlib.sha256(about.encode()).hexdigest()
+        return cls(name, fingerprint, quantizer.code_bits, settings, lambda: (features, quantizer))
+
+    @cached_property
+    def _loaded(self) -> tuple[Features, VectorEncoder]:
+        return self._load()
+
+    @property
+    def quantizer(self) -> VectorEncoder:
+        """The fitted encoder of vectors."""
+        return self._loaded[1]
 
     def encode(self, pictures: Sequence[Images], /) -> tuple[Codes, None]:
         """Return codes (n, bytes)."""
@@ -67,10 +88,10 @@ class Fitted:
 
     def _describe(self, pictures: Sequence[Images]) -> Vectors:
         if not self._known:
-            return self.features.describe(pictures)
+            return self._loaded[0].describe(pictures)
         known = [self._known.pop(_digest(picture), None) for picture in pictures]
         lacking = [p for p, vector in zip(pictures, known, strict=True) if vector is None]
-        new = iter(self.features.describe(lacking) if lacking else ())
+        new = iter(self._loaded[0].describe(lacking) if lacking else ())
         return np.stack([next(new) if vector is None else vector for vector in known])
 
 
@@ -119,7 +140,7 @@ class Unfitted:
             "quantizer": keep(store, _saved(quantizer), ".safetensors"),
             "sample": len(order),
         }
-        fitted = Fitted(self.name, self.features, quantizer, settings)
+        fitted = Fitted.of(self.name, self.features, quantizer, settings)
         fitted.remember(dict(zip(digests, vectors, strict=True)))
         return fitted
 
@@ -137,10 +158,30 @@ class Unfitted:
         return contents, digests, np.concatenate(vectors) if vectors else np.empty((0, 0), "f4")
 
 
-def fitted_of(row: EncoderRow, features: Features, store: str) -> Fitted:
-    """Return the fitted encoder of a row, from the file in the store."""
-    quantizer = load_encoder(kept(store, row.settings["quantizer"]))
-    return Fitted(row.name, features, quantizer, row.settings)
+def fitted_of(row: EncoderRow, features: Callable[[], Features], store: str) -> Fitted:
+    """Return the fitted encoder of a row, from the file in the store.
+
+    Raises
+    ------
+    HashretError
+        If that is missing.
+    """
+    path = kept(store, row.settings["quantizer"])
+    return Fitted(
+        row.name,
+        row.fingerprint,
+        row.bits,
+        row.settings,
+        lambda: (features(), load_quantizer(path)),
+    )
+
+
+def load_quantizer(path: str) -> VectorEncoder:
+    """Read a fitted encoder of vectors."""
+    # Not at the top, here and below: scikit-learn takes a second to import.
+    from ...encoders.base import load_encoder
+
+    return load_encoder(path)
 
 
 def outgrown(row: EncoderRow, images: int) -> bool:
@@ -161,6 +202,8 @@ def _quantizer(rows: Vectors) -> VectorEncoder:
 
     Fewer principal axes than bits are worth less than that, see docs/encoders.md.
     """
+    from ...encoders import ITQ, RandomProjectionLSH
+
     bits = min(_BITS, rows.shape[1])
     if len(rows) > bits:
         with warnings.catch_warnings():

@@ -6,14 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ...encoders.base import load_encoder
 from ...errors import FormatError, MissingExtraError, ParameterError
 from ...extras import import_extra
 from ..catalogue import EncoderRow
 from ..updating import Encoder
 from .features import Features
 from .files import keep, kept
-from .fitted import Fitted, Unfitted, fitted_of
+from .fitted import Fitted, Unfitted, fitted_of, load_quantizer
 from .hog import HogFeatures
 from .onnx_file import OnnxFeatures, OnnxSigns, model_of
 from .perceptual import Perceptual
@@ -109,7 +108,7 @@ def encoder_of(row: EncoderRow, store: str) -> Encoder:
     """Return the encoder that made the codes of a row of the catalogue."""
     kind, settings = row.settings["kind"], row.settings
     if kind == "fitted":
-        return fitted_of(row, _features(settings["features"], store), store)
+        return fitted_of(row, lambda: _features(settings["features"], store), store)
     if kind == "onnx":
         return OnnxSigns(row.name, store, settings)
     if kind == "deep":
@@ -163,7 +162,7 @@ def _from_saved(name: str, path: Path, store: str) -> Encoder:
     file = keep(store, data, ".safetensors")
     if card.get("kind") == "deep encoder":
         return Deep(name, store, {"kind": "deep", "file": file})
-    quantizer = load_encoder(kept(store, file))
+    quantizer = load_quantizer(kept(store, file))
     length = quantizer.n_features_in_
     if length not in _OF_LENGTH:
         raise FormatError(
@@ -171,7 +170,7 @@ def _from_saved(name: str, path: Path, store: str) -> Encoder:
             f"default, of length {' or '.join(map(str, _OF_LENGTH))}, got one of {length}"
         )
     settings = {"kind": "fitted", "features": _OF_LENGTH[length], "quantizer": file}
-    return Fitted(name, _features(_OF_LENGTH[length], store), quantizer, settings)
+    return Fitted.of(name, _features(_OF_LENGTH[length], store), quantizer, settings)
 
 
 def _card(path: Path, data: bytes) -> dict[str, Any]:
