@@ -10,6 +10,7 @@ from typing import Any, Self
 from ..errors import EncoderMismatchError, HashretError, ParameterError
 from ..images.reading import Limits, read_files
 from ..index import Index
+from ..types import Images
 from .catalogue import (
     Catalogue,
     EncoderRow,
@@ -153,9 +154,10 @@ class Collection:
 
     def encoder(self, name: str) -> Encoder:
         """Return the encoder whose codes the collection has under a name."""
-        if name not in self._encoders:
-            self._encoders[name] = encoder_of(self.row(name), self.store)
-        return self._encoders[name]
+        row = self.row(name)
+        if row.fingerprint not in self._encoders:
+            self._encoders[row.fingerprint] = encoder_of(row, self.store)
+        return self._encoders[row.fingerprint]
 
     def text_encoder(self, name: str) -> TextEncoder:
         """Return what makes codes of texts that are searched for among those of an encoder."""
@@ -179,6 +181,7 @@ class Collection:
         check_content: bool = False,
         retry_skipped: bool = False,
         forget: bool = False,
+        on_sample: Callable[[int, int], object] | None = None,
         on_batch: Callable[[Report], object] | None = None,
     ) -> Report:
         """Look at all folders, and read and encode what is new; see :func:`.updating.update`.
@@ -197,12 +200,14 @@ class Collection:
             Processes that read files.
         forget : bool
             Forget what is missing, as :func:`.catalogue.forget_missing` does, wherever it went.
+        on_sample : callable, optional
+            Called as ``on_sample(pictures_read, pictures_at_most)`` while an encoder is fitted.
         replace, check_content, retry_skipped, on_batch
             As in :func:`.updating.update`.
         """
         settings = self.settings
         names = {name_of(given) for given in encoders}
-        chosen = [self._chosen(given, replace) for given in encoders]
+        chosen = [self._chosen(given, replace) for given in dict.fromkeys(encoders)]
         others = [
             self.encoder(name)
             for name, row in self.encoders.items()
@@ -213,15 +218,18 @@ class Collection:
         def read(requests: Any) -> Iterator[Any]:
             return read_files(requests, side=side, limits=limits, workers=workers)
 
-        def fitted(one: Unfitted) -> Encoder | None:
-            return one.fit(
-                sample_pictures(
-                    self.catalogue, read, SAMPLE, settings.exclusions, settings.one_file_system
-                ),
-                self.store,
+        def sample() -> Iterator[tuple[bytes, Images]]:
+            drawn = sample_pictures(
+                self.catalogue, read, SAMPLE, settings.exclusions, settings.one_file_system
             )
+            for number, picture in enumerate(drawn, 1):
+                yield picture
+                if on_sample is not None:
+                    on_sample(number, SAMPLE)
 
-        ready = [fitted(one) if isinstance(one, Unfitted) else one for one in chosen]
+        ready = [
+            one.fit(sample(), self.store) if isinstance(one, Unfitted) else one for one in chosen
+        ]
         wanted = others + [one for one in ready if one is not None]
         report = update(
             self.catalogue,
@@ -240,7 +248,6 @@ class Collection:
         for row in self.encoders.values():
             save_index(self.catalogue, row)
         note_update(self.catalogue)
-        self._encoders.clear()
         drop_unused(self.store, encoder_rows(self.catalogue, all=True).values())
         return report
 

@@ -7,21 +7,21 @@ import json
 import os
 import tempfile
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from functools import cached_property
 from itertools import islice
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
-from ...encoders import ITQ
-from ...encoders.base import Encoder as VectorEncoder
 from ...types import Codes, Images
 from ..catalogue import EncoderRow
 from .features import SIDE, Features, Vectors
 from .files import keep, kept
 from .quantizers import Quantizer, load_quantizer
 
-__all__ = ["SAMPLE", "Fitted", "Unfitted", "outgrown"]
+__all__ = ["SAMPLE", "Fitted", "Unfitted", "fitted_of", "outgrown"]
 
 # More gained nothing, see docs/encoders.md.
 SAMPLE = 2048
@@ -32,29 +32,49 @@ _GROWN = 4
 
 
 class Fitted:
-    """Iterative quantization (ITQ) of features.
+    """Iterative quantization (ITQ) of features, or another quantizer of theirs.
 
     Parameters
     ----------
-    name : str
-    features : Features
-    quantizer : Quantizer
-        Fitted.
-    settings : dict
-        What makes it again.
+    name, fingerprint, bits, settings
+        As :class:`..updating.Encoder` has them.
+    load : callable
+        Returns features and the fitted quantizer; called when the first picture is encoded, as
+        most updates have none.
     """
 
     side = SIDE
 
     def __init__(
-        self, name: str, features: Features, quantizer: Quantizer, settings: dict[str, Any]
+        self,
+        name: str,
+        fingerprint: str,
+        bits: int,
+        settings: dict[str, Any],
+        load: Callable[[], tuple[Features, Quantizer]],
     ) -> None:
-        self.name, self.settings = name, settings
-        self.features, self.quantizer = features, quantizer
-        self.bits = quantizer.code_bits
-        about = json.dumps(features.settings, sort_keys=True) + quantizer.fingerprint
-        self.fingerprint = hashlib.sha256(about.encode()).hexdigest()
+        self.name, self.fingerprint = name, fingerprint
+        self.bits, self.settings = bits, settings
+        self._load = load
         self._known: dict[bytes, Vectors] = {}
+
+    @classmethod
+    def of(
+        cls, name: str, features: Features, quantizer: Quantizer, settings: dict[str, Any]
+    ) -> Self:
+        """Return the encoder of features and a fitted quantizer."""
+        about = json.dumps(features.settings, sort_keys=True) + quantizer.fingerprint
+        fingerprint = hashlib.sha256(about.encode()).hexdigest()
+        return cls(name, fingerprint, quantizer.code_bits, settings, lambda: (features, quantizer))
+
+    @cached_property
+    def _loaded(self) -> tuple[Features, Quantizer]:
+        return self._load()
+
+    @property
+    def quantizer(self) -> Quantizer:
+        """The fitted encoder of vectors."""
+        return self._loaded[1]
 
     def encode(self, pictures: Sequence[Images], /) -> tuple[Codes, None]:
         """Return codes (n, bytes)."""
@@ -66,10 +86,10 @@ class Fitted:
 
     def _describe(self, pictures: Sequence[Images]) -> Vectors:
         if not self._known:
-            return self.features.describe(pictures)
+            return self._loaded[0].describe(pictures)
         known = [self._known.pop(_digest(picture), None) for picture in pictures]
         lacking = [p for p, vector in zip(pictures, known, strict=True) if vector is None]
-        new = iter(self.features.describe(lacking) if lacking else ())
+        new = iter(self._loaded[0].describe(lacking) if lacking else ())
         return np.stack([next(new) if vector is None else vector for vector in known])
 
 
@@ -118,7 +138,7 @@ class Unfitted:
             "quantizer": keep(store, _saved(quantizer), ".safetensors"),
             "sample": len(order),
         }
-        fitted = Fitted(self.name, self.features, quantizer, settings)
+        fitted = Fitted.of(self.name, self.features, quantizer, settings)
         fitted.remember(dict(zip(digests, vectors, strict=True)))
         return fitted
 
@@ -136,10 +156,22 @@ class Unfitted:
         return contents, digests, np.concatenate(vectors) if vectors else np.empty((0, 0), "f4")
 
 
-def fitted_of(row: EncoderRow, features: Features, store: str) -> Fitted:
-    """Return the fitted encoder of a row, from the file in the store."""
-    quantizer = load_quantizer(kept(store, row.settings["quantizer"]))
-    return Fitted(row.name, features, quantizer, row.settings)
+def fitted_of(row: EncoderRow, features: Callable[[], Features], store: str) -> Fitted:
+    """Return the fitted encoder of a row, from the file in the store.
+
+    Raises
+    ------
+    HashretError
+        If that is missing.
+    """
+    path = kept(store, row.settings["quantizer"])
+    return Fitted(
+        row.name,
+        row.fingerprint,
+        row.bits,
+        row.settings,
+        lambda: (features(), load_quantizer(path)),
+    )
 
 
 def outgrown(row: EncoderRow, images: int) -> bool:
@@ -155,32 +187,22 @@ def outgrown(row: EncoderRow, images: int) -> bool:
     return sample < SAMPLE and images >= _GROWN * sample
 
 
-def _quantizer(rows: Vectors) -> VectorEncoder:
-    """Fit to vectors; where they are too few, or too alike, take axes about their mean instead.
+def _quantizer(rows: Vectors) -> Quantizer:
+    """Fit to vectors; where they are too few, or too alike, take random axes about their mean.
 
-    Fewer axes than bits are worth less than any axes, see docs/encoders.md.
+    Fewer principal axes than bits are worth less than that, see docs/encoders.md.
     """
+    from ...encoders import ITQ, RandomProjectionLSH
+
     bits = min(_BITS, rows.shape[1])
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)
-        try:
-            return ITQ(bits, random_state=0).fit(rows)
-        except UserWarning:
-            pass
-    # Of vectors that lie evenly, all rotations are alike.
-    return ITQ(bits, rounds=1, random_state=0).fit(_scattered(rows))
-
-
-def _scattered(rows: Vectors) -> Vectors:
-    """Return vectors about the mean of a few, evenly in all directions, always the same.
-
-    A vector of zeros counts as one more: the mean of one picture alone would leave nothing of it.
-    """
-    mean = rows.sum(axis=0) / (len(rows) + 1)
-    spread = float(np.abs(mean).mean()) or 1.0
-    noise = np.random.default_rng(0).standard_normal((4 * _BITS, len(mean)))
-    scattered: Vectors = (mean + spread * (noise - noise.mean(axis=0))).astype(np.float32)
-    return scattered
+    if len(rows) > bits:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)
+            with suppress(UserWarning):
+                return ITQ(bits, random_state=0).fit(rows)
+    # A vector of zeros counts as one more: the mean of one alone would leave nothing of it.
+    with_zeros = np.concatenate([rows, np.zeros_like(rows[:1])])
+    return RandomProjectionLSH(bits, 1, "orthogonal", random_state=0).fit(with_zeros)
 
 
 def _parts(sample: Iterator[tuple[bytes, Images]]) -> Iterator[list[tuple[bytes, Images]]]:
@@ -193,7 +215,7 @@ def _digest(picture: Images) -> bytes:
     return hashlib.blake2b(np.ascontiguousarray(picture).data, digest_size=16, key=shape).digest()
 
 
-def _saved(quantizer: VectorEncoder) -> bytes:
+def _saved(quantizer: Quantizer) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "encoder")
         quantizer.save(path)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ...encoders.base import load_encoder
 from ...errors import FormatError, HashretError, MissingExtraError, ParameterError
 from ...extras import import_extra
 from ...features.lite import NETWORKS
@@ -94,6 +93,8 @@ def new_encoder(given: str, store: str) -> Encoder | Unfitted:
     if given in _FEATURES:
         return Unfitted(given, _features(_FEATURES[given], store))
     path, name = Path(given), name_of(given)
+    if not is_file(name):
+        raise ParameterError(f"encoder: {name!r} is another encoder's name: rename {given}")
     if path.is_dir():
         return Unfitted(name, OnnxFeatures(store, _keep_pair(path, store)))
     if not path.is_file():
@@ -113,7 +114,7 @@ def encoder_of(row: EncoderRow, store: str) -> Encoder:
             "search --id finds by those that there are"
         )
     if kind == "fitted":
-        return fitted_of(row, _features(settings["features"], store), store)
+        return fitted_of(row, lambda: _features(settings["features"], store), store)
     if kind == "onnx":
         return OnnxSigns(row.name, store, settings)
     if kind == "deep":
@@ -168,15 +169,19 @@ def _from_saved(name: str, path: Path, store: str) -> Encoder:
     features = features_in(path, data, NETWORKS)
     if features is not None:
         settings = {"kind": "fitted", "features": features, "quantizer": file}
-        return Fitted(name, _features(features, store), load_quantizer(kept(store, file)), settings)
+        quantizer = load_quantizer(kept(store, file))
+        return Fitted.of(name, _features(features, store), quantizer, settings)
     if card.get("kind") == "deep encoder":
         return Deep(name, store, {"kind": "deep", "file": file})
-    quantizer = load_encoder(kept(store, file))
-    length = quantizer.n_features_in_
+    # Not at the top: scikit-learn takes a second to import.
+    from ...encoders.base import load_encoder
+
+    classic = load_encoder(kept(store, file))
+    length = classic.n_features_in_
     if length not in _OF_LENGTH:
         raise FormatError(
             f"{path}: expected an encoder of the features that `hog` or `pretrained` give by "
             f"default, of length {' or '.join(map(str, _OF_LENGTH))}, got one of {length}"
         )
     settings = {"kind": "fitted", "features": _OF_LENGTH[length], "quantizer": file}
-    return Fitted(name, _features(_OF_LENGTH[length], store), quantizer, settings)
+    return Fitted.of(name, _features(_OF_LENGTH[length], store), classic, settings)

@@ -10,7 +10,6 @@ import json
 from collections.abc import Collection
 from typing import Any, Protocol
 
-from ...encoders.base import load_encoder
 from ...errors import FormatError
 from ...extras import import_extra
 from ...types import Codes
@@ -34,12 +33,18 @@ class Quantizer(Protocol):
     def transform(self, X: Any, /) -> Codes:
         """Return the packed codes of vectors (n, d)."""
 
+    def save(self, path: str) -> None:
+        """Write it to a safetensors file."""
+
 
 def load_quantizer(path: str) -> Quantizer:
     """Read a fitted encoder of vectors, classic or deep."""
     with open(path, "rb") as file:
         card = card_of(path, file.read())
     if card.get("kind") != "deep encoder":
+        # Not at the top: scikit-learn takes a second to import.
+        from ...encoders.base import load_encoder
+
         return load_encoder(path)
     hasher: Quantizer = import_extra("hashret.deep", "torch").DeepHasher.load(path, device="cpu")
     return hasher

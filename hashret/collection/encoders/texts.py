@@ -35,7 +35,7 @@ class TextEncoder:
         if not takes_text(row):
             raise ParameterError(f"encoder {row.name!r}: knows images only, and no texts")
         settings = row.settings["features"]
-        self._fitted = fitted_of(row, OnnxFeatures(store, settings), store)
+        self._fitted = fitted_of(row, lambda: OnnxFeatures(store, settings), store)
         self._model = TextModel(kept(store, settings["text"]), kept(store, settings["tokenizer"]))
 
     def encode_text(self, text: str) -> Codes:

@@ -153,9 +153,9 @@ def test_saved_deep_encoders(folder, tmp_path):
     from hashret.deep import DeepHasher
 
     rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (24, 16, 16, 3), np.uint8)
+    images = rng.integers(0, 256, (8, 16, 16, 3), np.uint8)
     hasher = DeepHasher(bits=16, network="small-cnn", epochs=1, device="cpu", random_state=0)
-    hasher.fit(images, np.arange(24) % 2).save(tmp_path / "deep.safetensors")
+    hasher.fit(images, np.arange(8) % 2).save(tmp_path / "deep.safetensors")
     with Collection.create([folder]) as collection:
         collection.update([str(tmp_path / "deep.safetensors")])
         row = collection.encoders["deep"]

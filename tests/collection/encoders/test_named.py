@@ -108,7 +108,9 @@ def test_large_samples_are_fitted_and_no_picture_is_described_twice(folder, monk
 
     monkeypatch.setattr(naming.HogFeatures, "describe", describe)
     with Collection.create([folder]) as collection:
-        collection.update(["hog"])
+        told = []
+        collection.update(["hog"], on_sample=lambda *numbers: told.append(numbers))
+        assert told == [(number, 2048) for number in range(1, 13)]
         assert collection.encoders["hog"].bits == 8
         assert sum(described) == 12
         assert len(collection.index("hog")) == 12
@@ -222,3 +224,6 @@ def test_advice_to_fit_again(folder):
 def test_unknown_names(tmp_path):
     with pytest.raises(ValueError, match="encoder: expected one of perceptual, photo-fast, photo"):
         new_encoder("nothing", str(tmp_path))
+    (tmp_path / "photo.onnx").write_bytes(b"")
+    with pytest.raises(ValueError, match="'photo' is another encoder's name: rename"):
+        new_encoder(str(tmp_path / "photo.onnx"), str(tmp_path))
