@@ -11,7 +11,10 @@ ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def run(
-    *arguments: str, code: str | None = None, **environment: str
+    *arguments: str | bytes,
+    code: str | None = None,
+    cwd: str | os.PathLike[str] | None = None,
+    **environment: str,
 ) -> subprocess.CompletedProcess:
     """Run the command as a user does; with `code`, something of that Python first."""
     start = ["-c", f"{code}; import hashret.__main__ as m; m.main()"] if code else ["-m", "hashret"]
@@ -21,15 +24,17 @@ def run(
         text=True,
         encoding="utf-8",
         env=os.environ | {"PYTHONIOENCODING": "utf-8", "COLUMNS": "200"} | environment,
+        errors="surrogateescape",
         check=False,
         timeout=120,
+        cwd=cwd,
     )
     done.stdout, done.stderr = ANSI.sub("", done.stdout), ANSI.sub("", done.stderr)
     return done
 
 
-def assert_one_line(done: subprocess.CompletedProcess, *parts: str) -> None:
-    assert done.returncode == 2
+def assert_one_line(done: subprocess.CompletedProcess, *parts: str, code: int = 1) -> None:
+    assert done.returncode == code
     assert done.stderr.startswith("hashret: ")
     assert done.stderr.count("\n") == 1
     assert "Traceback" not in done.stderr + done.stdout

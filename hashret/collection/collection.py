@@ -211,10 +211,14 @@ class Collection:
         if forget:
             report.forgotten, _ = forget_missing(self.catalogue)
             report.missing = Paths()
-        for row in self.encoders.values():
-            save_index(self.catalogue, row)
+        self.save_indexes()
         note_update(self.catalogue)
         return report
+
+    def save_indexes(self) -> None:
+        """Write the files of the indexes that are not there, or far behind."""
+        for row in self.encoders.values():
+            save_index(self.catalogue, row)
 
     def _row(self, name: str) -> EncoderRow:
         rows = self.encoders
