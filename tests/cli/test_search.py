@@ -11,8 +11,8 @@ import sys
 
 import pytest
 from commands import assert_one_line, run
-from PIL import Image
 from photos import write_photo
+from PIL import Image
 
 pytest.importorskip("typer")
 pytest.importorskip("rich")
