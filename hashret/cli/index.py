@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -124,20 +125,29 @@ def index(
         "retry_skipped": retry_skipped,
         "forget": forget_missing,
     }
-    # What a service manager or `kill` sends is Ctrl-C, too.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with open_to_index(roots or (), store) as collection:
-        excluded = None if exclude is None else [glob for glob in exclude if glob]
-        collection.configure(exclude=excluded, hidden=hidden, one_file_system=one_file_system)
-        run = partial(_update, encoders=encoder, options=options, shows=not quiet)
-        tell = _tell_json if json else partial(_tell, verbose=verbose, quiet=quiet)
-        if not watch:
-            report = run(collection)
-            tell(collection, report)
-    if watch:
-        _watch(collection.store, rescan * 60, run, tell)
-    elif _lacks(report) and not skips_ok:
-        raise typer.Exit(Exit.SKIPPED)
+    run = partial(_update, encoders=encoder, options=options, shows=not quiet)
+    tell = _tell_json if json else partial(_tell, verbose=verbose, quiet=quiet)
+    with _terminated_as_interrupted():
+        with open_to_index(roots or (), store) as collection:
+            excluded = None if exclude is None else [glob for glob in exclude if glob]
+            collection.configure(exclude=excluded, hidden=hidden, one_file_system=one_file_system)
+            if not watch:
+                report = run(collection)
+                tell(collection, report)
+        if watch:
+            _watch(collection.store, rescan * 60, run, tell)
+        elif _lacks(report) and not skips_ok:
+            raise typer.Exit(Exit.SKIPPED)
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Take what a service manager or `kill` sends as Ctrl-C while the block runs."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _update(
