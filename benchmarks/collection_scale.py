@@ -4,9 +4,8 @@
 
 The catalogue is written straight into SQLite. Codes are PDQ's of real photographs under random
 crops, mirrorings and changes of tone, as many as `--photos` gives in `--seconds`; the others are
-these with some bits changed, and are synthetic. The files of all but the first thousand do not
-exist: what an update costs with a scan of so many files is what `--folder` measures, which makes
-them, empty but for their names.
+these with some bits changed, and are synthetic. The files are there, empty: an update finds them
+as they were, and does not read them. It is timed with nothing new, and with a thousand new images.
 """
 
 from __future__ import annotations
@@ -68,19 +67,21 @@ def enough(codes: np.ndarray, count: int, seed: int = 0) -> Iterator[np.ndarray]
 def write_store(store: Path, folder: Path, codes: np.ndarray, count: int) -> None:
     """Write a catalogue of so many images in a folder with 1,000 files in each of its own."""
     encoder = new_encoder("perceptual")
+    for number in range(count // 1000 + 1):
+        os.makedirs(folder / f"{number:04}", exist_ok=True)
     with Collection.create([folder], store) as collection:
         catalogue = collection.catalogue
         with catalogue.transaction():
             row = enter_encoder(catalogue, encoder.name, encoder.fingerprint, 256, encoder.settings)
             first = 1
             for part in enough(codes, count):
-                _write_part(catalogue, row, first, part)
+                _write_part(catalogue, row, folder, first, part)
                 first += len(part)
             catalogue.raise_generation()
         collection.save_indexes()
 
 
-def _write_part(catalogue: Any, encoder: int, first: int, codes: np.ndarray) -> None:
+def _write_part(catalogue: Any, encoder: int, folder: Path, first: int, codes: np.ndarray) -> None:
     numbers = range(first, first + len(codes))
     contents = [number.to_bytes(32, "big") for number in numbers]
     catalogue.executemany(
@@ -92,16 +93,48 @@ def _write_part(catalogue: Any, encoder: int, first: int, codes: np.ndarray) -> 
     )
     catalogue.executemany(
         "INSERT INTO files (root, path, state, content, size, mtime_ns, ctime_ns, device, inode, "
-        "racy, link) VALUES (1, ?, 'present', ?, ?, ?, 0, 0, ?, 0, 0)",
+        "racy, link) VALUES (1, ?, 'present', ?, 0, ?, ?, ?, ?, 0, 0)",
         [
-            (b"%04d/%07d.jpg" % (number // 1000, number), content, number, number, number)
-            for number, content in zip(numbers, contents, strict=True)
+            (path, content, status.st_mtime_ns, status.st_ctime_ns, status.st_dev, status.st_ino)
+            for content, (path, status) in zip(contents, _made(folder, numbers), strict=True)
         ],
     )
     catalogue.executemany(
         "INSERT INTO codes VALUES (?, ?, ?, 1.0, 1)",
         [(encoder, number, code.tobytes()) for number, code in zip(numbers, codes, strict=True)],
     )
+
+
+def _made(folder: Path, numbers: range) -> Iterator[tuple[bytes, os.stat_result]]:
+    """Make empty files; yield their paths from the folder on, and what the system says of them."""
+    for number in numbers:
+        path = f"{number // 1000:04}/{number:07}.jpg"
+        handle = os.open(folder / path, os.O_CREAT | os.O_WRONLY)
+        yield path.encode(), os.fstat(handle)
+        os.close(handle)
+
+
+def time_updates(store: Path, folder: Path, photos: Path) -> dict[str, float]:
+    """Time an update with nothing new, and one with a thousand new images; seconds."""
+    from PIL import Image
+
+    times = {}
+    for name in ("nothing new", "1,000 new"):
+        start = time.perf_counter()
+        with Collection.change(store) as collection:
+            report = collection.update()
+        times[f"update, {name}"] = time.perf_counter() - start
+        print(name, report, flush=True)
+        if name == "nothing new":
+            files = sorted(photos.glob("*.jpg"))
+            (folder / "new").mkdir(exist_ok=True)
+            for number in range(1000):
+                with Image.open(files[number % len(files)]) as image:
+                    image.draft("RGB", (256, 256))
+                    image.convert("RGB").save(
+                        folder / "new" / f"{number}.jpg", quality=50 + number // 50
+                    )
+    return times
 
 
 def measure(store: Path) -> dict[str, float]:
@@ -142,6 +175,7 @@ def main() -> None:
         start = time.perf_counter()
         write_store(given.store / "store", folder, codes, given.images)
         print(f"written in {time.perf_counter() - start:.1f} s", flush=True)
+        print(json.dumps(time_updates(given.store / "store", folder, given.photos)), flush=True)
     print(json.dumps({k: round(v, 4) for k, v in measure(given.store / "store").items()}))
     command = [sys.executable, "-m", "hashret", "search", "--id", "7", "--json"]
     command += ["--store", str(given.store / "store")]

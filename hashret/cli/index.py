@@ -36,6 +36,8 @@ __all__ = ["index"]
 
 # Of each list in a report, without --verbose.
 _LISTED = 10
+# Seconds after which to look again whether another process has ended its changes.
+_LOCKED = 10.0
 
 
 def index(
@@ -178,13 +180,15 @@ def _watch(store: str, period: float, run: Any, tell: Any) -> None:
             words = f"looking every {period / 60:g} minutes only: {watcher.trouble}"
             typer.echo(f"hashret: {shown(words)}", err=True)
         while True:
+            most = None
             try:
                 # Between updates others may change the collection.
                 with Collection.change(store) as collection:
                     tell(collection, run(collection))
             except LockedError as error:
                 typer.echo(f"hashret: {shown(str(error))}", err=True)
-            watcher.wait()
+                most = _LOCKED
+            watcher.wait(most)
     except KeyboardInterrupt:
         # The usual way to end it.
         return
