@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
@@ -11,7 +12,10 @@ ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def run(
-    *arguments: str, code: str | None = None, **environment: str
+    *arguments: str | bytes,
+    code: str | None = None,
+    cwd: str | os.PathLike[str] | None = None,
+    **environment: str,
 ) -> subprocess.CompletedProcess:
     """Run the command as a user does; with `code`, something of that Python first."""
     start = ["-c", f"{code}; import hashret.__main__ as m; m.main()"] if code else ["-m", "hashret"]
@@ -21,15 +25,30 @@ def run(
         text=True,
         encoding="utf-8",
         env=os.environ | {"PYTHONIOENCODING": "utf-8", "COLUMNS": "200"} | environment,
+        errors="surrogateescape",
         check=False,
         timeout=120,
+        cwd=cwd,
     )
     done.stdout, done.stderr = ANSI.sub("", done.stdout), ANSI.sub("", done.stderr)
     return done
 
 
-def assert_one_line(done: subprocess.CompletedProcess, *parts: str) -> None:
-    assert done.returncode == 2
+def run_here(*arguments: str, cwd: str | os.PathLike[str] = ".") -> subprocess.CompletedProcess:
+    """Run the command in this process, which is quicker; its answer is as that of `run`."""
+    from typer.testing import CliRunner
+
+    from hashret.cli import app
+
+    with contextlib.chdir(cwd):
+        done = CliRunner().invoke(app, arguments, prog_name="hashret")
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
+
+
+def assert_one_line(done: subprocess.CompletedProcess, *parts: str, code: int = 1) -> None:
+    assert done.returncode == code
     assert done.stderr.startswith("hashret: ")
     assert done.stderr.count("\n") == 1
     assert "Traceback" not in done.stderr + done.stdout

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -35,6 +36,8 @@ __all__ = ["index"]
 
 # Of each list in a report, without --verbose.
 _LISTED = 10
+# Seconds after which to look again whether another process has ended its changes.
+_LOCKED = 10.0
 
 
 def index(
@@ -124,20 +127,29 @@ def index(
         "retry_skipped": retry_skipped,
         "forget": forget_missing,
     }
-    # What a service manager or `kill` sends is Ctrl-C, too.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with open_to_index(roots or (), store) as collection:
-        excluded = None if exclude is None else [glob for glob in exclude if glob]
-        collection.configure(exclude=excluded, hidden=hidden, one_file_system=one_file_system)
-        run = partial(_update, encoders=encoder, options=options, shows=not quiet)
-        tell = _tell_json if json else partial(_tell, verbose=verbose, quiet=quiet)
-        if not watch:
-            report = run(collection)
-            tell(collection, report)
-    if watch:
-        _watch(collection.store, rescan * 60, run, tell)
-    elif _lacks(report) and not skips_ok:
-        raise typer.Exit(Exit.SKIPPED)
+    run = partial(_update, encoders=encoder, options=options, shows=not quiet)
+    tell = _tell_json if json else partial(_tell, verbose=verbose, quiet=quiet)
+    with _terminated_as_interrupted():
+        with open_to_index(roots or (), store) as collection:
+            excluded = None if exclude is None else [glob for glob in exclude if glob]
+            collection.configure(exclude=excluded, hidden=hidden, one_file_system=one_file_system)
+            if not watch:
+                report = run(collection)
+                tell(collection, report)
+        if watch:
+            _watch(collection.store, rescan * 60, run, tell)
+        elif _lacks(report) and not skips_ok:
+            raise typer.Exit(Exit.SKIPPED)
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Take what a service manager or `kill` sends as Ctrl-C while the block runs."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _update(
@@ -168,13 +180,15 @@ def _watch(store: str, period: float, run: Any, tell: Any) -> None:
             words = f"looking every {period / 60:g} minutes only: {watcher.trouble}"
             typer.echo(f"hashret: {shown(words)}", err=True)
         while True:
+            most = None
             try:
                 # Between updates others may change the collection.
                 with Collection.change(store) as collection:
                     tell(collection, run(collection))
             except LockedError as error:
                 typer.echo(f"hashret: {shown(str(error))}", err=True)
-            watcher.wait()
+                most = _LOCKED
+            watcher.wait(most)
     except KeyboardInterrupt:
         # The usual way to end it.
         return

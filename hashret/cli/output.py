@@ -60,7 +60,16 @@ def json_path(path: bytes, key: str = "path") -> dict[str, str]:
 
 def print_json(value: dict[str, Any]) -> None:
     """Print an object on a line, in ASCII, at once."""
-    print_line(json.dumps(value))
+    print_line(json.dumps(_as_utf8(value)))
+
+
+def _as_utf8(value: Any) -> Any:
+    """Return a value in whose texts what stood for bytes that are not UTF-8 is U+FFFD."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    if isinstance(value, dict):
+        return {key: _as_utf8(one) for key, one in value.items()}
+    return [_as_utf8(one) for one in value] if isinstance(value, list) else value
 
 
 def print_line(text: str = "") -> None:

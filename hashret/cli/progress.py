@@ -79,9 +79,9 @@ def _bar() -> Any:
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
         TextColumn("{task.fields[words]}", markup=False),
-        TimeRemainingColumn(elapsed_when_finished=True),
-        TextColumn("left, after", markup=False),
         TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("left"),
         console=Console(stderr=True),
         transient=True,
         # Twice a second, by a thread of its own.

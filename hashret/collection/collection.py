@@ -245,11 +245,15 @@ class Collection:
         if forget:
             report.forgotten, _ = forget_missing(self.catalogue)
             report.missing = Paths()
-        for row in self.encoders.values():
-            save_index(self.catalogue, row)
+        self.save_indexes()
         note_update(self.catalogue)
         drop_unused(self.store, encoder_rows(self.catalogue, all=True).values())
         return report
+
+    def save_indexes(self) -> None:
+        """Write the files of the indexes that are not there, or far behind."""
+        for row in self.encoders.values():
+            save_index(self.catalogue, row)
 
     def _chosen(self, given: str, replace: bool) -> Encoder | Unfitted:
         """Return the encoder that was asked for: as it is known, or a new one."""

@@ -43,8 +43,11 @@ def codes_of(catalogue: Catalogue, encoder: EncoderRow, after: int = -1) -> tupl
     ids : ndarray of int64, shape (n,)
     codes : ndarray of uint8, shape (n, bytes)
     """
+    # All of them come in the order of their images; of a few, SQLite would not take the index of
+    # generations if the order could spare it the sorting.
+    order = "image" if after < 0 else "+image"
     rows = catalogue.execute(
-        "SELECT image, code FROM codes WHERE encoder = ? AND generation > ? ORDER BY image",
+        f"SELECT image, code FROM codes WHERE encoder = ? AND generation > ? ORDER BY {order}",
         (encoder.id, after),
     )
     ids, codes = [], bytearray()

@@ -104,13 +104,15 @@ def of_ids(
     queries : list of Query
         In the order of `ids`; of an unknown one, with the reason.
     """
-    index = collection.index(encoder)
+    row = collection.encoders[encoder].id
     known = {image.id: image for image in images_of(collection.catalogue, ids)}
     queries = []
     for id in ids:
+        query = "SELECT code FROM codes WHERE encoder = ? AND image = ?"
+        code = collection.catalogue.execute(query, (row, id)).fetchone() if id in known else None
         if id not in known:
             queries.append(Query(id, reason="no image of the collection has this id"))
-        elif id not in index:
+        elif code is None:
             queries.append(Query(id, reason=f"has no code of encoder {encoder!r}"))
         elif margins:
             (read,) = of_files(collection, encoder, [known[id].files[0].path], margins=True)
@@ -118,7 +120,8 @@ def of_ids(
                 Query(id, read.code, read.margins, known[id].content, reason=read.reason)
             )
         else:
-            queries.append(Query(id, index.get([id])[0], content=known[id].content))
+            packed = np.frombuffer(code[0], np.uint8)
+            queries.append(Query(id, packed, content=known[id].content))
     return queries
 
 

@@ -122,7 +122,7 @@ def search(
     # An id without a code of this encoder is none of the index.
     among = matching(collection.catalogue, parse_filter(where)) if where is not None else None
     if among is not None:
-        among = np.intersect1d(among, index.ids)
+        among = among[np.isin(among, index.ids)]
     wanted = _Wanted(k, radius, among)
     searcher = _Searcher(collection, index, missing, rerank)
     return [

@@ -71,13 +71,18 @@ class Watcher:
             # It begins with its first step.
             next(self._changes, None)
 
-    def wait(self) -> bool:
+    def wait(self, most: float | None = None) -> bool:
         """Return when there is something to look at: True for a change, False for the time.
 
         KeyboardInterrupt passes through it.
+
+        Parameters
+        ----------
+        most : float, optional
+            Seconds, where that is less than the period.
         """
         self.start()
-        deadline = time.monotonic() + self._period
+        deadline = time.monotonic() + min(self._period, most or self._period)
         for changed in self._changes:
             if changed or time.monotonic() >= deadline:
                 return changed

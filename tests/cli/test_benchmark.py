@@ -38,4 +38,4 @@ def test_benchmark_takes_commas_and_prints_a_row_a_setting(tmp_path):
 )
 def test_an_unfit_benchmark_is_one_line(tmp_path, given, words):
     pytest.importorskip("torch")
-    assert_one_line(run("benchmark", *given, "--out", str(tmp_path / "r.jsonl")), words)
+    assert_one_line(run("benchmark", *given, "--out", str(tmp_path / "r.jsonl")), words, code=2)

@@ -18,4 +18,4 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
 @pytest.mark.parametrize("count", ["0", "101", "-1"])
 def test_a_count_of_queries_out_of_range_is_one_line(tmp_path, count):
     done = run("demo", "--out", str(tmp_path), "--queries", count)
-    assert_one_line(done, f"queries: expected 1 to 100, got {count}")
+    assert_one_line(done, f"queries: expected 1 to 100, got {count}", code=2)

@@ -33,5 +33,5 @@ def test_a_missing_data_set_names_the_four_ways(tmp_path):
 )
 def test_an_unknown_name_is_answered_with_the_known_ones(tmp_path, option, value, known):
     done = run("reproduce", "fashion-mnist", option, value, "--out", str(tmp_path / "x"))
-    assert_one_line(done, f"{option[2:]}: expected one of {known}", repr(value))
+    assert_one_line(done, f"{option[2:]}: expected one of {known}", repr(value), code=2)
     assert not (tmp_path / "x").exists()

@@ -16,11 +16,13 @@ __all__ = ["FIELDS", "Condition", "as_number", "condition_of"]
 Condition = tuple[str, list[object]]
 
 _UNITS = {"": 1, "b": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
-_NUMBER = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*([kmgt]?)(?:(i?)b|p|px)?", re.IGNORECASE)
-_TIME = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d(:\d\d(:\d\d)?)?)?)?)?")
+_NUMBER = re.compile(r"([0-9]+(?:\.[0-9]+)?|\.[0-9]+)\s*([kmgt]?)(?:(i?)b|p|px)?", re.IGNORECASE)
+_TIME = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d(:\d\d(:\d\d)?)?)?)?)?", re.ASCII)
 _FILE = """EXISTS (SELECT 1 FROM files WHERE files.content = images.content
     AND files.state IN ('present', 'missing') AND {})"""
-_PATH = "lower(CAST(files.path AS TEXT))"
+_PATH = "('/' || lower(CAST(files.path AS TEXT)))"
+# What is left of a path without the characters at its end that are no slash.
+_NAME = f"substr({_PATH}, 1 + length(rtrim({_PATH}, replace({_PATH}, '/', ''))))"
 _FORMATS = {"jpg": "jpeg", "tif": "tiff", "heic": "heif"}
 
 
@@ -83,14 +85,13 @@ def _format(sign: Word, value: Word) -> Condition:
     return "lower(images.format) = ?", [_FORMATS.get(name, name)]
 
 
-def _path(*patterns: str) -> Callable[[Word, Word], Condition]:
-    """Return how a glob is asked of the paths, put into each of these."""
+def _path(column: str, pattern: str) -> Callable[[Word, Word], Condition]:
+    """Return how a glob is asked of the paths, or of a part of them, put into a pattern."""
 
     def ask(sign: Word, value: Word) -> Condition:
         _only_equal(sign)
-        glob = _lower(value.text.strip("/"))
-        test = " OR ".join([f"{_PATH} GLOB ?"] * len(patterns))
-        return _FILE.format(f"({test})"), [pattern.format(glob) for pattern in patterns]
+        glob = pattern.format(_lower(value.text.strip("/")))
+        return _FILE.format(f"{column} GLOB ?"), [glob]
 
     return ask
 
@@ -124,9 +125,9 @@ def _only_equal(sign: Word) -> None:
 # By name: how it is asked.
 FIELDS: dict[str, Callable[[Word, Word], Condition]] = {
     "taken": _taken,
-    "folder": _path("{}/*", "*/{}/*"),
-    "path": _path("{}"),
-    "name": _path("{}", "*/{}"),
+    "folder": _path(_PATH, "*/{}/*"),
+    "path": _path(_PATH, "/{}"),
+    "name": _path(_NAME, "{}"),
     "width": _number("images.width"),
     "height": _number("images.height"),
     "pixels": _number("images.width * images.height"),

@@ -15,8 +15,9 @@ from .words import Word, refuse, split
 
 __all__ = ["Filter", "matching", "parse_filter"]
 
-# SQLite takes expressions a thousand deep, and each of these is a few.
 _MOST = 100
+# SQLite's parser has a stack of a hundred, and a level takes up to six.
+_DEEPEST = 10
 _SIGNS = ("=", "==", "!=", "<", "<=", ">", ">=")
 
 
@@ -87,8 +88,8 @@ class _Parser:
 
     def _factor(self) -> Condition:
         self._depth += 1
-        if self._depth > _MOST:
-            refuse(f"at most {_MOST} levels", self.word)
+        if self._depth > _DEEPEST:
+            refuse(f"at most {_DEEPEST} levels", self.word)
         if self._take("not"):
             condition, values = self._factor()
             found = f"NOT ({condition})", values
