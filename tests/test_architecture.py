@@ -81,7 +81,8 @@ COLLECTION: dict[str, set[str]] = {
     "store": {"catalogue"},
     "images": {"catalogue"},
     "indexes": {"catalogue", "store"},
-    "collection": {"catalogue", "encoders", "indexes", "store", "updating"},
+    "removing": {"catalogue", "content", "store"},
+    "collection": {"catalogue", "encoders", "indexes", "removing", "store", "updating"},
     "__init__": {"collection"},
 }
 

@@ -21,6 +21,7 @@ from .catalogue import (
 )
 from .encoders import encoder_of, new_encoder
 from .indexes import load_index, save_index
+from .removing import recover
 from .store import STORE, find_store
 from .updating import Encoder, Exclusions, Report, update
 
@@ -84,6 +85,7 @@ class Collection:
         try:
             for root in roots:
                 add_root(collection.catalogue, os.fspath(root))
+            recover(collection.catalogue)
         except BaseException:
             collection.close()
             raise
@@ -108,7 +110,13 @@ class Collection:
     @classmethod
     def change(cls, path: str | os.PathLike[str] = ".") -> Self:
         """Open the collection that a folder lies in, as the one process that changes it."""
-        return cls(write_catalogue(find_store(path)))
+        collection = cls(write_catalogue(find_store(path)))
+        try:
+            recover(collection.catalogue)
+        except BaseException:
+            collection.close()
+            raise
+        return collection
 
     @property
     def store(self) -> str:
