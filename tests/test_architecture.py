@@ -82,6 +82,7 @@ COLLECTION: dict[str, set[str]] = {
     "images": {"catalogue"},
     "indexes": {"catalogue", "store"},
     "removing": {"catalogue", "content", "store"},
+    "duplicates": {"catalogue", "images", "removing"},
     "collection": {"catalogue", "encoders", "indexes", "removing", "store", "updating"},
     "__init__": {"collection"},
 }
