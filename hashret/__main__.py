@@ -13,7 +13,7 @@ def main() -> None:
         from .cli import app
     except MissingExtraError as error:
         print(f"hashret: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
+        raise SystemExit(1) from None
     except KeyboardInterrupt:
         print("hashret: interrupted", file=sys.stderr)
         raise SystemExit(130) from None

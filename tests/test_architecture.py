@@ -38,7 +38,7 @@ DOORS: dict[str, set[str]] = {
     "encoders": {"checks", "codes", "errors", "extras", "features", "files", "types"},
     "evaluation": {"checks", "codes", "datasets", "errors", "extras", "files", "types"},
     "deep": {"", "checks", "codes", "errors", "evaluation", "extras", "files", "types"},
-    "collection": {"", "checks", "errors", "extras", "images", "index", "types"},
+    "collection": {"", "checks", "errors", "extras", "files", "images", "index", "rerank", "types"},
     "experiments": {
         "",
         "checks",
@@ -54,7 +54,7 @@ DOORS: dict[str, set[str]] = {
         "evaluation",
         "deep",
     },
-    "cli": {"", "errors", "extras", "experiments"},
+    "cli": {"", "collection", "errors", "experiments", "extras", "files", "images"},
     "__main__": {"errors", "cli"},
 }
 
@@ -83,7 +83,24 @@ COLLECTION: dict[str, set[str]] = {
     "indexes": {"catalogue", "store"},
     "removing": {"catalogue", "content", "store"},
     "duplicates": {"catalogue", "images", "removing"},
-    "collection": {"catalogue", "encoders", "indexes", "removing", "store", "updating"},
+    "settings": {"catalogue", "updating"},
+    "collection": {
+        "catalogue",
+        "encoders",
+        "indexes",
+        "removing",
+        "settings",
+        "store",
+        "updating",
+    },
+    "opening": {"catalogue", "collection", "store"},
+    "summary": {"catalogue", "collection", "settings"},
+    "filters": {"catalogue"},
+    "queries": {"collection", "images"},
+    "searching": {"collection", "filters", "images", "queries"},
+    "showing": {"searching"},
+    "verifying": {"catalogue", "collection", "content", "indexes", "store"},
+    "watching": set(),
     "__init__": {"collection"},
 }
 
@@ -130,7 +147,7 @@ PACKAGES: dict[str, set[str]] = {
     "encoders": {"numpy", "sklearn", "scipy", "safetensors"},
     "evaluation": {"numpy", "sklearn", "scipy", "matplotlib"},
     "deep": {"numpy", "torch", "safetensors", "rich", "onnx", "onnxscript"},
-    "collection": {"numpy", "PIL", "pathspec", "pdqhash"},
+    "collection": {"numpy", "PIL", "pathspec", "pdqhash", "watchfiles"},
     "experiments": {"numpy", "PIL", "matplotlib", "rich", "torch", "sklearn"},
     "cli": {"typer", "rich"},
 }

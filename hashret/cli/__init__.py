@@ -1,4 +1,4 @@
-"""The ``hashret`` command: parses, calls :mod:`hashret.experiments`, prints.
+"""The ``hashret`` command: parses, calls the rest of the package, prints.
 
 A file for each group of commands, and a line below that mounts it; what they do is none of theirs.
 """
@@ -11,14 +11,26 @@ from ..extras import import_extra
 import_extra("typer", "cli")
 import_extra("rich", "cli")
 
-from . import benchmark, demo, evaluate, info, reproduce  # noqa: E402
+from . import (  # noqa: E402
+    benchmark,
+    demo,
+    evaluate,
+    index,
+    info,
+    reproduce,
+    search,
+    verify,
+)
 from .app import app  # noqa: E402
 
 __all__ = ["app"]
 
 # In the order of --help, which puts groups of several commands last.
+app.command()(index.index)
+app.command()(search.search)
+app.command()(verify.verify)
+app.command()(info.info)
 app.command()(demo.demo)
 app.command()(benchmark.benchmark)
 app.command("eval")(evaluate.evaluate)
-app.command()(info.info)
 app.add_typer(reproduce.group)

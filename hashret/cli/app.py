@@ -1,46 +1,88 @@
-"""The command itself: its options, and how an error or Ctrl-C ends it."""
+"""The command itself: its options, and how an error, Ctrl-C or a closed pipe ends it."""
 
 from __future__ import annotations
 
+import errno
+import os
+import sys
+from enum import IntEnum
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from ..errors import HashretError
+from ..errors import HashretError, ParameterError
+from .output import shown
 
-__all__ = ["app"]
+__all__ = ["Exit", "app"]
+
+
+class Exit(IntEnum):
+    """How a command ends."""
+
+    FINE = 0
+    FAILURE = 1
+    USAGE = 2
+    # Finished, but something was skipped, or is missing.
+    SKIPPED = 3
+    INTERRUPTED = 130
 
 
 class Commands(TyperGroup):
     """A group of commands that tells an error in one line."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run; exit with 2 on an error that has a cause outside, with 130 on Ctrl-C."""
+        """Run; turn an error that has a cause outside, and Ctrl-C, into a line and an exit code."""
+        # Names of files that the terminal's encoding lacks.
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="backslashreplace")
         try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt:
-            _complain("interrupted")
+            answer = super().invoke(ctx)
+            sys.stdout.flush()
+            return answer
+        except KeyboardInterrupt as interrupt:
+            _complain(": ".join(["interrupted", *map(str, interrupt.args)]))
             # If Ctrl-C fell into some package's exec of a string, CPython would still end by the
             # signal instead of the exit code; an exec that finishes clears that.
             exec("")
-            raise typer.Exit(130) from None
-        except (HashretError, OSError) as error:
+            raise typer.Exit(Exit.INTERRUPTED) from None
+        except BrokenPipeError:
+            # Who reads has enough, as in `| head`.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(Exit.FINE) from None
+        except ParameterError as error:
             _complain(str(error))
-            raise typer.Exit(2) from None
+            raise typer.Exit(Exit.USAGE) from None
+        except _causes() as error:
+            _complain(str(error) + _advice(error))
+            raise typer.Exit(Exit.FAILURE) from None
 
 
 app = typer.Typer(
     cls=Commands,
     help="Find similar images by binary hash.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
 
 
+def _causes() -> tuple[type[Exception], ...]:
+    """Return the errors that have a cause outside; those of SQLite only where it was loaded."""
+    sqlite = sys.modules.get("sqlite3")
+    return (HashretError, OSError, *([] if sqlite is None else [sqlite.Error]))
+
+
+def _advice(error: Exception) -> str:
+    full = getattr(error, "errno", None) == errno.ENOSPC
+    if full or getattr(error, "sqlite_errorname", "") == "SQLITE_FULL":
+        return "; free some space and run it again: what was done until then is kept"
+    return ""
+
+
 def _complain(message: str) -> None:
-    typer.echo(f"hashret: {' '.join(message.split())}", err=True)
+    typer.echo(f"hashret: {shown(' '.join(message.split()))}", err=True)
 
 
 def _print_version(wanted: bool) -> None:
@@ -60,4 +102,8 @@ def options(
         ),
     ] = False,
 ) -> None:
-    """Find similar images by binary hash."""
+    """Find similar images by binary hash.
+
+    Exit codes: 0 fine, 1 failure, 2 usage, 3 finished with files skipped or missing,
+    130 interrupted.
+    """

@@ -15,6 +15,7 @@ from .catalogue import (
     EncoderRow,
     add_root,
     encoder_rows,
+    forget_missing,
     read_catalogue,
     roots_of,
     write_catalogue,
@@ -22,8 +23,9 @@ from .catalogue import (
 from .encoders import encoder_of, new_encoder
 from .indexes import load_index, save_index
 from .removing import recover
+from .settings import Settings, change_settings, note_update, read_settings
 from .store import STORE, find_store
-from .updating import Encoder, Exclusions, Report, update
+from .updating import Encoder, Paths, Report, update
 
 __all__ = ["Collection"]
 
@@ -129,9 +131,28 @@ class Collection:
         return [os.fsdecode(root.path) for root in roots_of(self.catalogue)]
 
     @property
+    def settings(self) -> Settings:
+        """How it is updated."""
+        return read_settings(self.catalogue)
+
+    def configure(self, **changes: Any) -> None:
+        """Change how it is updated, now and later; see :class:`.settings.Settings`."""
+        change_settings(self.catalogue, **changes)
+
+    @property
     def encoders(self) -> dict[str, EncoderRow]:
         """The encoders of which there are codes, by name."""
         return encoder_rows(self.catalogue)
+
+    @property
+    def default_encoders(self) -> Sequence[str]:
+        """The names of the encoders of a new collection; none where there are codes already."""
+        from . import encoders
+
+        new: Callable[[], Sequence[str]] = getattr(
+            encoders, "default_encoders", lambda: ["perceptual"]
+        )
+        return [] if self.encoders else new()
 
     def encoder(self, name: str) -> Encoder:
         """Return the encoder whose codes the collection has under a name."""
@@ -151,16 +172,17 @@ class Collection:
         self,
         encoders: Sequence[str] = (),
         *,
-        exclusions: Exclusions | None = None,
         limits: Limits | None = None,
         workers: int | None = None,
         replace: bool = False,
-        one_file_system: bool = False,
         check_content: bool = False,
         retry_skipped: bool = False,
+        forget: bool = False,
         on_batch: Callable[[Report], object] | None = None,
     ) -> Report:
         """Look at all folders, and read and encode what is new; see :func:`.updating.update`.
+
+        What belongs to the collection is told by its :attr:`settings`.
 
         Parameters
         ----------
@@ -170,10 +192,12 @@ class Collection:
             Of what one file may cost.
         workers : int, optional
             Processes that read files.
-        exclusions, replace, one_file_system, check_content, retry_skipped, on_batch
+        forget : bool
+            Forget what is missing, as :func:`.catalogue.forget_missing` does, wherever it went.
+        replace, check_content, retry_skipped, on_batch
             As in :func:`.updating.update`.
         """
-        known = self.encoders
+        known, settings = self.encoders, self.settings
         wanted = [self.encoder(name) for name in known if not (replace and name in encoders)]
         wanted += [new_encoder(name) for name in encoders if replace or name not in known]
         side = max((one.side for one in wanted), default=_LEAST_SIDE)
@@ -186,14 +210,18 @@ class Collection:
             read,
             wanted,
             replace=replace,
-            exclusions=exclusions,
-            one_file_system=one_file_system,
+            exclusions=settings.exclusions,
+            one_file_system=settings.one_file_system,
             check_content=check_content,
             retry_skipped=retry_skipped,
             on_batch=on_batch,
         )
+        if forget:
+            report.forgotten, _ = forget_missing(self.catalogue)
+            report.missing = Paths()
         for row in self.encoders.values():
             save_index(self.catalogue, row)
+        note_update(self.catalogue)
         return report
 
     def _row(self, name: str) -> EncoderRow:

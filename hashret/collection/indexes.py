@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 
 import numpy as np
@@ -19,7 +20,7 @@ from ..types import Codes, Ids
 from .catalogue import Catalogue, EncoderRow
 from .store import folder_in
 
-__all__ = ["codes_of", "load_index", "save_index"]
+__all__ = ["codes_of", "load_index", "make_indexes_anew", "save_index"]
 
 _FOLDER = "indexes"
 _NAME = re.compile(r"(\d+)-(\d+)-(\d+)\.hri")
@@ -101,6 +102,14 @@ def save_index(catalogue: Catalogue, encoder: EncoderRow) -> None:
         if name[0] == encoder.id and name[1:] != (generation, removed):
             with suppress(OSError):
                 os.remove(os.path.join(catalogue.store, _FOLDER, "{}-{}-{}.hri".format(*name)))
+
+
+def make_indexes_anew(catalogue: Catalogue, encoders: Iterable[EncoderRow]) -> None:
+    """Delete all index files, and write those of some encoders from their codes."""
+    for name in _names(catalogue):
+        os.remove(os.path.join(catalogue.store, _FOLDER, "{}-{}-{}.hri".format(*name)))
+    for encoder in encoders:
+        save_index(catalogue, encoder)
 
 
 def _whole(catalogue: Catalogue, encoder: EncoderRow) -> Index:

@@ -119,6 +119,8 @@ _TABLES = (
         value TEXT NOT NULL,
         PRIMARY KEY (content, key)
     ) WITHOUT ROWID""",
+    # What an update does unless it is told otherwise; `value` is JSON.
+    "CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     # One row. Every transaction that adds codes raises the generation, and codes have that of
     # theirs; one that removes some raises `removed` too, so that copies are made anew.
     "CREATE TABLE generations (generation INTEGER NOT NULL, removed INTEGER NOT NULL)",

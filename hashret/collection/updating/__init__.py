@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from .encoding import Encoder
 from .exclusions import Exclusions
-from .report import Report
+from .report import Paths, Report
 from .updater import update
 
-__all__ = ["Encoder", "Exclusions", "Report", "update"]
+__all__ = ["Encoder", "Exclusions", "Paths", "Report", "update"]

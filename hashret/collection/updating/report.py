@@ -50,12 +50,16 @@ class Report:
         images, and folders that cannot be looked into.
     other : int
         Files that are no pictures, or belong to one: sidecars, films, the raw file of a JPEG.
+    to_read : int
+        Files that are to be decoded, known when the folders have been compared.
     read : int
-        Files that were decoded.
+        Of those, how many were.
     hashed : int
         Files whose bytes alone were read, because they were likely known.
     encoded : int
         Images that got codes.
+    forgotten : int
+        Rows of missing files that were dropped, because that was asked for.
     seconds : float
     """
 
@@ -68,7 +72,9 @@ class Report:
     skipped: Paths = field(default_factory=Paths)
     unreachable: Paths = field(default_factory=Paths)
     other: int = 0
+    to_read: int = 0
     read: int = 0
     hashed: int = 0
     encoded: int = 0
+    forgotten: int = 0
     seconds: float = 0.0

@@ -16,7 +16,7 @@ from .encoding import Encoder, encode_missing, write_images
 from .exclusions import Exclusions
 from .filing import Look, file_content, file_skipped, looks_among
 from .report import Report
-from .scanning import Identity, scan
+from .scanning import Found, Identity, Unreachable, scan
 
 __all__ = ["Reader", "Update", "update"]
 
@@ -29,6 +29,8 @@ Reader = Callable[[Iterable[tuple[int, bytes]]], Iterator[Read | Skipped]]
 # than some seconds.
 BATCH = 64
 BATCH_SECONDS = 5.0
+# Files found between two reports while folders are scanned.
+SCANNED = 256
 
 # The bytes are likely known, so that hashing them may spare the decoding: those of the same path
 # and size (touched, or changed within a tick), or moved here from elsewhere with their time.
@@ -81,7 +83,7 @@ def update(
     retry_skipped : bool
         Read files again that were skipped before.
     on_batch : callable, optional
-        Given the report so far after every transaction.
+        Given the report so far after every transaction, and while folders are scanned.
 
     Returns
     -------
@@ -136,7 +138,7 @@ class Update:
         for row, path in self._roots.items():
             others = beside.union(*(folders[other] for other in folders if other != row))
             found = scan(path, exclusions, others - folders[row], one_file_system=one_file_system)
-            note_scan(self._catalogue, Root(row, path), found)
+            note_scan(self._catalogue, Root(row, path), self._counted(found))
         query = "SELECT count(*) FROM temp.found"
         (self._report.found,) = self._catalogue.execute(query).fetchone()
 
@@ -166,6 +168,9 @@ class Update:
         """Read the other files, and one of each image that lacks a code; file and encode them."""
         with self._catalogue.transaction():
             want_codes(self._catalogue, self._encoders)
+        query = "SELECT count(*) FROM temp.looks WHERE NOT done"
+        (self._report.to_read,) = self._catalogue.execute(query).fetchone()
+        self._on_batch(self._report)
         requests = ((look.id, self._absolute(look.root, look.path)) for look in self._looks("TRUE"))
         for outcomes in _batches(read(requests)):
             self._write(outcomes)
@@ -188,6 +193,14 @@ class Update:
             report.unreachable.add(self._absolute(root, path), reason)
         report.seconds = time.monotonic() - self._started
         return report
+
+    def _counted(self, scanned: Iterable[Found | Unreachable]) -> Iterator[Found | Unreachable]:
+        """Count what is found, and tell now and then."""
+        for one in scanned:
+            yield one
+            self._report.found += 1
+            if self._report.found % SCANNED == 0:
+                self._on_batch(self._report)
 
     def _looks(self, condition: str) -> Iterator[Look]:
         after = 0

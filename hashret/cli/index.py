@@ -1,0 +1,268 @@
+"""``hashret index``: folders become searchable, and stay it."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .app import Exit
+from .options import (
+    AsJson,
+    Memory,
+    Pixels,
+    Quiet,
+    Seconds,
+    SkipsOk,
+    Store,
+    Verbose,
+    Workers,
+    limits_of,
+)
+from .output import json_path, print_json, print_line, relative, shown
+from .progress import Progress
+
+if TYPE_CHECKING:
+    from ..collection import Collection
+    from ..collection.updating import Report
+
+__all__ = ["index"]
+
+# Of each list in a report, without --verbose.
+_LISTED = 10
+
+
+def index(
+    roots: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[FOLDER]...",
+            help="Folders of images. By default those of the collection that the current folder "
+            "lies in; if there is none, the current folder.",
+        ),
+    ] = None,
+    store: Store = None,
+    encoder: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME|FILE", help="What makes the codes; may be repeated."),
+    ] = None,
+    re_encode: Annotated[
+        bool,
+        typer.Option("--re-encode", help="Where an encoder has changed, make all codes anew."),
+    ] = False,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="GLOB",
+            help="Leave out, as in a .gitignore; may be repeated. Remembered; '' clears it.",
+        ),
+    ] = None,
+    hidden: Annotated[
+        bool | None,
+        typer.Option("--hidden/--no-hidden", help="Take names with a dot in front. Remembered."),
+    ] = None,
+    one_file_system: Annotated[
+        bool | None,
+        typer.Option(
+            "--one-file-system/--all-file-systems",
+            help="Leave out what is mounted inside a folder. Remembered.",
+        ),
+    ] = None,
+    check_content: Annotated[
+        bool,
+        typer.Option("--check-content", help="Hash every file, whatever its size and time say."),
+    ] = False,
+    retry_skipped: Annotated[
+        bool, typer.Option("--retry-skipped", help="Read files again that were skipped.")
+    ] = False,
+    forget_missing: Annotated[
+        bool, typer.Option("--forget-missing", help="Drop what is known of missing files.")
+    ] = False,
+    max_pixels: Pixels = None,
+    max_seconds: Seconds = None,
+    max_memory: Memory = None,
+    workers: Workers = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Stay, and keep up with changes until Ctrl-C.")
+    ] = False,
+    rescan: Annotated[
+        float,
+        typer.Option(min=0.01, metavar="MINUTES", help="With --watch: how often to look anyway."),
+    ] = 60.0,
+    json: AsJson = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+    skips_ok: SkipsOk = False,
+) -> None:
+    """Make folders of images searchable, or bring their collection up to date.
+
+    Nothing is written into the folders but .hashret in the first; with --store not even that.
+    It may be interrupted at any time, and goes on from there.
+
+    Examples:
+
+      hashret index                              the current folder
+
+      hashret index ~/Pictures /mnt/camera       two folders, one collection
+
+      hashret index --exclude '*.psd' --watch    keep up with changes
+
+      hashret index /mnt/dvd --store ~/dvd       a folder that cannot be written
+    """
+    from ..collection.opening import open_to_index
+
+    options = {
+        "limits": limits_of(max_pixels, max_seconds, max_memory),
+        "workers": workers,
+        "replace": re_encode,
+        "check_content": check_content,
+        "retry_skipped": retry_skipped,
+        "forget": forget_missing,
+    }
+    # What a service manager or `kill` sends is Ctrl-C, too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with open_to_index(roots or (), store) as collection:
+        excluded = None if exclude is None else [glob for glob in exclude if glob]
+        collection.configure(exclude=excluded, hidden=hidden, one_file_system=one_file_system)
+        run = partial(_update, encoders=encoder, options=options, shows=not quiet)
+        tell = _tell_json if json else partial(_tell, verbose=verbose, quiet=quiet)
+        if not watch:
+            report = run(collection)
+            tell(collection, report)
+    if watch:
+        _watch(collection.store, rescan * 60, run, tell)
+    elif _lacks(report) and not skips_ok:
+        raise typer.Exit(Exit.SKIPPED)
+
+
+def _update(
+    collection: Collection, *, encoders: list[str] | None, options: dict[str, Any], shows: bool
+) -> Report:
+    with Progress(shows) as progress:
+        try:
+            return collection.update(
+                encoders or collection.default_encoders, on_batch=progress.update, **options
+            )
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(
+                "what was read so far is kept; the same command goes on from there"
+            ) from None
+
+
+def _watch(store: str, period: float, run: Any, tell: Any) -> None:
+    """Update whenever something has changed, until Ctrl-C."""
+    from ..collection import Collection
+    from ..collection.watching import Watcher
+    from ..errors import LockedError
+
+    with Collection.open(store) as collection:
+        watcher = Watcher(collection.roots, store, period)
+    try:
+        watcher.start()
+        if watcher.trouble:
+            words = f"looking every {period / 60:g} minutes only: {watcher.trouble}"
+            typer.echo(f"hashret: {shown(words)}", err=True)
+        while True:
+            try:
+                # Between updates others may change the collection.
+                with Collection.change(store) as collection:
+                    tell(collection, run(collection))
+            except LockedError as error:
+                typer.echo(f"hashret: {shown(str(error))}", err=True)
+            watcher.wait()
+    except KeyboardInterrupt:
+        # The usual way to end it.
+        return
+
+
+def _lacks(report: Report) -> bool:
+    return bool(report.skipped.count or report.missing.count or report.unreachable.count)
+
+
+def _tell_json(collection: Collection, report: Report) -> None:
+    from ..collection.summary import files_in_state
+
+    skipped = files_in_state(collection, "skipped")
+    print_json(
+        {
+            "found": report.found,
+            "new": report.new.count,
+            "changed": report.changed.count,
+            "renamed": report.renamed.count,
+            "back": report.back.count,
+            "missing": report.missing.count,
+            "forgotten": report.forgotten,
+            "other": report.other,
+            "encoded": report.encoded,
+            "skipped": [{**json_path(path), "reason": reason} for path, reason in skipped],
+            "unreachable": [
+                {**json_path(path), "reason": reason} for path, reason in report.unreachable.listed
+            ],
+            "seconds": round(report.seconds, 3),
+        }
+    )
+
+
+def _tell(collection: Collection, report: Report, *, verbose: bool, quiet: bool) -> None:
+    if quiet:
+        return
+    from ..collection.summary import files_in_state
+
+    counts = {
+        "new": report.new.count,
+        "changed": report.changed.count,
+        "moved": report.renamed.count,
+        "back": report.back.count,
+        "missing": report.missing.count,
+        "skipped": report.skipped.count,
+        "forgotten": report.forgotten,
+    }
+    told = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+    pictures = report.found - report.other
+    print_line(f"{pictures:,} images: {told or 'nothing new'}. {report.seconds:.1f} s")
+    most = None if verbose else _LISTED
+    for name, paths in (("new", report.new), ("changed", report.changed), ("back", report.back)):
+        if name != "new" or verbose or paths.count <= _LISTED:
+            _list(name, paths.listed, paths.count, most)
+    moved = [
+        (path, f"was {relative(word.encode(errors='surrogateescape'))}")
+        for path, word in report.renamed.listed
+    ]
+    _list("moved", moved, report.renamed.count, most)
+    for name, paths in (("missing", report.missing), ("skipped", report.skipped)):
+        listed = files_in_state(collection, name) if verbose else paths.listed
+        _list(name, listed, paths.count, most)
+    _list("cannot be reached", report.unreachable.listed, report.unreachable.count, most)
+    _advise(collection, report, pictures)
+
+
+def _list(name: str, paths: Iterable[tuple[bytes, str]], count: int, most: int | None) -> None:
+    if not count:
+        return
+    print_line(f"{name}:")
+    number = 0
+    for number, (path, word) in enumerate(paths, 1):
+        print_line(f"  {relative(path)}" + (f": {shown(word)}" if word else ""))
+        if number == most:
+            break
+    if count > number:
+        print_line(f"  and {count - number:,} more" + ("" if most is None else "; -v lists them"))
+
+
+def _advise(collection: Collection, report: Report, pictures: int) -> None:
+    if report.unreachable.count:
+        print_line("If a disk is not mounted, mount it and run this again: all codes are kept.")
+    elif report.missing.count:
+        print_line("All codes are kept, should they come back; --forget-missing drops them.")
+    if not pictures and not report.missing.count:
+        folders = ", ".join(shown(root) for root in collection.roots)
+        print_line(f"No images in {folders}. Is it the right folder, and its disk mounted?")
+    elif report.new.count and report.new.count == pictures and report.new.listed:
+        sample = relative(report.new.listed[0][0])
+        if sys.stdout.isatty():
+            print_line(f"Now: hashret search {sample!r}")

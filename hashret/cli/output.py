@@ -1,0 +1,83 @@
+"""Names of files and lines of JSON as they are printed.
+
+A name is bytes. In JSON it is text, in which what is not UTF-8 is U+FFFD, and beside it then
+stand the bytes in base64. For a person, what would move the cursor, colour the screen or
+break the line is escaped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+__all__ = ["json_path", "print_json", "print_line", "print_names", "relative", "shown"]
+
+
+def shown(name: str | bytes) -> str:
+    """Return a name as a person can read it on a terminal, whatever is in it.
+
+    Examples
+    --------
+    >>> print(shown(b"two\\nlines \\x1b[31m \\xff caf\\xc3\\xa9"))
+    two\\nlines \\x1b[31m \\xff café
+    """
+    text = os.fsdecode(name)
+    return text if text.isprintable() else "".join(map(_escaped, text))
+
+
+def _escaped(one: str) -> str:
+    if one.isprintable():
+        return one
+    if "\udc80" <= one <= "\udcff":
+        return f"\\x{ord(one) - 0xDC00:02x}"
+    return one.encode("unicode_escape").decode("ascii")
+
+
+def relative(path: bytes) -> str:
+    """Return a path as a person can read it, from the current folder if it lies in it."""
+    here = os.path.join(os.getcwdb(), b"")
+    return shown(path.removeprefix(here) or path)
+
+
+def json_path(path: bytes, key: str = "path") -> dict[str, str]:
+    """Return a path as JSON has it: the text, and the bytes in base64 if they are not UTF-8.
+
+    Examples
+    --------
+    >>> json_path(b"a.jpg"), json_path(b"\\xff.jpg")
+    ({'path': 'a.jpg'}, {'path': '\ufffd.jpg', 'path_bytes': '/y5qcGc='})
+    """
+    try:
+        return {key: path.decode()}
+    except UnicodeDecodeError:
+        import base64
+
+        encoded = base64.b64encode(path).decode("ascii")
+        return {key: path.decode(errors="replace"), f"{key}_bytes": encoded}
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """Print an object on a line, in ASCII, at once."""
+    print_line(json.dumps(value))
+
+
+def print_line(text: str = "") -> None:
+    """Print a line to standard output, at once."""
+    print(text, flush=True)
+
+
+def print_names(paths: list[bytes], *, zero: bool = False) -> None:
+    """Print names as their bytes are, each with a newline or a zero byte behind it.
+
+    On a terminal, where nobody but a person reads them, they are escaped unless they end in zeros.
+    """
+    if not zero and sys.stdout.isatty():
+        for path in paths:
+            print_line(shown(path))
+        return
+    end = b"\0" if zero else b"\n"
+    sys.stdout.flush()
+    sys.stdout.buffer.write(b"".join(path + end for path in paths))
+    sys.stdout.buffer.flush()

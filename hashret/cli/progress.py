@@ -1,0 +1,89 @@
+"""How far an update is: on a terminal, beside what is printed; elsewhere nothing."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from ..collection.updating import Report
+
+__all__ = ["Progress"]
+
+
+class Progress:
+    """A line on standard error while a block runs: what is done, how fast, and the time left.
+
+    Parameters
+    ----------
+    wanted : bool
+        It is shown only on a terminal, all the same.
+    """
+
+    def __init__(self, wanted: bool) -> None:
+        self._bar: Any = None
+        self._wanted = wanted and sys.stderr.isatty()
+        self._task: Any = None
+        self._since = 0.0
+
+    def __enter__(self) -> Self:
+        if self._wanted:
+            self._bar = _bar()
+            self._bar.start()
+            self._task = self._bar.add_task("Looking for files", total=None, words="")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def update(self, report: Report) -> None:
+        """Show how far an update is."""
+        if self._bar is None:
+            return
+        if not report.to_read:
+            words = f"{report.found:,}" + (f", {report.hashed:,} hashed" if report.hashed else "")
+            self._bar.update(self._task, words=words)
+            return
+        now = time.monotonic()
+        self._since = self._since or now
+        rate = report.read / (now - self._since) if report.read else 0.0
+        words = f"{report.read:,} of {report.to_read:,}" + (f", {rate:,.0f}/s" if rate else "")
+        self._bar.update(
+            self._task,
+            description="Reading images",
+            completed=report.read,
+            total=report.to_read,
+            words=words,
+        )
+
+    def count(self, name: str, done: int) -> None:
+        """Show how many are done of what has no known total."""
+        if self._bar is not None:
+            self._bar.update(self._task, description=name, words=f"{done:,}")
+
+
+def _bar() -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    return Bar(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[words]}", markup=False),
+        TimeRemainingColumn(elapsed_when_finished=True),
+        TextColumn("left, after", markup=False),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        # Twice a second, by a thread of its own.
+        refresh_per_second=2,
+    )
