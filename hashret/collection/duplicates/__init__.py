@@ -9,6 +9,7 @@
 ``pixels.py``      pictures that are equal pixel by pixel
 ``finder.py``      groups of files: :func:`find_duplicates`
 ``calibration.py`` what a radius means in this collection
+``tables.py``      groups as CSV
 ``pages.py``       groups, and the calibration, as HTML to look at
 ================== =============================================================
 """
@@ -20,6 +21,7 @@ from .decisions import decide, decisions_of
 from .finder import Group, Member, Place, duplicates_of, find_duplicates, plain_images
 from .pages import write_calibration, write_groups
 from .rules import RADIUS, Rules
+from .tables import write_table
 
 __all__ = [
     "RADIUS",
@@ -35,4 +37,5 @@ __all__ = [
     "plain_images",
     "write_calibration",
     "write_groups",
+    "write_table",
 ]

@@ -90,28 +90,13 @@ class Group:
     keep: Place
     members: tuple[Member, ...]
 
-    def as_json(self) -> dict[str, Any]:
-        """Return what ``hashret dedup --json`` prints a line of."""
-        return {
-            "keep": {"id": self.keep.id, "path": os.fsdecode(self.keep.path)},
-            "members": [
-                {
-                    "id": one.place.id,
-                    "path": os.fsdecode(one.place.path),
-                    "distance": one.distance,
-                    "tier": one.tier,
-                    "transform": one.transform,
-                }
-                for one in self.members
-            ],
-        }
-
 
 def find_duplicates(
     catalogue: Catalogue,
     encoder: EncoderRow | None,
     rules: Rules | None = None,
     *,
+    inner: EncoderRow | None = None,
     tier: str = "near",
     on_step: Callable[[int, int], object] | None = None,
 ) -> Iterator[Group]:
@@ -123,6 +108,8 @@ def find_duplicates(
     encoder : EncoderRow or None
         Whose codes tell what is near; None for equal bytes alone.
     rules : Rules, optional
+    inner : EncoderRow, optional
+        Whose codes are those of what is within borders; each is compared with all of both.
     tier : {"near", "similar"}
         What nearness means: ``"similar"`` for a semantic encoder, whose groups have no equal files.
     on_step : callable, optional
@@ -135,7 +122,7 @@ def find_duplicates(
     """
     rules = rules or Rules()
     decisions = decisions_of(catalogue)
-    pool = load_pool(catalogue, encoder, rules)
+    pool = load_pool(catalogue, encoder, rules, inner)
     bits = 8 if encoder is None else encoder.bits
     groups = group(pool, bits, rules, decisions, on_step)
     while chunk := list(islice(groups, _AT_ONCE)):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...index import Index
-from ...types import Codes
+from ...types import Ids
 from .decisions import Decisions
 from .mirrored import transformed
 from .pool import Pool
@@ -55,24 +55,21 @@ def group(
     members : list of Near
         The nearest first; may be empty for an image that has several files.
     """
-    index = Index(bits)
-    places = np.flatnonzero(pool.coded)
-    if len(places):
-        index.add(pool.codes[places], ids=places)
+    index = _index_of(pool, bits)
     fixed = pool.kept | np.isin(pool.ids, [*decisions.kept])
     taken = np.zeros(len(pool.ids), bool)
     count, start = _MOST, 0
     while start < len(pool.ids):
         block = np.arange(start, min(start + count, len(pool.ids)))
         start = int(block[-1]) + 1
-        asked = block[pool.coded[block] & ~taken[block]]
-        near, hits = _near(index, pool.codes[asked], rules) if len(asked) else ({}, 0)
+        asked = block[~taken[block]]
+        near, hits = _near(index, pool, asked, rules)
         count = max(1, count // 4) if hits > _HITS else min(_MOST, 2 * count)
         for place in block.tolist():
             if taken[place]:
                 continue
             members = []
-            for one in near.get(pool.codes[place].tobytes(), ()) if pool.coded[place] else ():
+            for one in _of(near, pool, place):
                 if (
                     one.place > place
                     and not taken[one.place]
@@ -88,24 +85,55 @@ def group(
             on_step(start, len(pool.ids))
 
 
-def _near(index: Index, codes: Codes, rules: Rules) -> tuple[dict[bytes, list[Near]], int]:
+def _index_of(pool: Pool, bits: int) -> Index:
+    """Index the codes by place; those within borders by the place behind all others."""
+    index = Index(bits)
+    for codes, there, after in (
+        (pool.codes, pool.coded, 0),
+        (pool.inner, pool.bordered, len(pool.ids)),
+    ):
+        places = np.flatnonzero(there)
+        if len(places):
+            index.add(codes[places], ids=places + after)
+    return index
+
+
+def _near(
+    index: Index, pool: Pool, asked: Ids, rules: Rules
+) -> tuple[dict[bytes, list[Near]], int]:
     """Return by code what is near to it, and how many that are."""
+    codes = np.concatenate(
+        [pool.codes[asked[pool.coded[asked]]], pool.inner[asked[pool.bordered[asked]]]]
+    )
+    if not len(codes):
+        return {}, 0
     unique = np.unique(codes, axis=0)
     turned = transformed(unique) if rules.transforms else unique[None]
     queries = turned.reshape(-1, unique.shape[1])
     lims, distances, ids = index.range_search(queries, rules.radius)
+    places = ids % len(pool.ids)
     found: dict[bytes, list[Near]] = {}
     for row, code in enumerate(unique):
-        best: dict[int, Near] = {}
+        near: list[Near] = []
         for number in range(len(turned)):
             query = number * len(unique) + row
             part = slice(int(lims[query]), int(lims[query + 1]))
-            for place, distance in zip(ids[part].tolist(), distances[part].tolist(), strict=True):
-                if place not in best or distance < best[place].distance:
-                    best[place] = Near(place, distance, number)
-        if len(best) > 1:
-            found[code.tobytes()] = sorted(best.values(), key=lambda near: near[1:] + near[:1])
+            pairs = zip(places[part].tolist(), distances[part].tolist(), strict=True)
+            near += [Near(place, distance, number) for place, distance in pairs]
+        if len(near) > 1:
+            found[code.tobytes()] = near
     return found, len(ids)
+
+
+def _of(near: dict[bytes, list[Near]], pool: Pool, place: int) -> list[Near]:
+    """Return what is near to an image by any of its codes, each once, the nearest first."""
+    best: dict[int, Near] = {}
+    for codes, there in ((pool.codes, pool.coded), (pool.inner, pool.bordered)):
+        for one in near.get(codes[place].tobytes(), ()) if there[place] else ():
+            known = best.get(one.place)
+            if known is None or one[1:] < known[1:]:
+                best[one.place] = one
+    return sorted(best.values(), key=lambda one: one[1:] + one[:1])
 
 
 def _in_scope(pool: Pool, one: int, other: int, scope: str) -> bool:

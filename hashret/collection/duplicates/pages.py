@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TextIO
 
@@ -28,7 +28,7 @@ p { color: var(--soft); margin: 0 0 24px; max-width: 46em; }
 section { background: var(--card); border: 1px solid var(--line); border-radius: 12px;
   padding: 18px; margin: 0 0 20px; }
 .row { display: flex; flex-wrap: wrap; gap: 16px; }
-figure { margin: 12px 0 0; width: 210px; }
+figure { margin: 12px 0 0; width: 204px; }
 .frame { height: 170px; border-radius: 8px; background: var(--page); display: flex;
   align-items: center; justify-content: center; overflow: hidden; }
 img { max-width: 100%; max-height: 170px; display: block; }
@@ -39,30 +39,18 @@ figcaption b { color: var(--ink); font-weight: 600; }
 table { border-collapse: collapse; margin: 0 0 24px; background: var(--card); }
 td, th { padding: 6px 18px; border-bottom: 1px solid var(--line); text-align: right; }
 .pair { display: flex; gap: 4px; } .pair .frame { flex: 1; height: 110px; }
-.pair img { max-height: 110px; } .few { color: var(--soft); }
+.pair img { max-height: 110px; } .few { color: var(--soft); white-space: nowrap; }
 """
 
 
-def write_groups(
-    page: TextIO,
-    groups: Iterable[Group],
-    *,
-    on_group: Callable[[int], object] | None = None,
-) -> int:
-    """Write groups side by side, each keeper with what looks like it.
+def write_groups(page: TextIO, groups: Iterable[Group]) -> Iterator[Group]:
+    """Write groups side by side, each keeper with what looks like it; yield each when written.
 
     Parameters
     ----------
     page : file
         For text in UTF-8.
     groups : iterable of Group
-    on_group : callable, optional
-        Given how many are written.
-
-    Returns
-    -------
-    count : int
-        Of groups.
     """
     page.write(_head("Duplicates"))
     page.write(
@@ -77,12 +65,10 @@ def write_groups(
         for group in chunk:
             count += 1
             page.write(_group(group, count, shown))
-        if on_group is not None:
-            on_group(count)
+        yield from chunk
     if not count:
         page.write("<section><h2>None found</h2></section>")
     page.write("</body></html>\n")
-    return count
 
 
 def write_calibration(page: TextIO, levels: list[Level]) -> None:
@@ -138,7 +124,7 @@ def _figure(place: Place, tag: str, kind: str, shown: dict[bytes, str]) -> str:
     facts = f"{place.width} x {place.height}, {_bytes(place.size)}, {html.escape(place.format)}"
     return (
         f'<figure class="{kind}"><div class=frame>{_image(place, shown)}</div><figcaption>'
-        f"<span class=tag>{html.escape(tag)}</span> · id {place.id}<br>"
+        f"<span class=tag>{html.escape(tag)}</span> <span class=few>· id {place.id}</span><br>"
         f"<b>{_text(os.path.basename(place.path))}</b><br>{facts}<br>"
         f"{_text(os.path.dirname(place.path))}</figcaption></figure>"
     )

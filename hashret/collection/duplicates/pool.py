@@ -21,7 +21,7 @@ _FORMATS = "CASE format WHEN 'RAW' THEN 0 WHEN 'TIFF' THEN 1 WHEN 'PNG' THEN 2 E
 class Pool(NamedTuple):
     """Images of which a file is there, in the order in which they are kept.
 
-    About 70 bytes an image, beside its code.
+    About 70 bytes an image, beside its codes.
 
     Attributes
     ----------
@@ -29,6 +29,10 @@ class Pool(NamedTuple):
     codes : ndarray of uint8, shape (n, bytes)
     coded : ndarray of bool, shape (n,)
         Whether there is a code, and it means something: others are near to nothing.
+    inner : ndarray of uint8, shape (n, bytes)
+        Codes of what is within the borders of images.
+    bordered : ndarray of bool, shape (n,)
+        Whether that code is another one, and means something.
     roots : ndarray of int64, shape (n,)
         The root of its file, or of the first of them.
     sizes : ndarray of int32, shape (n, 2)
@@ -42,13 +46,20 @@ class Pool(NamedTuple):
     ids: Ids
     codes: Codes
     coded: npt.NDArray[np.bool_]
+    inner: Codes
+    bordered: npt.NDArray[np.bool_]
     roots: Ids
     sizes: npt.NDArray[np.int32]
     kept: npt.NDArray[np.bool_]
     copies: npt.NDArray[np.bool_]
 
 
-def load_pool(catalogue: Catalogue, encoder: EncoderRow | None, rules: Rules) -> Pool:
+def load_pool(
+    catalogue: Catalogue,
+    encoder: EncoderRow | None,
+    rules: Rules,
+    inner: EncoderRow | None = None,
+) -> Pool:
     """Load the images that take part, and put them in order.
 
     Symbolic links are no files here: what they lead to is.
@@ -59,6 +70,8 @@ def load_pool(catalogue: Catalogue, encoder: EncoderRow | None, rules: Rules) ->
     encoder : EncoderRow or None
         Whose codes to compare.
     rules : Rules
+    inner : EncoderRow, optional
+        Whose codes are those of what is within borders.
     """
     width = 1 if encoder is None else -(-encoder.bits // 8)
     kind = np.dtype(
@@ -75,15 +88,22 @@ def load_pool(catalogue: Catalogue, encoder: EncoderRow | None, rules: Rules) ->
             ("kept", "i1"),
             ("quality", "f4"),
             ("code", f"V{width}"),
+            ("inner_quality", "f4"),
+            ("inner", f"V{width}"),
         ]
     )
-    rows = np.fromiter(_rows(catalogue, encoder, rules, bytes(width)), kind)
+    rows = np.fromiter(_rows(catalogue, [encoder, inner], rules, bytes(width)), kind)
     rows = rows[np.lexsort(_keys(rows, rules))]
-    codes = np.ascontiguousarray(rows["code"]).view(np.uint8).reshape(len(rows), width)
+    codes, inside = (
+        np.ascontiguousarray(rows[name]).view(np.uint8).reshape(len(rows), width)
+        for name in ("code", "inner")
+    )
     return Pool(
         rows["id"],
         codes,
         rows["quality"] >= rules.plain,
+        inside,
+        (rows["inner_quality"] >= rules.plain) & (codes != inside).any(axis=1),
         rows["root"],
         np.stack([rows["width"], rows["height"]], axis=1),
         rows["kept"] == 1,
@@ -92,7 +112,7 @@ def load_pool(catalogue: Catalogue, encoder: EncoderRow | None, rules: Rules) ->
 
 
 def _rows(
-    catalogue: Catalogue, encoder: EncoderRow | None, rules: Rules, blank: bytes
+    catalogue: Catalogue, encoders: list[EncoderRow | None], rules: Rules, blank: bytes
 ) -> Iterator[tuple[Any, ...]]:
     kept = spans_of(catalogue, rules.keep_roots, "keep-root")
     under = [spans_of(catalogue, [folder], "keep: under") for folder in rules.kept_folders]
@@ -107,13 +127,14 @@ def _rows(
             max(files.size),
             coalesce(1000000000 * CAST(strftime('%s', taken) AS INTEGER), min(mtime_ns)),
             min(files.root), count(*), {inside_under}, max({inside_kept}),
-            iif(code IS NULL, -1, coalesce(quality, 1)), code
+            iif(codes.code IS NULL, -1, coalesce(codes.quality, 1)), coalesce(codes.code, ?),
+            iif(inside.code IS NULL, -1, coalesce(inside.quality, 1)), coalesce(inside.code, ?)
         FROM images JOIN files USING (content)
         LEFT JOIN codes ON codes.image = images.id AND codes.encoder = ?
+        LEFT JOIN codes AS inside ON inside.image = images.id AND inside.encoder = ?
         WHERE state = 'present' AND NOT link GROUP BY images.id"""
-    row = -1 if encoder is None else encoder.id
-    for one in catalogue.execute(query, (*values, row)):
-        yield (*one[:-1], blank if one[-1] is None else one[-1])
+    rows = [-1 if encoder is None else encoder.id for encoder in encoders]
+    yield from catalogue.execute(query, (*values, blank, blank, *rows))
 
 
 def _inside(spans: list[Span]) -> tuple[str, list[object]]:

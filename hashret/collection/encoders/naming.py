@@ -7,11 +7,15 @@ from collections.abc import Callable
 from ...errors import ParameterError
 from ..catalogue import EncoderRow
 from ..updating import Encoder
+from .borderless import Borderless
 from .perceptual import Perceptual
 
 __all__ = ["encoder_of", "new_encoder"]
 
-_KINDS: dict[str, Callable[[], Encoder]] = {"perceptual": Perceptual}
+_KINDS: dict[str, Callable[[], Encoder]] = {
+    "perceptual": Perceptual,
+    "borderless": Borderless,
+}
 
 
 def new_encoder(name: str) -> Encoder:
