@@ -1,6 +1,6 @@
 """How many copies of real photographs duplicates are found of, and what is taken for one falsely.
 
-    python -m benchmarks.duplicates PHOTOS [--count 200] [--peer PYTHON] [--out docs/duplicates.json]
+    python -m benchmarks.duplicates PHOTOS [--count 200] [--peer PYTHON] [--out FILE]
 
 PHOTOS is a folder of different photographs; nothing of it is published. Some are copied in the ways
 in which copies come about, others are frames of bursts; blanks and documents of one template are

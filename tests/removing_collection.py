@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from collection_pictures import content_of, encoders, read
 
 from hashret.collection.catalogue import add_root, roots_of, write_catalogue
@@ -80,3 +83,16 @@ def assert_settled(store: Path) -> None:
     assert report.read == report.encoded == report.hashed == 0
     for paths in (report.new, report.changed, report.renamed, report.back, report.missing):
         assert paths.count == 0, paths.listed
+
+
+@contextmanager
+def mounted(path, size="256k"):
+    """A small file system of its own, if this process may mount one."""
+    path.mkdir(parents=True, exist_ok=True)
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(path)]
+    if os.name == "nt" or subprocess.run(command, check=False, capture_output=True).returncode:
+        pytest.skip("needs the right to mount")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(path)], check=True)

@@ -9,6 +9,7 @@ import shutil
 
 import numpy as np
 import pytest
+from collection_pictures import read
 from PIL import Image, ImageEnhance, ImageOps
 from removing_collection import OLD_NS, contents, files_in, write
 
@@ -26,8 +27,10 @@ from hashret.collection.duplicates import (
     write_table,
 )
 from hashret.collection.duplicates.mirrored import TRANSFORMS, transformed
+from hashret.collection.encoders import new_encoder
 from hashret.collection.encoders.perceptual import Perceptual
 from hashret.collection.removing import remove, undo
+from hashret.collection.updating import update
 
 T = Image.Transpose
 
@@ -54,10 +57,16 @@ def root(tmp_path):
     return root
 
 
+def bring_up(collection, *names):
+    """As ``collection.update`` does, with the pictures read in this process."""
+    wanted = [new_encoder(one) for one in {*names, *collection.encoders}]
+    return update(collection.catalogue, read, wanted)
+
+
 def found(*roots, **options):
     """Names of the keeper, and of the members with tier and transform."""
     with Collection.create(roots) as collection:
-        collection.update(["perceptual"], workers=1)
+        bring_up(collection, "perceptual")
         encoder = collection.encoders["perceptual"]
         groups = find_duplicates(collection.catalogue, encoder, Rules(**options))
         return {
@@ -92,7 +101,7 @@ def test_without_codes_there_are_files_of_equal_bytes(root):
     shutil.copy2(root / "a.png", root / "b.png")
     save(scene(1), root / "c.bmp")
     with Collection.create([root]) as collection:
-        collection.update(["perceptual"], workers=1)
+        bring_up(collection, "perceptual")
         (group,) = find_duplicates(collection.catalogue, None)
         assert (name(group.keep), [name(m.place) for m in group.members]) == ("a.png", ["b.png"])
 
@@ -116,7 +125,7 @@ def test_copies_with_borders_are_near_where_there_are_codes_without_them(root):
     save(screen, root / "screen.jpg", quality=85)
     assert found(root) == {}
     with Collection.change(root) as collection:
-        collection.update(["borderless"], workers=1)
+        bring_up(collection, "borderless")
         encoders = collection.encoders
         (group,) = find_duplicates(
             collection.catalogue, encoders["perceptual"], inner=encoders["borderless"]
@@ -145,7 +154,7 @@ def test_groups_do_not_chain(root):
     with Collection.create([root]) as collection:
         for number in range(12):
             save(scene(number), root / f"{number}.png")
-        collection.update(["perceptual"], workers=1)
+        bring_up(collection, "perceptual")
         catalogue, encoder = collection.catalogue, collection.encoders["perceptual"]
         line = np.packbits(np.tri(12, 256, -1, bool).repeat(1, 0), axis=1)
         for image, code in enumerate(line, 1):
@@ -268,7 +277,7 @@ def test_apply_and_undo_leave_nothing_to_read(root):
     write(root / "b.xmp", b"sidecar")
     before = contents(root)
     with Collection.create([root]) as collection:
-        collection.update(["perceptual"], workers=1)
+        bring_up(collection, "perceptual")
         files = files_in(root)
         groups = find_duplicates(collection.catalogue, collection.encoders["perceptual"])
         removed = remove(collection.catalogue, duplicates_of(groups))
@@ -276,11 +285,11 @@ def test_apply_and_undo_leave_nothing_to_read(root):
         assert files_in(root).keys() == {"b.png", "b.xmp", "c.png"}
         assert removed.files == 2
         assert before.keys() <= contents(root).keys()
-        report = collection.update()
+        report = bring_up(collection)
         assert report.read == report.encoded == report.missing.count == 0
         assert undo(collection.catalogue).back == 2
         assert files_in(root) == files
-        report = collection.update()
+        report = bring_up(collection)
         assert report.read == report.encoded == report.missing.count == 0
 
 
@@ -289,7 +298,7 @@ def test_calibration_counts_pairs(root):
         save(scene(number), root / f"{number}.png")
         save(scene(number), root / f"{number}.jpg", quality=70)
     with Collection.create([root]) as collection:
-        collection.update(["perceptual"], workers=1)
+        bring_up(collection, "perceptual")
         index = collection.index("perceptual")
         levels = calibrate(collection.catalogue, collection.encoders["perceptual"])
         for level in levels:
@@ -307,7 +316,7 @@ def test_pages_and_tables_hold_names_of_all_kinds(root):
     for one in names:
         save(scene(1), root / one, format="PNG")
     with Collection.create([root]) as collection:
-        collection.update(["perceptual"], workers=1)
+        bring_up(collection, "perceptual")
         groups = find_duplicates(collection.catalogue, collection.encoders["perceptual"])
         page, table = io.StringIO(), io.StringIO()
         (group,) = write_groups(page, write_table(table, groups))

@@ -6,11 +6,20 @@ import errno
 import os
 import sqlite3
 import subprocess
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import pytest
 from collection_pictures import content_of, picture
-from removing_collection import assert_settled, contents, copy_of, files_in, fill, pairs, write
+from removing_collection import (
+    assert_settled,
+    contents,
+    copy_of,
+    files_in,
+    fill,
+    mounted,
+    pairs,
+    write,
+)
 
 from hashret import ParameterError
 from hashret.collection.catalogue import read_catalogue, write_catalogue
@@ -288,19 +297,6 @@ def test_a_linked_file_that_was_changed_stays_linked(root, store):
     member.write_bytes(TWO)
     assert undone(store).left == [(os.fsencode(member), "has other bytes now")]
     assert keeper.read_bytes() == TWO
-
-
-@contextmanager
-def mounted(path, size="256k"):
-    """A small file system of its own, if this process may mount one."""
-    path.mkdir(parents=True, exist_ok=True)
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(path)]
-    if os.name == "nt" or subprocess.run(command, check=False, capture_output=True).returncode:
-        pytest.skip("needs the right to mount")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(path)], check=True)
 
 
 def fill_disk(folder):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from collection_pictures import picture
-from removing_collection import assert_settled, contents, files_in, fill, write
+from removing_collection import assert_settled, contents, files_in, fill, mounted, write
 
 from hashret.collection.catalogue import write_catalogue
 from hashret.collection.removing import batches, recover, undo
@@ -68,10 +68,22 @@ def make(root: Path) -> None:
     write(root / "keep" / "0.bmp", picture(0))
 
 
-@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
+SEEDS = [0, pytest.param(1, marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 def test_killed_at_any_moment_nothing_is_lost(tmp_path, seed):
+    kill_often(tmp_path / "root", tmp_path / "store", seed)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_killed_while_files_are_copied_to_another_file_system(tmp_path, seed):
+    with mounted(tmp_path / "root" / "near", "8m"):
+        kill_often(tmp_path / "root", tmp_path / "store", seed)
+
+
+def kill_often(root: Path, store: Path, seed: int) -> None:
     chance = random.Random(seed)
-    root, store = tmp_path / "root", tmp_path / "store"
     make(root)
     fill(store, root)
     before, files = contents(root), files_in(root)
