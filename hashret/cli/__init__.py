@@ -13,6 +13,7 @@ import_extra("rich", "cli")
 
 from . import (  # noqa: E402
     benchmark,
+    dedup,
     demo,
     evaluate,
     export,
@@ -33,6 +34,8 @@ __all__ = ["app"]
 # In the order of --help, which puts groups of several commands last.
 app.command()(index.index)
 app.command()(search.search)
+app.command()(dedup.dedup)
+app.command()(dedup.undo)
 app.command()(label.label)
 app.command()(train.train)
 app.command()(match.match)

@@ -33,6 +33,7 @@ from .encoders import (
     new_encoder,
 )
 from .indexes import load_index, save_index
+from .removing import recover
 from .settings import Settings, change_settings, note_update, read_settings
 from .store import STORE, find_store
 from .updating import Encoder, Paths, Report, sample_pictures, update
@@ -97,6 +98,7 @@ class Collection:
         try:
             for root in roots:
                 add_root(collection.catalogue, os.fspath(root))
+            recover(collection.catalogue)
         except BaseException:
             collection.close()
             raise
@@ -121,7 +123,13 @@ class Collection:
     @classmethod
     def change(cls, path: str | os.PathLike[str] = ".") -> Self:
         """Open the collection that a folder lies in, as the one process that changes it."""
-        return cls(write_catalogue(find_store(path)))
+        collection = cls(write_catalogue(find_store(path)))
+        try:
+            recover(collection.catalogue)
+        except BaseException:
+            collection.close()
+            raise
+        return collection
 
     @property
     def store(self) -> str:

@@ -10,7 +10,8 @@ __all__ = ["forget_missing"]
 def forget_missing(catalogue: Catalogue) -> tuple[int, int]:
     """Remove the files that are missing, and the images of which no file is left.
 
-    What was decided about an image, and the caller's metadata, stay: they go by content.
+    An image whose file is in the quarantine stays. So do what was decided about an image, and the
+    caller's metadata: they go by content.
 
     Parameters
     ----------
@@ -23,7 +24,9 @@ def forget_missing(catalogue: Catalogue) -> tuple[int, int]:
         How many were removed.
     """
     orphans = """SELECT id FROM images
-        WHERE NOT EXISTS (SELECT 1 FROM files WHERE files.content = images.content)"""
+        WHERE NOT EXISTS (SELECT 1 FROM files WHERE files.content = images.content)
+        AND content NOT IN (SELECT content FROM operations
+            WHERE state != 'undone' AND content IS NOT NULL)"""
     with catalogue.transaction():
         files = catalogue.execute("DELETE FROM files WHERE state = 'missing'").rowcount
         catalogue.execute(f"DELETE FROM codes WHERE image IN ({orphans})")

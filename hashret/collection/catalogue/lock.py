@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 
 from ...errors import LockedError
 
@@ -45,8 +46,10 @@ class WriterLock:
         except BaseException:
             os.close(self._handle)
             raise
-        os.ftruncate(self._handle, 0)
-        os.pwrite(self._handle, f"{os.getpid()} on {_host()}\n".encode(), 0)
+        # On a full disk nobody is told who holds it.
+        with suppress(OSError):
+            os.ftruncate(self._handle, 0)
+            os.pwrite(self._handle, f"{os.getpid()} on {_host()}\n".encode(), 0)
 
     def release(self) -> None:
         """Let go of the lock; a second time does nothing."""

@@ -90,18 +90,29 @@ _TABLES = (
         PRIMARY KEY (decision, content)
     ) WITHOUT ROWID""",
     "CREATE INDEX decided_content ON decided (content)",
-    # Written before a file is moved; `batch` is what one command did, and undo reverses.
+    # Written before a file is moved; `batch` is what one command did, and undo reverses. A
+    # photograph and its companions are a `unit`. `target` is in the quarantine, or the file that
+    # it becomes a link to; under the store if it has no root. `file_state` and
+    # `file_reason` are what the catalogue knew of the file.
     """CREATE TABLE operations (
-        id INTEGER PRIMARY KEY,
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
         batch INTEGER NOT NULL,
+        unit INTEGER NOT NULL,
         kind TEXT NOT NULL CHECK (kind IN ('quarantine', 'hard link')),
-        state TEXT NOT NULL CHECK (state IN ('planned', 'done', 'undone')),
+        state TEXT NOT NULL CHECK (state IN ('planned', 'done', 'undoing', 'undone')),
         root INTEGER NOT NULL REFERENCES roots,
         path BLOB NOT NULL,
+        target_root INTEGER REFERENCES roots,
         target BLOB NOT NULL,
-        content BLOB NOT NULL CHECK (length(content) = 32),
+        content BLOB CHECK (length(content) = 32),
+        file_state TEXT,
+        file_reason TEXT,
+        mode INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
         time_ns INTEGER NOT NULL
     )""",
+    "CREATE INDEX operations_batch ON operations (batch, unit)",
+    "CREATE INDEX operations_open ON operations (state) WHERE state IN ('planned', 'undoing')",
     """CREATE TABLE metadata (
         content BLOB NOT NULL CHECK (length(content) = 32),
         key TEXT NOT NULL,

@@ -2,6 +2,7 @@
 
 =================== ==============================================================
 ``perceptual.py``   how an image looks: PDQ, 256 bits; for duplicates
+``borderless.py``   the same without frames, caption bars and the rest of a screen
 ``features.py``     what the fitted ones see of a picture, and how it is scaled
 ``photo.py``        features of a network: what a photograph shows
 ``hog.py``          features without a network

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from ...extras import import_extra
 from ...features.lite import NETWORKS
 from ..catalogue import EncoderRow
 from ..updating import Encoder
+from .borderless import Borderless
 from .features import Features
 from .files import keep, kept
 from .fitted import Fitted, Unfitted, fitted_of
@@ -23,6 +25,7 @@ from .saved import Deep
 __all__ = ["default_encoders", "encoder_of", "is_file", "name_of", "new_encoder"]
 
 _PERCEPTUAL = "perceptual"
+_PLAIN: dict[str, Callable[[], Encoder]] = {_PERCEPTUAL: Perceptual, "borderless": Borderless}
 # Chosen by the table in docs/encoders.md.
 _FEATURES: dict[str, dict[str, Any]] = {
     "photo-fast": {"features": "lite", "network": "lite0", "size": 128},
@@ -57,7 +60,7 @@ def default_encoders() -> tuple[list[str], str | None]:
 
 def is_file(given: str) -> bool:
     """Return whether an encoder is given as a file or folder, and not by name."""
-    return given != _PERCEPTUAL and given not in _FEATURES
+    return given not in _PLAIN and given not in _FEATURES
 
 
 def name_of(given: str) -> str:
@@ -88,8 +91,8 @@ def new_encoder(given: str, store: str) -> Encoder | Unfitted:
     FormatError
         If the file is none of these.
     """
-    if given == _PERCEPTUAL:
-        return Perceptual()
+    if given in _PLAIN:
+        return _PLAIN[given]()
     if given in _FEATURES:
         return Unfitted(given, _features(_FEATURES[given], store))
     path, name = Path(given), name_of(given)
@@ -98,7 +101,7 @@ def new_encoder(given: str, store: str) -> Encoder | Unfitted:
     if path.is_dir():
         return Unfitted(name, OnnxFeatures(store, _keep_pair(path, store)))
     if not path.is_file():
-        names = ", ".join([_PERCEPTUAL, *_FEATURES])
+        names = ", ".join([*_PLAIN, *_FEATURES])
         raise ParameterError(f"encoder: expected one of {names}, or a file, got {given!r}")
     if path.suffix == ".onnx":
         return _from_onnx(name, path, store)
@@ -119,7 +122,7 @@ def encoder_of(row: EncoderRow, store: str) -> Encoder:
         return OnnxSigns(row.name, store, settings)
     if kind == "deep":
         return Deep(row.name, store, settings)
-    return Perceptual()
+    return _PLAIN[kind]()
 
 
 def _features(settings: dict[str, Any], store: str) -> Features:

@@ -1,0 +1,370 @@
+"""``hashret dedup`` and ``hashret undo``: duplicates found, moved out of the way, and back."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import HashretError, ParameterError
+from .app import Exit
+from .options import AsJson, Quiet, SkipsOk, Store
+from .output import json_path, print_json, print_line, relative, shown
+from .progress import Progress
+
+if TYPE_CHECKING:
+    from ..collection import Collection
+    from ..collection.catalogue import EncoderRow
+    from ..collection.duplicates import Group, Place, Rules
+
+__all__ = ["dedup", "undo"]
+
+_PERCEPTUAL = "perceptual"
+# Used beside it where the collection has its codes.
+_BORDERLESS = "borderless"
+_SEMANTIC = "photo"
+
+
+def dedup(
+    ids: Annotated[
+        list[int] | None,
+        typer.Argument(metavar="[ID]...", help="Images, for --not-duplicates and --keep-all."),
+    ] = None,
+    store: Store = None,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Move duplicates to the quarantine; see hashret undo.")
+    ] = False,
+    hardlink: Annotated[
+        bool,
+        typer.Option(
+            "--hardlink", help="With --apply: make files of equal bytes hard links instead."
+        ),
+    ] = False,
+    radius: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="BITS", help="Near is what differs in no more; 31 by default."),
+    ] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RULE",
+            help="What stays: largest, oldest or under:PATH; may be repeated, the first counts "
+            "most. By default the best quality: pixels, bytes, format, age.",
+        ),
+    ] = None,
+    keep_root: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FOLDER", help="Nothing in it goes; may be repeated."),
+    ] = None,
+    scope: Annotated[
+        str,
+        typer.Option(
+            metavar="WHERE",
+            help="Compare all, only files within one root, or only files across roots.",
+        ),
+    ] = "all",
+    transforms: Annotated[
+        bool, typer.Option("--transforms", help="Find mirrored and turned copies, too.")
+    ] = False,
+    equal: Annotated[
+        bool, typer.Option("--equal", help="Only files of equal bytes, whatever they show.")
+    ] = False,
+    similar: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="BITS",
+            help="Show what the encoder photo finds similar instead; nothing of it is ever moved.",
+        ),
+    ] = None,
+    json: AsJson = False,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a table, a line a file.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a page with pictures side by side.")
+    ] = None,
+    calibrate: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write a page that shows what each radius finds here, and end."
+        ),
+    ] = None,
+    not_duplicates: Annotated[
+        bool,
+        typer.Option("--not-duplicates", help="Remember that these images are different, and end."),
+    ] = False,
+    keep_all: Annotated[
+        bool, typer.Option("--keep-all", help="Remember to move none of these images, and end.")
+    ] = False,
+    quiet: Quiet = False,
+    skips_ok: SkipsOk = False,
+) -> None:
+    """Find duplicates, and move them out of the way if asked to.
+
+    Without --apply nothing is changed. With it the duplicates go to the quarantine, a folder
+    in .hashret of their own root; hashret undo brings them back.
+
+    Examples:
+
+      hashret dedup --html duplicates.html
+
+      hashret dedup --radius 20 --keep under:albums --apply
+
+      hashret dedup --keep-root /mnt/archive --scope across --apply
+
+      hashret dedup --not-duplicates 12 55
+    """
+    from ..collection.duplicates import RADIUS, Rules
+    from ..collection.opening import open_collection
+
+    chosen = radius if similar is None else similar
+    rules = Rules(
+        radius=RADIUS if chosen is None else chosen,
+        keep=tuple(keep or ()),
+        keep_roots=tuple(keep_root or ()),
+        scope=scope,
+        transforms=transforms,
+    )
+    if not_duplicates or keep_all:
+        _decide("not duplicates" if not_duplicates else "keep", ids or [], store, quiet)
+        return
+    if ids:
+        raise ParameterError("ID: expected --not-duplicates or --keep-all with them")
+    if hardlink and not apply:
+        raise ParameterError("hardlink: expected with --apply")
+    if similar is not None and (apply or transforms):
+        raise ParameterError("similar: what it finds is only shown; without --apply, --transforms")
+    with ExitStack() as stack:
+        collection = stack.enter_context(open_collection(store, change=apply))
+        name = _PERCEPTUAL if similar is None else _SEMANTIC
+        encoder = None if equal or hardlink else _encoder(collection, name)
+        if calibrate is not None:
+            _calibrate(collection, encoder, rules, calibrate, quiet)
+            return
+        progress = stack.enter_context(Progress(not quiet))
+        groups = _Printed(json, quiet)
+        found = groups.printed(_found(collection, encoder, rules, similar, progress))
+        source = _written(found, csv, html, stack)
+        if apply:
+            _apply(collection, source, hardlink, groups, skips_ok)
+        else:
+            for _ in source:
+                pass
+            if encoder is not None and similar is None and not (json or quiet):
+                _print_plain(collection, encoder, rules)
+            groups.summary()
+
+
+def undo(
+    batch: Annotated[
+        int | None,
+        typer.Argument(metavar="[BATCH]", help="By default the last that can be undone."),
+    ] = None,
+    store: Store = None,
+    list_: Annotated[
+        bool, typer.Option("--list", help="Print what can be undone, and what was.")
+    ] = False,
+    json: AsJson = False,
+    quiet: Quiet = False,
+    skips_ok: SkipsOk = False,
+) -> None:
+    """Bring back what hashret dedup --apply moved away.
+
+    What has another file in its place now stays in the quarantine, and is named.
+
+    Examples:
+
+      hashret undo
+
+      hashret undo --list
+    """
+    from ..collection.opening import open_collection
+    from ..collection.removing import batches
+    from ..collection.removing import undo as bring_back
+
+    with open_collection(store, change=not list_) as collection:
+        if list_:
+            for one in batches(collection.catalogue):
+                when = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.time_ns / 1e9))
+                if json:
+                    print_json(one._asdict())
+                else:
+                    print_line(
+                        f"{one.number:>4}  {when}  {one.kind}: {one.away:,} away, "
+                        f"{one.back:,} brought back"
+                    )
+            return
+        undone = bring_back(collection.catalogue, batch)
+    if json:
+        left = [{**json_path(path), "reason": reason} for path, reason in undone.left]
+        print_json({"batch": undone.batch, "back": undone.back, "left": left})
+    elif undone.batch is None:
+        _note("nothing to undo", quiet)
+    else:
+        _note(f"batch {undone.batch}: {undone.back:,} files are back", quiet)
+    _left(undone.left, skips_ok)
+
+
+def _decide(kind: str, ids: list[int], store: Path | None, quiet: bool) -> None:
+    from ..collection.duplicates import decide
+    from ..collection.opening import open_collection
+
+    with open_collection(store, change=True) as collection:
+        decide(collection.catalogue, kind, ids)
+    _note(f"remembered of {len(set(ids))} images: {kind}", quiet)
+
+
+def _encoder(collection: Collection, name: str) -> EncoderRow:
+    if name not in collection.encoders:
+        raise HashretError(
+            f"no codes of the encoder {name!r}: hashret index --encoder {name} makes them"
+        )
+    return collection.encoders[name]
+
+
+def _calibrate(
+    collection: Collection, encoder: EncoderRow | None, rules: Rules, path: Path, quiet: bool
+) -> None:
+    from ..collection.duplicates import calibrate, write_calibration
+
+    if encoder is None:
+        raise ParameterError("calibrate: expected without --equal and --hardlink")
+    levels = calibrate(collection.catalogue, encoder, rules)
+    with path.open("w", encoding="utf-8") as page:
+        write_calibration(page, levels)
+    for level in levels:
+        print_line(f"{level.radius:>4} bits: {level.pairs:,} pairs")
+    _note(f"pairs to look at: {path}", quiet)
+
+
+def _found(
+    collection: Collection,
+    encoder: EncoderRow | None,
+    rules: Rules,
+    similar: int | None,
+    progress: Progress,
+) -> Iterator[Group]:
+    from ..collection.duplicates import find_duplicates
+
+    near = encoder is not None and similar is None
+    return find_duplicates(
+        collection.catalogue,
+        encoder,
+        rules,
+        inner=collection.encoders.get(_BORDERLESS) if near else None,
+        tier="near" if similar is None else "similar",
+        on_step=lambda done, total: progress.count(f"Comparing {total:,} images", done),
+    )
+
+
+def _written(
+    groups: Iterable[Group],
+    csv: Path | None,
+    html: Path | None,
+    stack: ExitStack,
+) -> Iterable[Group]:
+    """Write the files that are asked for, and pass the groups on."""
+    from ..collection.duplicates import write_groups, write_table
+
+    if csv is not None:
+        table = stack.enter_context(
+            csv.open("w", encoding="utf-8", errors="surrogateescape", newline="")
+        )
+        groups = write_table(table, groups)
+    if html is not None:
+        page = stack.enter_context(html.open("w", encoding="utf-8"))
+        groups = write_groups(page, groups)
+    return groups
+
+
+class _Printed:
+    """Prints groups as they are found, and counts what they hold."""
+
+    def __init__(self, json: bool, quiet: bool) -> None:
+        self._json, self.quiet = json, quiet
+        self.groups = self.files = self.size = 0
+
+    def printed(self, groups: Iterable[Group]) -> Iterator[Group]:
+        for group in groups:
+            self.groups += 1
+            self.files += len(group.members)
+            self.size += sum(one.place.size for one in group.members)
+            if self._json:
+                print_json(_as_json(group))
+            elif not self.quiet:
+                _print_group(group)
+            yield group
+
+    def summary(self) -> None:
+        words = f"{self.groups:,} groups: {self.files:,} files could go, {self.size / 1e6:,.1f} MB"
+        _note(f"{words}; --apply moves them" if self.groups else "no duplicates", self.quiet)
+
+
+def _as_json(group: Group) -> dict[str, Any]:
+    def place(one: Place) -> dict[str, Any]:
+        return {"id": one.id, **json_path(one.path)}
+
+    return {
+        "keep": place(group.keep),
+        "members": [
+            {
+                **place(one.place),
+                "distance": one.distance,
+                "tier": one.tier,
+                "transform": one.transform,
+            }
+            for one in group.members
+        ],
+    }
+
+
+def _print_group(group: Group) -> None:
+    print_line(f"keep          {relative(group.keep.path)}  (id {group.keep.id})")
+    for one in group.members:
+        bits = f" {one.distance}" if one.tier in ("near", "similar") else ""
+        turned = f"  {one.transform}" if one.transform else ""
+        name = relative(one.place.path)
+        print_line(f"  {one.tier + bits:<11} {name}  (id {one.place.id}){turned}")
+    print_line()
+
+
+def _print_plain(collection: Collection, encoder: EncoderRow, rules: Rules) -> None:
+    from ..collection.duplicates import plain_images
+
+    for image, path, _ in plain_images(collection.catalogue, encoder, rules):
+        print_line(f"too plain     {relative(path)}  (id {image})")
+
+
+def _apply(
+    collection: Collection,
+    groups: Iterable[Group],
+    hardlink: bool,
+    printed: _Printed,
+    skips_ok: bool,
+) -> None:
+    from ..collection.duplicates import duplicates_of
+    from ..collection.removing import remove
+
+    removed = remove(collection.catalogue, duplicates_of(groups, equal=hardlink), hardlink=hardlink)
+    what = "made hard links" if hardlink else "moved to the quarantine"
+    undo = f"; hashret undo {removed.batch} brings them back" if removed.files else ""
+    _note(f"{removed.files:,} files {what}, {removed.size / 1e6:,.1f} MB{undo}", printed.quiet)
+    _left(removed.left, skips_ok)
+
+
+def _left(left: list[tuple[bytes, str]], skips_ok: bool) -> None:
+    for path, reason in left:
+        _note(f"left as it is: {relative(path)}: {shown(reason)}", False)
+    if left and not skips_ok:
+        raise typer.Exit(Exit.SKIPPED)
+
+
+def _note(words: str, quiet: bool) -> None:
+    if not quiet:
+        print(f"hashret: {words}", file=sys.stderr, flush=True)

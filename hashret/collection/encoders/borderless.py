@@ -1,0 +1,72 @@
+"""How an image looks without its borders: frames, caption bars, the rest of a screen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...types import Codes, Floats, Images
+from .perceptual import Perceptual
+
+__all__ = ["Borderless", "trimmed"]
+
+# A line belongs to a border if so many of its pixels have its colour, nearly: text on it may not.
+_SHARE = 0.6
+_NEAR = 20
+# Less of a picture than this is no picture any more.
+_LEAST = 0.2
+
+
+class Borderless(Perceptual):
+    """PDQ of a picture without the borders of one colour that it has, whatever is written on them.
+
+    Of a picture without any it is the code of :class:`Perceptual`.
+    """
+
+    name = "borderless"
+    fingerprint = "pdq-512-borderless-1"
+    settings: dict[str, Any] = {"kind": "borderless"}  # noqa: RUF012  (never changed)
+
+    def encode(self, pictures: Sequence[Images], /) -> tuple[Codes, Floats]:
+        """Return codes (n, 32) and qualities (n,)."""
+        return super().encode([trimmed(picture) for picture in pictures])
+
+
+def trimmed(picture: Images) -> Images:
+    """Return a picture without its borders; all of it if hardly anything would be left.
+
+    Parameters
+    ----------
+    picture : ndarray of uint8, shape (h, w, 3)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> picture = np.zeros((60, 40, 3), np.uint8)
+    >>> picture[20:50, 5:] = np.arange(35)[:, None] * 7
+    >>> trimmed(picture).shape
+    (30, 32, 3)
+    """
+    top, bottom = _border(picture), _border(picture[::-1])
+    rows = picture[top : len(picture) - bottom]
+    if not len(rows):
+        return picture
+    columns = rows.transpose(1, 0, 2)
+    left, right = _border(columns), _border(columns[::-1])
+    inside = rows[:, left : rows.shape[1] - right]
+    enough = inside.shape[0] * inside.shape[1] >= _LEAST * picture.shape[0] * picture.shape[1]
+    return inside if enough and inside.shape != picture.shape else picture
+
+
+def _border(lines: npt.NDArray[np.uint8]) -> int:
+    """Return how many lines from the first on have mostly the colour of the first."""
+    colour = np.median(lines[0], axis=0).astype(np.int16)
+    # Few lines are looked at where there is no border.
+    for count, line in enumerate(lines):
+        near = np.abs(line - colour).max(axis=1) <= _NEAR
+        if near.mean() < _SHARE:
+            return count
+    return len(lines)

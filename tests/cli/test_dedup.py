@@ -1,0 +1,127 @@
+"""``hashret dedup`` and ``hashret undo``, as a user starts them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+from commands import assert_one_line, run
+from PIL import Image
+
+from hashret.collection import Collection
+
+
+@pytest.fixture
+def root(tmp_path):
+    root = tmp_path / "photos"
+    root.mkdir()
+    for seed in range(3):
+        small = np.random.default_rng(seed).integers(0, 256, (12, 16, 3), np.uint8)
+        image = Image.fromarray(small).resize((320, 240), Image.Resampling.BICUBIC)
+        image.save(root / f"{seed}.png")
+        if seed < 2:
+            image.save(root / f"{seed}.jpg", quality=70)
+    shutil.copy(root / "2.png", root / "two\nlines.png")
+    Image.new("RGB", (100, 100), "red").save(root / "plain.png")
+    for path in root.iterdir():
+        os.utime(path, ns=(10**18, 10**18))
+    with Collection.create([root]) as collection:
+        collection.update(["perceptual"], workers=1)
+    return root
+
+
+def dedup(root, *options):
+    return run("dedup", "--store", str(root), *options)
+
+
+def seen(root):
+    return sorted(path.name for path in root.iterdir() if path.name != ".hashret")
+
+
+def test_there_and_back(root, tmp_path):
+    before = seen(root)
+    shown = dedup(root)
+    assert shown.returncode == 0
+    assert "byte-equal" in shown.stdout
+    assert "two\\nlines.png" in shown.stdout
+    assert "too plain" in shown.stdout
+    assert "3 groups: 3 files could go" in shown.stderr
+    assert seen(root) == before
+    page, table = tmp_path / "page.html", tmp_path / "table.csv"
+    done = dedup(root, "--apply", "--json", "--html", str(page), "--csv", str(table))
+    assert done.returncode == 0, done.stderr
+    groups = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(groups) == 3
+    assert all(group.keys() == {"keep", "members"} for group in groups)
+    (member,) = groups[0]["members"]
+    assert member.keys() == {"id", "path", "distance", "tier", "transform"}
+    assert "hashret undo 1 brings them back" in done.stderr
+    assert len(seen(root)) == len(before) - 3
+    assert page.read_text().count("<section>") == 3
+    assert len(table.read_text().splitlines()) >= 7
+    assert "no duplicates" in dedup(root).stderr
+    listed = run("undo", "--store", str(root), "--list")
+    assert "3 away, 0 brought back" in listed.stdout
+    back = run("undo", "--store", str(root), "--json")
+    assert json.loads(back.stdout) == {"batch": 1, "back": 3, "left": []}
+    assert seen(root) == before
+    assert "nothing to undo" in run("undo", "--store", str(root)).stderr
+
+
+def test_links(root):
+    done = dedup(root, "--apply", "--hardlink")
+    assert "1 files made hard links" in done.stderr
+    assert os.path.samefile(root / "2.png", root / "two\nlines.png")
+
+
+def test_what_is_left_ends_with_three(root):
+    assert dedup(root, "--apply", "-q").returncode == 0
+    taken = next(iter({"0.jpg", "0.png"} - set(seen(root))))
+    (root / taken).write_bytes(b"in the way")
+    done = run("undo", "--store", str(root))
+    assert done.returncode == 3
+    assert f"{taken}: something else has its name now" in done.stderr
+    assert run("undo", "--store", str(root), "--skips-ok").returncode == 0
+
+
+def test_decisions_and_calibration(root, tmp_path):
+    ids = {
+        one["id"]
+        for line in dedup(root, "--json").stdout.splitlines()
+        for group in [json.loads(line)]
+        for one in (group["keep"], *group["members"])
+    }
+    done = dedup(root, "--not-duplicates", *map(str, sorted(ids)))
+    assert done.returncode == 0, done.stderr
+    # Equal bytes are one image.
+    assert len(dedup(root, "--json").stdout.splitlines()) == 1
+    assert dedup(root, "--keep-all", *map(str, sorted(ids))).returncode == 0
+    assert dedup(root, "--json").stdout == ""
+    page = tmp_path / "calibration.html"
+    assert "31 bits: 2 pairs" in dedup(root, "--calibrate", str(page)).stdout
+    assert page.read_text().count("data:image") == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("3",), "expected --not-duplicates or --keep-all"),
+        (("--hardlink",), "hardlink: expected with --apply"),
+        (("--keep", "best"), "keep: expected largest, oldest or under:PATH, got 'best'"),
+        (("--keep-root", "/nowhere"), "keep-root: expected a folder in the collection"),
+        (("--scope", "any"), "scope: expected all, within, across, got 'any'"),
+        (("--similar", "3", "--apply"), "similar: what it finds is only shown"),
+        (("--not-duplicates", "1"), "not duplicates: expected 2 images or more, got 1"),
+    ],
+)
+def test_usage(root, options, words):
+    assert_one_line(dedup(root, *options), words)
+
+
+def test_undo_of_no_batch(root):
+    assert_one_line(
+        run("undo", "7", "--store", str(root)), "batch: expected one of none yet, got 7"
+    )
