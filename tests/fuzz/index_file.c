@@ -28,8 +28,7 @@ static uint32_t crc32(const uint8_t *bytes, size_t size) {
   if (!table[1])
     for (uint32_t i = 0; i < 256; i++) {
       table[i] = i;
-      for (int bit = 0; bit < 8; bit++)
-        table[i] = table[i] >> 1 ^ (table[i] & 1 ? 0xEDB88320u : 0);
+      for (int bit = 0; bit < 8; bit++) table[i] = table[i] >> 1 ^ (table[i] & 1 ? 0xEDB88320u : 0);
     }
   uint32_t crc = UINT32_MAX;
   for (; size; size--, bytes++) crc = crc >> 8 ^ table[(crc ^ *bytes) & 0xFF];
@@ -61,10 +60,10 @@ static uint64_t next_random(uint64_t *state) {
 
 /* A number that is near another, or at the end of some range. */
 static uint64_t odd_number(uint64_t *state, uint64_t now) {
-  static const uint64_t ends[] = {0,          1,         2,          3,         4,        7,
-                                  8,          63,        64,         65,        256,      4096,
-                                  4097,       INT32_MAX, UINT32_MAX, 1ull << 32, INT64_MAX,
-                                  1ull << 63, UINT64_MAX, UINT64_MAX - 63};
+  static const uint64_t ends[] = {0,          1,         2,          3,          4,
+                                  7,          8,         63,         64,         65,
+                                  256,        4096,      4097,       INT32_MAX,  UINT32_MAX,
+                                  1ull << 32, INT64_MAX, 1ull << 63, UINT64_MAX, UINT64_MAX - 63};
   switch (next_random(state) % 4) {
     case 0: return ends[next_random(state) % (sizeof ends / sizeof *ends)];
     case 1: return now + next_random(state) % 17 - 8;

@@ -269,7 +269,7 @@ def run(code: str, *arguments: str, cwd: Path | None = None) -> subprocess.Popen
         stdout=subprocess.PIPE,
         text=True,
         cwd=cwd,
-        env=os.environ | {"PYTHONPATH": path},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([path, os.environ["PYTHONPATH"]])},
     )
 
 
