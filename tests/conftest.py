@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import numpy as np
 import pytest
+from guard import no_network
 
 from hashret import _native
 
 ALL = _native.supported_isas()
+
+# Of this process from now on, and of the Python processes that it starts.
+GUARD = os.path.dirname(no_network.__file__)
+no_network.install()
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (GUARD, os.environ.get("PYTHONPATH"))))
+sys.path.append(GUARD)
 
 
 def pytest_addoption(parser):
@@ -23,6 +31,15 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if "slow" in item.keywords:
             item.add_marker(skip)
+
+
+@pytest.fixture(autouse=True)
+def no_other_machine():
+    """Fail a test that tried to reach another machine, though it went on when it was refused."""
+    yield
+    tried = no_network.refused.copy()
+    no_network.refused.clear()
+    assert not tried, tried
 
 
 @pytest.fixture

@@ -28,12 +28,13 @@ def test_the_example_runs_as_it_stands(tmp_path):
     pytest.importorskip("skimage")
     (code,) = blocks("python")
     assert len([line for line in code.splitlines() if line]) <= 11
+    home = str(Path(hashret.__file__).parent.parent)
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
         text=True,
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(Path(hashret.__file__).parent.parent)},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([home, os.environ["PYTHONPATH"]])},
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -206,12 +206,16 @@ static const char *find_sections(reading *r, size_t size) {
   return r->found[SECTION_CODES] ? NULL : "the codes are missing";
 }
 
+/* Takes as long as the section is: the rows without one are only a number in the header. */
 static const char *check_ids(const hr_segment *rows) {
-  for (size_t row = 0; row < rows->count; row++) {
-    int64_t id = hr_segment_id(rows, row);
-    if (id == HR_MISSING_ID || (row && hr_segment_id(rows, row - 1) >= id))
-      return "ids are not ascending";
-  }
+  static const char reason[] = "ids are not ascending";
+  if (!rows->ids)
+    return rows->first_id <= HR_MISSING_ID && HR_MISSING_ID - rows->first_id < (int64_t)rows->count
+               ? reason
+               : NULL;
+  for (size_t row = 0; row < rows->count; row++)
+    if (rows->ids[row] == HR_MISSING_ID || (row && rows->ids[row - 1] >= rows->ids[row]))
+      return reason;
   return NULL;
 }
 

@@ -170,7 +170,8 @@ hr_status hr_segment_merge(hr_segment *segment, const hr_segment *more) {
     else
       b = skip_tombstones(more, b + 1);
   }
-  if (total && merged.ids[total - 1] - merged.ids[0] == (int64_t)(total - 1)) {
+  /* Unsigned: ids may lie farther apart than an id can be. */
+  if (total && (uint64_t)merged.ids[total - 1] - (uint64_t)merged.ids[0] == total - 1) {
     merged.first_id = merged.ids[0];
     free(merged.ids);
     merged.ids = NULL;

@@ -12,7 +12,7 @@ from ...images.reading import raw_leaders
 from ..catalogue.mounts import has_lasting_inodes
 from .exclusions import Exclusions
 
-__all__ = ["Found", "Unreachable", "scan"]
+__all__ = ["Found", "Unreachable", "scan", "signed"]
 
 Identity = tuple[int, int]  # device and inode
 
@@ -147,11 +147,11 @@ def _file(path: bytes, entry: os.DirEntry[bytes]) -> Found | None:
     reason = reason or next((kind for test, kind in _KINDS if test(status.st_mode)), None)
     return Found(
         path,
-        _signed(status.st_size),
-        _signed(status.st_mtime_ns),
-        _signed(status.st_ctime_ns),
-        _signed(status.st_dev),
-        _signed(status.st_ino),
+        signed(status.st_size),
+        signed(status.st_mtime_ns),
+        signed(status.st_ctime_ns),
+        signed(status.st_dev),
+        signed(status.st_ino),
         link,
         reason,
     )
@@ -167,8 +167,11 @@ def _identity(status: os.stat_result) -> Identity:
     return status.st_dev, status.st_ino
 
 
-def _signed(number: int) -> int:
-    """Return a number as 64 signed bits have it, which is all that SQLite keeps."""
+def signed(number: int) -> int:
+    """Return a number as 64 signed bits have it, which is all that SQLite keeps.
+
+    So a file from the year 2300 is one from long ago, and the same one every time.
+    """
     return (number + 2**63) % 2**64 - 2**63
 
 

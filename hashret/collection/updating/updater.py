@@ -16,7 +16,7 @@ from .encoding import Encoder, encode_missing, write_images
 from .exclusions import Exclusions
 from .filing import Look, file_content, file_skipped, looks_among
 from .report import Report
-from .scanning import Found, Identity, Unreachable, scan
+from .scanning import Found, Identity, Unreachable, scan, signed
 
 __all__ = ["Reader", "Update", "update"]
 
@@ -213,7 +213,7 @@ class Update:
         with suppress(OSError):
             content, status = digest(self._absolute(look.root, look.path))
             self._report.hashed += 1
-            same = (status.st_size, status.st_mtime_ns) == (look.size, look.mtime_ns)
+            same = (status.st_size, signed(status.st_mtime_ns)) == (look.size, look.mtime_ns)
             query = "SELECT 1 FROM images WHERE content = ?"
             if same and self._catalogue.execute(query, (content,)).fetchone():
                 return content
@@ -233,7 +233,7 @@ class Update:
     def _file_outcome(self, outcome: Read | Skipped) -> None:
         (look,) = looks_among(self._catalogue, "TRUE", outcome.token - 1, 1)
         if isinstance(outcome, Read):
-            seen = look._replace(size=outcome.size, mtime_ns=outcome.mtime_ns)
+            seen = look._replace(size=outcome.size, mtime_ns=signed(outcome.mtime_ns))
             # If it has changed since the scan, it may be another inode, too.
             self._file(seen, outcome.content, changing=seen != look)
         else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import mmap
 import os
 import signal
@@ -17,7 +16,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from .protocol import LONGEST_ANSWER, READY, Settings, task
+from .protocol import LONGEST_ANSWER, READY, Settings, task, values_of
 from .results import Limits, Read, Skipped
 
 _START = "import sys; sys.path[:] = {path!r}; from {package}.worker import main; main()"
@@ -61,6 +60,7 @@ class Worker:
         self._free = list(range(self._settings.slots))
         self._unread = b""
         self.ready = False
+        self._garbled = False
         self._since = time.monotonic()
 
     def fileno(self) -> int:
@@ -93,22 +93,25 @@ class Worker:
     def receive(self) -> tuple[list[Read | Skipped], bool]:
         """Return the answers that have come, and whether more can come."""
         results: list[Read | Skipped] = []
-        while True:
+        while not self._garbled:
             try:
                 chunk = os.read(self.fileno(), _CHUNK)
             except BlockingIOError:
                 return results, True
             if not chunk:
                 return results, False
-            self._since = time.monotonic()
             *lines, self._unread = (self._unread + chunk).split(b"\n")
             try:
+                for line in lines:
+                    if (result := self._result(line)) is not None:
+                        results.append(result)
                 if len(self._unread) > LONGEST_ANSWER:
                     raise ValueError("an answer without end")
-                results += [result for line in lines if (result := self._result(line)) is not None]
-            except (ValueError, TypeError, LookupError):
-                # What overwrites the answers has taken over the process.
-                return results, False
+            except (ValueError, LookupError):
+                # The file that it is at has taken over the process. What else comes is no answer,
+                # and would put the blame on a later file.
+                self._garbled = True
+        return results, False
 
     def end(self, reason: str | None) -> tuple[list[Read | Skipped], list[Task], str]:
         """End the process.
@@ -131,6 +134,8 @@ class Worker:
             self._process.kill()
         results, _ = self.receive()
         ended = _described(self.close())
+        if self._garbled:
+            reason = "its decoder wrote among the answers"
         left = [each for _, each in self.tasks]
         if left and self.ready:
             results.append(Skipped(left.pop(0).token, reason or f"its decoder {ended}"))
@@ -151,22 +156,23 @@ class Worker:
     def _result(self, line: bytes) -> Read | Skipped | None:
         if not self.ready:
             self.ready = line + b"\n" == READY
+            self._since = time.monotonic()
             return None
-        values = json.loads(line)
+        values = values_of(line)
         slot, task = self.tasks[0]
         if values.pop("slot") != slot:
             raise ValueError("an answer to another task")
         digest = values.pop("content")
         if "reason" in values:
             content = None if digest is None else bytes.fromhex(digest)
-            result: Read | Skipped = Skipped(
-                task.token, str(values["reason"]), content, bool(values["picture"])
-            )
+            result: Read | Skipped = Skipped(task.token, content=content, **values)
         else:
             pixels = self._pixels(slot, *values.pop("shape"))
             result = Read(task.token, bytes.fromhex(digest), pixels=pixels, **values)
         self.tasks.popleft()
         self._free.append(slot)
+        # Not before: bytes that are no answer yet win no time.
+        self._since = time.monotonic()
         return result
 
     def _pixels(self, slot: int, height: int, width: int) -> Any:

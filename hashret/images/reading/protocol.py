@@ -11,8 +11,9 @@ side waits to write.
 from __future__ import annotations
 
 import json
+import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, BinaryIO
 
@@ -22,6 +23,7 @@ LONGEST_ANSWER = 4096  # bytes
 READY = b'{"ready": true}\n'
 _MOST_SLOTS = 14  # tasks with the longest paths fill 57 KiB of a pipe's 64
 _SHARED = 2**26
+_DIGEST = re.compile("[0-9a-f]{64}")
 _TASK = struct.Struct("<HH")
 
 
@@ -80,3 +82,66 @@ def tasks(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
 def answer(slot: int, **values: Any) -> bytes:
     """Return an answer as a line."""
     return json.dumps({"slot": slot, **values}).encode() + b"\n"
+
+
+def values_of(line: bytes) -> dict[str, Any]:
+    """Return the values of an answer, of the types and sizes that a worker gives them.
+
+    Raises
+    ------
+    ValueError
+        If it is none: a decoder that a file has taken over may write anything.
+    """
+    # Longer ones need not be parsed, which takes a stack.
+    if len(line) > LONGEST_ANSWER:
+        raise ValueError("an answer too long")
+    try:
+        values = json.loads(line)
+    except RecursionError:
+        raise ValueError("an answer too deep") from None
+    kinds = _SKIPPED if isinstance(values, dict) and "reason" in values else _READ
+    if not isinstance(values, dict) or values.keys() != kinds.keys():
+        raise ValueError("an answer of other values")
+    if not all(fits(values[name]) for name, fits in kinds.items()):
+        raise ValueError("an answer with a value that is none")
+    return values
+
+
+def _is_number(value: object) -> bool:
+    return type(value) is int and -(2**127) < value < 2**127
+
+
+def _is_size(value: object) -> bool:
+    return type(value) is int and 0 < value < 2**31
+
+
+def _is_shape(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(map(_is_size, value))
+
+
+def _is_text(value: object) -> bool:
+    # Half a surrogate pair, which no file or database takes, is an error of encode().
+    return isinstance(value, str) and len(value.encode()) < LONGEST_ANSWER
+
+
+def _is_digest(value: object) -> bool:
+    return isinstance(value, str) and _DIGEST.fullmatch(value) is not None
+
+
+_READ: dict[str, Callable[[object], bool]] = {
+    "slot": _is_number,
+    "content": _is_digest,
+    "size": _is_number,
+    "mtime_ns": _is_number,
+    "format": _is_text,
+    "width": _is_size,
+    "height": _is_size,
+    "taken": lambda value: value is None or _is_text(value),
+    "shape": _is_shape,
+}
+_SKIPPED: dict[str, Callable[[object], bool]] = {
+    "slot": _is_number,
+    "content": lambda value: value is None or _is_digest(value),
+    "reason": _is_text,
+    "picture": lambda value: isinstance(value, bool),
+}
