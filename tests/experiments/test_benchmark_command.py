@@ -136,7 +136,17 @@ def test_rows_have_the_keys_of_the_study_and_more(tmp_path, cache):
     )
     knn, itq, dpn = report.rows
     for row in report.rows:
-        assert set(row) >= {*KEYS, "dataset", "network", "budget", "device", "version", "hardware"}
+        assert set(row) >= {
+            *KEYS,
+            "dataset",
+            "network",
+            "budget",
+            "device",
+            "version",
+            "hardware",
+            "commit",
+            "date",
+        }
         assert row["map_all_low"] <= row["map_all"] <= row["map_all_high"]
         assert row["map10_hits_low"] <= row["map10_hits"] <= row["map10_hits_high"]
         assert 0 < row["recall"] < 1
