@@ -14,7 +14,7 @@ from hashret.deep import DeepHasher, loss_names, make_loss  # noqa: E402
 from hashret.deep.training.augment import augment, distort  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+CUDA = torch.device("cuda")
 
 
 def on_gpu(**options):
@@ -68,7 +68,9 @@ def test_it_learns_as_a_cpu_does(network):
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"ema": 0.9, "validation": 0.2}, {"network": dropping()}], ids=str
+    "options",
+    [{}, {"ema": 0.9, "validation": 0.2}, {"network": dropping()}],
+    ids=["plain", "average and validation", "drawing"],
 )
 def test_a_seed_gives_the_same_weights_also_after_an_interruption(tmp_path, options):
     images, labels = patterns()
@@ -92,14 +94,12 @@ def test_first_weights_and_views_are_those_of_a_cpu():
         # Cutting out and colouring compute; a value in the middle may be rounded the other way.
         assert (here.int() - there.int()).abs().max() <= 1
         assert (here != there).float().mean() < 1e-2
-    small, tiny = quick(learning_rate=1e-30, epochs=1), on_gpu(learning_rate=1e-30, epochs=1)
-    given = patterns()
-    pairs = zip(
-        small.fit(*given)._encoder.model.parameters(),
-        tiny.fit(*given)._encoder.model.parameters(),
-        strict=True,
+    first, other = (
+        quick(device=device, learning_rate=1e-30, epochs=1).fit(*patterns())._encoder.model
+        for device in ("cpu", "cuda")
     )
-    assert all(torch.equal(a, b.cpu()) for a, b in pairs)
+    pairs = zip(first.parameters(), other.parameters(), strict=True)
+    assert all(torch.equal(here, there.cpu()) for here, there in pairs)
     assert distort(images.to(CUDA)).device.type == "cuda"
 
 

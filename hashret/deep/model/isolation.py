@@ -31,9 +31,9 @@ if hasattr(os, "register_at_fork"):
 class _Exact:
     """Makes cuDNN compute by the same algorithms each time, and in the numbers it is given.
 
-    By default it rounds what it convolves to TF32, of three digits, which turned bits of codes
-    that another device had made. Calls may overlap: the last to leave puts back what the first
-    has found.
+    By default it rounds what it convolves to TF32, of three digits: 10 bits in a million of a
+    ResNet-9's codes were not those that a CPU made of the same weights, without it none. Calls may
+    overlap: the last to leave puts back what the first has found.
     """
 
     def __init__(self) -> None:
