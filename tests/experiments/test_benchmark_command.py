@@ -278,6 +278,10 @@ def test_the_newest_row_of_a_setting_and_seed_stands():
     first, second = tables.group_rows(rows)
     assert [row["map_all"] for row in first.rows] == [0.4, 0.2]
     assert [row["map_all"] for row in second.rows] == [0.3]
+    # Other settings are never averaged with those of the newest row.
+    first, second = tables.group_rows([*rows, rows[0] | {"settings": {"epochs": 2}, "seed": 2}])
+    assert [row["seed"] for row in first.rows] == [2]
+    assert [row["map_all"] for row in second.rows] == [0.3]
 
 
 def test_suites_name_protocols_that_exist():
