@@ -81,9 +81,9 @@ _PAIRS = (
     "HashNet, whose likelihood is the same but for weights and continuation, lies above it."
 )
 _FASHION = (
-    "What five seeds on a GPU show. With `resnet-9` every method lies above the plain classifier by "
-    "both measures, and leaving out learned images (pruned epochs) above the same loss on all of "
-    "them, by 0.005 to 0.006 mAP@all; at 48 bits it is not separated from OrthoHash by mAP@all. "
+    "What five seeds on a GPU show. With `resnet-9` every method lies above the plain classifier "
+    "by both measures, and leaving out learned images (pruned epochs) above the same loss on all "
+    "of them, by 0.005 to 0.006 mAP@all; at 48 bits it is not separated from OrthoHash by mAP@all. "
     "OrthoHash and GreedyHash are separated by mAP@all at 48 bits alone. With `small-cnn`, 7 of 9 "
     "methods that learn from labels lie above the classifier, but DSH at 16 bits by mAP@10 does "
     "not; DPSH, DHN and all that learn without labels lie below. HashNet, OrthoHash and GreedyHash "
@@ -95,8 +95,8 @@ _CIFAR10 = (
     "mAP@all, and by mAP@10 (min) pruned GreedyHash alone. Of the heads over `lite0` features only "
     "HashNet, from 32 bits on, lies above it by mAP@all, and none by mAP@10 (min): a classifier's "
     "ten nearest are all of one class, right or wrong. The features are of a small network at "
-    "96x96 pixels, as it was trained on ImageNet; a head is all that learns. The published networks "
-    "are trained on as a whole."
+    "96x96 pixels, as it was trained on ImageNet; a head is all that learns. The published "
+    "networks are trained on as a whole."
 )
 REMARKS: dict[tuple[str, str], str] = {
     ("*", "classifier"): "Its codes have one bit a class, any two of them at distance 2, so that "

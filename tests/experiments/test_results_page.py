@@ -195,7 +195,7 @@ def test_the_committed_page_is_what_its_rows_give(maker, tmp_path, monkeypatch):
     maker.main(DOCS / "results.jsonl")
     made = (tmp_path / "docs" / "results.md").read_text(encoding="utf-8")
     assert made == (DOCS / "results.md").read_text(encoding="utf-8")
-    named = {name for name in re.findall(r"\]\(images/(.+\.png)\)", made)}
+    named = set(re.findall(r"\]\(images/(.+\.png)\)", made))
     assert named == {path.name for path in (DOCS / "images").glob("results-*.png")}
 
 
