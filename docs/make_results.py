@@ -25,10 +25,12 @@ from hashret.evaluation.charts import (
 from hashret.evaluation.code_map import write_code_map
 from hashret.evaluation.plots import Curve, write_precision_recall
 from hashret.evaluation.protocols import PROTOCOLS, protocol
-from hashret.experiments.benchmark.rows import read_rows
+from hashret.experiments.benchmark.commands import changes_since, commands
+from hashret.experiments.benchmark.orders import order, separated
+from hashret.experiments.benchmark.rows import Row, read_rows
 from hashret.experiments.benchmark.runs import Run
-from hashret.experiments.benchmark.suites import SUITES
 from hashret.experiments.benchmark.tables import (
+    SAME,
     Column,
     Group,
     average,
@@ -38,8 +40,9 @@ from hashret.experiments.benchmark.tables import (
     mean,
     table_of,
 )
-from hashret.methods import Deep, method
+from hashret.methods import method
 
+MEASURES = {"map_all": "mAP@all", "map1000_hits": "mAP@1000 (hits)"}
 PAGE, IMAGES = Path("docs/results.md"), Path("docs/images")
 CLASSES = {"fashion-mnist": FASHION_CLASSES, "cifar10": CIFAR10_CLASSES}
 
@@ -77,35 +80,45 @@ _PAIRS = (
     "Nine pairs in ten are of different classes, and nothing in its likelihood makes up for that: "
     "HashNet, whose likelihood is the same but for weights and continuation, lies above it."
 )
+_FASHION = (
+    "What five seeds on a GPU show. With `resnet-9` every method lies above the plain classifier "
+    "by both measures, and leaving out learned images (pruned epochs) above the same loss on all "
+    "of them, by 0.005 to 0.006 mAP@all; at 48 bits it is not separated from OrthoHash by mAP@all. "
+    "OrthoHash and GreedyHash are separated by mAP@all at 48 bits alone. With `small-cnn`, 7 of 9 "
+    "methods that learn from labels lie above the classifier, but DSH at 16 bits by mAP@10 does "
+    "not; DPSH, DHN and all that learn without labels lie below. HashNet, OrthoHash and GreedyHash "
+    "are not separated at 48 bits by mAP@all. A CPU's rows are of one seed, which tells no order; "
+    "by mAP@all 26 of the 27 of `small-cnn` lie within two standard deviations of the GPU's."
+)
+_CIFAR10 = (
+    "What seeds show. With `resnet-9` on a GPU all three methods lie above the plain classifier by "
+    "mAP@all, and by mAP@10 (min) pruned GreedyHash alone. Of the heads over `lite0` features only "
+    "HashNet, from 32 bits on, lies above it by mAP@all, and none by mAP@10 (min): a classifier's "
+    "ten nearest are all of one class, right or wrong. The features are of a small network at "
+    "96x96 pixels, as it was trained on ImageNet; a head is all that learns. The published "
+    "networks are trained on as a whole."
+)
 REMARKS: dict[tuple[str, str], str] = {
     ("*", "classifier"): "Its codes have one bit a class, any two of them at distance 2, so that "
-    "all of the database lies within radius 2.",
+    "all of the database lies within radius 2: that precision is left blank.",
     ("*", "dpsh"): _PAIRS,
     ("*", "dhn"): _PAIRS,
+    ("fmnist-full", "*"): _FASHION,
     ("fmnist-full", "cibhash"): "Images are seen twice, so that it has half of the others' epochs.",
     ("fmnist-full", "bihalf"): "Gamma is the published 6, for features of a pretrained network. "
     "Here a network from scratch learns cosines of HOG features, and so strong a pull to halves "
     "leaves few distinct codes.",
     ("fmnist-full", "bgan"): "Others could not reproduce its published figures; this is what it "
     "gives here, with cosines of HOG features for its graph of neighbours.",
-    (
-        "fmnist-full",
-        "greedyhash",
-    ): "With `resnet-9` its codes, pruned epochs or not, are the mean of ten views of an image "
-    "(`mirror` and `nudge` in training.py); OrthoHash's were measured before `nudge` and are of "
-    "two, and so were its own: mAP@10 0.9397 with the same seed and epochs.",
+    ("fmnist-full", "greedyhash"): "With `resnet-9` codes are the mean of ten views of an image "
+    "(`mirror` and `nudge` in training.py); rows that are said to be without `nudge` are of two.",
     ("fmnist-full", "greedyhash-pruned"): "Half of the images whose loss was below the mean are "
     "left out of each pass (`Pruned`); an epoch is as many images as the others'.",
-    ("fmnist-full", "orthohash"): "Its rows with `resnet-9`, and that of GreedyHash there, have "
-    "the 928,000 images that the budget `long` paid for when they were measured; it is 667,000 "
-    "now.",
     ("cifar10-full", "cibhash"): "Its views of a vector are the vector with noise, which say less "
     "than cut and recoloured images do; the published figures are of images and a VGG16.",
     ("cifar10-full", "orthohash"): "With `resnet-9`, 20 epochs in place of 14, which took 47 CPU "
     "minutes, reached mAP@all 0.887 with the same seed.",
-    ("cifar10-full", "*"): "The lite0 features are of a small network at 96x96 pixels, as it was "
-    "trained on ImageNet; a head is all that learns. The published networks are trained on as a "
-    "whole.",
+    ("cifar10-full", "*"): _CIFAR10,
     ("cifar10-59k", "*"): "Below the published figures by 0.2, which are of an AlexNet trained on "
     "as a whole, at its best epoch on the queries: our features stay as they are, 5,000 labels "
     "train a head, and the number of epochs was chosen before. By cosine, the vectors themselves "
@@ -114,9 +127,11 @@ REMARKS: dict[tuple[str, str], str] = {
 
 HEADER = """# Methods beside each other
 
+Above each table stand the commands that measure its rows; of all rows, this makes the page and its
+pictures, for some of which CACHE has the codes:
+
 ```sh
-{commands}
-python docs/make_results.py docs/results.jsonl
+python docs/make_results.py docs/results.jsonl CACHE
 ```
 
 All methods of a table share data, network, budget of training images, augmentation and evaluation;
@@ -136,6 +151,9 @@ queries.
   **Train CPU s** counts all threads; the machine was shared, so neither is exact.
 - `±` is half the 95% interval over seeds; without it there is one seed. Protocols that draw images
   draw them anew for each seed.
+- **Orders** are of means. Between two neighbours stands `>` where the 95% interval (Student's t) of
+  their paired difference over seeds leaves out 0, `~` where it does not, so that these seeds tell
+  nothing of their order; no allowance is made for there being many pairs.
 - **Exact k-NN** of the float features is what hashing them can at best reach without labels; the
   **plain classifier** predicts a class, which is its code: a supervised hash has to beat it.
 """
@@ -145,19 +163,24 @@ def title(group: Group) -> str:
     return method(group["method"]).title
 
 
+def within_radius(group: Group) -> str:
+    """Return the precision, blank where any two codes lie within the radius."""
+    return "-" if group["method"] == "classifier" else mean("precision_radius2")(group)
+
+
 COLUMNS = (
     Column("method", title),
     Column("bits", first("bits", "d")),
     Column("seeds", lambda group: str(len(group.rows))),
-    Column("epochs", first("epochs", "d")),
+    Column("epochs", average("epochs", ",.0f")),
     Column("mAP@10 (hits)", mean("map10_hits")),
     Column("(min)", mean("map10_mink")),
     Column("mAP@all", mean("map_all")),
     Column("bounds", bounds("map_all")),
     Column("P@10", mean("precision")),
     Column("recall", mean("recall")),
-    Column("P@r2", mean("precision_radius2")),
-    Column("codes", first("distinct_codes", ",d")),
+    Column("P@r2", within_radius),
+    Column("codes", average("distinct_codes", ",.0f")),
     Column("bucket", average("bucket_length", ",.0f")),
     Column("checked", average("candidates", ",.0f")),
     Column("query µs", average("query_microseconds", ",.0f")),
@@ -183,7 +206,7 @@ def setting(group: Group) -> str:
         f"network `{group['network']}`" if group["network"] else "nothing trained by gradients",
         f"features `{Path(group['features']).name}`" if group["features"] else "images",
         f"budget `{group['budget']}`" if group["budget"] else "",
-        group["device"] if group["device"] not in (None, "cpu") else "",
+        f"device `{group['device']}`" if group["device"] not in (None, "cpu") else "",
     ]
     return ", ".join(part for part in parts if part)
 
@@ -225,6 +248,61 @@ def trained_by_threads(groups: Sequence[Group]) -> list[str]:
     ]
 
 
+def measured(rows: Sequence[Row]) -> str:
+    """Return when, at which commits and in what numbers, as far as rows say."""
+    told = ("date", "commit", "training_precision")
+    dates, commits, numbers = (unique(row.get(name) for row in rows) for name in told)
+    words = f"; {', '.join(sorted(dates))}, commit {', '.join(commits)}" if commits else ""
+    return words + (f"; trained in {', '.join(numbers)}" if numbers else "")
+
+
+def earlier_settings(groups: Sequence[Group]) -> list[str]:
+    """Return which rows were measured with settings that have changed since."""
+    lines = []
+    for group in groups:
+        if changes := changes_since(group):
+            words = ", ".join(f"`{name}` {old}, now {new}" for name, (old, new) in changes.items())
+            lines.append(f"{title(group)}, {group['bits']} bits: measured with {words}.\n")
+    return lines
+
+
+def orders(groups: Sequence[Group], measure: str) -> list[str]:
+    """Return a line a length and measure: methods by their means, and which are separated."""
+    lines = []
+    for bits in unique(sorted(group["bits"] or 0 for group in groups)):
+        part = [group for group in groups if group["bits"] == bits or is_control(group)]
+        if all(map(is_control, part)):
+            continue
+        for name, words in ((measure, MEASURES[measure]), ("map10_mink", "mAP@10 (min)")):
+            ranked = order(part, name)
+            if len(ranked) > 1:
+                text = "".join(f"{title(group)}{sign}" for group, sign in ranked)
+                lines.append(f"- {bits} bits, {words}: {text}")
+                lines += against_control(ranked, name)
+    return ["Orders:", "", *lines, ""] if lines else []
+
+
+def against_control(ranked: Sequence[tuple[Group, str]], name: str) -> list[str]:
+    """Return which methods are separated from the plain classifier, if it is among them."""
+    others = [group for group, _ in ranked if not is_control(group)]
+    controls = [group for group, _ in ranked if is_control(group)]
+    if not controls or not others:
+        return []
+    (control,) = controls
+    beat = [title(g) for g in others if separated(g, control, name) and above(g, control, name)]
+    tied = [title(group) for group in others if not separated(group, control, name)]
+    words = f"  {len(beat)} of {len(others)} above the plain classifier"
+    return [f"{words}; not separated from it: {'; '.join(tied)}." if tied else f"{words}."]
+
+
+def above(first: Group, second: Group, name: str) -> bool:
+    return (first.average(name) or 0) > (second.average(name) or 0)
+
+
+def is_control(group: Group) -> bool:
+    return bool(group["method"] == "classifier")
+
+
 def section(name: str, dataset: str, groups: Sequence[Group], cache: Path | None) -> list[str]:
     about, measure = protocol(name), measure_of(name)
     # One that fits any data set is named with it.
@@ -245,11 +323,17 @@ def section(name: str, dataset: str, groups: Sequence[Group], cache: Path | None
         lines += [
             f"### {words[0].upper()}{words[1:]}",
             "",
+            "```sh",
+            *commands(part),
+            "```",
+            "",
             f"{machines}; threads: {threads}; hashret "
-            f"{', '.join(unique(row['version'] for row in rows))}.",
+            f"{', '.join(unique(row['version'] for row in rows))}{measured(rows)}.",
             "",
             *table(part, measure),
             *trained_by_threads(part),
+            *earlier_settings(part),
+            *orders(part, measure),
         ]
     return lines + remarks(name, groups) + pictures(full, groups, measure, cache)
 
@@ -266,8 +350,18 @@ def label(group: Group, groups: Sequence[Group]) -> str:
     return f"{title(group)} ({words})" if words else title(group)
 
 
+def most_seeds(groups: Sequence[Group]) -> list[Group]:
+    """Leave out what was measured on another device with more seeds."""
+    kept: dict[tuple[Any, ...], Group] = {}
+    for group in groups:
+        same = tuple(group[key] for key in SAME if key != "device")
+        if same not in kept or len(group.rows) > len(kept[same].rows):
+            kept[same] = group
+    return list(kept.values())
+
+
 def pictures(name: str, groups: Sequence[Group], measure: str, cache: Path | None) -> list[str]:
-    words = "mAP@1000 (hits)" if measure == "map1000_hits" else "mAP@all"
+    words, groups = MEASURES[measure], most_seeds(groups)
     files = [
         write_scores_by_bits(
             series(groups, measure),
@@ -369,52 +463,13 @@ def maps(name: str, coded: Sequence[Group], measure: str, cache: Path | None) ->
     return files
 
 
-def commands(groups: Sequence[Group]) -> str:
-    """Return the commands that measure what is shown."""
-    methods: dict[tuple[object, ...], list[Group]] = {}
-    for group in groups:
-        seeds = len(group.rows)
-        key = (protocol_and_data(group), group["budget"], group["network"], seeds, group["method"])
-        methods.setdefault(key, []).append(group)
-    together: dict[tuple[object, ...], list[Group]] = {}
-    for (*asked, _), own in methods.items():
-        together.setdefault((*asked, lengths(own)), []).extend(own)
-    return "\n".join(command(part, key[-1], key[-2]) for key, part in together.items())
-
-
-def lengths(groups: Sequence[Group]) -> tuple[int, ...] | None:
-    """Return the lengths of a method's codes, or None if they are the suite's."""
-    found = tuple(sorted(group["bits"] for group in groups if group["bits"]))
-    entry = method(groups[0]["method"])
-    fixed = isinstance(entry, Deep) and entry.bit_a_class
-    return None if not found or fixed or found == suite_of(groups[0])[1] else found
-
-
-def suite_of(group: Group) -> tuple[str, tuple[int, ...]]:
-    name = "cifar10" if group["dataset"] == "cifar10" else "fashion-mnist"
-    return name, SUITES[name].bits
-
-
-def command(groups: Sequence[Group], bits: Any, seeds: Any) -> str:
-    """Return the command that measures groups of one protocol, budget and network."""
-    first = groups[0]
-    words = f"hashret benchmark --suite {suite_of(first)[0]} --protocol {first['protocol']}"
-    words += f" --methods {','.join(unique([group['method'] for group in groups]))}"
-    words += f" --bits {','.join(map(str, bits))}" if bits else ""
-    words += f" --budget {first['budget']}" if first["budget"] else ""
-    words += f" --network {first['network']}" if first["network"] else ""
-    words += f" --seeds {seeds}" if seeds > 1 else ""
-    words += " --data cifar10-jpeg.zip" if suite_of(first)[0] == "cifar10" else ""
-    return f"{words} --out docs/results.jsonl --cache CACHE"
-
-
 def protocol_and_data(group: Group) -> tuple[str, str]:
     return group["protocol"], group["dataset"]
 
 
 def main(path: Path, cache: Path | None = None) -> None:
     groups = group_rows(read_rows(path))
-    lines = [HEADER.format(commands=commands(groups))]
+    lines = [HEADER]
     order = list(PROTOCOLS)
     pairs = {protocol_and_data(group) for group in groups}
     for pair in sorted(pairs, key=lambda pair: (order.index(pair[0]), pair)):

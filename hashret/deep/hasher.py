@@ -25,7 +25,7 @@ from .model.hash_model import HashModel
 from .model.inputs import as_inputs
 from .model.isolation import seeded
 from .model.networks import make_network
-from .model.trial import try_out
+from .model.trial import check_apart, try_out
 from .parameters import Parametrised
 from .saving.encoder import Encoder, read_encoder
 from .saving.export import as_onnx
@@ -222,7 +222,9 @@ class DeepHasher(Parametrised, Hyperparameters):
         """Return a model to train; random draws come from torch's global generator."""
         if isinstance(self.network, nn.Module):
             check_not_meta(self.network, "network")
-            network = copied(self.network, "network").to(device)
+            network = copied(self.network, "network")
+            check_apart(network, self.network)
+            network.to(device)
         else:
             network = make_network(self.network, shape)
         model = HashModel(network, shape, loss.outputs, loss.batch_norm, self.mirror, self.nudge)

@@ -136,7 +136,17 @@ def test_rows_have_the_keys_of_the_study_and_more(tmp_path, cache):
     )
     knn, itq, dpn = report.rows
     for row in report.rows:
-        assert set(row) >= {*KEYS, "dataset", "network", "budget", "device", "version", "hardware"}
+        assert set(row) >= {
+            *KEYS,
+            "dataset",
+            "network",
+            "budget",
+            "device",
+            "version",
+            "hardware",
+            "commit",
+            "date",
+        }
         assert row["map_all_low"] <= row["map_all"] <= row["map_all_high"]
         assert row["map10_hits_low"] <= row["map10_hits"] <= row["map10_hits_high"]
         assert 0 < row["recall"] < 1
@@ -267,6 +277,10 @@ def test_the_newest_row_of_a_setting_and_seed_stands():
     ]
     first, second = tables.group_rows(rows)
     assert [row["map_all"] for row in first.rows] == [0.4, 0.2]
+    assert [row["map_all"] for row in second.rows] == [0.3]
+    # Other settings are never averaged with those of the newest row.
+    first, second = tables.group_rows([*rows, rows[0] | {"settings": {"epochs": 2}, "seed": 2}])
+    assert [row["seed"] for row in first.rows] == [2]
     assert [row["map_all"] for row in second.rows] == [0.3]
 
 

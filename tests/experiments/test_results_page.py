@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import json
 import re
+import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("skimage")
@@ -14,9 +17,14 @@ pytest.importorskip("sklearn")
 pytest.importorskip("torch")
 pytest.importorskip("matplotlib")
 
+from hashret.experiments.benchmark.commands import changes_since
 from hashret.experiments.benchmark.harness import run_benchmark
+from hashret.experiments.benchmark.orders import order, paired, separated
 from hashret.experiments.benchmark.rows import KEYS, is_whole, read_rows
+from hashret.experiments.benchmark.runs import list_runs
+from hashret.experiments.benchmark.tables import Group, group_rows
 from hashret.experiments.study.results import CELLS
+from hashret.methods import method
 
 DOCS = Path(__file__).parents[2] / "docs"
 pytestmark = pytest.mark.skipif(
@@ -131,5 +139,94 @@ def test_the_studys_page_is_what_its_rows_give(tmp_path):
 
 def test_the_committed_rows_can_be_read():
     rows = read_rows(DOCS / "results.jsonl")
-    assert len(rows) >= 280
+    assert len(rows) >= 466
     assert all(map(is_whole, rows))
+
+
+def shown():
+    return group_rows(read_rows(DOCS / "results.jsonl"))
+
+
+def runs_of(command):
+    """Return the runs that a printed command measures."""
+    words = shlex.split(command)
+    assert words[:2] == ["hashret", "benchmark"]
+    given = dict(zip(words[2::2], words[3::2], strict=True))
+    return list_runs(
+        given["--suite"],
+        given["--methods"].split(","),
+        [int(bits) for bits in given["--bits"].split(",")] if "--bits" in given else None,
+        int(given.get("--seeds", 1)),
+        [given["--protocol"]],
+        given.get("--budget", "zoo"),
+        given.get("--network"),
+        device=given.get("--device", "cpu"),
+    )
+
+
+def test_the_commands_above_the_tables_measure_every_row():
+    page = (DOCS / "results.md").read_text(encoding="utf-8")
+    printed = re.findall(r"^hashret benchmark .+$", page, re.MULTILINE)
+    keys = ("protocol", "dataset", "method", "bits", "network", "features", "budget", "device")
+    measured = {
+        (*(run.fields()[key] for key in keys), run.seed): run.fields()
+        for command in printed
+        for run in runs_of(command)
+    }
+    rows = {(*(row[key] for key in keys), row["seed"]): row for g in shown() for row in g.rows}
+    assert measured.keys() == rows.keys()
+    # What they would measure otherwise now is said.
+    for group in shown():
+        now = measured[(*(group[key] for key in keys), group["seed"])]
+        same = all(group[name] == now[name] for name in ("options", "settings"))
+        assert same == (not changes_since(group))
+        words = f"{method(group['method']).title}, {group['bits']} bits: measured with "
+        assert same or words in page
+
+
+def test_the_committed_page_is_what_its_rows_give(maker, tmp_path, monkeypatch):
+    def drawn(*given, **options):
+        return next(path for path in given if isinstance(path, Path))
+
+    for name in ("scores_by_bits", "scores_by_time", "precision_recall", "distances", "code_map"):
+        monkeypatch.setattr(maker, f"write_{name}", drawn)
+    for picture in (DOCS / "images").glob("*.png"):
+        (tmp_path / "docs" / "images" / picture.name).touch()
+    maker.main(DOCS / "results.jsonl")
+    made = (tmp_path / "docs" / "results.md").read_text(encoding="utf-8")
+    assert made == (DOCS / "results.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"\]\(images/(.+\.png)\)", made))
+    assert named == {path.name for path in (DOCS / "images").glob("results-*.png")}
+
+
+def seeds(method, *scores):
+    row = {"method": method, "bits": 16, "map_all": None, "map10_mink": None}
+    return Group(tuple(row | {"seed": n, "map_all": score} for n, score in enumerate(scores)))
+
+
+def test_orders_are_of_paired_differences(maker):
+    scipy = pytest.importorskip("scipy.stats")
+    rng = np.random.default_rng(0)
+    drift = rng.normal(0, 0.1, 5)
+    low, high = (
+        seeds(name, *(base + drift + rng.normal(0, 0.001, 5)))
+        for name, base in (("itq", 0.5), ("pca", 0.51))
+    )
+    found = paired(high, low, "map_all")
+    differences = [a["map_all"] - b["map_all"] for a, b in zip(high.rows, low.rows, strict=True)]
+    test = scipy.ttest_1samp(differences, 0).confidence_interval(0.95)
+    assert found.mean - found.half == pytest.approx(test.low, rel=1e-3)
+    noise = seeds("spectral", *(0.5 + rng.normal(0, 0.1, 5)))
+    assert separated(high, low, "map_all")
+    assert not separated(high, noise, "map_all")
+    assert separated(high, seeds("knn", 0.1, 0.2), "map_all") is None
+    ranked = order([low, noise, high, seeds("knn", 0.1)], "map_all")
+    assert [sign for _, sign in ranked] == [
+        " > " if separated(a, b, "map_all") else " ~ "
+        for (a, _), (b, _) in itertools.pairwise(ranked)
+    ] + [""]
+    assert len(ranked) == 3
+    control = seeds("classifier", *(0.4 + drift))
+    lines = maker.orders([low, high, control], "map_all")
+    assert lines[2] == "- 16 bits, mAP@all: PCA hashing > ITQ > Plain classifier"
+    assert lines[3] == "  2 of 2 above the plain classifier."

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from ...errors import ParameterError
 from .hash_model import HashModel
 
-__all__ = ["find_device", "moved"]
+__all__ = ["find_device", "moved", "sent"]
 
 
 def find_device(name: str) -> torch.device:
@@ -27,3 +28,8 @@ def moved(model: HashModel, device: torch.device) -> HashModel:
     # Channels-last convolutions took two thirds of the time on a CPU.
     on_device: HashModel = model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return on_device
+
+
+def sent(device: torch.device, *tensors: Tensor) -> list[Tensor]:
+    """Return tensors of the CPU on a device, without waiting for what a GPU has still to do."""
+    return [tensor.to(device, non_blocking=True) for tensor in tensors]

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..losses import Loss
 from .hash_model import BLOCK, padded
+from .isolation import exact
 
 __all__ = ["encode", "evaluating"]
 
@@ -37,7 +38,7 @@ def encode(model: nn.Module, loss: Loss, inputs: Tensor, batch_size: int) -> Ten
     margins = [torch.empty(0, loss.bits)]
     # Of images two are enough: the features of these are padded on their own.
     rows = BLOCK if inputs.ndim == 2 else 2
-    with torch.inference_mode(), evaluating(model, loss):
+    with torch.inference_mode(), evaluating(model, loss), exact:
         for batch in torch.split(inputs, batch_size):
             if len(batch):
                 outputs = model(padded(batch, rows).to(device))[: len(batch)]

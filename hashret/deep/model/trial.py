@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ...errors import DTypeError, ParameterError
 from .copying import copied
 
-__all__ = ["try_out"]
+__all__ = ["check_apart", "try_out"]
 
 # Features that differ by this share of the largest differ by more than their last digits.
 _TOLERANCE = 1e-2
@@ -32,12 +32,11 @@ def try_out(network: nn.Module, original: nn.Module, shape: tuple[int, ...]) -> 
     Raises
     ------
     ParameterError
-        If the two share weights, if features differ between calls or with what an image is given
-        with, or if a buffer comes, goes or changes its shape in training.
+        If features differ between calls or with what an image is given with, or if a buffer
+        comes, goes or changes its shape in training.
     DTypeError
         If it returns no tensor in training.
     """
-    _check_apart(network, original)
     weight = next(network.parameters(), torch.empty(0))
     sizes = (shape[-1], *shape[:-1])
     generator = torch.Generator().manual_seed(0)
@@ -49,7 +48,8 @@ def try_out(network: nn.Module, original: nn.Module, shape: tuple[int, ...]) -> 
         _check_training(trial.train(), inputs, original)
 
 
-def _check_apart(network: nn.Module, original: nn.Module) -> None:
+def check_apart(network: nn.Module, original: nn.Module) -> None:
+    """Raise if a copy and what it was copied from share weights; before either is moved."""
     theirs = {id(weight) for weight in original.parameters()}
     for name, weight in network.named_parameters():
         if id(weight) in theirs:

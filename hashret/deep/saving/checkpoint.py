@@ -77,6 +77,9 @@ class Run:
         if checkpoint.exists():
             self.restore(checkpoint)
 
+    def _device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
     def _states(self) -> Iterable[tuple[str, Tensor]]:
         return collect(self.modules()).items()
 
@@ -115,8 +118,9 @@ class Run:
     def write(self, path: Path) -> None:
         """Write a checkpoint."""
         tensors = {"rng.cpu": torch.get_rng_state(), **snapshot(self.modules())}
-        if torch.cuda.is_available():
-            tensors["rng.cuda"] = torch.cuda.get_rng_state()
+        device = self._device()
+        if device.type == "cuda":
+            tensors["rng.cuda"] = torch.cuda.get_rng_state(device)
         tensors |= {f"best.{key}": value for key, value in self.best.items()}
         for number, state in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{number}.{key}": value for key, value in state.items()}
@@ -134,12 +138,12 @@ class Run:
         try:
             restore(self.modules(), tensors)
             self._restore_optimizer(under(tensors, "optimizer"))
-            device = next(self.model.parameters()).device
+            device = self._device()
             self.best = {k: v.to(device) for k, v in under(tensors, "best").items()}
             self.history = list(header["history"])
             torch.set_rng_state(tensors["rng.cpu"])
-            if "rng.cuda" in tensors and torch.cuda.is_available():
-                torch.cuda.set_rng_state(tensors["rng.cuda"])
+            if device.type == "cuda":
+                torch.cuda.set_rng_state(tensors["rng.cuda"], device)
         except (LookupError, TypeError, ValueError, RuntimeError) as error:
             raise FormatError(f"{path}: an incomplete checkpoint: {error}") from error
 

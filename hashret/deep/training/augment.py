@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..model.devices import sent
+
 __all__ = ["augment"]
 
 
@@ -52,11 +54,11 @@ def disturb(vectors: Tensor, noise: float = 0.5, dropped: float = 0.2) -> Tensor
     dropped : float
         Probability of a value's being replaced by its mean.
     """
-    mean, device = vectors.mean(0), vectors.device
-    deviation = vectors.std(0, correction=0)
-    kept = (torch.rand(vectors.shape) >= dropped).to(device)
-    moved = vectors + noise * deviation * torch.randn(vectors.shape).to(device, vectors.dtype)
-    return torch.where(kept, moved, mean)
+    mean, deviation = vectors.mean(0), vectors.std(0, correction=0)
+    kept = torch.rand(vectors.shape) >= dropped
+    drawn = torch.randn(vectors.shape).to(vectors.dtype)
+    kept, drawn = sent(vectors.device, kept, drawn)
+    return torch.where(kept, vectors + noise * deviation * drawn, mean)
 
 
 def distort(
@@ -85,12 +87,12 @@ def distort(
     The settings are those published for contrastive hashing (Qiu et al., IJCAI 2021), less
     its change of hue and its blur.
     """
-    count, device = len(images), images.device
+    count = len(images)
     pixels = _crop(images.permute(0, 3, 1, 2).float() / 255, area)
     changed = torch.rand(count, 1, 1, 1) < coloured
     factors = torch.where(changed, 1 + light * (2 * torch.rand(3, count, 1, 1, 1) - 1), 1.0)
-    brightness, contrast, saturation = factors.to(device)
-    turned = (torch.rand(count, 1, 1, 1) < grey).to(device)
+    factors, turned = sent(images.device, factors, torch.rand(count, 1, 1, 1) < grey)
+    brightness, contrast, saturation = factors
 
     pixels = pixels * brightness
     middle = pixels.mean((1, 2, 3), keepdim=True)
@@ -125,12 +127,12 @@ def blacken(images: Tensor, side: int) -> Tensor:
     columns = (torch.arange(width) >= left) & (torch.arange(width) < left + side)
     chosen = torch.rand(count, 1) < 0.5
     square = (rows & chosen)[:, :, None] & columns[:, None, :]
-    return images.masked_fill(square.to(images.device)[..., None], 0)
+    (square,) = sent(images.device, square[..., None])
+    return images.masked_fill(square, 0)
 
 
 def _move(images: Tensor, flip: bool, shift: int) -> Tensor:
     count, height, width, _ = images.shape
-    device = images.device
     columns = torch.arange(width).expand(count, width)
     if flip:
         mirrored = torch.rand(count, 1) < 0.5
@@ -140,8 +142,9 @@ def _move(images: Tensor, flip: bool, shift: int) -> Tensor:
         images = functional.pad(images, (0, 0, shift, shift, shift, shift))
         rows = rows + torch.randint(0, 2 * shift + 1, (count, 1))
         columns = columns + torch.randint(0, 2 * shift + 1, (count, 1))
-    which = torch.arange(count, device=device)[:, None, None]
-    return images[which, rows.to(device)[:, :, None], columns.to(device)[:, None, :]]
+    rows, columns = sent(images.device, rows, columns)
+    which = torch.arange(count, device=images.device)[:, None, None]
+    return images[which, rows[:, :, None], columns[:, None, :]]
 
 
 def _crop(images: Tensor, area: float) -> Tensor:
@@ -155,9 +158,8 @@ def _crop(images: Tensor, area: float) -> Tensor:
     windows = torch.zeros(count, 2, 3)
     windows[:, [0, 1], [0, 1]] = sides
     windows[:, :, 2] = middles
-    grid = functional.affine_grid(
-        windows.to(images.device), list(images.shape), align_corners=False
-    )
+    (windows,) = sent(images.device, windows)
+    grid = functional.affine_grid(windows, list(images.shape), align_corners=False)
     cut: Tensor = functional.grid_sample(
         images, grid, mode="bilinear", padding_mode="border", align_corners=False
     )

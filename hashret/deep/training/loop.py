@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from ...errors import TrainingError
 from ..losses import Loss
 from ..model.copying import copied
+from ..model.devices import sent
 from ..model.hash_model import HashModel
 from ..saving.checkpoint import Journal, Row, Run
 from ..saving.storage import digest
@@ -90,21 +91,20 @@ def train(
 
             rows = order[step * settings.batch_size :][: settings.batch_size].repeat(loss.views)
             strong = len(rows) // loss.views * loss.strong_views
-            views = augment(
-                inputs[rows].to(device), settings.flip, settings.shift, strong, settings.cutout
-            )
+            batch, wanted, numbers = sent(device, inputs[rows], targets[rows], rows)
+            views = augment(batch, settings.flip, settings.shift, strong, settings.cutout)
             with _precision(device, settings.bfloat16):
                 outputs = model(views)
             # Distances of pairs cancel: the loss is always computed in float32.
             outputs = outputs.float()
-            value = loss(outputs, targets[rows].to(device), rows=rows.to(device))
-            _check_finite(value, outputs, f"epoch {epoch + 1}, step {step + 1} of {steps}")
+            value = loss(outputs, wanted, rows=numbers)
             run.optimizer.zero_grad(set_to_none=True)
             value.backward()
+            where = f"epoch {epoch + 1}, step {step + 1} of {steps}"
+            seen.append(_read(value, outputs.detach(), loss, where))
             run.optimizer.step()
             if average is not None and settings.ema:
                 _update_average(average, model, settings.ema, done)
-            seen.append((value.item(), _bit_balance(loss.margins(outputs.detach()))))
 
             if step + 1 == steps:
                 run.check()
@@ -142,13 +142,18 @@ def _optimizer(model: HashModel, loss: Loss, settings: Settings) -> torch.optim.
     )
 
 
-def _check_finite(value: Tensor, outputs: Tensor, where: str) -> None:
-    """Raise before the step is taken; one reading, as each waits for a GPU."""
-    found, total = torch.stack([value.detach(), outputs.detach().sum()]).tolist()
+def _read(value: Tensor, outputs: Tensor, loss: Loss, where: str) -> tuple[float, float]:
+    """Return the loss and the balance of the bits, or raise if they tell of NaN or infinity.
+
+    All in one reading, as each waits for a GPU.
+    """
+    imbalance = _bit_imbalance(loss.margins(outputs))
+    found, total, constant = torch.stack([value.detach(), outputs.sum(), imbalance]).tolist()
     if not math.isfinite(found):
         raise TrainingError(f"loss: {found} in {where}; a smaller learning rate may help")
     if not math.isfinite(total):
         raise TrainingError(f"outputs: NaN or infinity in {where}; is the network finite?")
+    return found, 1 - constant
 
 
 def _row(
@@ -206,9 +211,10 @@ def _update_average(average: nn.Module, model: nn.Module, decay: float, done: in
         kept.copy_(value)
 
 
-def _bit_balance(margins: Tensor) -> float:
+def _bit_imbalance(margins: Tensor) -> Tensor:
+    """Return 0 if every bit is set in half of the rows, 1 if every bit is constant."""
     ones = (margins > 0).float().mean(0)
-    return 1 - (2 * ones - 1).abs().mean().item()
+    return (2 * ones - 1).abs().mean()
 
 
 def _identity(examples: Examples, settings: Settings, loss: Loss, model: HashModel) -> str:

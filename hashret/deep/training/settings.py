@@ -52,7 +52,8 @@ class Settings(Hyperparameters):
     ) -> Self:
         """Return the settings of a training on a device; without a seed, one drawn for it."""
         check_choice("precision", precision, "auto", "float32", "bfloat16")
-        on_gpu = device.type == "cuda" and torch.cuda.is_bf16_supported()
+        # Older GPUs emulate it, slowly.
+        on_gpu = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
         return cls(
             bfloat16=precision == "bfloat16" or (precision == "auto" and on_gpu),
             seed=secrets.randbits(63) if random_state is None else random_state,

@@ -2,6 +2,6 @@
 
 - ``harness``: measure the runs that a file lacks.
 - ``suites``, ``methods``, ``training``: what can be compared, and how networks are trained.
-- ``runs``: what is measured; ``inputs``: on what; ``measure``: one run.
-- ``rows``: the file; ``tables``: what is shown of it.
+- ``runs``: what is measured; ``inputs``: on what; ``measure``: one run; ``provenance``: by what.
+- ``rows``: the file; ``tables`` and ``orders``: what is shown of it.
 """

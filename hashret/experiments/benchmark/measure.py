@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,19 +11,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ... import Index, cpu
+from ... import Index
 from ...extras import import_extra
 from ...files import replacing
-from ...index.cores import available_cores
 from ...methods import Classic, Deep, Exact, learns_from, method
 from ...types import Codes
 from ..scoring import Labels, Scores, curves, exact_scores, figures, score_index, time_queries
 from ..steps import Advance, Steps
 from .inputs import Inputs, Source
+from .provenance import provenance
 from .rows import Row
 from .runs import Run
 
-__all__ = ["Encoded", "encode", "hardware", "measure"]
+__all__ = ["Encoded", "encode", "measure"]
 
 
 def measure(run: Run, source: Source, steps: Steps) -> Row:
@@ -36,7 +34,8 @@ def measure(run: Run, source: Source, steps: Steps) -> Row:
 
     - ``query_microseconds``: median, of single queries by code on one thread;
     - ``train_seconds``, ``train_cpu_seconds``, ``encode_microseconds`` (an image, in batches),
-      ``epochs``, ``threads``, ``hardware``.
+      ``epochs``, ``training_precision``;
+    - what :func:`~.provenance.provenance` gives.
     """
     inputs, entry = source.inputs(run.protocol, run.seed, run.features), method(run.method)
     with steps.step(run.title) as advance:
@@ -164,7 +163,9 @@ def _train(
     if checkpoint:
         checkpoint.unlink(missing_ok=True)
     # What the part before an interruption took is not known.
-    return hasher, {"epochs": hasher.epochs} | (dict.fromkeys(facts) if resumed else facts)
+    facts = dict.fromkeys(facts) if resumed else facts
+    precision = hasher.card_["training"]["precision"]
+    return hasher, {"epochs": hasher.epochs, "training_precision": precision} | facts
 
 
 def count_epochs(images: int, loss: Any, labels: Labels) -> int:
@@ -179,8 +180,7 @@ def _row(run: Run, scores: Scores, microseconds: float, facts: dict[str, Any] | 
     untrained = ("epochs", "train_seconds", "train_cpu_seconds", "encode_microseconds")
     row = run.fields() | figures(scores) | {"map10_padded": float(scores.map10_padded)}
     row |= dict.fromkeys(untrained) | (facts or {}) | {"query_microseconds": microseconds}
-    machine = {"threads": _threads(), "hardware": hardware(run.device)}
-    return row | machine | {"curves": curves(scores)}
+    return row | provenance(run.device) | {"curves": curves(scores)}
 
 
 def _keep_codes(path: Path, encoded: Encoded, inputs: Inputs) -> None:
@@ -193,26 +193,3 @@ def _keep_codes(path: Path, encoded: Encoded, inputs: Inputs) -> None:
             query_codes=encoded.queries,
             query_labels=inputs.query_labels,
         )
-
-
-def _threads() -> int:
-    """Threads that linear algebra and networks may use."""
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    return int(asked) if asked.isdigit() else available_cores()
-
-
-def hardware(device: str | None = None) -> str:
-    """Return processor, instruction set of the engine and, for a GPU, its name."""
-    words = [_processor(), str(cpu()["isa"])]
-    if device is not None and device.startswith("cuda"):
-        words.append(import_extra("torch", "torch").cuda.get_device_name(device))
-    return ", ".join(words)
-
-
-def _processor() -> str:
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        text = ""
-    names = [line.split(":")[1].strip() for line in text.splitlines() if "model name" in line]
-    return f"{len(names)} x {names[0]}" if names else platform.processor() or platform.machine()

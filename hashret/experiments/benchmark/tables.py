@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from .rows import Row
 
 __all__ = [
     "COLUMNS",
+    "DECIDED",
     "SAME",
     "Column",
     "Group",
@@ -27,7 +29,8 @@ __all__ = [
     "table_of",
 ]
 
-# Rows that agree in these differ by their seed, or the later one stands for the earlier.
+# Rows that agree in these and in what is decided for them differ by their seed, or the later one
+# stands for the earlier.
 SAME = (
     "dataset",
     "protocol",
@@ -40,6 +43,8 @@ SAME = (
     "tables",
     "alpha",
 )
+
+DECIDED = ("options", "settings")
 
 # Student's t, two-sided 95%, for 1 to 9 degrees of freedom; 1.96 beyond is within a sixth.
 _STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
@@ -96,15 +101,19 @@ class Group:
 
 
 def group_rows(rows: Sequence[Row]) -> list[Group]:
-    """Gather rows that differ by seed only, in the order in which settings first came.
+    """Gather rows that differ by seed only, in the order in which methods first came.
 
-    Of rows that agree in the seed too, the last stands: settings were changed, and it was
-    measured again.
+    Rows of other options or settings are never averaged: those of the newest row stand, and the
+    others were superseded. Of rows that agree in the seed too, the last stands.
     """
-    groups: dict[tuple[Any, ...], dict[int, Row]] = {}
+    groups: dict[tuple[Any, ...], dict[str, dict[int, Row]]] = {}
+    newest: dict[tuple[Any, ...], str] = {}
     for row in rows:
-        groups.setdefault(tuple(row[name] for name in SAME), {})[row["seed"]] = row
-    return [Group(tuple(found[seed] for seed in sorted(found))) for found in groups.values()]
+        same = tuple(row[name] for name in SAME)
+        newest[same] = json.dumps([row.get(name) for name in DECIDED], sort_keys=True)
+        groups.setdefault(same, {}).setdefault(newest[same], {})[row["seed"]] = row
+    standing = (groups[same][settings] for same, settings in newest.items())
+    return [Group(tuple(found[seed] for seed in sorted(found))) for found in standing]
 
 
 Cell = Callable[[Group], str]
@@ -191,7 +200,7 @@ COLUMNS = (
     Column("mAP@all", mean("map_all")),
     Column("bounds", bounds("map_all")),
     Column("P@radius 2", mean("precision_radius2")),
-    Column("distinct codes", first("distinct_codes", ",d")),
-    Column("train CPU s", first("train_cpu_seconds", ".1f")),
-    Column("query µs", first("query_microseconds", ".0f")),
+    Column("distinct codes", average("distinct_codes", ",.0f")),
+    Column("train CPU s", average("train_cpu_seconds", ".1f")),
+    Column("query µs", average("query_microseconds", ".0f")),
 )

@@ -32,7 +32,7 @@ def state_of_process():
     return (
         torch.get_rng_state().tolist(),
         np.random.get_state()[1].tolist(),  # noqa: NPY002
-        (flags.enabled, flags.benchmark, flags.deterministic),
+        (flags.enabled, flags.benchmark, flags.deterministic, flags.allow_tf32),
         (torch.is_grad_enabled(), torch.is_inference_mode_enabled(), torch.get_num_threads()),
         (torch.get_default_dtype(), torch.are_deterministic_algorithms_enabled()),
         (list(warnings.filters), warnings.showwarning),

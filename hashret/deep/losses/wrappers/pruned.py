@@ -111,9 +111,12 @@ class Pruned(Wrapper):
         values = torch.func.vmap(
             lambda output, target, row: self.loss(output[None], target[None], rows=row[None])
         )(outputs, targets, rows)
-        self.recent = self.recent.to(outputs.device)
+        # Both stay there, since they have a number for every image of the training.
+        self.recent, self._weights = (
+            table.to(outputs.device) for table in (self.recent, self._weights)
+        )
         self.recent[rows] = values.detach().float()
-        weighted: Tensor = values * self._weights.to(values)[rows]
+        weighted: Tensor = values * self._weights.to(values.dtype)[rows]
         return weighted.mean()
 
     def end_training(self) -> None:
