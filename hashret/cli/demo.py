@@ -1,7 +1,8 @@
-"""``hashret demo``: the whole way on the images in the package."""
+"""``hashret demo``: the whole way on images that come with the package."""
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -15,9 +16,21 @@ def demo(
     seed: Annotated[int, typer.Option(help="Seed of training and of the queries shown.")] = 0,
     queries: Annotated[int, typer.Option(help="How many queries to show.")] = 10,
 ) -> None:
-    """Train DSH, fit LSH, index, search and show, on real images in the package."""
-    from ..experiments.demo import COLUMNS, run_demo
+    """Show what hashret does, on pictures that come with it: no data, no network.
 
-    made = run_demo(out, seed, queries, shown_steps())
+    A folder of photographs is indexed, searched and looked through for copies; and codes of
+    clothes, learned (DSH) and drawn at random (LSH), are compared.
+    """
+    from ..experiments.demo import COLUMNS, run_demo, run_tour
+
+    steps = shown_steps()
+    tour = run_tour(out, steps)
+    made = run_demo(out, seed, queries, steps)
     print_table("Similar clothes by binary hash", COLUMNS, made.rows)
     typer.echo(f"contact sheet: {made.sheet}\ngallery:       {made.page}")
+    typer.echo(f"a search:      {tour.answers}\nduplicates:    {tour.duplicates}")
+    folder, query = shlex.quote(str(tour.folder)), shlex.quote(str(tour.queries[0].resolve()))
+    typer.echo(
+        f"\n{tour.images} images in {folder} are searchable, {tour.groups} have copies. Try there:"
+        f"\n  cd {folder}\n  hashret search {query}\n  hashret dedup"
+    )

@@ -9,18 +9,18 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import ParameterError
-from ..extras import import_extra
-from .benchmark.inputs import Inputs, Source
-from .benchmark.measure import Encoded, encode
-from .benchmark.runs import Run, list_runs
-from .benchmark.suites import Suite
-from .benchmark.tables import Column, Group, average, bounds, first, table_of
-from .gallery.answers import Answers, Gallery, Tile, collect_hits
-from .gallery.page import write_html
-from .gallery.sheet import write_png
-from .scoring import DEPTH, figures
-from .steps import Steps
+from ...errors import ParameterError
+from ...extras import import_extra
+from ..benchmark.inputs import Inputs, Source
+from ..benchmark.measure import Encoded, encode
+from ..benchmark.runs import Run, list_runs
+from ..benchmark.suites import Suite
+from ..benchmark.tables import Column, Group, average, bounds, first, table_of
+from ..gallery.answers import Answers, Gallery, Tile, collect_hits
+from ..gallery.page import write_html
+from ..gallery.sheet import write_png
+from ..scoring import DEPTH, figures
+from ..steps import Steps
 
 __all__ = ["COLUMNS", "Demo", "run_demo"]
 
