@@ -20,7 +20,7 @@ from hashret.features.lite import lite_model, lite_weights
 
 from .photo_encoders import by_onnx, read
 
-COUNTS = (1, 10, 100, 300, 1000, 2048, 4096)
+COUNTS = (1, 10, 100, 300, 1000, 2000)
 QUERIES = 400
 
 

@@ -13,7 +13,7 @@ from .features import Vectors, squared
 
 __all__ = ["HogFeatures"]
 
-_CELL = 8
+_CELLS = 4  # along each side
 _GREY = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
@@ -23,7 +23,7 @@ class HogFeatures:
     Parameters
     ----------
     size : int
-        Side of the square.
+        Side of the square, of four cells.
     """
 
     def __init__(self, size: int) -> None:
@@ -31,8 +31,9 @@ class HogFeatures:
         self._size = size
 
     def describe(self, pictures: Sequence[Images], /) -> Vectors:
-        """Return vectors (n, d), none negative."""
+        """Return vectors (n, 324), none negative."""
         grey = np.empty((len(pictures), self._size, self._size), np.uint8)
         for row, picture in enumerate(pictures):
             np.rint(squared(picture, self._size) @ _GREY, out=grey[row], casting="unsafe")
-        return hog(grey, cell=(_CELL, _CELL))
+        cell = self._size // _CELLS
+        return hog(grey, cell=(cell, cell))

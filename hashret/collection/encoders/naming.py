@@ -29,7 +29,7 @@ _PLAIN: dict[str, Callable[[], Encoder]] = {_PERCEPTUAL: Perceptual, "borderless
 # Chosen by the table in docs/encoders.md.
 _FEATURES: dict[str, dict[str, Any]] = {
     "photo-fast": {"features": "lite", "network": "lite0", "size": 128},
-    "photo": {"features": "lite", "network": "lite0", "size": 160},
+    "photo": {"features": "lite", "network": "lite0", "size": 224},
     "photo-best": {"features": "lite", "network": "lite2", "size": 224},
     "hog": {"features": "hog", "size": 32},
 }
