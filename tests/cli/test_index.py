@@ -157,7 +157,7 @@ def begin(folder, *arguments):
 def test_interrupted_it_says_that_it_goes_on_from_there(folder, sent):
     # Large ones, so that it is at them when the signal comes.
     gradient = np.linspace(0, 255, 3000 * 2500).astype(np.uint8).reshape(2500, 3000)
-    for number in range(25):
+    for number in range(12):
         Image.fromarray(gradient + np.uint8(number)).save(
             folder / f"{number}.png", compress_level=1
         )
@@ -172,7 +172,7 @@ def test_interrupted_it_says_that_it_goes_on_from_there(folder, sent):
     assert errors == (
         "hashret: interrupted: what was read so far is kept; the same command goes on from there\n"
     )
-    assert as_json(run_here("index", "--json", cwd=folder))["found"] == 25
+    assert as_json(run_here("index", "--json", cwd=folder))["found"] == 12
 
 
 def until(condition):
