@@ -10,9 +10,8 @@ from typing import Any
 
 from ...extras import import_extra
 from ...images.reading import Limits, Read, read_files
-from ...types import Images
 
-__all__ = ["pixel_digests", "previews", "read_small"]
+__all__ = ["pixel_digests", "previews"]
 
 _PREVIEW_SIDE = 320
 _PREVIEW_QUALITY = 80
@@ -40,11 +39,6 @@ def pixel_digests(
         read.content: hashlib.sha256(read.pixels.tobytes()).digest()
         for read in _reads(paths, side, limits)
     }
-
-
-def read_small(paths: Mapping[bytes, bytes], side: int) -> dict[bytes, Images]:
-    """Read pictures by content, at most `side` large; those that can be read."""
-    return {read.content: read.pixels.copy() for read in _reads(paths, side, None)}
 
 
 def previews(paths: Mapping[bytes, bytes], side: int = _PREVIEW_SIDE) -> dict[bytes, str]:

@@ -93,7 +93,7 @@ def load_pool(
         ]
     )
     rows = np.fromiter(_rows(catalogue, [encoder, inner], rules, bytes(width)), kind)
-    rows = rows[np.lexsort(_keys(rows, rules))]
+    rows = rows[np.lexsort(_keys(rows, rules, _bordered(rows, rules)))]
     codes, inside = (
         np.ascontiguousarray(rows[name]).view(np.uint8).reshape(len(rows), width)
         for name in ("code", "inner")
@@ -103,7 +103,7 @@ def load_pool(
         codes,
         rows["quality"] >= rules.plain,
         inside,
-        (rows["inner_quality"] >= rules.plain) & (codes != inside).any(axis=1),
+        _bordered(rows, rules),
         rows["root"],
         np.stack([rows["width"], rows["height"]], axis=1),
         rows["kept"] == 1,
@@ -151,7 +151,14 @@ def _inside(spans: list[Span]) -> tuple[str, list[object]]:
     return " OR ".join(f"({test})" for test in tests) or "0", values
 
 
-def _keys(rows: Any, rules: Rules) -> list[Any]:
+def _bordered(rows: Any, rules: Rules) -> npt.NDArray[np.bool_]:
+    """Return of which images what is within borders has another code, which means something."""
+    found: npt.NDArray[np.bool_] = rows["inner_quality"] >= rules.plain
+    found &= rows["code"] != rows["inner"]
+    return found
+
+
+def _keys(rows: Any, rules: Rules, bordered: npt.NDArray[np.bool_]) -> list[Any]:
     """Return what the rows are sorted by, the last key first as lexsort has it."""
     pixels = rows["width"].astype(np.int64) * rows["height"]
     keys = [rows["kept"] != 1]
@@ -160,5 +167,6 @@ def _keys(rows: Any, rules: Rules) -> list[Any]:
         first["under"] = -rows["under"]
     asked = [rule.partition(":")[0] for rule in rules.keep]
     keys += [first[rule] for rule in dict.fromkeys(asked)]
-    keys += [-pixels, -rows["size"], rows["format"], rows["time"], rows["id"]]
+    # A frame, or the rest of a screen, adds pixels that are none of the photograph's.
+    keys += [bordered, -pixels, -rows["size"], rows["format"], rows["time"], rows["id"]]
     return keys[::-1]
