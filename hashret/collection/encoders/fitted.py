@@ -21,7 +21,7 @@ from .features import SIDE, Features, Vectors
 from .files import keep, kept
 from .quantizers import Quantizer, load_quantizer
 
-__all__ = ["SAMPLE", "Fitted", "Unfitted", "outgrown"]
+__all__ = ["SAMPLE", "Fitted", "Unfitted", "fit_quantizer", "outgrown"]
 
 # More gained nothing, see docs/encoders.md.
 SAMPLE = 2048
@@ -111,7 +111,7 @@ class Unfitted:
         if not contents:
             return None
         order = sorted(range(len(contents)), key=contents.__getitem__)
-        quantizer = _quantizer(vectors[order])
+        quantizer = fit_quantizer(vectors[order])
         settings = {
             "kind": "fitted",
             "features": self.features.settings,
@@ -155,12 +155,12 @@ def outgrown(row: EncoderRow, images: int) -> bool:
     return sample < SAMPLE and images >= _GROWN * sample
 
 
-def _quantizer(rows: Vectors) -> VectorEncoder:
+def fit_quantizer(rows: Vectors, most: int = _BITS) -> VectorEncoder:
     """Fit to vectors; where they are too few, or too alike, take axes about their mean instead.
 
     Fewer axes than bits are worth less than any axes, see docs/encoders.md.
     """
-    bits = min(_BITS, rows.shape[1])
+    bits = min(most, rows.shape[1])
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         try:
