@@ -122,7 +122,7 @@ COLLECTION: dict[str, set[str]] = {
     "places": {"catalogue"},
     "labels": {"catalogue", "images"},
     "exporting": {"catalogue", "images", "labels"},
-    "importing": {"catalogue", "images", "indexes", "places", "store"},
+    "importing": {"catalogue", "encoders", "images", "indexes", "places", "store"},
     "matching": {"collection", "importing", "indexes"},
     "training": {"collection", "encoders", "images", "labels", "places"},
     "scoring": {"collection", "indexes", "labels", "training"},

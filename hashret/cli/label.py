@@ -129,9 +129,14 @@ def _remove(
 
 
 def _list(collection: Collection, ids: list[int] | None, json: bool) -> None:
+    from ..collection.images import images_of
     from ..collection.labels import keys_of, values_of
 
     if ids:
+        known = {image.id for image in images_of(collection.catalogue, ids)}
+        unknown = [image for image in ids if image not in known]
+        if unknown:
+            raise ParameterError(f"id: no image {unknown[0]} in the collection")
         found = values_of(collection.catalogue, ids)
         for image in ids:
             _show(image, found.get(image, {}), json)

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from .features import SIDE, squared
 from .files import drop_unused, keep, kept
-from .fitted import SAMPLE, Unfitted, outgrown
+from .fitted import SAMPLE, Unfitted, fit_quantizer, outgrown
 from .naming import default_encoders, encoder_of, is_file, name_of, new_encoder
 from .photo import PhotoFeatures
 from .quantizers import with_features
@@ -35,6 +35,7 @@ __all__ = [
     "default_encoders",
     "drop_unused",
     "encoder_of",
+    "fit_quantizer",
     "is_file",
     "keep",
     "kept",

@@ -21,7 +21,7 @@ from .features import SIDE, Features, Vectors
 from .files import keep, kept
 from .quantizers import Quantizer, load_quantizer
 
-__all__ = ["SAMPLE", "Fitted", "Unfitted", "fitted_of", "outgrown"]
+__all__ = ["SAMPLE", "Fitted", "Unfitted", "fit_quantizer", "fitted_of", "outgrown"]
 
 # More gained nothing, see docs/encoders.md.
 SAMPLE = 2048
@@ -131,7 +131,7 @@ class Unfitted:
         if not contents:
             return None
         order = sorted(range(len(contents)), key=contents.__getitem__)
-        quantizer = _quantizer(vectors[order])
+        quantizer = fitfit_quantizer(vectors[order])
         settings = {
             "kind": "fitted",
             "features": self.features.settings,
@@ -170,7 +170,7 @@ def fitted_of(row: EncoderRow, features: Callable[[], Features], store: str) -> 
         row.fingerprint,
         row.bits,
         row.settings,
-        lambda: (features(), load_quantizer(path)),
+        lambda: (features(), loadfit_quantizer(path)),
     )
 
 
@@ -187,14 +187,14 @@ def outgrown(row: EncoderRow, images: int) -> bool:
     return sample < SAMPLE and images >= _GROWN * sample
 
 
-def _quantizer(rows: Vectors) -> Quantizer:
+def fitfit_quantizer(rows: Vectors, most: int = _BITS) -> Quantizer:
     """Fit to vectors; where they are too few, or too alike, take random axes about their mean.
 
     Fewer principal axes than bits are worth less than that, see docs/encoders.md.
     """
     from ...encoders import ITQ, RandomProjectionLSH
 
-    bits = min(_BITS, rows.shape[1])
+    bits = min(most, rows.shape[1])
     if len(rows) > bits:
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)

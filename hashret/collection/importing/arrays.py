@@ -34,7 +34,7 @@ def read_arrays(path: str | os.PathLike[str]) -> dict[str, Array]:
     size = os.stat(path).st_size
     with _format_errors(path):
         if not zipfile.is_zipfile(path):
-            return {"": np.load(path, mmap_mode="r", allow_pickle=False)}
+            return {"": np.lib.format.open_memmap(path, mode="r")}
         with zipfile.ZipFile(path) as archive:
             if sum(one.file_size for one in archive.infolist()) > _MOST_INFLATED * size:
                 raise ValueError("its arrays are larger than such a file can hold")

