@@ -5,8 +5,6 @@ By an audit hook, which sees what C modules of Python do, too, and which nothing
 
 from __future__ import annotations
 
-import ipaddress
-import socket
 import sys
 
 # Of those, the last argument is an address; of the others, the first is a name.
@@ -19,11 +17,6 @@ _NAMES = frozenset(
         "socket.getnameinfo",
     }
 )
-# Local by what they are.
-_LOCAL = frozenset(
-    getattr(socket, family) for family in ("AF_UNIX", "AF_NETLINK") if hasattr(socket, family)
-)
-
 refused: list[str] = []
 
 
@@ -38,14 +31,21 @@ def install() -> None:
 
 def _look(event: str, given: tuple[object, ...]) -> None:
     if event in _ADDRESSES:
-        connection, address = given[0], given[-1]
-        local = isinstance(connection, socket.SocketType) and connection.family in _LOCAL
         # Without an address it goes where an earlier call has connected it to.
-        if not local and address is not None:
+        if not _is_local(given[0]) and given[-1] is not None:
+            address = given[-1]
             _check(event, address[0] if isinstance(address, tuple) else address)
     elif event in _NAMES:
         name = given[0]
         _check(event, name[0] if isinstance(name, tuple) else name)
+
+
+def _is_local(connection: object) -> bool:
+    # Imported late, so that Python processes which the tests time start as quickly as without this.
+    import socket
+
+    local = (getattr(socket, name, None) for name in ("AF_UNIX", "AF_NETLINK"))
+    return getattr(connection, "family", 0) in local
 
 
 def _check(event: str, host: object) -> None:
@@ -59,6 +59,8 @@ def _check(event: str, host: object) -> None:
 
 
 def _is_loopback(host: str) -> bool:
+    import ipaddress
+
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
