@@ -155,10 +155,13 @@ def _terminated_as_interrupted() -> Iterator[None]:
 def _update(
     collection: Collection, *, encoders: list[str] | None, options: dict[str, Any], shows: bool
 ) -> Report:
+    names, lacking = (encoders, None) if encoders else collection.default_encoders
+    if lacking and shows:
+        typer.echo(f"hashret: {shown(lacking)}", err=True)
     with Progress(shows) as progress:
         try:
             return collection.update(
-                encoders or collection.default_encoders, on_batch=progress.update, **options
+                names, on_batch=progress.update, on_sample=progress.sample, **options
             )
         except KeyboardInterrupt:
             raise KeyboardInterrupt(

@@ -64,6 +64,12 @@ class Progress:
             words=words,
         )
 
+    def sample(self, done: int, most: int) -> None:
+        """Show how far the sample is read to which an encoder is fitted."""
+        if self._bar is not None:
+            words = f"{done:,} of {most:,} at most"
+            self._bar.update(self._task, description="Fitting to a sample", words=words)
+
     def count(self, name: str, done: int) -> None:
         """Show how many are done of what has no known total."""
         if self._bar is not None:

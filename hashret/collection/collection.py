@@ -156,9 +156,12 @@ class Collection:
         return encoder_rows(self.catalogue)
 
     @property
-    def default_encoders(self) -> Sequence[str]:
-        """The names of the encoders of a new collection; none where there are codes already."""
-        return [] if self.encoders else default_encoders()[0]
+    def default_encoders(self) -> tuple[Sequence[str], str | None]:
+        """The encoders of a new collection by name, and what is missing for others.
+
+        None where there are codes already.
+        """
+        return ([], None) if self.encoders else default_encoders()
 
     def encoder(self, name: str) -> Encoder:
         """Return the encoder whose codes the collection has under a name."""

@@ -131,7 +131,7 @@ class Unfitted:
         if not contents:
             return None
         order = sorted(range(len(contents)), key=contents.__getitem__)
-        quantizer = fitfit_quantizer(vectors[order])
+        quantizer = fit_quantizer(vectors[order])
         settings = {
             "kind": "fitted",
             "features": self.features.settings,
@@ -170,7 +170,7 @@ def fitted_of(row: EncoderRow, features: Callable[[], Features], store: str) -> 
         row.fingerprint,
         row.bits,
         row.settings,
-        lambda: (features(), loadfit_quantizer(path)),
+        lambda: (features(), load_quantizer(path)),
     )
 
 
@@ -187,7 +187,7 @@ def outgrown(row: EncoderRow, images: int) -> bool:
     return sample < SAMPLE and images >= _GROWN * sample
 
 
-def fitfit_quantizer(rows: Vectors, most: int = _BITS) -> Quantizer:
+def fit_quantizer(rows: Vectors, most: int = _BITS) -> Quantizer:
     """Fit to vectors; where they are too few, or too alike, take random axes about their mean.
 
     Fewer principal axes than bits are worth less than that, see docs/encoders.md.

@@ -164,7 +164,7 @@ class TextModel:
     """
 
     def __init__(self, model: str, tokenizer: str) -> None:
-        tokens: Any = import_extra("tokenizers", "onnx-run")
+        tokens: Any = import_extra("tokenizers", "text")
         self._runner = Runner(model)
         try:
             self._tokenizer = tokens.Tokenizer.from_file(tokenizer)

@@ -12,7 +12,6 @@ import numpy as np
 
 from ...collection import Collection
 from ...collection.duplicates import find_duplicates, write_groups
-from ...collection.encoders import default_encoders
 from ...collection.queries import of_files
 from ...collection.searching import default_encoder, search
 from ...collection.showing import draw_sheet, render_page, strips_of
@@ -92,8 +91,9 @@ def run_tour(out: str | Path, steps: Steps | None = None) -> Tour:
     with Collection.create([folder]) as collection:
         with steps.step("Indexing the folder") as advance:
             total = sum(1 for _ in folder.glob("*/*.*g"))
-            names, _ = default_encoders()
-            collection.update(names, on_batch=lambda report: advance(report.read, total))
+            collection.update(
+                collection.default_encoders[0], on_batch=lambda report: advance(report.read, total)
+            )
         with steps.step("Searching for two pictures, and looking for copies"):
             sheet, answers = _search(collection, queries, out)
             duplicates, groups = _find_duplicates(collection, out)
@@ -186,5 +186,5 @@ def _find_duplicates(collection: Collection, out: Path) -> tuple[Path, int]:
     groups = find_duplicates(collection.catalogue, collection.encoders["perceptual"])
     path = out / "duplicates.html"
     with open(path, "w", encoding="utf-8") as page:
-        count = write_groups(page, groups)
+        count = sum(1 for _ in write_groups(page, groups))
     return path, count
