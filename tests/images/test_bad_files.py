@@ -120,7 +120,7 @@ def picture(seed: int) -> bytes:
 
 def code_of(data: bytes) -> bytes:
     """The code of a picture that is read and encoded alone, in this process."""
-    encoder = new_encoder("perceptual")
+    encoder = new_encoder("perceptual", "")
     pixels = read_picture(data, encoder.side, LIMITS.pixels).pixels
     return encoder.encode([pixels])[0].tobytes()
 

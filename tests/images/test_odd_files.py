@@ -41,7 +41,7 @@ STORED = {
 
 
 def code_of(image: Image.Image) -> bytes:
-    return new_encoder("perceptual").encode([np.asarray(image.convert("RGB"))])[0].tobytes()
+    return new_encoder("perceptual", "").encode([np.asarray(image.convert("RGB"))])[0].tobytes()
 
 
 def apart(row: Row, image: Image.Image = IMAGE) -> int:

@@ -59,7 +59,7 @@ def root(tmp_path):
 
 def bring_up(collection, *names):
     """As ``collection.update`` does, with the pictures read in this process."""
-    wanted = [new_encoder(one) for one in {*names, *collection.encoders}]
+    wanted = [new_encoder(one, collection.store) for one in {*names, *collection.encoders}]
     return update(collection.catalogue, read, wanted)
 
 
