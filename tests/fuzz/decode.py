@@ -1,4 +1,4 @@
-"""Mutated pictures through worker processes: ``python -m tests.fuzz.decode --minutes 60 --seed 1``.
+"""Mutated pictures through worker processes: ``python -m fuzz.decode --minutes 60``, in tests/.
 
 Each round writes some hundred files, mutated ones with sound ones among them, and reads them with
 :func:`hashret.images.reading.read_files`, under its limits. It ends with an error and the number of
@@ -113,7 +113,7 @@ def run_round(seed: int, number: int, keep: Path | None = None, files: int = FIL
                 became[kind] += 1
                 if keep is not None and kind in ("ended", "late"):
                     path = paths[result.token]
-                    keep.mkdir(exist_ok=True)
+                    keep.mkdir(parents=True, exist_ok=True)
                     shutil.copy(path, keep / f"{kind}-{seed}-{number}-{path.name}")
                 if result.token in sound:
                     assert isinstance(result, Read), f"a sound picture: {result}"

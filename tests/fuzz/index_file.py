@@ -1,4 +1,4 @@
-"""Fuzz the reader of index files: ``python -m tests.fuzz.index_file --minutes 60``.
+"""Fuzz the reader of index files: ``python -m fuzz.index_file --minutes 60 --folder F``, in tests/.
 
 Builds the engine with clang, libFuzzer and sanitizers, writes a corpus of small index files, and
 runs ``index_file.c`` on changes of them.
@@ -73,12 +73,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=0, help="0: another one every time")
-    parser.add_argument("--folder", type=Path, default=Path("fuzzing"), help="for what it makes")
+    parser.add_argument("--folder", type=Path, required=True, help="for what it makes")
     given = parser.parse_args()
     compiler = clang()
     if compiler is None:
         sys.exit("needs clang with libFuzzer")
-    given.folder.mkdir(exist_ok=True)
+    given.folder.mkdir(parents=True, exist_ok=True)
     program = build(compiler, given.folder)
     run(program, given.folder, 60 * given.minutes, given.seed)
 

@@ -9,12 +9,11 @@ import time
 
 import numpy as np
 import pytest
+from fuzz import corpus, index_file
 from index_files import HEADER, sealed
 
 import hashret
 from hashret import FormatError
-
-from . import corpus, index_file
 
 SECONDS = 10
 

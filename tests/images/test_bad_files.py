@@ -170,7 +170,7 @@ BAD = st.one_of(
 )
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(
     st.lists(BAD | st.integers(0, 39), min_size=10, max_size=40),
     st.lists(st.sampled_from(sorted(LATE)), max_size=1),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+import time
 import zlib
 
 import numpy as np
@@ -190,6 +191,45 @@ def test_a_hostile_count_asks_for_no_memory(saved):
     path.write_bytes(sealed(data))
     with pytest.raises(FormatError, match="wrong size"):
         hashret.Index.load(path)
+
+
+def run_of_ids(rng, kind, first, rows):
+    """A file of codes without an id section, whose header says other rows."""
+    index = hashret.Index(60, kind)
+    index.add(oracle.random_codes(rng, 100, 60))
+    data = bytearray(index.to_bytes())
+    struct.pack_into("<Qqq", data, 32, rows, first, 2**62)
+    return sealed(data)
+
+
+@pytest.mark.parametrize("kind", ["scan", "mih"])
+def test_a_hostile_count_takes_no_time(rng, kind):
+    hostile = run_of_ids(rng, kind, 0, 2**32 - 1)
+    before = time.monotonic()
+    with pytest.raises(FormatError, match="wrong size"):
+        hashret.Index.from_bytes(hostile)
+    assert time.monotonic() - before < 2
+
+
+@pytest.mark.parametrize("first", [-200, -101, -100, -1, 0])
+def test_a_run_of_ids_leaves_out_the_one_of_no_result(rng, first):
+    data = run_of_ids(rng, "scan", first, 100)
+    if first <= -1 < first + 100:
+        with pytest.raises(FormatError, match="not ascending"):
+            hashret.Index.from_bytes(data)
+    else:
+        assert hashret.Index.from_bytes(data).ids[0] == first
+
+
+def test_ids_as_far_apart_as_can_be(rng):
+    ids = np.array([-(2**63), -2, 2**63 - 1])
+    index = hashret.Index(60)
+    codes = oracle.random_codes(rng, 3, 60)
+    index.add(codes[2:], ids[2:])
+    index.add(codes[:2], ids[:2])
+    again = hashret.Index.from_bytes(index.to_bytes())
+    np.testing.assert_array_equal(again.ids, ids)
+    np.testing.assert_array_equal(again.get(ids), codes)
 
 
 def test_a_failed_save_leaves_the_old_file(saved, monkeypatch):
