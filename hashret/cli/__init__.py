@@ -24,6 +24,7 @@ from . import (  # noqa: E402
     match,
     reproduce,
     search,
+    serve,
     train,
     verify,
 )
@@ -36,6 +37,7 @@ app.command()(index.index)
 app.command()(search.search)
 app.command()(dedup.dedup)
 app.command()(dedup.undo)
+app.command()(serve.serve)
 app.command()(label.label)
 app.command()(train.train)
 app.command()(match.match)
