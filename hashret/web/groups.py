@@ -146,7 +146,7 @@ class GroupTable:
             rows = self._connection.execute(
                 f"SELECT number, saved, files, body FROM groups {condition}", values
             ).fetchall()
-        return [Entry(*row[:3], json.loads(row[3])) for row in rows]
+        return [Entry._make((*row[:3], json.loads(row[3]))) for row in rows]
 
 
 def _connect(path: str) -> sqlite3.Connection:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..extras import import_extra
 from ..index import Index
-from ..types import Codes, Floats, Ids
+from ..types import Codes, Ids
+
+Places = npt.NDArray[np.float32]
 
 __all__ = ["layout", "records"]
 
@@ -20,7 +23,7 @@ _NEAREST = 4
 _AT_ONCE = 50_000
 
 
-def layout(bits: int, codes: Codes, *, landmarks: int = _LANDMARKS, seed: int = 0) -> Floats:
+def layout(bits: int, codes: Codes, *, landmarks: int = _LANDMARKS, seed: int = 0) -> Places:
     """Lay codes out in the plane.
 
     Some are laid out by t-SNE of their principal components [1]_; each other one goes to the mean
@@ -55,16 +58,14 @@ def layout(bits: int, codes: Codes, *, landmarks: int = _LANDMARKS, seed: int = 
     rng = np.random.default_rng(seed)
     chosen = np.sort(rng.permutation(len(unique))[:landmarks])
     known = _embedded(np.unpackbits(unique[chosen], axis=1)[:, :bits], seed)
-    if len(chosen) < len(unique):
-        places = _beside(bits, unique, unique[chosen], known)
-    else:
-        places = known
+    whole = len(chosen) == len(unique)
+    places = known if whole else _beside(bits, unique, unique[chosen], known)
     # Equal codes side by side rather than on top of each other.
     found = places[inverse.ravel()] + rng.normal(0, 0.002, (len(codes), 2))
-    return _scaled(found).astype(np.float32)
+    return _scaled(found)
 
 
-def _embedded(values: Any, seed: int) -> Floats:
+def _embedded(values: Any, seed: int) -> Places:
     """Lay out a few thousand codes, given as bits."""
     centred = values.astype(np.float32) - values.mean(0, dtype=np.float32)
     _, sizes, axes = np.linalg.svd(centred, full_matrices=False)
@@ -83,7 +84,7 @@ def _embedded(values: Any, seed: int) -> Floats:
     return _scaled(tsne.fit_transform(main))
 
 
-def _beside(bits: int, codes: Codes, landmarks: Codes, known: Floats) -> Floats:
+def _beside(bits: int, codes: Codes, landmarks: Codes, known: Places) -> Places:
     """Place each code at the mean of the nearest landmarks, the nearer the heavier."""
     index = Index(bits)
     index.add(landmarks)
@@ -98,15 +99,15 @@ def _beside(bits: int, codes: Codes, landmarks: Codes, known: Floats) -> Floats:
     return places
 
 
-def _scaled(places: Any) -> Floats:
+def _scaled(places: Any) -> Places:
     """Fit places into the unit square, in their ratio."""
     low, high = places.min(0), places.max(0)
     size = float((high - low).max()) or 1.0
-    scaled: Floats = (places - (low + high) / 2) / size + 0.5
+    scaled: Places = np.float32((places - (low + high) / 2) / size + 0.5)
     return scaled
 
 
-def records(ids: Ids, places: Floats) -> bytes:
+def records(ids: Ids, places: Places) -> bytes:
     """Return points as the page reads them: little-endian ``uint32 id, uint16 x, uint16 y``."""
     table = np.zeros(len(ids), np.dtype([("id", "<u4"), ("x", "<u2"), ("y", "<u2")]))
     table["id"] = ids

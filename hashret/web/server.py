@@ -18,6 +18,7 @@ __all__ = ["Bound", "bind", "hosts_of", "serve"]
 # Seconds for a request's head, between two requests, and for a client that takes no more.
 _HEAD, _IDLE, _STUCK = 15.0, 20, 60.0
 _CONNECTIONS = 1000
+_BACKLOG = 512
 
 
 class Bound(NamedTuple):
@@ -45,6 +46,8 @@ def bind(host: str, port: int) -> Bound:
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(address)
+        # From now on who connects waits, rather than being refused.
+        bound.listen(_BACKLOG)
     except OSError as error:
         bound.close()
         raise HashretError(f"{host}:{port}: cannot listen there: {error.strerror}") from error

@@ -43,9 +43,7 @@ class Site:
     metrics : Metrics
     """
 
-    def __init__(
-        self, store: str | os.PathLike[str], settings: Settings, metrics: Metrics
-    ) -> None:
+    def __init__(self, store: str | os.PathLike[str], settings: Settings, metrics: Metrics) -> None:
         self.settings, self.metrics = settings, metrics
         self.library = Library(store, _READERS)
         store = self.library.store

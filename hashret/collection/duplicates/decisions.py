@@ -118,7 +118,7 @@ def decided(catalogue: Catalogue, limit: int, before: int | None = None) -> list
     query = """SELECT images.id FROM decided JOIN images USING (content)
         WHERE decision = ? ORDER BY images.id"""
     return [
-        Decided(*row, tuple(image for (image,) in catalogue.execute(query, row[:1])))
+        Decided._make((*row, tuple(image for (image,) in catalogue.execute(query, row[:1]))))
         for row in rows
     ]
 

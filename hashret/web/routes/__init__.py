@@ -16,6 +16,4 @@ from . import duplicates, health, images, overview, page, searching
 
 __all__ = ["ROUTERS"]
 
-ROUTERS = tuple(
-    part.router for part in (page, searching, images, duplicates, overview, health)
-)
+ROUTERS = tuple(part.router for part in (page, searching, images, duplicates, overview, health))

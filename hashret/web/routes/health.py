@@ -18,9 +18,7 @@ async def health(site: Current) -> dict[str, str]:
     return {"status": "fine"}
 
 
-@router.get(
-    "/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}}
-)
+@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 async def metrics(site: Current) -> Response:
     """Return what is counted, as Prometheus reads it."""
     return Response(site.metrics.text(), media_type="text/plain; version=0.0.4")

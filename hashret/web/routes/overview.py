@@ -84,6 +84,7 @@ async def map_(site: Current) -> Response:
 def _info(collection: Collection) -> Info:
     catalogue = collection.catalogue
     (images,) = catalogue.execute("SELECT count(*) FROM images").fetchone()
+    count = "SELECT state, count(*) FROM files GROUP BY state"
     at = updated_at(catalogue)
     encoders = [
         EncoderShown(name=name, bits=row.bits, texts=takes_text(row))
@@ -91,17 +92,23 @@ def _info(collection: Collection) -> Info:
     ]
     return Info(
         images=images,
-        files=dict(catalogue.execute("SELECT state, count(*) FROM files GROUP BY state").fetchall()),
+        files=dict(
+            catalogue.execute("SELECT state, count(*) FROM files GROUP BY state").fetchall()
+        ),
         encoders=encoders,
         default=default_encoder(collection) if encoders else None,
         roots=[
             RootShown(name=printable(os.path.basename(root)), reachable=os.path.isdir(root))
             for root in collection.roots
         ],
-        updated=at and datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds"),
+        updated=None if at is None else _day(at),
         version=__version__,
         keys=[key.key for key in keys_of(catalogue)],
     )
+
+
+def _day(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 def _skips(collection: Collection, state: str, after: int, limit: int) -> Skips:
@@ -117,7 +124,5 @@ def _skips(collection: Collection, state: str, after: int, limit: int) -> Skips:
         whole = os.path.normpath(os.path.join(os.fsencode(collection.store), root, path))
         folder, name = shown_path(whole, roots)
         shown.append(Skip(folder=folder, name=name, reason=printable(reason)))
-    (count,) = catalogue.execute(
-        "SELECT count(*) FROM files WHERE state = ?", (state,)
-    ).fetchone()
+    (count,) = catalogue.execute("SELECT count(*) FROM files WHERE state = ?", (state,)).fetchone()
     return Skips(files=shown, after=rows[-1][0] if len(rows) == limit else None, count=count)

@@ -63,9 +63,7 @@ async def by_text(
 
 
 @router.get("/{id}")
-async def by_id(
-    site: Current, wanted: Asked, id: Annotated[int, Path(ge=1, lt=2**63)]
-) -> Found:
+async def by_id(site: Current, wanted: Asked, id: Annotated[int, Path(ge=1, lt=2**63)]) -> Found:
     """Find the images most like one of the collection."""
     return await site.read(
         lambda collection: _found(
@@ -106,9 +104,7 @@ async def _read(request: Request, site: Site) -> Read:
     return read
 
 
-def _found(
-    collection: Collection, wanted: Wanted, query: Callable[[str], queries.Query]
-) -> Found:
+def _found(collection: Collection, wanted: Wanted, query: Callable[[str], queries.Query]) -> Found:
     started = time.perf_counter()
     if not collection.encoders:
         raise HTTPException(409, "the collection has no codes yet: hashret index makes them")

@@ -11,7 +11,7 @@ const NAMES = { side: "Side by side", slider: "Slider", difference: "Difference"
  * @param {string} mode
  */
 export function stage(left, right, mode) {
-  if (mode === "side") return h("div", { class: "stage side" }, figure(left, right), figure(right, left));
+  if (mode === "side") return h("div", { class: "stage pair" }, figure(left, right), figure(right, left));
   const area = h("div", { class: `stage over ${mode}`, vars: { "--ratio": (left.width / left.height).toFixed(4), "--at": "50%" } },
     picture(left, "under"), picture(right, "top"));
   if (mode === "slider") {
@@ -45,5 +45,5 @@ function caption(file, other) {
 export function modes(mode, choose, swap) {
   return h("div", { class: "modes" },
     h("div", { class: "choice", role: "group", "aria-label": "Compare" }, MODES.map((one) => h("button", { type: "button", "aria-pressed": String(one === mode), on: { click: () => choose(one) } }, NAMES[one]))),
-    h("button", { class: "button", type: "button", on: { click: swap } }, icon("swap"), "Swap", h("kbd", {}, "x")));
+    h("button", { class: "button", type: "button", title: "Swap the two pictures", on: { click: swap } }, icon("swap"), h("span", {}, "Swap"), h("kbd", {}, "x")));
 }

@@ -80,8 +80,8 @@ export function toast(text, action = null) {
   timer = setTimeout(() => place.replaceChildren(), 7000);
 }
 
-export function empty(title, text, symbol = "search") {
-  return h("div", { class: "empty" }, icon(symbol), h("h2", {}, title), text && h("p", {}, text));
+export function empty(title, text, symbol = "search", heading = "h2") {
+  return h("div", { class: "empty" }, icon(symbol), h(heading, {}, title), text && h("p", {}, text));
 }
 
 /** Whether a key belongs to a field that is typed into, to a dialog, or to the browser. */

@@ -151,8 +151,8 @@ class Review {
         h("button", { class: "button", type: "button", on: { click: () => this.choose(this.at - 1) } }, "Back", h("kbd", {}, "k")),
         h("button", { class: "button", type: "button", on: { click: () => this.choose(this.at + 1) } }, "Next", h("kbd", {}, "j")),
         h("span", { class: "gap" }),
-        h("button", { class: "button", type: "button", disabled: single, title: single ? "Files of equal bytes are one image" : null, on: { click: () => this.decide("not duplicates") } }, icon("apart"), "Not duplicates", h("kbd", {}, "n")),
-        h("button", { class: "button primary", type: "button", on: { click: () => this.decide("keep") } }, icon("lock"), "Keep all", h("kbd", {}, "a")),
+        h("button", { class: "button decision", type: "button", disabled: single, title: single ? "Files of equal bytes are one image" : null, on: { click: () => this.decide("not duplicates") } }, icon("apart"), "Not duplicates", h("kbd", {}, "n")),
+        h("button", { class: "button primary decision", type: "button", on: { click: () => this.decide("keep") } }, icon("lock"), "Keep all", h("kbd", {}, "a")),
         h("button", { class: "button", type: "button", disabled: !this.undone.length, on: { click: () => this.undo() } }, icon("undo"), "Undo", h("kbd", {}, "u"))),
       h("p", { class: "fine" }, "Nothing is moved here. ", h("code", {}, "hashret dedup --apply"), " moves what looks like a file that stays, of the groups that are left; ", h("code", {}, "hashret undo"), " brings it back."));
   }

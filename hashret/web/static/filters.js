@@ -34,6 +34,7 @@ export function filters(values, collection, changed) {
     h("input", { name, value: values.get(name) ?? "", autocomplete: "off", ...properties }));
   const known = h("datalist", { id: "folders" });
   get("/api/folders").then((rows) => known.append(...rows.slice(0, 500).map((row) => h("option", { value: row.name }))), () => {});
+  const clear = h("button", { class: "button", type: "button", hidden: !has, on: { click: () => changed(Object.fromEntries(FIELDS.map((name) => [name, ""]))) } }, "Clear filters");
   const form = h("form", { class: "filters", on: {
     submit: (event) => event.preventDefault(),
     change: () => changed(Object.fromEntries(FIELDS.map((name) => [name, form.elements[name]?.value.trim() ?? ""]))),
@@ -43,7 +44,6 @@ export function filters(values, collection, changed) {
   input("folder", "Folder", { list: "folders", placeholder: "any" }), known,
   input("size", "At least, MB", { type: "number", min: "0", step: "0.1", placeholder: "any" }),
   collection.keys?.includes("label") && input("label", "Label", { placeholder: "any" }),
-  input("words", "In words", { placeholder: "width > 3000 and format = jpeg", spellcheck: "false" }));
-  const clear = h("button", { class: "quiet", type: "button", hidden: !has, on: { click: () => changed(Object.fromEntries(FIELDS.map((name) => [name, ""]))) } }, "Clear");
-  return h("details", { class: "panel", open: has || null }, h("summary", {}, h("span", {}, "Filters"), clear), form);
+  input("words", "In words", { placeholder: "width > 3000 and format = jpeg", spellcheck: "false" }), clear);
+  return h("details", { class: "panel", open: has || null }, h("summary", {}, "Filters"), form);
 }

@@ -56,7 +56,7 @@ class Chart {
     this.pointers = new Map();
     this.canvas = h("canvas", { tabindex: "0", role: "application", "aria-label": `Map of ${plural(data.size, "image")}. Arrow keys move, plus and minus zoom, Enter opens the image in the middle.` });
     const button = (name, label, run) => h("button", { class: "round", type: "button", "aria-label": label, on: { click: run } }, icon(name));
-    place.replaceChildren(h("div", { class: "map" }, this.canvas,
+    place.replaceChildren(h("div", { class: "map" }, h("h1", { class: "hidden" }, "Map"), this.canvas,
       h("div", { class: "controls" }, button("plus", "Zoom in", () => this.zoom(1.6)), button("minus", "Zoom out", () => this.zoom(1 / 1.6)), button("fit", "Show all", () => this.fit())),
       h("p", { class: "hint" }, `${plural(data.size, "image")}: what looks alike lies together. Choose one to open it.`)));
     this.paper = this.canvas.getContext("2d");

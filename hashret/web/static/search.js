@@ -84,8 +84,10 @@ function side(given, values, collection) {
   return h("aside", { class: "side", "aria-label": "Search for" },
     asked(given, collection),
     words(given, collection),
-    h("div", { class: "panel sliders" }, encoders(given, collection), results(given), radius(given, collection)),
-    filters(values, collection, (fields) => change(given, fields)));
+    h("details", { class: "options", open: !matchMedia("(max-width: 760px)").matches },
+      h("summary", {}, "Options and filters"),
+      h("div", { class: "panel sliders" }, encoders(given, collection), results(given), radius(given, collection)),
+      filters(values, collection, (fields) => change(given, fields))));
 }
 
 function pick() {
@@ -123,9 +125,10 @@ function encoders(given, collection) {
   const all = collection.encoders ?? [];
   const chosen = given.encoder ?? collection.default;
   if (all.length < 2) return null;
-  return h("fieldset", { class: "choice" }, h("legend", {}, "Compare by"), all.map((one) => h("label", {},
+  const option = (one) => h("label", {},
     h("input", { type: "radio", name: "encoder", value: one.name, checked: one.name === chosen, on: { change: () => change(given, { encoder: one.name, radius: "" }) } }),
-    h("span", {}, one.name))));
+    h("span", {}, one.name));
+  return h("fieldset", {}, h("legend", {}, "Compare by"), h("div", { class: "choice" }, all.map(option)));
 }
 
 function slider(label, properties, shown, done) {
