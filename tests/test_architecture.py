@@ -241,6 +241,7 @@ PACKAGES: dict[str, set[str]] = {
         "pydantic",
         "sklearn",
         "starlette",
+        "threadpoolctl",
         "uvicorn",
     },
     "cli": {"typer", "rich"},

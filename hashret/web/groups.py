@@ -59,29 +59,32 @@ class GroupTable:
 
     @staticmethod
     def _opened(path: str) -> sqlite3.Connection:
-        connection = _connect(path)
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
+            # It is a cache: what a crash of the system loses is found again.
+            connection.execute("PRAGMA synchronous = OFF")
             connection.execute("SELECT number, saved, files, decision, body FROM groups LIMIT 0")
             connection.execute("SELECT key, value FROM facts LIMIT 0")
+            return connection
         except sqlite3.Error:
             connection.close()
-            for suffix in ("", "-journal"):
-                if os.path.exists(path + suffix):
-                    os.remove(path + suffix)
-            connection = _connect(path)
-            for statement in _TABLES:
-                connection.execute(statement)
+        for suffix in ("", "-journal"):
+            if os.path.exists(path + suffix):
+                os.remove(path + suffix)
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        for statement in ("PRAGMA synchronous = OFF", *_TABLES):
+            connection.execute(statement)
         return connection
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Add groups, all of them or none."""
         rows = [(one.number, one.saved, one.files, json.dumps(one.body)) for one in entries]
+        statement = "INSERT INTO groups (number, saved, files, body) VALUES (?, ?, ?, ?)"
         with self._lock:
             self._connection.execute("BEGIN")
-            self._connection.executemany(
-                "INSERT INTO groups (number, saved, files, body) VALUES (?, ?, ?, ?)", rows
-            )
-            self._connection.execute("COMMIT")
+            # Which commits, or rolls back.
+            with self._connection:
+                self._connection.executemany(statement, rows)
 
     def page(self, limit: int, after: Cursor | None = None) -> list[Entry]:
         """Return open groups, those that free the most first.
@@ -147,10 +150,3 @@ class GroupTable:
                 f"SELECT number, saved, files, body FROM groups {condition}", values
             ).fetchall()
         return [Entry._make((*row[:3], json.loads(row[3]))) for row in rows]
-
-
-def _connect(path: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    # It is a cache: what a crash of the system loses is found again.
-    connection.execute("PRAGMA synchronous = OFF")
-    return connection

@@ -81,7 +81,9 @@ def _embedded(values: Any, seed: int) -> Places:
         init="pca" if sizes[1] > 1e-3 else "random",
         random_state=seed,
     )
-    return _scaled(tsne.fit_transform(main))
+    # One thread: it is done beside requests, and where all CPUs are busy more take far longer.
+    with import_extra("threadpoolctl", "images").threadpool_limits(1):
+        return _scaled(tsne.fit_transform(main))
 
 
 def _beside(bits: int, codes: Codes, landmarks: Codes, known: Places) -> Places:
@@ -103,7 +105,7 @@ def _scaled(places: Any) -> Places:
     """Fit places into the unit square, in their ratio."""
     low, high = places.min(0), places.max(0)
     size = float((high - low).max()) or 1.0
-    scaled: Places = np.float32((places - (low + high) / 2) / size + 0.5)
+    scaled: Places = ((places - (low + high) / 2) / size + 0.5).astype(np.float32)
     return scaled
 
 

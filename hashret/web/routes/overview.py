@@ -92,9 +92,7 @@ def _info(collection: Collection) -> Info:
     ]
     return Info(
         images=images,
-        files=dict(
-            catalogue.execute("SELECT state, count(*) FROM files GROUP BY state").fetchall()
-        ),
+        files=dict(catalogue.execute(count).fetchall()),
         encoders=encoders,
         default=default_encoder(collection) if encoders else None,
         roots=[
