@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import tempfile
 import threading
 from collections import OrderedDict
 from contextlib import suppress
@@ -15,7 +16,6 @@ from typing import Any
 
 from ..collection.images import Image
 from ..extras import import_extra
-from ..files import replacing
 from ..images.reading import Limits, Read
 from ..types import Images
 from .decoding import Decoder
@@ -89,9 +89,7 @@ class Pictures:
         path = self._path(key)
         if path is not None and size == "thumbnail":
             try:
-                os.makedirs(os.path.dirname(path), exist_ok=True)
-                with replacing(path) as file:
-                    file.write(data)
+                _write(path, data)
                 return
             except OSError:
                 # A store that cannot be written, or a full disk.
@@ -119,6 +117,20 @@ class _Memory:
             self._kept[key] = data
             while self._size > self._most:
                 self._size -= len(self._kept.popitem(last=False)[1])
+
+
+def _write(path: str, data: bytes) -> None:
+    """Write a file whole or not at all; it is not waited for until it is on the disk."""
+    folder = os.path.dirname(path)
+    os.makedirs(folder, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=folder)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.replace(name, path)
+    except BaseException:
+        os.remove(name)
+        raise
 
 
 def _jpeg(pixels: Images, quality: int) -> bytes:

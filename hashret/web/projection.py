@@ -105,7 +105,7 @@ def _scaled(places: Any) -> Places:
     """Fit places into the unit square, in their ratio."""
     low, high = places.min(0), places.max(0)
     size = float((high - low).max()) or 1.0
-    scaled: Places = ((places - (low + high) / 2) / size + 0.5).astype(np.float32)
+    scaled: Places = np.clip((places - (low + high) / 2) / size + 0.5, 0, 1).astype(np.float32)
     return scaled
 
 

@@ -36,21 +36,20 @@ def bind(host: str, port: int) -> Bound:
     HashretError
         If it is no address of this machine, or the port is taken.
     """
+    bound = None
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         bound = socket.socket(family, kind, protocol)
-    except (OSError, UnicodeError) as error:
-        raise HashretError(f"host: expected an address of this machine, got {host!r}") from error
-    try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(address)
         # From now on who connects waits, rather than being refused.
         bound.listen(_BACKLOG)
-    except OSError as error:
-        bound.close()
-        raise HashretError(f"{host}:{port}: cannot listen there: {error.strerror}") from error
+    except (OSError, UnicodeError) as error:
+        if bound is not None:
+            bound.close()
+        raise HashretError(f"{host}:{port}: cannot listen there: {error}") from error
     name = f"[{host}]" if family == socket.AF_INET6 and ":" in host else host
     return Bound(bound, f"{name}:{bound.getsockname()[1]}")
 

@@ -25,6 +25,7 @@ function route() {
 
 async function show() {
   const mine = ++turn;
+  document.getElementById("toast").replaceChildren();
   const { name, values } = route();
   for (const link of document.querySelectorAll("nav a")) {
     if (link.dataset.view === name) link.setAttribute("aria-current", "page");

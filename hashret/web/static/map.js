@@ -189,7 +189,13 @@ class Chart {
     paper.globalAlpha = 1;
     const side = Math.min(CELL * 1.6, (size / columns) * 0.94);
     this.shown = [...cells.values()].slice(0, MOST).map((at) => ({ at, x: left + data.x[at] * size, y: top + data.y[at] * size }));
-    for (const one of this.shown) this.picture(one, side);
+    const ready = [];
+    for (const one of this.shown) {
+      const image = this.load(data.ids[one.at]);
+      if (image.complete && image.naturalWidth) ready.push([image, one]);
+      else paper.fillRect(one.x - 2, one.y - 2, 4, 4);
+    }
+    for (const [image, one] of ready) this.picture(image, one, side);
     this.side = side;
     if (document.activeElement === this.canvas && this.canvas.matches(":focus-visible")) {
       paper.strokeStyle = style.outlineColor;
@@ -198,15 +204,8 @@ class Chart {
     }
   }
 
-  picture({ at, x, y }, side) {
+  picture(image, { x, y }, side) {
     const { paper } = this;
-    const image = this.load(this.data.ids[at]);
-    if (!image.complete || !image.naturalWidth) {
-      paper.beginPath();
-      paper.arc(x, y, 3, 0, 7);
-      paper.fill();
-      return;
-    }
     const { naturalWidth, naturalHeight } = image;
     const scale = side / Math.max(naturalWidth, naturalHeight);
     const [w, h_] = [naturalWidth * scale, naturalHeight * scale];

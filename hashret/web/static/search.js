@@ -132,8 +132,10 @@ function encoders(given, collection) {
 }
 
 function slider(label, properties, shown, done) {
-  const output = h("output", {}, shown(Number(properties.value)));
-  return h("label", { class: "slider" }, h("span", {}, label), output, h("input", { type: "range", ...properties, on: {
+  const id = label.split(",")[0].toLowerCase();
+  const output = h("output", { for: id }, shown(Number(properties.value)));
+  // No label around both: an output can have a label, too, and would take it.
+  return h("div", { class: "slider" }, h("label", { for: id }, label), output, h("input", { id, type: "range", ...properties, on: {
     input: (event) => { output.textContent = shown(Number(event.target.value)); },
     change: (event) => done(Number(event.target.value)),
   } }));
