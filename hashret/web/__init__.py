@@ -7,9 +7,13 @@
 ``library.py``       the collection as many requests read it, and one changes it
 ``pictures.py``      images as JPEGs, kept in the store where it can be written
 ``groups.py``        groups of duplicates in a table that is paged by key
-``finding.py``       that table filled in the background, and kept up
-``projection.py``    the map: codes laid out in the plane
-``maps.py``          that map made in the background, and kept
+``filling.py``       that table filled
+``finding.py``       that table kept up with the collection
+``projection.py``    codes laid out in the plane
+``mapping.py``       the map of a collection, in a file
+``maps.py``          that map made when it is asked for, and kept
+``jobs.py``          filling and mapping in processes of their own, in the background
+``work.py``          what runs in those
 ``folders.py``       the folders of a collection in time
 ``guard.py``         what every request passes: Host, Origin, token, sizes, headers
 ``metrics.py``       what is counted, for Prometheus

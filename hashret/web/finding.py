@@ -1,26 +1,22 @@
-"""The table of groups, filled in the background and kept up with the collection."""
+"""The table of groups, kept up with the collection by a process in the background."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from itertools import islice
 from typing import Any, NamedTuple
 
 from ..collection import Collection
-from ..collection.duplicates import Group, Member, Place, Rules, find_duplicates
 from ..collection.store import folder_in
-from .answers import shown_path
-from .groups import Entry, GroupTable
+from .filling import key_of
+from .groups import GroupTable
+from .jobs import Job
 
-__all__ = ["GroupFinder", "State", "entry_of"]
+__all__ = ["GroupFinder", "State"]
 
 _NAMES = ("groups-0.sqlite", "groups-1.sqlite")
-_AT_ONCE = 200
-_ENCODER, _INNER = "perceptual", "borderless"
 
 
 class State(NamedTuple):
@@ -33,7 +29,7 @@ class State(NamedTuple):
 
 
 class GroupFinder:
-    """Finds duplicates in a thread, by a reader of its own.
+    """Has duplicates found as they are asked for, after changes.
 
     There are two files: one is filled while the other answers, until it is whole.
 
@@ -47,34 +43,40 @@ class GroupFinder:
         self._store = store
         self._folder, self._temporary = _folder_of(store)
         self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
-        self._stop = False
-        self.state = State(False, 0, 0, None)
+        self._job: Job | None = None
+        self._failed: tuple[list[Any], str] | None = None
+        self._next: GroupTable | None = None
         self.table = self._known()
-        self._tables = [self.table]
+        self._before: GroupTable | None = None
 
-    def catch_up(self, collection: Collection) -> None:
-        """Start to find groups anew if the collection has others than the table."""
+    def catch_up(self, collection: Collection) -> State:
+        """Return how far finding is; start it if the collection has others than the table."""
+        key = key_of(collection)
         with self._lock:
-            running = self._thread is not None and self._thread.is_alive()
-            if running or self._stop or self.table.fact("key") == _key(collection):
-                return
-            self.state = State(True, 0, 0, None)
-            self._thread = threading.Thread(target=self._find, name="duplicates", daemon=True)
-            self._thread.start()
+            self._end_job(key)
+            if self._job is None:
+                if self._failed is not None and self._failed[0] == key:
+                    return State(False, 0, 0, self._failed[1])
+                if self.table.fact("key") == key:
+                    return State(False, 0, 0, None)
+                self._start()
+            assert self._next is not None
+            done, total = self._next.fact("progress") or (0, 0)
+            return State(True, done, total, None)
 
     def decided(self, collection: Collection) -> None:
         """Note that what was just decided is in the table already."""
         if self.table.fact("key") is not None:
-            self.table.note("key", _key(collection))
+            self.table.note("key", key_of(collection))
 
     def close(self) -> None:
-        """End the thread, and remove what is temporary."""
-        self._stop = True
-        if self._thread is not None:
-            self._thread.join(30)
-        for table in self._tables:
-            table.close()
+        """End the process, and remove what is temporary."""
+        with self._lock:
+            if self._job is not None:
+                self._job.end()
+            for table in (self.table, self._before, self._next):
+                if table is not None:
+                    table.close()
         if self._temporary is not None:
             self._temporary.cleanup()
 
@@ -88,91 +90,31 @@ class GroupFinder:
                 table.close()
         return chosen
 
-    def _find(self) -> None:
-        try:
-            with Collection.open(self._store) as collection:
-                self._fill(collection)
-        except Exception as error:
-            # Told on the page, and tried again at the next change; never the end of the server.
-            self.state = State(False, 0, 0, type(error).__name__)
-
-    def _fill(self, collection: Collection) -> None:
-        key = _key(collection)
-        # Requests may hold the table before; none holds those before that one.
-        for table in self._tables:
-            if table is not self.table:
-                table.close()
+    def _start(self) -> None:
+        # Requests may hold the table before this one; none holds that before it.
+        if self._before is not None:
+            self._before.close()
+        self._before = None
         name = next(one for one in _NAMES if not self.table.path.endswith(one))
         path = os.path.join(self._folder, name)
         with suppress(FileNotFoundError):
             os.remove(path)
-        table = GroupTable(path)
-        self._tables = [self.table, table]
+        self._next = GroupTable(path)
         if self.table.fact("key") is None:
             # Shown as they are found: there is nothing older to show.
-            self.table = table
-        entries = self._entries(collection)
-        while chunk := list(islice(entries, _AT_ONCE)):
-            table.add(chunk)
-            if self._stop:
-                return
-        table.note("key", key)
-        self.table = table
-        self.state = self.state._replace(finding=False)
+            self._before, self.table = self.table, self._next
+        self._job = Job("groups", self._store, path)
 
-    def _entries(self, collection: Collection) -> Iterator[Entry]:
-        encoders = collection.encoders
-        roots = [os.fsencode(root) for root in collection.roots]
-        groups = find_duplicates(
-            collection.catalogue,
-            encoders.get(_ENCODER),
-            Rules(),
-            inner=encoders.get(_INNER) if _ENCODER in encoders else None,
-            on_step=self._note_step,
-        )
-        for number, group in enumerate(groups, 1):
-            yield entry_of(number, group, roots)
-
-    def _note_step(self, done: int, total: int) -> None:
-        self.state = State(True, done, total, None)
-        if self._stop:
-            raise InterruptedError
-
-
-def entry_of(number: int, group: Group, roots: Iterable[bytes]) -> Entry:
-    """Return a group as the page shows it."""
-    saved = sum(member.place.size for member in group.members)
-    body = {
-        "keep": _place(group.keep, roots),
-        "members": [{**_place(one.place, roots), **_said(one)} for one in group.members],
-    }
-    return Entry(number, saved, 1 + len(group.members), body)
-
-
-def _place(place: Place, roots: Iterable[bytes]) -> dict[str, Any]:
-    folder, name = shown_path(place.path, roots)
-    return {
-        "id": place.id,
-        "name": name,
-        "folder": folder,
-        "format": place.format,
-        "width": place.width,
-        "height": place.height,
-        "bytes": place.size,
-    }
-
-
-def _said(member: Member) -> dict[str, Any]:
-    return {"tier": member.tier, "distance": member.distance, "transform": member.transform}
-
-
-def _key(collection: Collection) -> list[Any]:
-    """Return what the groups depend on: codes, encoders and decisions."""
-    row = collection.catalogue.execute(
-        "SELECT coalesce(max(id), 0), count(*) FROM decisions"
-    ).fetchone()
-    used = [row.id for name, row in collection.encoders.items() if name in (_ENCODER, _INNER)]
-    return [*collection.catalogue.generation, sorted(used), *row]
+    def _end_job(self, key: list[Any]) -> None:
+        """Take over what the process has made, if it has ended."""
+        if self._job is None or self._job.status is None:
+            return
+        assert self._next is not None
+        if self._job.status:
+            self._failed = key, f"its process ended with {self._job.status}"
+        elif self.table is not self._next:
+            self._before, self.table = self.table, self._next
+        self._job = None
 
 
 def _folder_of(store: str) -> tuple[str, tempfile.TemporaryDirectory[str] | None]:

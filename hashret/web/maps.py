@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
 from contextlib import suppress
 
-import numpy as np
-
 from ..collection import Collection
-from ..collection.indexes import codes_of
 from ..collection.searching import default_encoder
 from ..collection.store import folder_in
-from ..files import write_bytes
-from .projection import layout, records
+from .jobs import Job
 
 __all__ = ["Maps"]
 
-# Ids that four bytes hold.
-_MOST_ID = 2**32 - 1
+_POINT = 8
 
 
 class Maps:
@@ -27,64 +23,66 @@ class Maps:
     Parameters
     ----------
     store : str
-        It is kept there where that can be written, else in memory.
+        It is kept there where that can be written, else in a temporary folder.
     """
 
     def __init__(self, store: str) -> None:
         self._store = store
+        self._temporary = tempfile.TemporaryDirectory(prefix="hashret-")
+        try:
+            self._folder = folder_in(store, "web")
+        except OSError:
+            self._folder = self._temporary.name
         self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._job: Job | None = None
         self._made: tuple[str, bytes] | None = None
         self.error: str | None = None
 
-    def points(self, collection: Collection) -> tuple[str, bytes] | None:
-        """Return the name and the points of the map; None while it is made.
+    def points(self, collection: Collection) -> bytes | None:
+        """Return the points of the map; None while it is made.
 
         A map that lacks the latest images is returned while the next one is made.
         """
         if not collection.encoders:
-            return "empty", b""
+            return b""
         encoder = collection.row(default_encoder(collection))
         generation, removed = collection.catalogue.generation
         name = f"map-{encoder.id}-{generation}-{removed}"
         with self._lock:
             if self._made is None or self._made[0] != name:
-                kept = self._kept(name)
-                if kept is not None:
-                    self._made = name, kept
-                elif self._thread is None or not self._thread.is_alive():
-                    self._thread = threading.Thread(
-                        target=self._make, args=(name,), name="map", daemon=True
-                    )
-                    self._thread.start()
-            return self._made
+                self._look(name)
+            return None if self._made is None else self._made[1]
 
     def close(self) -> None:
-        """Wait a little for a map that is being made."""
-        if self._thread is not None:
-            self._thread.join(30)
+        """End the process that makes one."""
+        with self._lock:
+            if self._job is not None:
+                self._job.end()
+        self._temporary.cleanup()
 
-    def _make(self, name: str) -> None:
-        try:
-            with Collection.open(self._store) as collection:
-                row = collection.row(default_encoder(collection))
-                ids, codes = codes_of(collection.catalogue, row)
-            small = ids <= _MOST_ID
-            points = records(ids[small], layout(row.bits, codes[small]))
-        except Exception as error:
-            # Told on the page; never the end of the server.
-            self.error = type(error).__name__
-            return
-        self._made, self.error = (name, points), None
-        with suppress(OSError):
-            folder = folder_in(self._store, "web")
-            for old in os.listdir(folder):
-                if old.startswith("map-"):
-                    os.remove(os.path.join(folder, old))
-            write_bytes(os.path.join(folder, name), points)
+    def _look(self, name: str) -> None:
+        """Take the map that is wanted if it is there; have it made if not."""
+        if self._job is not None:
+            if self._job.status is None:
+                return
+            self.error = f"its process ended with {self._job.status}" if self._job.status else None
+            self._job = None
+        kept = self._kept(name)
+        if kept is not None:
+            self._made, self.error = (name, kept), None
+            self._forget(name)
+        elif self.error is None:
+            self._job = Job("map", self._store, os.path.join(self._folder, name))
 
     def _kept(self, name: str) -> bytes | None:
-        with suppress(OSError), open(os.path.join(self._store, "web", name), "rb") as file:
+        with suppress(OSError), open(os.path.join(self._folder, name), "rb") as file:
             data = file.read()
-            return data if len(data) % np.dtype("<u8").itemsize == 0 else None
+            return data if len(data) % _POINT == 0 else None
         return None
+
+    def _forget(self, name: str) -> None:
+        """Remove the maps of other times."""
+        with suppress(OSError):
+            for old in os.listdir(self._folder):
+                if old.startswith("map-") and old != name:
+                    os.remove(os.path.join(self._folder, old))

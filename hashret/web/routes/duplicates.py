@@ -104,8 +104,8 @@ async def decisions(
 
 
 def _page(site: Site, collection: Collection, limit: int, after: Cursor | None) -> Groups:
-    site.groups.catch_up(collection)
-    table, state = site.groups.table, site.groups.state
+    state = site.groups.catch_up(collection)
+    table = site.groups.table
     entries = table.page(limit, after)
     last = entries[-1] if len(entries) == limit else None
     opened, saved, known = table.counts()

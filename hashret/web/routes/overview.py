@@ -78,7 +78,7 @@ async def map_(site: Current) -> Response:
         if site.maps.error is not None:
             return Response(status_code=500)
         return Response(status_code=202, headers={"retry-after": "2"})
-    return Response(made[1], media_type="application/octet-stream")
+    return Response(made, media_type="application/octet-stream")
 
 
 def _info(collection: Collection) -> Info:
