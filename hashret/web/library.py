@@ -26,20 +26,20 @@ class Library:
     Notes
     -----
     Each reader has its own connection: a statement that is under way would hold the others of a
-    connection at its moment in time. Indexes are mapped, and their memory is shared.
+    connection at its moment in time. They share indexes and encoders.
     """
 
     def __init__(self, store: str | os.PathLike[str], readers: int = 4) -> None:
         self._watch = Collection.open(store)
         self.store = self._watch.store
         # Of one thread at a time, whose encoders stay in memory.
-        self.encoding = Collection.open(self.store)
+        self.encoding = self._watch.again()
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._count = readers
         self._free: queue.LifoQueue[Collection] = queue.LifoQueue()
         for _ in range(readers):
-            self._free.put(Collection.open(self.store))
+            self._free.put(self._watch.again())
 
     @contextmanager
     def reader(self) -> Iterator[Collection]:
