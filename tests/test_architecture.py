@@ -162,7 +162,7 @@ WEB: dict[str, set[str]] = {
         "settings",
     },
     "routes": {"answers", "groups", "guard", "site"},
-    "application": {"guard", "lanes", "metrics", "routes", "settings", "site"},
+    "application": {"answers", "guard", "lanes", "metrics", "routes", "settings", "site"},
     "static": set(),
     "templates": set(),
     "__init__": {"application", "server", "settings"},

@@ -22,11 +22,18 @@ __all__ = [
     "Images",
     "Info",
     "Place",
+    "Refusal",
     "Result",
     "Skips",
     "shown_image",
     "shown_path",
 ]
+
+
+class Refusal(BaseModel):
+    """Why there is no answer."""
+
+    detail: str
 
 
 class ImageShown(BaseModel):

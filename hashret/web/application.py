@@ -9,11 +9,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.staticfiles import StaticFiles
 
 from .. import __version__
 from ..errors import HashretError, IdError, LockedError, MissingExtraError, ParameterError
+from .answers import Refusal
 from .guard import Guard
 from .lanes import Busy
 from .metrics import Metrics
@@ -36,6 +38,11 @@ _ANSWERS: tuple[tuple[type[Exception], int, str | None], ...] = (
     (PermissionError, 403, "the collection cannot be changed here: its store is read-only"),
 )
 _RETRY = "2"
+# What any request may be answered with.
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Refusal}
+    for status in (400, 401, 403, 404, 408, 409, 413, 421, 422, 500, 501, 503)
+}
 
 
 def create_app(store: str | os.PathLike[str], settings: Settings | None = None) -> Any:
@@ -69,12 +76,14 @@ def create_app(store: str | os.PathLike[str], settings: Settings | None = None) 
         # They load their parts from elsewhere; the description itself is at /openapi.json.
         docs_url=None,
         redoc_url=None,
+        responses=_REFUSALS,
     )
     for router in ROUTERS:
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     for kind, *_ in _ANSWERS:
         app.add_exception_handler(kind, _answer)
+    app.add_exception_handler(RequestValidationError, _tell_invalid)
     return Guard(app, settings, metrics)
 
 
@@ -84,3 +93,9 @@ async def _answer(request: Request, error: Exception) -> JSONResponse:
     )
     headers = {"retry-after": _RETRY} if status == 503 else {}
     return JSONResponse({"detail": said or str(error)}, status, headers)
+
+
+async def _tell_invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    said = [f"{one['loc'][-1]}: {one['msg']}" for one in error.errors()]
+    return JSONResponse({"detail": "; ".join(said)}, 422)

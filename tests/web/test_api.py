@@ -127,6 +127,9 @@ def test_groups_are_decided_and_opened_again(own_folder):
         near = next(one for one in found["groups"] if one["members"][0]["tier"] == "near")
         ids = [near["keep"]["id"], *(one["id"] for one in near["members"])]
         body = {"kind": "not duplicates", "images": ids, "group": near["number"]}
+        for wrong in ({"images": [*ids, 10]}, {"images": ids[:1], "kind": "keep"}, {"group": 77}):
+            assert client.post("/api/decisions", json=body | wrong).status_code == 409
+        assert client.get("/api/decisions").json()["decisions"] == []
         answer = client.post("/api/decisions", json=body)
         assert answer.status_code == 201
         decision = answer.json()["decision"]
@@ -212,7 +215,7 @@ def test_what_is_wrong_is_refused(client, path, status):
     answer = client.get(path)
     assert answer.status_code == status, answer.text
     if status >= 400:
-        assert answer.json()["detail"]
+        assert isinstance(answer.json()["detail"], str)
 
 
 def test_an_empty_collection_is_no_error(tmp_path):

@@ -56,6 +56,9 @@ async def make(site: Current, decision: Decision) -> Decided:
     """Remember that images are no duplicates of each other, or that none of them goes."""
 
     def work(collection: Collection) -> Decided:
+        if decision.group is not None and _ids(site, decision.group) != set(decision.images):
+            # Groups that are found anew have other numbers.
+            raise HTTPException(409, "the group has changed; load the page again")
         made = decide(collection.catalogue, decision.kind, decision.images)
         if decision.group is not None:
             site.groups.table.decide(decision.group, made)
@@ -117,6 +120,12 @@ def _page(site: Site, collection: Collection, limit: int, after: Cursor | None) 
         known=known,
         **state._asdict(),
     )
+
+
+def _ids(site: Site, group: int) -> set[int]:
+    entry = site.groups.table.one(group)
+    places = [] if entry is None else [entry.body["keep"], *entry.body["members"]]
+    return {place["id"] for place in places}
 
 
 def _shown(entry: Entry) -> GroupShown:

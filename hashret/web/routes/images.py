@@ -43,7 +43,7 @@ async def details(site: Current, id: Id) -> Details:
 @router.get(
     "/images/{id}/{size}",
     response_class=Response,
-    responses={200: {"content": {"image/jpeg": {}}}, 404: {}},
+    responses={200: {"content": {"image/jpeg": {}}}},
 )
 async def picture(site: Current, id: Id, size: Literal["thumbnail", "picture"]) -> Response:
     """Return an image as a JPEG that is made of its pixels."""

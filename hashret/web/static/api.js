@@ -9,8 +9,7 @@ export class Refused extends Error {
 
 async function words(answer) {
   try {
-    const { detail } = await answer.json();
-    return Array.isArray(detail) ? detail.map((one) => `${one.loc.at(-1)}: ${one.msg}`).join("; ") : detail;
+    return (await answer.json()).detail ?? answer.statusText;
   } catch {
     return answer.statusText;
   }

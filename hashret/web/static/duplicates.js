@@ -184,6 +184,7 @@ class Review {
       this.recount(group, -1);
       toast(kind === "keep" ? "All files of the group are kept." : "Remembered: no duplicates.", { name: "Undo", run: () => this.undo() });
     } catch (error) {
+      if (error.status === 409) await this.load();
       toast(error.message);
     } finally {
       this.deciding = false;

@@ -8,7 +8,7 @@ const AT_ONCE = 90;
 /**
  * Show images in a grid.
  * @param {Array} images
- * @param {object} options  `href(image)`; `note(image)` gives [text, nearness 0..1, whole sentence];
+ * @param {object} options  `href(image)`; `note(image)` gives [text, nearness 0..1, whole sentence, mark];
  *   `more()` brings later images or null.
  */
 export function grid(images, options) {
@@ -47,10 +47,11 @@ export function grid(images, options) {
 
 function tile(image, options) {
   const ratio = Math.min(2.1, Math.max(0.62, image.width / image.height || 1));
-  const [note, nearness, sentence] = options.note?.(image) ?? [date(image.taken) || bytes(image.bytes), null, ""];
+  const [note, nearness, sentence, mark] = options.note?.(image) ?? [date(image.taken) || bytes(image.bytes), null, "", ""];
   return h("li", { class: image.missing ? "tile missing" : "tile", vars: { "--ratio": ratio.toFixed(3) } },
-    h("a", { class: "frame", href: options.href(image), title: `${image.folder}/${image.name}`, "aria-label": `Find images like ${image.name}${sentence ? `; ${sentence}` : ""}` },
+    h("a", { class: "frame", href: options.href(image), title: [`${image.folder}/${image.name}`, sentence].filter(Boolean).join("\n"), "aria-label": `Find images like ${image.name}${sentence ? `; ${sentence}` : ""}` },
       photo(image, "thumbnail", { alt: "" }),
+      mark && h("span", { class: "mark" }, mark),
       nearness !== null && h("span", { class: "near", vars: { "--near": nearness.toFixed(3) } })),
     h("p", { class: "caption" }, h("span", { class: "note" }, note), h("span", { class: "name" }, image.name),
       h("button", { class: "quiet more", type: "button", "aria-label": `About ${image.name}`, on: { click: () => view(image.id) } }, icon("info"))));

@@ -62,7 +62,7 @@ async function answer(given, where, collection, signal) {
   if (!results.length) return [head, empty("Nothing that near", "Widen the distance, ask for more results, or loosen the filter.")];
   return [head, grid(results, {
     href: (image) => like(given, image.id),
-    note: (image) => [String(image.distance), Math.max(0, 1 - image.distance / (found.bits / 2)), image.why],
+    note: (image) => [String(image.distance), Math.max(0, 1 - image.distance / (found.bits / 2)), image.why, image.why.split(":").length > 1 || image.same ? image.why.split(":")[0] : ""],
   })];
 }
 
