@@ -32,6 +32,9 @@ export async function render(place, values, collection) {
   return () => abort.abort();
 }
 
+/** What is worth a mark on the picture: that it is the same, or a copy. */
+const mark = (image) => (image.same || image.why.includes(":") ? image.why.split(":")[0] : "");
+
 function skeleton() {
   return h("div", { class: "skeleton" }, Array.from({ length: 12 }, () => h("span")));
 }
@@ -62,7 +65,7 @@ async function answer(given, where, collection, signal) {
   if (!results.length) return [head, empty("Nothing that near", "Widen the distance, ask for more results, or loosen the filter.")];
   return [head, grid(results, {
     href: (image) => like(given, image.id),
-    note: (image) => [String(image.distance), Math.max(0, 1 - image.distance / (found.bits / 2)), image.why, image.why.split(":").length > 1 || image.same ? image.why.split(":")[0] : ""],
+    note: (image) => [String(image.distance), Math.max(0, 1 - image.distance / (found.bits / 2)), image.why, mark(image)],
   })];
 }
 
