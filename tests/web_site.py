@@ -16,7 +16,7 @@ from PIL import Image  # noqa: E402
 from hashret.collection import Collection  # noqa: E402
 from hashret.web import create_app  # noqa: E402
 
-ODD = b"<b onmouseover=x>&\xff\n.png"
+ODD = b"<b onmouseover=x>&\xff\n" + b" a name longer than any card" * 6 + b".png"
 
 
 def write(path, seed):

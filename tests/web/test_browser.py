@@ -113,8 +113,12 @@ def test_names_are_never_markup(page):
     tiles(page).first.get_by_role("button").click()
     expect(page.locator("dialog h2")).to_contain_text("<b onmouseover=x>")
     assert page.locator("b[onmouseover]").count() == 0
-    page.keyboard.press("Escape")
+    page.get_by_role("link", name="Find images like this").click()
     expect(page.locator("dialog")).to_be_hidden()
+    expect(page.locator(".ask .name")).to_contain_text("longer than any card")
+    over = "one => one.scrollWidth - one.clientWidth"
+    assert page.locator(".side").evaluate(over) == 0
+    assert page.locator(".ask").evaluate(over) == 0
 
 
 def test_duplicates_are_reviewed_by_keyboard_and_taken_back(page):
