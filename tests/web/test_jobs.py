@@ -12,8 +12,8 @@ import pytest
 
 pytest.importorskip("web_site")
 
-from hashret.web.groups import GroupTable  # noqa: E402
-from hashret.web.jobs import Job  # noqa: E402
+from hashret.web.groups import GroupTable
+from hashret.web.jobs import Job
 
 
 def ended(job: Job, seconds: float = 30.0) -> int:

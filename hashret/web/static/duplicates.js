@@ -49,11 +49,13 @@ class Review {
     clearTimeout(this.timer);
     this.timer = setTimeout(async () => {
       const found = await get("/api/groups", { limit: PAGE }).catch(() => null);
-      if (found && !this.place.contains(this.main) && !this.groups.length) Object.assign(this, { groups: found.groups, after: found.after });
       if (found) {
         this.found = found;
-        if (!this.groups.length || !found.finding) Object.assign(this, { groups: found.groups, after: found.after, at: 0 });
-        this.show();
+        const first = this.groups[0]?.number;
+        if (this.at === 0 && (!first || found.groups[0]?.number !== first || !found.finding)) {
+          Object.assign(this, { groups: found.groups, after: found.after });
+          this.show();
+        } else this.place.querySelector(".head")?.replaceWith(this.head());
       }
       if (!found || found.finding) this.wait();
     }, 1500);

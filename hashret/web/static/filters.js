@@ -33,7 +33,8 @@ export function filters(values, collection, changed) {
   const input = (name, label, properties = {}) => h("label", { class: `field ${name}` }, h("span", {}, label),
     h("input", { name, value: values.get(name) ?? "", autocomplete: "off", ...properties }));
   const known = h("datalist", { id: "folders" });
-  get("/api/folders").then((rows) => known.append(...rows.slice(0, 500).map((row) => h("option", { value: row.name }))), () => {});
+  // Asked for when someone comes to the field: a large collection has many.
+  const suggest = () => get("/api/folders").then((rows) => known.replaceChildren(...rows.slice(0, 500).map((row) => h("option", { value: row.name }))), () => {});
   const clear = h("button", { class: "button", type: "button", hidden: !has, on: { click: () => changed(Object.fromEntries(FIELDS.map((name) => [name, ""]))) } }, "Clear filters");
   const form = h("form", { class: "filters", on: {
     submit: (event) => event.preventDefault(),
@@ -41,7 +42,7 @@ export function filters(values, collection, changed) {
   } },
   input("from", "From", { type: "date" }),
   input("to", "Until", { type: "date" }),
-  input("folder", "Folder", { list: "folders", placeholder: "any" }), known,
+  input("folder", "Folder", { list: "folders", placeholder: "any", on: { focus: suggest } }), known,
   input("size", "At least, MB", { type: "number", min: "0", step: "0.1", placeholder: "any" }),
   collection.keys?.includes("label") && input("label", "Label", { placeholder: "any" }),
   input("words", "In words", { placeholder: "width > 3000 and format = jpeg", spellcheck: "false" }), clear);
