@@ -152,7 +152,8 @@ def test_duplicates_are_reviewed_by_keyboard_and_taken_back(page):
 def test_map_folders_and_skipped(page):
     page.goto("/#/map")
     canvas = page.locator("canvas")
-    expect(canvas).to_have_attribute("aria-label", re.compile("Map of 11 images"))
+    # Made by a process that starts first.
+    expect(canvas).to_have_attribute("aria-label", re.compile("Map of 11 images"), timeout=60_000)
     for key in ("+", "ArrowLeft", "ArrowDown", "-", "0", "Tab"):
         canvas.press(key)
     page.goto("/#/folders")
