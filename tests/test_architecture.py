@@ -58,6 +58,7 @@ DOORS: dict[str, set[str]] = {
     },
     "experiments": {
         "",
+        "collection",
         "checks",
         "codes",
         "errors",
@@ -189,7 +190,7 @@ PACKAGES: dict[str, set[str]] = {
         "usearch",
         "watchfiles",
     },
-    "experiments": {"numpy", "PIL", "matplotlib", "rich", "torch", "sklearn"},
+    "experiments": {"numpy", "PIL", "matplotlib", "rich", "skimage", "torch", "sklearn"},
     "cli": {"typer", "rich"},
 }
 

@@ -118,10 +118,9 @@ def test_decisions_and_calibration(root, tmp_path):
     ],
 )
 def test_usage(root, options, words):
-    assert_one_line(dedup(root, *options), words)
+    assert_one_line(dedup(root, *options), words, code=2)
 
 
 def test_undo_of_no_batch(root):
-    assert_one_line(
-        run("undo", "7", "--store", str(root)), "batch: expected one of none yet, got 7"
-    )
+    done = run("undo", "7", "--store", str(root))
+    assert_one_line(done, "batch: expected one of none yet, got 7", code=2)

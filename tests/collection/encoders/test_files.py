@@ -14,6 +14,8 @@ from PIL import Image
 from hashret import FormatError
 from hashret.collection import Collection
 from hashret.collection.encoders import new_encoder, takes_text
+from hashret.collection.queries import of_texts
+from hashret.collection.searching import search
 
 COLOURS = {"red": (230, 20, 20), "green": (20, 220, 30), "blue": (10, 30, 240)}
 
@@ -146,6 +148,10 @@ def test_a_pair_finds_images_by_text(folder, tmp_path):
             )
             assert {names[one].decode()[:-5] for one in ids[0].tolist()} == {colour}
         encoder.encode_text("")
+        (query,) = of_texts(collection, "pair", ["red"])
+        (answer,) = search(collection, "pair", [query], k=4)
+        found = {os.path.basename(one.file.path).decode()[:-5] for one in answer.results}
+        assert found == {"red"}
 
 
 def test_saved_deep_encoders(folder, tmp_path):
