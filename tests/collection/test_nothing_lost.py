@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
 import signal
 import sqlite3
+import subprocess
+import sys
+import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import run_here
+from commands import assert_one_line, run, run_here
 from dying import dying
 from photos import write_photo
-from removing_collection import contents, files_in
+from removing_collection import contents, files_in, mounted
+
+from hashret import HashretError
+from hashret.collection import Collection
+from hashret.collection.catalogue import write_catalogue
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs timers of POSIX")
 
@@ -183,3 +191,179 @@ def test_killed_at_any_moment(tmp_path, name, kills):
         assert [*folder.rglob(".hashret-*")] == []
         shutil.rmtree(folder)
     assert killed >= kills // 2
+
+
+def test_killed_while_it_is_made(tmp_path):
+    fill(tmp_path, 3)
+    store = tmp_path / ".hashret"
+    store.mkdir()
+    # Before there is a catalogue, before it has a folder, and within the writing of an index.
+    index(tmp_path)
+    assert problems(tmp_path) == []
+    shutil.rmtree(store)
+    write_catalogue(str(store)).close()
+    (store / "indexes").mkdir()
+    for left in (
+        store / "indexes" / ".hashret-0123456789abcdef",
+        store / ".hashret-fedcba9876543210",
+    ):
+        left.write_bytes(b"half")
+    assert run_here("search", "--id", "1", cwd=tmp_path).returncode == 1
+    index(tmp_path)
+    assert problems(tmp_path) == []
+    assert len(ids(tmp_path)) == 3
+    assert [*store.rglob(".hashret-*")] == []
+
+
+def begin(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    # Few pictures a transaction, so that there are many.
+    code = "import sys; from hashret.collection.updating import updater; updater.BATCH = 8; "
+    code += "sys.argv[0] = 'hashret'; import hashret.__main__ as m; m.main()"
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def copy_store(store: Path, target: Path) -> None:
+    """Copy files one after the other, as a backup does that knows nothing of SQLite."""
+    target.mkdir()
+    for name in ("catalogue.sqlite", "catalogue.sqlite-wal"):
+        with suppress(FileNotFoundError):
+            shutil.copy(store / name, target / name)
+    for name in ("indexes", "encoders"):
+        with suppress(FileNotFoundError, shutil.Error):
+            shutil.copytree(store / name, target / name)
+
+
+@pytest.mark.parametrize("copies", [4, pytest.param(50, marks=pytest.mark.slow)])
+def test_a_store_copied_while_it_is_written_with_its_log_cut(tmp_path, copies):
+    chance = random.Random(copies)
+    folder = tmp_path / "folder"
+    fill(folder, 100 if copies < 50 else 1000)
+    taken = []
+    with begin(folder, "index", *ENCODERS, "--workers", "1") as process:
+        while process.poll() is None:
+            time.sleep(0.03)
+            if (folder / ".hashret" / "catalogue.sqlite").exists():
+                copy_store(folder / ".hashret", tmp_path / f"{len(taken)}")
+                taken.append(tmp_path / f"{len(taken)}")
+    assert process.returncode == 0
+    wanted = state(folder)
+    for store in chance.sample(taken, min(copies, len(taken))):
+        clone = cloned(folder, f"of {store.name}")
+        shutil.rmtree(clone / ".hashret")
+        store.rename(clone / ".hashret")
+        log = clone / ".hashret" / "catalogue.sqlite-wal"
+        if log.exists():
+            os.truncate(log, chance.randint(0, log.stat().st_size))
+        found = problems(clone)
+        assert all("(hashret index makes" in words or "(restore a copy" in words for words in found)
+        now = ids(clone)
+        index(clone)
+        assert problems(clone) == []
+        assert now.items() <= ids(clone).items()
+        assert state(clone) == wanted
+        shutil.rmtree(clone)
+
+
+def leave(disk: Path, free: int) -> Path:
+    """Fill a disk but for so many bytes."""
+    space = os.statvfs(disk)
+    rest = disk / "rest"
+    rest.write_bytes(b"\1" * max(0, space.f_bavail * space.f_frsize - free))
+    return rest
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_a_full_disk_stops_a_command_which_goes_on_later(tmp_path, name):
+    scene = SCENES[name]
+    with mounted(tmp_path / "disk", "16m"):
+        disk = tmp_path / "disk"
+        origin = disk / "origin"
+        scene.prepare(origin)
+        whole = cloned(origin, "whole")
+        scene.change(whole)
+        assert run_here(*scene.command, cwd=whole).returncode == 0
+        wanted = state(whole)
+        stopped = 0
+        for free in (0, 60_000, 200_000):
+            folder = cloned(origin, f"{free}")
+            scene.change(folder)
+            rest = leave(disk, free)
+            done = run_here(*scene.command, cwd=folder)
+            if done.returncode != 0:
+                assert_one_line(done, "free some space and run it again")
+                stopped += 1
+            assert wanted["kept"].keys() <= kept(folder).keys()
+            rest.unlink()
+            if ids(folder):
+                assert [p for p in problems(folder) if scene.unsettled not in p] == []
+            assert run_here(*scene.command, cwd=folder).returncode == 0
+            assert problems(folder) == []
+            assert state(folder) == wanted
+            shutil.rmtree(folder)
+        assert stopped
+
+
+def test_a_disk_that_cannot_be_written_is_searched(tmp_path):
+    with mounted(tmp_path / "disk", "16m"):
+        folder = tmp_path / "disk" / "photos"
+        with_copies(folder)
+        remount = ["mount", "-o", "remount,ro", str(tmp_path / "disk")]
+        assert subprocess.run(remount, check=False).returncode == 0
+        for command in (("search", "--id", "1"), ("dedup",), ("verify", "--content"), ("info",)):
+            done = run(*command, cwd=folder)
+            assert done.returncode == 0, (command, done.stderr)
+        for command in (("index",), ("dedup", "--apply"), ("undo",)):
+            assert_one_line(run(*command, cwd=folder), "Read-only file system")
+
+
+def test_one_indexes_while_others_search_and_a_second_is_told_who(tmp_path):
+    fill(tmp_path, 8)
+    index(tmp_path)
+    for number in range(1000, 1150):
+        put(tmp_path / "new" / f"{number}.png", number)
+    counts, told = [], []
+    with begin(tmp_path, "index", *ENCODERS, "--workers", "1") as process:
+        while process.poll() is None:
+            done = run_here("search", "--id", "1", "--json", "-k", "5", cwd=tmp_path)
+            assert done.returncode == 0, done.stderr
+            assert json.loads(done.stdout)["results"]
+            with Collection.open(tmp_path) as collection:
+                counts.append(len(collection.index("hog")))
+            for command in (("index",), ("dedup", "--apply"), ("undo",)):
+                done = run_here(*command, cwd=tmp_path)
+                if done.returncode:
+                    assert_one_line(done, "is being changed by process ")
+                    told.append(f"process {process.pid} " in done.stderr)
+    assert counts == sorted(counts)
+    # One of the others may have come before it; it is told so then, and ends.
+    assert all(told)
+    assert (process.returncode == 0) == bool(told)
+    index(tmp_path)
+    assert problems(tmp_path) == []
+
+
+@pytest.mark.parametrize("turns", [1, pytest.param(30, marks=pytest.mark.slow)])
+def test_several_make_a_collection_at_once_while_others_read(tmp_path, turns):
+    fill(tmp_path, 6)
+    for _ in range(turns):
+        shutil.rmtree(tmp_path / ".hashret", ignore_errors=True)
+        makers = [begin(tmp_path, "index", *ENCODERS, "--workers", "1") for _ in range(3)]
+        while any(maker.poll() is None for maker in makers):
+            try:
+                with Collection.open(tmp_path) as collection:
+                    assert collection.catalogue.check() == []
+            except HashretError as error:
+                assert "no collection here" in str(error)
+        for maker in makers:
+            _, errors = maker.communicate()
+            lines = [line for line in errors.splitlines() if line.startswith("hashret: ")]
+            assert maker.returncode == 0 or "is being changed by process " in lines[-1], errors
+        assert [maker.returncode for maker in makers].count(0) >= 1
+        assert problems(tmp_path) == []
+        assert len(ids(tmp_path)) == 6

@@ -11,7 +11,7 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from ...errors import FormatError, LockedError
-from ...files import write_bytes
+from ...files import remove_unfinished, write_bytes
 from . import schema
 from .lock import WriterLock
 from .mounts import is_network
@@ -136,6 +136,8 @@ def write_catalogue(store: str) -> Catalogue:
     lock = WriterLock(os.path.join(store, LOCK))
     path = os.path.join(store, NAME)
     try:
+        for folder in (store, *(entry.path for entry in os.scandir(store) if entry.is_dir())):
+            remove_unfinished(folder)
         if not os.path.exists(path):
             _make(path)
         connection = _connect(path, "rw")
