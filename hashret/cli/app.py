@@ -75,10 +75,12 @@ def _causes() -> tuple[type[Exception], ...]:
 
 
 def _advice(error: Exception) -> str:
-    full = getattr(error, "errno", None) == errno.ENOSPC
-    if full or getattr(error, "sqlite_errorname", "") == "SQLITE_FULL":
-        return "; free some space and run it again: what was done until then is kept"
-    return ""
+    name = getattr(error, "sqlite_errorname", "")
+    advice = "free some space and run it again: what was done until then is kept"
+    if name == "SQLITE_FULL" or getattr(error, "errno", None) == errno.ENOSPC:
+        return f"; {advice}"
+    # So SQLite says it where its log or its shared memory has no space.
+    return f"; if the disk is full, {advice}" if name.startswith("SQLITE_IOERR") else ""
 
 
 def _complain(message: str) -> None:

@@ -62,11 +62,14 @@ def open_to_index(
     """
     named = [os.fspath(root) for root in roots]
     found = _store_at(store) if store is not None else _store_above(named[0] if named else ".")
-    if found is None:
-        return _made(named or ["."], None if store is None else os.fspath(store))
-    with Collection.open(found) as collection:
-        fresh = [root for root in named if not _inside(root, collection.roots)]
-    return Collection.create(fresh, found)
+    known = []
+    if found is not None:
+        with Collection.open(found) as collection:
+            known = collection.roots
+    # One that has no folder was killed while it was made.
+    if found is None or not known:
+        return _made(named or ["."], found or (None if store is None else os.fspath(store)))
+    return Collection.create([root for root in named if not _inside(root, known)], found)
 
 
 def _made(roots: Sequence[str], store: str | None) -> Collection:

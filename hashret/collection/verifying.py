@@ -84,9 +84,12 @@ def _files(
         if not os.path.isdir(path):
             advice = "mount it; until then its files cannot be looked at"
             yield Problem("file", "the folder cannot be reached", advice, path)
+    # Of one whose move was interrupted, that is told.
     rows = collection.catalogue.execute(
         "SELECT root, path, state, size, mtime_ns, content FROM files "
-        "WHERE state IN ('present', 'missing') ORDER BY root, path"
+        "WHERE state IN ('present', 'missing') AND NOT EXISTS (SELECT 1 FROM operations "
+        "WHERE operations.root = files.root AND operations.path = files.path "
+        "AND operations.state IN ('planned', 'undoing')) ORDER BY root, path"
     )
     for count, (root, path, state, size, mtime_ns, known) in enumerate(rows, 1):
         absolute = os.path.join(roots[root], path)
