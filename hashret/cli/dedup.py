@@ -33,7 +33,7 @@ _PLAIN_LISTED = 5
 def dedup(
     ids: Annotated[
         list[int] | None,
-        typer.Argument(metavar="[ID]...", help="Images, for --not-duplicates and --keep-all."),
+        typer.Argument(metavar="ID", help="Images, for --not-duplicates and --keep-all."),
     ] = None,
     store: Store = None,
     apply: Annotated[

@@ -46,7 +46,7 @@ def index(
     roots: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[FOLDER]...",
+            metavar="FOLDER",
             help="Folders of images. By default those of the collection that the current folder "
             "lies in; if there is none, the current folder.",
         ),
@@ -54,11 +54,18 @@ def index(
     store: Store = None,
     encoder: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME|FILE", help="What makes the codes; may be repeated."),
+        typer.Option(
+            metavar="NAME|FILE",
+            help="What makes the codes: perceptual, borderless, photo-fast, photo, photo-best, "
+            "hog, or a file; may be repeated. By default perceptual and photo.",
+        ),
     ] = None,
     re_encode: Annotated[
         bool,
-        typer.Option("--re-encode", help="Where an encoder has changed, make all codes anew."),
+        typer.Option(
+            "--re-encode",
+            help="Make the codes of --encoder anew, if its file has changed or it was fitted.",
+        ),
     ] = False,
     exclude: Annotated[
         list[str] | None,

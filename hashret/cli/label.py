@@ -22,7 +22,7 @@ __all__ = ["label"]
 
 def label(
     ids: Annotated[
-        list[int] | None, typer.Argument(metavar="[ID]...", help="Images, for --set and --remove.")
+        list[int] | None, typer.Argument(metavar="ID", help="Images, for --set and --remove.")
     ] = None,
     csv: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Labels of images: lines of path,label.")

@@ -28,13 +28,18 @@ _THUMBNAIL = 320
 def search(
     images: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[IMAGE]...", help="Image files, in the collection or not."),
+        typer.Argument(metavar="IMAGE", help="Image files, in the collection or not."),
     ] = None,
     id: Annotated[
-        list[int] | None, typer.Option(help="An image of the collection; may be repeated.")
+        list[int] | None,
+        typer.Option(metavar="ID", help="An image of the collection; may be repeated."),
     ] = None,
     text: Annotated[
-        list[str] | None, typer.Option(help="Words, where the encoder knows some; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            metavar="WORDS",
+            help="What is to be seen, where the encoder knows words; may be repeated.",
+        ),
     ] = None,
     store: Store = None,
     k: Annotated[

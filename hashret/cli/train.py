@@ -24,7 +24,7 @@ def train(
     source: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[FOLDER|CSV]", help="A folder with a folder per class, or lines of path,label."
+            metavar="FOLDER|CSV", help="A folder with a folder per class, or lines of path,label."
         ),
     ] = None,
     labels: Annotated[

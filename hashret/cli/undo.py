@@ -17,7 +17,7 @@ __all__ = ["tell_left", "undo"]
 def undo(
     batch: Annotated[
         int | None,
-        typer.Argument(metavar="[BATCH]", help="By default the last that can be undone."),
+        typer.Argument(metavar="BATCH", help="By default the last that can be undone."),
     ] = None,
     store: Store = None,
     list_: Annotated[
