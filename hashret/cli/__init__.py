@@ -25,6 +25,7 @@ from . import (  # noqa: E402
     reproduce,
     search,
     train,
+    undo,
     verify,
 )
 from .app import app  # noqa: E402
@@ -35,7 +36,7 @@ __all__ = ["app"]
 app.command()(index.index)
 app.command()(search.search)
 app.command()(dedup.dedup)
-app.command()(dedup.undo)
+app.command()(undo.undo)
 app.command()(label.label)
 app.command()(train.train)
 app.command()(match.match)

@@ -11,8 +11,8 @@ from ..errors import ParameterError
 from .app import Exit
 from .options import AsJson, Memory, Pixels, Quiet, Seconds, SkipsOk, Store, limits_of
 from .output import print_json, print_line, shown
+from .progress import Progress
 from .refusals import tell_refused
-from .steps import StepBar
 
 if TYPE_CHECKING:
     from ..collection.training import Example, Trained
@@ -24,7 +24,7 @@ def train(
     source: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[FOLDER|CSV]", help="A folder with a folder per class, or lines of path,label."
+            metavar="FOLDER|CSV", help="A folder with a folder per class, or lines of path,label."
         ),
     ] = None,
     labels: Annotated[
@@ -83,7 +83,7 @@ def train(
         raise ParameterError("train: expected a folder, a CSV or --labels KEY, one of them")
     limits = limits_of(max_pixels, max_seconds, max_memory)
     file = out or Path(f"{method}-{bits}.safetensors")
-    with StepBar(not quiet) as bar:
+    with Progress(not quiet, "Starting") as bar:
         trained = learn(
             _examples(source, labels, store),
             file,
@@ -95,7 +95,7 @@ def train(
             device=device,
             controls=controls,
             limits=limits,
-            progress=bar.update,
+            progress=bar.step,
         )
     if json:
         _print_json(trained)

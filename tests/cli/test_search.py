@@ -55,6 +55,13 @@ def test_json_is_an_object_a_query(folder, tmp_path):
     assert again == {**first, "query": best["id"]}
 
 
+def test_another_file_of_the_querys_bytes_is_not_called_the_query(folder, tmp_path):
+    outside = tmp_path / "copy.jpg"
+    outside.write_bytes((folder / "1.png").read_bytes())
+    assert "1.png  (equal to the query)" in run_here("search", str(outside), cwd=folder).stdout
+    assert "1.png  (the query itself)" in run_here("search", "1.png", cwd=folder).stdout
+
+
 def test_missing_images_are_left_out_unless_they_are_asked_for(folder):
     (found,) = rows(run_here("search", "1.png", "--json", cwd=folder))
     assert len(found["results"]) == 5

@@ -222,8 +222,10 @@ def test_advice_to_fit_again(folder):
 
 
 def test_unknown_names(tmp_path):
-    with pytest.raises(ValueError, match="expected one of perceptual, borderless, photo-fast"):
+    with pytest.raises(ValueError, match="encoder: expected one of perceptual, borderless, photo"):
         new_encoder("nothing", str(tmp_path))
+    with pytest.raises(ValueError, match=r"encoder: no such file: there/mine\.onnx"):
+        new_encoder("there/mine.onnx", str(tmp_path))
     (tmp_path / "photo.onnx").write_bytes(b"")
     with pytest.raises(ValueError, match="'photo' is another encoder's name: rename"):
         new_encoder(str(tmp_path / "photo.onnx"), str(tmp_path))
