@@ -113,7 +113,7 @@ COLLECTION: dict[str, set[str]] = {
         "updating",
     },
     "opening": {"catalogue", "collection", "store"},
-    "summary": {"catalogue", "collection", "settings"},
+    "summary": {"encoders", "catalogue", "collection", "settings"},
     "filters": {"catalogue"},
     "queries": {"collection", "images"},
     "searching": {"collection", "filters", "images", "queries"},
