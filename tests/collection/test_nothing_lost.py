@@ -321,6 +321,18 @@ def test_a_disk_that_cannot_be_written_is_searched(tmp_path):
             assert_one_line(run(*command, cwd=folder), "Read-only file system")
 
 
+def test_a_search_answers_from_one_state_while_codes_are_made_anew(tmp_path):
+    with_new_ones(tmp_path)
+    with Collection.open(tmp_path) as reader:
+        with reader.catalogue.snapshot():
+            encoder, known = reader.encoder("hog"), reader.row("hog")
+            index(tmp_path, "--encoder", "hog", "--re-encode")
+            assert reader.index("hog").encoder == encoder.fingerprint == known.fingerprint
+            assert len(reader.index("hog")) == 54
+        assert reader.index("hog").encoder == reader.row("hog").fingerprint != known.fingerprint
+    assert problems(tmp_path) == []
+
+
 def test_one_indexes_while_others_search_and_a_second_is_told_who(tmp_path):
     fill(tmp_path, 8)
     index(tmp_path)

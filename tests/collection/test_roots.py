@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import sqlite3
-import subprocess
 import tempfile
 from contextlib import closing, contextmanager
 from pathlib import Path
