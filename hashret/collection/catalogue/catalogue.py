@@ -253,7 +253,10 @@ def _checked(connection: sqlite3.Connection, path: str) -> bool:
             raise LockedError(f"{path}: locked by another process") from error
         raise
     except sqlite3.DatabaseError as error:
-        raise FormatError(f"{path}: no catalogue, or a damaged one: {error}") from error
+        raise FormatError(
+            f"{path}: no catalogue, or a damaged one: {error}; restore a copy of it, or move it "
+            "away and index anew"
+        ) from error
 
 
 def _unchanging(path: str, error: sqlite3.OperationalError) -> sqlite3.Connection:
