@@ -118,7 +118,7 @@ COLLECTION: dict[str, set[str]] = {
     "queries": {"collection", "images"},
     "searching": {"collection", "filters", "images", "queries"},
     "showing": {"searching"},
-    "verifying": {"catalogue", "collection", "content", "indexes", "store"},
+    "verifying": {"catalogue", "collection", "content", "encoders", "indexes", "store"},
     "watching": set(),
     "places": {"catalogue"},
     "labels": {"catalogue", "images"},

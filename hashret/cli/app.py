@@ -111,6 +111,8 @@ def _advice(error: Exception) -> str:
     advice = "free some space and run it again: what was done until then is kept"
     if name == "SQLITE_FULL" or getattr(error, "errno", None) == errno.ENOSPC:
         return f"; {advice}"
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return "; restore a copy of the store's catalogue.sqlite, or move it away and index anew"
     # So SQLite says it where its log or its shared memory has no space.
     return f"; if the disk is full, {advice}" if name.startswith("SQLITE_IOERR") else ""
 

@@ -105,7 +105,8 @@ def search(
 
     if sum(map(bool, (json, paths, print0))) > 1:
         raise ParameterError("--json, --paths, --print0: expected one of them, got several")
-    with open_collection(store) as collection:
+    # The queries are to be encoded as what they are compared with.
+    with open_collection(store) as collection, collection.catalogue.snapshot():
         name = encoder or default_encoder(collection)
         queries = _queries(collection, name, images, id, text, rerank)
         answers = find(

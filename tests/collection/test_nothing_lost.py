@@ -214,6 +214,35 @@ def test_killed_while_it_is_made(tmp_path):
     assert [*store.rglob(".hashret-*")] == []
 
 
+def test_a_store_that_lost_some_of_its_files_says_what_to_do(tmp_path):
+    fill(tmp_path, 4)
+    index(tmp_path)
+    known = ids(tmp_path)
+    shutil.rmtree(tmp_path / ".hashret" / "encoders")
+    (found,) = problems(tmp_path)
+    assert "hashret index --re-encode --encoder hog makes them anew" in found
+    assert_one_line(run_here("index", cwd=tmp_path), "--re-encode --encoder NAME")
+    index(tmp_path, "--re-encode", "--encoder", "hog")
+    for path in (tmp_path / ".hashret" / "indexes").iterdir():
+        os.truncate(path, path.stat().st_size // 2)
+    assert run_here("search", "--id", "1", cwd=tmp_path).returncode == 0
+    assert problems(tmp_path) == []
+    assert ids(tmp_path) == known
+    catalogue = tmp_path / ".hashret" / "catalogue.sqlite"
+    size = catalogue.stat().st_size
+    with open(catalogue, "r+b") as file:
+        file.seek(8192)
+        file.write(random.Random(0).randbytes(size - 8192))
+    for command in (("verify",), ("index",), ("search", "--id", "1")):
+        assert_one_line(run_here(*command, cwd=tmp_path), "move it away and index anew")
+    os.truncate(catalogue, size // 2)
+    assert_one_line(run_here("verify", cwd=tmp_path), "move it away and index anew")
+    catalogue.rename(tmp_path / ".hashret" / "damaged")
+    index(tmp_path)
+    assert problems(tmp_path) == []
+    assert len(ids(tmp_path)) == 4
+
+
 def begin(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     # Few pictures a transaction, so that there are many.
     code = "import sys; from hashret.collection.updating import updater; updater.BATCH = 8; "
@@ -319,6 +348,18 @@ def test_a_disk_that_cannot_be_written_is_searched(tmp_path):
             assert done.returncode == 0, (command, done.stderr)
         for command in (("index",), ("dedup", "--apply"), ("undo",)):
             assert_one_line(run(*command, cwd=folder), "Read-only file system")
+
+
+def test_a_search_answers_from_one_state_while_codes_are_made_anew(tmp_path):
+    with_new_ones(tmp_path)
+    with Collection.open(tmp_path) as reader:
+        with reader.catalogue.snapshot():
+            encoder, known = reader.encoder("hog"), reader.row("hog")
+            index(tmp_path, "--encoder", "hog", "--re-encode")
+            assert reader.index("hog").encoder == encoder.fingerprint == known.fingerprint
+            assert len(reader.index("hog")) == 54
+        assert reader.index("hog").encoder == reader.row("hog").fingerprint != known.fingerprint
+    assert problems(tmp_path) == []
 
 
 def test_one_indexes_while_others_search_and_a_second_is_told_who(tmp_path):

@@ -70,6 +70,17 @@ class Catalogue:
                 self.execute("ROLLBACK")
             raise
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Read within the block what there is at its start, whatever is written meanwhile."""
+        self.execute("BEGIN")
+        try:
+            # Before the first reading nothing is fixed.
+            self.execute("SELECT generation FROM generations").fetchone()
+            yield
+        finally:
+            self.execute("ROLLBACK")
+
     @property
     def generation(self) -> tuple[int, int]:
         """How many transactions have changed codes, and how many of those removed some."""
@@ -242,7 +253,10 @@ def _checked(connection: sqlite3.Connection, path: str) -> bool:
             raise LockedError(f"{path}: locked by another process") from error
         raise
     except sqlite3.DatabaseError as error:
-        raise FormatError(f"{path}: no catalogue, or a damaged one: {error}") from error
+        raise FormatError(
+            f"{path}: no catalogue, or a damaged one: {error}; restore a copy of it, or move it "
+            "away and index anew"
+        ) from error
 
 
 def _unchanging(path: str, error: sqlite3.OperationalError) -> sqlite3.Connection:
@@ -253,8 +267,8 @@ def _unchanging(path: str, error: sqlite3.OperationalError) -> sqlite3.Connectio
     log = f"{path}-wal"
     if os.path.exists(log) and os.path.getsize(log):
         raise FormatError(
-            f"{path}: its log, {log}, cannot be read where nothing can be written: copy the store "
-            "to a folder that can be written, and open it there once"
+            f"{path}: its log, {log}, cannot be read where nothing can be written: free some space "
+            "if the disk is full, or copy the store to a folder that can be written"
         ) from error
     connection = _connect(path, "ro&immutable=1")
     try:

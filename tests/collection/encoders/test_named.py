@@ -181,7 +181,7 @@ def test_what_is_missing_from_the_store_is_named_and_mended(folder):
         collection.update(["hog"])
     (folder / ".hashret" / "encoders" / files(folder).pop()).unlink()
     with Collection.change(folder) as collection:
-        with pytest.raises(HashretError, match="missing; index --re-encode mends it"):
+        with pytest.raises(HashretError, match="missing; hashret index --re-encode"):
             collection.encoder("hog")
         collection.update(["hog"], replace=True)
         collection.encoder("hog")
