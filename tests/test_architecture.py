@@ -112,7 +112,7 @@ COLLECTION: dict[str, set[str]] = {
         "updating",
     },
     "opening": {"catalogue", "collection", "store"},
-    "summary": {"catalogue", "collection", "settings"},
+    "summary": {"catalogue", "collection", "encoders", "settings"},
     "filters": {"catalogue"},
     "queries": {"collection", "images"},
     "searching": {"collection", "filters", "images", "queries"},
