@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -146,4 +147,7 @@ def _print(trained: Trained) -> None:
     for name, score in trained.scores.items():
         print_line(f"{name:<18}{score.map:>8.3f}{score.precision:>8.3f}")
     print_line(f"{'at random':<18}{'':>8}{trained.chance:>8.3f}")
-    print_line(f"{shown(trained.path)}: hashret index --encoder {shown(trained.path)}")
+    print_line(f"written: {shown(trained.path)}")
+    print_line(f"Now: hashret index --encoder {shlex.quote(shown(trained.path))}")
+    name = shlex.quote(Path(trained.path).stem)
+    print_line(f"then: hashret search IMAGE --encoder {shown(name)}")

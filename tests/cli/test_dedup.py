@@ -82,10 +82,12 @@ def test_many_plain_pictures_are_listed_shortly(root):
     assert "and 4 more" in shown.stdout
 
 
-def test_what_is_only_similar_is_not_said_to_go(root):
+def test_what_is_only_similar_is_not_said_to_go(root, tmp_path):
     with Collection.change(root / ".hashret") as collection:
         collection.update(["photo"], workers=1)
-    shown = dedup(root, "--similar", "256")
+    page = tmp_path / "page.html"
+    shown = dedup(root, "--similar", "256", "--html", str(page))
+    assert " to go" not in page.read_text()
     assert "by photo within 256 bits" in shown.stderr
     assert "never moved" in shown.stderr
     assert "--apply" not in shown.stderr
