@@ -287,7 +287,9 @@ def test_results_are_written_after_every_row(tmp_path, monkeypatch):
 
 
 def test_demo_makes_table_sheet_and_page(tmp_path, monkeypatch):
-    monkeypatch.setattr(demo.clothes, "EPOCHS", 1)  # the whole training is for the command, not for a test
+    monkeypatch.setattr(
+        demo.clothes, "EPOCHS", 1
+    )  # the whole training is for the command, not for a test
     made = demo.run_demo(tmp_path, queries=3)
     dsh, lsh = (dict(zip(demo.COLUMNS, row, strict=True)) for row in made.rows)
     assert (dsh["method"], dsh["bits"], dsh["tables"], dsh["bytes an image"]) == (
