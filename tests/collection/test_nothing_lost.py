@@ -273,7 +273,7 @@ def copy_store(store: Path, target: Path) -> None:
 def test_a_store_copied_while_it_is_written_with_its_log_cut(tmp_path, copies):
     chance = random.Random(copies)
     folder = tmp_path / "folder"
-    fill(folder, 60 if copies < 50 else 1000)
+    fill(folder, 60 if copies < 50 else 300)
     taken = []
     with begin(folder, "index", *ENCODERS, "--workers", "1") as process:
         while process.poll() is None:
