@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
@@ -12,10 +13,11 @@ from typing import Any, BinaryIO
 
 from .errors import DTypeError, ParameterError
 
-__all__ = ["as_path", "replacing", "write_bytes", "write_text"]
+__all__ = ["as_path", "remove_unfinished", "replacing", "write_bytes", "write_text"]
 
 # Names of one length, so that a name as long as the system allows can be written too.
 _PREFIX = ".hashret-"
+_UNFINISHED = re.compile(re.escape(_PREFIX) + "[0-9a-f]{16}")
 _BINARY: int = getattr(os, "O_BINARY", 0)  # on Windows
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY
 
@@ -91,6 +93,13 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write a file of UTF-8, with lines as they are, by :func:`replacing`."""
     write_bytes(path, text.encode())
+
+
+def remove_unfinished(folder: str | os.PathLike[str]) -> None:
+    """Remove what writers left in a folder that were killed; nobody may write there now."""
+    with suppress(OSError):
+        for name in filter(_UNFINISHED.fullmatch, os.listdir(folder)):
+            os.unlink(os.path.join(folder, name))
 
 
 def as_path(path: Any, hint: str = "") -> str:

@@ -255,7 +255,8 @@ ELSEWHERE = {"mkstemp", "NamedTemporaryFile", "replace", "rename", "write_text",
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
 def test_files_are_written_in_one_place(path):
-    if path == PACKAGE / "files.py":
+    # Removing moves the caller's own files, in ways that never overwrite one.
+    if path == PACKAGE / "files.py" or "removing" in path.parts:
         return
     calls = [
         node.func

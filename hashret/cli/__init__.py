@@ -26,6 +26,7 @@ from . import (  # noqa: E402
     search,
     serve,
     train,
+    undo,
     verify,
 )
 from .app import app  # noqa: E402
@@ -36,7 +37,7 @@ __all__ = ["app"]
 app.command()(index.index)
 app.command()(search.search)
 app.command()(dedup.dedup)
-app.command()(dedup.undo)
+app.command()(undo.undo)
 app.command()(serve.serve)
 app.command()(label.label)
 app.command()(train.train)

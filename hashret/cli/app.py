@@ -28,8 +28,40 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
+_HELP = """Find similar images, and copies of the same one, in folders of photographs.
+
+\b
+Begin with:
+  cd photos
+  hashret index
+  hashret search cat.jpg
+  hashret dedup --html copies.html
+
+Exit codes: 0 fine, 1 failure, 2 wrong usage, 3 finished with files skipped or missing,
+130 interrupted."""
+
+
 class Commands(TyperGroup):
     """A group of commands that tells an error in one line."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command, its examples on lines that follow each other."""
+        command = super().get_command(ctx, cmd_name)
+        told = "" if command is None else command.help or ""
+        before, mark, examples = told.partition("\nExamples:\n\n")
+        if command is not None and mark:
+            # The backspace keeps the lines of a paragraph as they are.
+            command.help = f"{before}\n\b\nExamples:\n" + examples.replace("\n\n", "\n")
+        return command
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """List the commands, each with the whole first sentence of its help."""
+        rows = [
+            (name, self.get_command(ctx, name).get_short_help_str(limit=200))
+            for name in self.list_commands(ctx)
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
     def invoke(self, ctx: Any) -> Any:
         """Run; turn an error that has a cause outside, and Ctrl-C, into a line and an exit code."""
@@ -61,7 +93,7 @@ class Commands(TyperGroup):
 
 app = typer.Typer(
     cls=Commands,
-    help="Find similar images by binary hash.",
+    help=_HELP,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -75,10 +107,14 @@ def _causes() -> tuple[type[Exception], ...]:
 
 
 def _advice(error: Exception) -> str:
-    full = getattr(error, "errno", None) == errno.ENOSPC
-    if full or getattr(error, "sqlite_errorname", "") == "SQLITE_FULL":
-        return "; free some space and run it again: what was done until then is kept"
-    return ""
+    name = getattr(error, "sqlite_errorname", "")
+    advice = "free some space and run it again: what was done until then is kept"
+    if name == "SQLITE_FULL" or getattr(error, "errno", None) == errno.ENOSPC:
+        return f"; {advice}"
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return "; restore a copy of the store's catalogue.sqlite, or move it away and index anew"
+    # So SQLite says it where its log or its shared memory has no space.
+    return f"; if the disk is full, {advice}" if name.startswith("SQLITE_IOERR") else ""
 
 
 def _complain(message: str) -> None:
@@ -102,8 +138,4 @@ def options(
         ),
     ] = False,
 ) -> None:
-    """Find similar images by binary hash.
-
-    Exit codes: 0 fine, 1 failure, 2 usage, 3 finished with files skipped or missing,
-    130 interrupted.
-    """
+    """Options of all commands; their help is that of the app."""

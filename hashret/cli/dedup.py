@@ -1,9 +1,7 @@
-"""``hashret dedup`` and ``hashret undo``: duplicates found, moved out of the way, and back."""
+"""``hashret dedup``: duplicates found, and moved out of the way."""
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,28 +10,30 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import HashretError, ParameterError
-from .app import Exit
 from .options import AsJson, Quiet, SkipsOk, Store
-from .output import json_path, print_json, print_line, relative, shown
+from .output import json_path, many, note, print_json, print_line, relative
 from .progress import Progress
+from .undo import tell_left
 
 if TYPE_CHECKING:
     from ..collection import Collection
     from ..collection.catalogue import EncoderRow
     from ..collection.duplicates import Group, Place, Rules
 
-__all__ = ["dedup", "undo"]
+__all__ = ["dedup"]
 
 _PERCEPTUAL = "perceptual"
 # Used beside it where the collection has its codes.
 _BORDERLESS = "borderless"
 _SEMANTIC = "photo"
+# Of pictures that are too plain.
+_PLAIN_LISTED = 5
 
 
 def dedup(
     ids: Annotated[
         list[int] | None,
-        typer.Argument(metavar="[ID]...", help="Images, for --not-duplicates and --keep-all."),
+        typer.Argument(metavar="ID", help="Images, for --not-duplicates and --keep-all."),
     ] = None,
     store: Store = None,
     apply: Annotated[
@@ -148,7 +148,7 @@ def dedup(
             _calibrate(collection, encoder, rules, calibrate, quiet)
             return
         progress = stack.enter_context(Progress(not quiet))
-        groups = _Printed(json, quiet)
+        groups = _Printed(json, quiet, _means(encoder, rules))
         found = groups.printed(_found(collection, encoder, rules, similar, progress))
         source = _written(found, csv, html, stack)
         if apply:
@@ -158,57 +158,7 @@ def dedup(
                 pass
             if encoder is not None and similar is None and not (json or quiet):
                 _print_plain(collection, encoder, rules)
-            groups.summary()
-
-
-def undo(
-    batch: Annotated[
-        int | None,
-        typer.Argument(metavar="[BATCH]", help="By default the last that can be undone."),
-    ] = None,
-    store: Store = None,
-    list_: Annotated[
-        bool, typer.Option("--list", help="Print what can be undone, and what was.")
-    ] = False,
-    json: AsJson = False,
-    quiet: Quiet = False,
-    skips_ok: SkipsOk = False,
-) -> None:
-    """Bring back what hashret dedup --apply moved away.
-
-    What has another file in its place now stays in the quarantine, and is named.
-
-    Examples:
-
-      hashret undo
-
-      hashret undo --list
-    """
-    from ..collection.opening import open_collection
-    from ..collection.removing import batches
-    from ..collection.removing import undo as bring_back
-
-    with open_collection(store, change=not list_) as collection:
-        if list_:
-            for one in batches(collection.catalogue):
-                when = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.time_ns / 1e9))
-                if json:
-                    print_json(one._asdict())
-                else:
-                    print_line(
-                        f"{one.number:>4}  {when}  {one.kind}: {one.away:,} away, "
-                        f"{one.back:,} brought back"
-                    )
-            return
-        undone = bring_back(collection.catalogue, batch)
-    if json:
-        left = [{**json_path(path), "reason": reason} for path, reason in undone.left]
-        print_json({"batch": undone.batch, "back": undone.back, "left": left})
-    elif undone.batch is None:
-        _note("nothing to undo", quiet)
-    else:
-        _note(f"batch {undone.batch}: {undone.back:,} files are back", quiet)
-    _left(undone.left, skips_ok)
+            groups.summary(moves=similar is None, page=html is not None)
 
 
 def _decide(kind: str, ids: list[int], store: Path | None, quiet: bool) -> None:
@@ -217,7 +167,8 @@ def _decide(kind: str, ids: list[int], store: Path | None, quiet: bool) -> None:
 
     with open_collection(store, change=True) as collection:
         decide(collection.catalogue, kind, ids)
-    _note(f"remembered of {len(set(ids))} images: {kind}", quiet)
+    words = "different from each other" if kind == "not duplicates" else "to stay, all their files"
+    note(f"remembered of {many(len(set(ids)), 'image')}: {words}", quiet)
 
 
 def _encoder(collection: Collection, name: str) -> EncoderRow:
@@ -240,7 +191,7 @@ def _calibrate(
         write_calibration(page, levels)
     for level in levels:
         print_line(f"{level.radius:>4} bits: {level.pairs:,} pairs")
-    _note(f"pairs to look at: {path}", quiet)
+    note(f"pairs to look at: {path}; then hashret dedup --radius BITS", quiet)
 
 
 def _found(
@@ -286,8 +237,8 @@ def _written(
 class _Printed:
     """Prints groups as they are found, and counts what they hold."""
 
-    def __init__(self, json: bool, quiet: bool) -> None:
-        self._json, self.quiet = json, quiet
+    def __init__(self, json: bool, quiet: bool, means: str) -> None:
+        self._json, self.quiet, self._means = json, quiet, means
         self.groups = self.files = self.size = 0
 
     def printed(self, groups: Iterable[Group]) -> Iterator[Group]:
@@ -301,9 +252,29 @@ class _Printed:
                 _print_group(group)
             yield group
 
-    def summary(self) -> None:
-        words = f"{self.groups:,} groups: {self.files:,} files could go, {self.size / 1e6:,.1f} MB"
-        _note(f"{words}; --apply moves them" if self.groups else "no duplicates", self.quiet)
+    def summary(self, *, moves: bool, page: bool) -> None:
+        """Say what was found by which means, and what can be done now."""
+        if not self.groups:
+            note(f"no duplicates by {self._means}", self.quiet)
+            return
+        found = f"{many(self.groups, 'group')} by {self._means}: {many(self.files, 'file')}"
+        size = f"{self.size / 1e6:,.1f} MB"
+        look = [] if page else ["--html FILE shows the pictures"]
+        if moves:
+            found += f" could go, {size}"
+            look += ["--apply moves them, and hashret undo brings them back"]
+        else:
+            found += " beside those kept; similar pictures are only shown, never moved"
+        note(found, self.quiet)
+        if look:
+            note("; ".join(look), self.quiet)
+
+
+def _means(encoder: EncoderRow | None, rules: Rules) -> str:
+    """Return by which means duplicates are found, for a person."""
+    if encoder is None:
+        return "equal bytes"
+    return f"{encoder.name} within {rules.radius} bits"
 
 
 def _as_json(group: Group) -> dict[str, Any]:
@@ -337,8 +308,14 @@ def _print_group(group: Group) -> None:
 def _print_plain(collection: Collection, encoder: EncoderRow, rules: Rules) -> None:
     from ..collection.duplicates import plain_images
 
-    for image, path, _ in plain_images(collection.catalogue, encoder, rules):
-        print_line(f"too plain     {relative(path)}  (id {image})")
+    count = 0
+    for count, (image, path, _) in enumerate(plain_images(collection.catalogue, encoder, rules), 1):
+        if count == 1:
+            print_line("too plain to compare; of these only equal bytes are found:")
+        if count <= _PLAIN_LISTED:
+            print_line(f"  {relative(path)}  (id {image})")
+    if count > _PLAIN_LISTED:
+        print_line(f"  and {count - _PLAIN_LISTED:,} more")
 
 
 def _apply(
@@ -354,17 +331,5 @@ def _apply(
     removed = remove(collection.catalogue, duplicates_of(groups, equal=hardlink), hardlink=hardlink)
     what = "made hard links" if hardlink else "moved to the quarantine"
     undo = f"; hashret undo {removed.batch} brings them back" if removed.files else ""
-    _note(f"{removed.files:,} files {what}, {removed.size / 1e6:,.1f} MB{undo}", printed.quiet)
-    _left(removed.left, skips_ok)
-
-
-def _left(left: list[tuple[bytes, str]], skips_ok: bool) -> None:
-    for path, reason in left:
-        _note(f"left as it is: {relative(path)}: {shown(reason)}", False)
-    if left and not skips_ok:
-        raise typer.Exit(Exit.SKIPPED)
-
-
-def _note(words: str, quiet: bool) -> None:
-    if not quiet:
-        print(f"hashret: {words}", file=sys.stderr, flush=True)
+    note(f"{many(removed.files, 'file')} {what}, {removed.size / 1e6:,.1f} MB{undo}", printed.quiet)
+    tell_left(removed.left, skips_ok)

@@ -24,8 +24,8 @@ def demo(
     from ..experiments.demo import COLUMNS, run_demo, run_tour
 
     steps = shown_steps()
-    tour = run_tour(out, steps)
     made = run_demo(out, seed, queries, steps)
+    tour = run_tour(out, steps)
     print_table("Similar clothes by binary hash", COLUMNS, made.rows)
     typer.echo(f"contact sheet: {made.sheet}\ngallery:       {made.page}")
     typer.echo(f"a search:      {tour.answers}\nduplicates:    {tour.duplicates}")

@@ -25,9 +25,10 @@ def evaluate(
     ] = None,
     query_labels: Annotated[Path | None, typer.Option(help="Likewise: query_labels.")] = None,
     bits: Annotated[int | None, typer.Option(help="Length of a code, if not all of it.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder for eval.json and the pictures.")] = (
-        Path("hashret-eval")
-    ),
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for eval.json and the pictures; hashret-eval by default."),
+    ] = None,
     plane: Annotated[str, typer.Option(help="Map of the codes: pca or tsne.")] = "pca",
     exclude: Annotated[
         str | None,
@@ -49,6 +50,8 @@ def evaluate(
 ) -> None:
     """Score a collection's codes by its labels; or any codes: a table, JSON and pictures.
 
+    With --label a table is printed, and nothing written.
+
     Examples:
 
       hashret label --folders && hashret eval --label label
@@ -58,8 +61,11 @@ def evaluate(
     if (codes is None) == (label is None):
         raise ParameterError("eval: expected --codes FILE or --label KEY, one of them")
     if codes is not None:
-        _evaluate_files(codes, labels, query_codes, query_labels, bits, out, plane, exclude)
+        folder = out or Path("hashret-eval")
+        _evaluate_files(codes, labels, query_codes, query_labels, bits, folder, plane, exclude)
     elif label is not None:
+        if any(one is not None for one in (labels, query_codes, query_labels, bits, out, exclude)):
+            raise ParameterError("label: expected with --encoder, --store and --json only")
         _evaluate_collection(label, encoder or [], store, json)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import signal
 import sys
 from collections.abc import Iterable, Iterator
@@ -25,7 +27,7 @@ from .options import (
     Workers,
     limits_of,
 )
-from .output import json_path, print_json, print_line, relative, shown
+from .output import json_path, many, print_json, print_line, relative, shown
 from .progress import Progress
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ def index(
     roots: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[FOLDER]...",
+            metavar="FOLDER",
             help="Folders of images. By default those of the collection that the current folder "
             "lies in; if there is none, the current folder.",
         ),
@@ -52,11 +54,18 @@ def index(
     store: Store = None,
     encoder: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME|FILE", help="What makes the codes; may be repeated."),
+        typer.Option(
+            metavar="NAME|FILE",
+            help="What makes the codes: perceptual, borderless, photo-fast, photo, photo-best, "
+            "hog, or a file; may be repeated. By default perceptual and photo.",
+        ),
     ] = None,
     re_encode: Annotated[
         bool,
-        typer.Option("--re-encode", help="Where an encoder has changed, make all codes anew."),
+        typer.Option(
+            "--re-encode",
+            help="Make the codes of --encoder anew, if its file has changed or it was fitted.",
+        ),
     ] = False,
     exclude: Annotated[
         list[str] | None,
@@ -238,10 +247,13 @@ def _tell(collection: Collection, report: Report, *, verbose: bool, quiet: bool)
         "missing": report.missing.count,
         "skipped": report.skipped.count,
         "forgotten": report.forgotten,
+        # As where an encoder has come.
+        "encoded": 0 if report.new.count or report.changed.count else report.encoded,
     }
     told = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
     pictures = report.found - report.other
-    print_line(f"{pictures:,} images: {told or 'nothing new'}. {report.seconds:.1f} s")
+    where = _elsewhere(collection)
+    print_line(f"{many(pictures, 'image')}{where}: {told or 'nothing new'}. {report.seconds:.1f} s")
     most = None if verbose else _LISTED
     for name, paths in (("new", report.new), ("changed", report.changed), ("back", report.back)):
         if name != "new" or verbose or paths.count <= _LISTED:
@@ -256,6 +268,15 @@ def _tell(collection: Collection, report: Report, *, verbose: bool, quiet: bool)
         _list(name, listed, paths.count, most)
     _list("cannot be reached", report.unreachable.listed, report.unreachable.count, most)
     _advise(collection, report, pictures)
+
+
+def _elsewhere(collection: Collection) -> str:
+    """Return which folders were looked at, if not the one that the user is in, and no other."""
+    here = os.path.join(os.getcwd(), "")
+    roots = collection.roots
+    if len(roots) == 1 and here.startswith(os.path.join(roots[0], "")):
+        return ""
+    return " in " + ", ".join(map(shown, roots))
 
 
 def _list(name: str, paths: Iterable[tuple[bytes, str]], count: int, most: int | None) -> None:
@@ -276,10 +297,12 @@ def _advise(collection: Collection, report: Report, pictures: int) -> None:
         print_line("If a disk is not mounted, mount it and run this again: all codes are kept.")
     elif report.missing.count:
         print_line("All codes are kept, should they come back; --forget-missing drops them.")
+    if any("max_pixels" in reason for _, reason in report.skipped.listed):
+        print_line("Larger images are read by --retry-skipped --max-pixels 300M, say.")
     if not pictures and not report.missing.count:
         folders = ", ".join(shown(root) for root in collection.roots)
         print_line(f"No images in {folders}. Is it the right folder, and its disk mounted?")
     elif report.new.count and report.new.count == pictures and report.new.listed:
-        sample = relative(report.new.listed[0][0])
+        sample = shlex.quote(relative(report.new.listed[0][0]))
         if sys.stdout.isatty():
-            print_line(f"Now: hashret search {sample!r}")
+            print_line(f"Now: hashret search {sample}, or hashret dedup to look for copies")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 from typing import Any
 
 from .options import AsJson, Store
-from .output import json_path, print_json, print_line, shown
+from .output import json_path, many, print_json, print_line, shown
 
 __all__ = ["info"]
 
@@ -32,8 +33,10 @@ def info(store: Store = None, json: AsJson = False) -> None:
             row["collection"] = {**collection, **names, "roots": roots}
         print_json(row)
         return
+    told = [("collection", "none here, nor in a folder above; hashret index makes one")]
     if collection is not None:
-        facts = [*_told(collection), ("", ""), *facts]
+        told = _told(collection)
+    facts = [*told, ("", ""), *facts]
     width = max(len(name) for name, _ in facts)
     for name, fact in facts:
         print_line(f"{name:<{width}}  {fact}".rstrip())
@@ -66,6 +69,9 @@ def _told(found: dict[str, Any]) -> list[tuple[str, str]]:
         facts.append(
             ("encoder", f"{one['name']}: {one['codes']:,} codes of {one['bits']} bits{active}")
         )
+        if one["outgrown"]:
+            again = f"hashret index --encoder {shlex.quote(one['name'])} --re-encode"
+            facts.append(("", f"fitted to far fewer images than there are now; better: {again}"))
     settings = found["settings"]
     said = [f"leaves out {shown(glob)}" for glob in settings["exclude"]]
     said += [name.replace("_", " ") for name in ("hidden", "one_file_system") if settings[name]]
@@ -77,4 +83,11 @@ def _told(found: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _counts(files: dict[str, int]) -> str:
-    return ", ".join(f"{count:,} {state}" for state, count in files.items() if count) or "none"
+    return (
+        ", ".join(
+            many(count, "other file") if state == "other" else f"{count:,} {state}"
+            for state, count in files.items()
+            if count
+        )
+        or "none"
+    )

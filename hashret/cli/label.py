@@ -11,7 +11,7 @@ import typer
 from ..errors import ParameterError
 from .app import Exit
 from .options import AsJson, Quiet, SkipsOk, Store
-from .output import print_json, print_line, shown
+from .output import many, print_json, print_line, shown
 from .refusals import tell_refused
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ __all__ = ["label"]
 
 def label(
     ids: Annotated[
-        list[int] | None, typer.Argument(metavar="[ID]...", help="Images, for --set and --remove.")
+        list[int] | None, typer.Argument(metavar="ID", help="Images, for --set and --remove.")
     ] = None,
     csv: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Labels of images: lines of path,label.")
@@ -113,7 +113,7 @@ def _tell(
         return
     tell_refused(refused)
     if not quiet:
-        print_line(f"{shown(key)}: {count:,} images labelled, {changed:,} of them new or changed")
+        print_line(f"{shown(key)}: {many(count, 'image')} labelled, {changed:,} new or changed")
 
 
 def _remove(
@@ -125,7 +125,7 @@ def _remove(
     if json:
         print_json({"key": key, "removed": count})
     elif not quiet:
-        print_line(f"{shown(key)}: taken back of {count:,} images")
+        print_line(f"{shown(key)}: taken back of {many(count, 'image')}")
 
 
 def _list(collection: Collection, ids: list[int] | None, json: bool) -> None:
@@ -145,7 +145,9 @@ def _list(collection: Collection, ids: list[int] | None, json: bool) -> None:
         if json:
             print_json(key._asdict())
         else:
-            print_line(f"{shown(key.key)}: {key.images:,} images, {key.values:,} values")
+            print_line(
+                f"{shown(key.key)}: {many(key.images, 'image')}, {many(key.values, 'value')}"
+            )
 
 
 def _show(image: int, labels: Mapping[str, str], json: bool) -> None:

@@ -12,7 +12,16 @@ import os
 import sys
 from typing import Any
 
-__all__ = ["json_path", "print_json", "print_line", "print_names", "relative", "shown"]
+__all__ = [
+    "json_path",
+    "many",
+    "note",
+    "print_json",
+    "print_line",
+    "print_names",
+    "relative",
+    "shown",
+]
 
 
 def shown(name: str | bytes) -> str:
@@ -56,6 +65,23 @@ def json_path(path: bytes, key: str = "path") -> dict[str, str]:
 
         encoded = base64.b64encode(path).decode("ascii")
         return {key: path.decode(errors="replace"), f"{key}_bytes": encoded}
+
+
+def many(count: int, name: str) -> str:
+    """Return a count with its noun.
+
+    Examples
+    --------
+    >>> many(1, "group"), many(2000, "file")
+    ('1 group', '2,000 files')
+    """
+    return f"{count:,} {name}" if count == 1 else f"{count:,} {name}s"
+
+
+def note(words: str, quiet: bool = False) -> None:
+    """Tell a person something beside the data: a line on standard error."""
+    if not quiet:
+        print(f"hashret: {words}", file=sys.stderr, flush=True)
 
 
 def print_json(value: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""How far an update is: on a terminal, beside what is printed; elsewhere nothing."""
+"""How far a command is: on a terminal, beside what is printed; elsewhere nothing."""
 
 from __future__ import annotations
 
@@ -20,19 +20,23 @@ class Progress:
     ----------
     wanted : bool
         It is shown only on a terminal, all the same.
+    first : str
+        What is done until there is more to tell.
     """
 
-    def __init__(self, wanted: bool) -> None:
+    def __init__(self, wanted: bool, first: str = "Looking for files") -> None:
         self._bar: Any = None
+        self._first = first
         self._wanted = wanted and sys.stderr.isatty()
         self._task: Any = None
+        self._step = ""
         self._since = 0.0
 
     def __enter__(self) -> Self:
         if self._wanted:
             self._bar = _bar()
             self._bar.start()
-            self._task = self._bar.add_task("Looking for files", total=None, words="")
+            self._task = self._bar.add_task(self._first, total=None, words="")
         return self
 
     def __exit__(
@@ -52,17 +56,19 @@ class Progress:
             words = f"{report.found:,}" + (f", {report.hashed:,} hashed" if report.hashed else "")
             self._bar.update(self._task, words=words)
             return
+        self.step("Reading images", report.read, report.to_read)
+
+    def step(self, name: str, done: int, total: int) -> None:
+        """Show how much of a step is done, how fast, and how long the rest takes."""
+        if self._bar is None:
+            return
         now = time.monotonic()
-        self._since = self._since or now
-        rate = report.read / (now - self._since) if report.read else 0.0
-        words = f"{report.read:,} of {report.to_read:,}" + (f", {rate:,.0f}/s" if rate else "")
-        self._bar.update(
-            self._task,
-            description="Reading images",
-            completed=report.read,
-            total=report.to_read,
-            words=words,
-        )
+        if name != self._step:
+            self._step, self._since = name, now
+            self._bar.reset(self._task, description=name, total=total, words="")
+        rate = done / (now - self._since) if done and now > self._since else 0.0
+        words = f"{done:,} of {total:,}" + (f", {rate:,.0f}/s" if rate >= 1 else "")
+        self._bar.update(self._task, completed=done, total=total, words=words)
 
     def sample(self, done: int, most: int) -> None:
         """Show how far the sample is read to which an encoder is fitted."""

@@ -28,13 +28,18 @@ _THUMBNAIL = 320
 def search(
     images: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[IMAGE]...", help="Image files, in the collection or not."),
+        typer.Argument(metavar="IMAGE", help="Image files, in the collection or not."),
     ] = None,
     id: Annotated[
-        list[int] | None, typer.Option(help="An image of the collection; may be repeated.")
+        list[int] | None,
+        typer.Option(metavar="ID", help="An image of the collection; may be repeated."),
     ] = None,
     text: Annotated[
-        list[str] | None, typer.Option(help="Words, where the encoder knows some; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            metavar="WORDS",
+            help="What is to be seen, where the encoder knows words; may be repeated.",
+        ),
     ] = None,
     store: Store = None,
     k: Annotated[
@@ -100,7 +105,8 @@ def search(
 
     if sum(map(bool, (json, paths, print0))) > 1:
         raise ParameterError("--json, --paths, --print0: expected one of them, got several")
-    with open_collection(store) as collection:
+    # The queries are to be encoded as what they are compared with.
+    with open_collection(store) as collection, collection.catalogue.snapshot():
         name = encoder or default_encoder(collection)
         queries = _queries(collection, name, images, id, text, rerank)
         answers = find(
@@ -202,11 +208,17 @@ def _print_answer(answer: Answer, encoder: str) -> None:
         f"{_title(query.name)}, by {encoder}" + ("" if answer.results else ": nothing found")
     )
     for result in answer.results:
-        notes = ["the query itself"] * result.same
+        notes = [_sameness(query.name, result.file.path)] * result.same
         notes += ["missing"] * (result.file.state != "present")
         note = f"  ({', '.join(notes)})" if notes else ""
         distance = f"{result.distance:>6.4g}"
         print_line(f"{distance}  id {result.image.id:<8} {relative(result.file.path)}{note}")
+
+
+def _sameness(name: str | bytes | int, path: bytes) -> str:
+    """Return how a result with the query's bytes is called: its own file may be another."""
+    elsewhere = isinstance(name, bytes) and os.path.realpath(name) != os.path.realpath(path)
+    return "equal to the query" if elsewhere else "the query itself"
 
 
 def _title(name: str | bytes | int) -> str:

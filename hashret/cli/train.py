@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,8 +12,8 @@ from ..errors import ParameterError
 from .app import Exit
 from .options import AsJson, Memory, Pixels, Quiet, Seconds, SkipsOk, Store, limits_of
 from .output import print_json, print_line, shown
+from .progress import Progress
 from .refusals import tell_refused
-from .steps import StepBar
 
 if TYPE_CHECKING:
     from ..collection.training import Example, Trained
@@ -24,7 +25,7 @@ def train(
     source: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[FOLDER|CSV]", help="A folder with a folder per class, or lines of path,label."
+            metavar="FOLDER|CSV", help="A folder with a folder per class, or lines of path,label."
         ),
     ] = None,
     labels: Annotated[
@@ -83,7 +84,7 @@ def train(
         raise ParameterError("train: expected a folder, a CSV or --labels KEY, one of them")
     limits = limits_of(max_pixels, max_seconds, max_memory)
     file = out or Path(f"{method}-{bits}.safetensors")
-    with StepBar(not quiet) as bar:
+    with Progress(not quiet, "Starting") as bar:
         trained = learn(
             _examples(source, labels, store),
             file,
@@ -95,7 +96,7 @@ def train(
             device=device,
             controls=controls,
             limits=limits,
-            progress=bar.update,
+            progress=bar.step,
         )
     if json:
         _print_json(trained)
@@ -146,4 +147,7 @@ def _print(trained: Trained) -> None:
     for name, score in trained.scores.items():
         print_line(f"{name:<18}{score.map:>8.3f}{score.precision:>8.3f}")
     print_line(f"{'at random':<18}{'':>8}{trained.chance:>8.3f}")
-    print_line(f"{shown(trained.path)}: hashret index --encoder {shown(trained.path)}")
+    print_line(f"written: {shown(trained.path)}")
+    print_line(f"Now: hashret index --encoder {shlex.quote(shown(trained.path))}")
+    name = shlex.quote(Path(trained.path).stem)
+    print_line(f"then: hashret search IMAGE --encoder {shown(name)}")

@@ -8,7 +8,7 @@ import typer
 
 from .app import Exit
 from .options import AsJson, Quiet, Store
-from .output import json_path, print_json, print_line, relative, shown
+from .output import json_path, many, print_json, print_line, relative, shown
 from .progress import Progress
 
 __all__ = ["verify"]
@@ -67,7 +67,7 @@ def verify(
     if json:
         print_json({"files": looked, "problems": problems})
     elif not quiet:
-        agrees = "all agrees" if not problems else f"{problems:,} problems"
-        print_line(f"{looked:,} files: {agrees}")
+        agrees = "all agrees" if not problems else many(problems, "problem")
+        print_line(f"{many(looked, 'file')}: {agrees}")
     if problems:
         raise typer.Exit(Exit.FAILURE)

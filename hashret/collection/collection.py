@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
@@ -222,6 +223,7 @@ class Collection:
         replace, check_content, retry_skipped, on_batch
             As in :func:`.updating.update`.
         """
+        started = time.monotonic()
         settings = self.settings
         names = {name_of(given) for given in encoders}
         chosen = [self._chosen(given, replace) for given in dict.fromkeys(encoders)]
@@ -265,6 +267,8 @@ class Collection:
         self.save_indexes()
         note_update(self.catalogue)
         drop_unused(self.store, encoder_rows(self.catalogue, all=True).values())
+        # With what was spent on fitting encoders, and on indexes.
+        report.seconds = time.monotonic() - started
         return report
 
     def save_indexes(self) -> None:

@@ -54,7 +54,7 @@ def open_to_index(
     Raises
     ------
     NotADirectoryError
-        If one that is to be added is no folder.
+        If one is no folder; but it may be one of the collection that cannot be reached now.
     HashretError
         If nothing can be written there.
     LockedError
@@ -62,11 +62,23 @@ def open_to_index(
     """
     named = [os.fspath(root) for root in roots]
     found = _store_at(store) if store is not None else _store_above(named[0] if named else ".")
-    if found is None:
-        return _made(named or ["."], None if store is None else os.fspath(store))
-    with Collection.open(found) as collection:
-        fresh = [root for root in named if not _inside(root, collection.roots)]
-    return Collection.create(fresh, found)
+    known = []
+    if found is not None:
+        with Collection.open(found) as collection:
+            known = collection.roots
+    # One that has no folder was killed while it was made.
+    if found is None or not known:
+        return _made(named or ["."], found or (None if store is None else os.fspath(store)))
+    _check(named, known)
+    return Collection.create([root for root in named if not _inside(root, known)], found)
+
+
+def _check(named: Sequence[str], roots: Sequence[str]) -> None:
+    """Refuse what is no folder, unless it may lie on a disk that is not mounted."""
+    reached = [root for root in roots if os.path.isdir(root)]
+    for path in named:
+        if not os.path.isdir(path) and _inside(path, reached):
+            raise NotADirectoryError(f"{path}: no folder")
 
 
 def _made(roots: Sequence[str], store: str | None) -> Collection:

@@ -130,16 +130,11 @@ def of_texts(collection: Collection, encoder: str, texts: Sequence[str]) -> list
 
     Raises
     ------
-    HashretError
+    ParameterError
         If the encoder is none of these.
     """
-    encode = getattr(collection.encoder(encoder), "encode_text", None)
-    if encode is None:
-        raise HashretError(
-            f"encoder {encoder!r} knows no texts: index with one of image and text, an ONNX pair"
-        )
-    codes = np.asarray(encode(list(texts)), np.uint8)
-    return [Query(text, code) for text, code in zip(texts, codes, strict=True)]
+    made = collection.text_encoder(encoder)
+    return [Query(text, made.encode_text(text)) for text in texts]
 
 
 def _project_of(encoder: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 from .catalogue import encoder_rows, roots_of
 from .collection import Collection
+from .encoders import outgrown
 from .settings import updated_at
 
 __all__ = ["files_in_state", "summary"]
@@ -24,7 +25,8 @@ def summary(collection: Collection) -> dict[str, Any]:
     summary : dict
         ``store``; ``roots``: of each its ``path`` (bytes), whether it is ``reachable``, and
         ``files`` by state; ``images``; ``files`` by state; ``encoders``: of each ``name``,
-        ``fingerprint``, ``bits``, how many ``codes``, and whether it is ``active``;
+        ``fingerprint``, ``bits``, how many ``codes``, whether it is ``active``, and whether it
+        is ``outgrown``, see :func:`.encoders.outgrown`;
         ``settings``; ``bytes`` on the disk by folder of the store; ``updated``: ISO 8601, or None.
     """
     catalogue = collection.catalogue
@@ -53,7 +55,7 @@ def summary(collection: Collection) -> dict[str, Any]:
             state: sum(count for (_, one), count in counts.items() if one == state)
             for state in _STATES
         },
-        "encoders": [*_encoders(collection)],
+        "encoders": [*_encoders(collection, images)],
         "settings": {
             "exclude": list(settings.exclude),
             "hidden": settings.hidden,
@@ -72,7 +74,7 @@ def files_in_state(collection: Collection, state: str) -> Iterator[tuple[bytes, 
         yield os.path.join(roots[root], path), reason
 
 
-def _encoders(collection: Collection) -> Iterator[dict[str, Any]]:
+def _encoders(collection: Collection, images: int) -> Iterator[dict[str, Any]]:
     for row in encoder_rows(collection.catalogue, all=True).values():
         query = "SELECT count(*) FROM codes WHERE encoder = ?"
         (codes,) = collection.catalogue.execute(query, (row.id,)).fetchone()
@@ -82,6 +84,7 @@ def _encoders(collection: Collection) -> Iterator[dict[str, Any]]:
             "bits": row.bits,
             "codes": codes,
             "active": row.active,
+            "outgrown": row.active and outgrown(row, images),
         }
 
 

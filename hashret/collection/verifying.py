@@ -12,6 +12,7 @@ import numpy as np
 from .catalogue import EncoderRow, roots_of
 from .collection import Collection
 from .content import digest
+from .encoders import lost_files
 from .indexes import codes_of, load_index, make_indexes_anew
 from .store import STORE
 
@@ -84,9 +85,12 @@ def _files(
         if not os.path.isdir(path):
             advice = "mount it; until then its files cannot be looked at"
             yield Problem("file", "the folder cannot be reached", advice, path)
+    # Of one whose move was interrupted, that is told.
     rows = collection.catalogue.execute(
         "SELECT root, path, state, size, mtime_ns, content FROM files "
-        "WHERE state IN ('present', 'missing') ORDER BY root, path"
+        "WHERE state IN ('present', 'missing') AND NOT EXISTS (SELECT 1 FROM operations "
+        "WHERE operations.root = files.root AND operations.path = files.path "
+        "AND operations.state IN ('planned', 'undoing')) ORDER BY root, path"
     )
     for count, (root, path, state, size, mtime_ns, known) in enumerate(rows, 1):
         absolute = os.path.join(roots[root], path)
@@ -132,12 +136,16 @@ def _codes(collection: Collection, row: EncoderRow) -> Iterator[Problem]:
             ),
         )
     )
+    anew = f"hashret index --re-encode --encoder {row.name} makes them anew"
     if lacking:
         words = f"{lacking} images have no code of encoder {row.name!r}"
         yield Problem("code", words, "hashret index makes them")
     if wrong:
         words = f"{wrong} codes of encoder {row.name!r} have not {row.bits} bits"
-        yield Problem("code", words, "hashret index --re-encode makes them anew")
+        yield Problem("code", words, anew)
+    for path in lost_files(collection.store, row):
+        words = f"a file of encoder {row.name!r} is missing"
+        yield Problem("code", words, anew, os.fsencode(path))
 
 
 def _index(collection: Collection, row: EncoderRow) -> Iterator[Problem]:

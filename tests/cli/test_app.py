@@ -30,6 +30,15 @@ def test_help_names_the_commands():
         assert re.search(rf"\b{command}\b", done.stdout)
 
 
+def test_help_has_whole_sentences_and_examples_below_each_other():
+    done = run("--help", COLUMNS="80")
+    assert "..." not in done.stdout.split("Commands:")[1]
+    assert "hashret index\n    hashret search cat.jpg\n" in done.stdout
+    done = run("undo", "--help")
+    assert "Examples:\n    hashret undo\n    hashret undo --list\n" in done.stdout
+    assert "hashret undo [OPTIONS] [BATCH]\n" in done.stdout
+
+
 def commands():
     """Name every command, a group once."""
     import typer
@@ -39,12 +48,13 @@ def commands():
     return list(typer.main.get_command(app).commands)
 
 
-def test_every_command_has_a_file_of_tests_and_a_line_in_readme():
+def test_every_command_is_tested_and_has_a_place_in_readme():
     here, readme = Path(__file__).parent, Path(__file__).parents[2] / "README.md"
+    tests = "".join(path.read_text(encoding="utf-8") for path in here.glob("test_*.py"))
+    table = readme.read_text(encoding="utf-8") if readme.exists() else None
     for command in commands():
-        assert list(here.glob(f"test_{command}*.py")), f"tests/cli has none of {command}"
-        if readme.exists():
-            assert f"hashret {command}" in readme.read_text(encoding="utf-8"), command
+        assert f'"{command}"' in tests, f"tests/cli has none of {command}"
+        assert table is None or re.search(rf"`(hashret )?{command}`", table), command
 
 
 def test_help_loads_nothing_that_only_commands_need():

@@ -47,8 +47,9 @@ def test_there_and_back(root, tmp_path):
     assert shown.returncode == 0
     assert "byte-equal" in shown.stdout
     assert "two\\nlines.png" in shown.stdout
-    assert "too plain" in shown.stdout
-    assert "3 groups: 3 files could go" in shown.stderr
+    assert "too plain to compare" in shown.stdout
+    assert "3 groups by perceptual within 31 bits: 3 files could go" in shown.stderr
+    assert "--html FILE shows the pictures; --apply moves them" in shown.stderr
     assert seen(root) == before
     page, table = tmp_path / "page.html", tmp_path / "table.csv"
     done = dedup(root, "--apply", "--json", "--html", str(page), "--csv", str(table))
@@ -71,9 +72,30 @@ def test_there_and_back(root, tmp_path):
     assert "nothing to undo" in run("undo", "--store", str(root)).stderr
 
 
+def test_many_plain_pictures_are_listed_shortly(root):
+    for number in range(8):
+        Image.new("RGB", (100, 100), (number, 0, 90)).save(root / f"blank{number}.png")
+    with Collection.change(root / ".hashret") as collection:
+        collection.update(workers=1)
+    shown = dedup(root)
+    assert shown.stdout.count("blank") + shown.stdout.count("plain.png") == 5
+    assert "and 4 more" in shown.stdout
+
+
+def test_what_is_only_similar_is_not_said_to_go(root, tmp_path):
+    with Collection.change(root / ".hashret") as collection:
+        collection.update(["photo"], workers=1)
+    page = tmp_path / "page.html"
+    shown = dedup(root, "--similar", "256", "--html", str(page))
+    assert " to go" not in page.read_text()
+    assert "by photo within 256 bits" in shown.stderr
+    assert "never moved" in shown.stderr
+    assert "--apply" not in shown.stderr
+
+
 def test_links(root):
     done = dedup(root, "--apply", "--hardlink")
-    assert "1 files made hard links" in done.stderr
+    assert "1 file made hard links" in done.stderr
     assert os.path.samefile(root / "2.png", root / "two\nlines.png")
 
 
@@ -118,10 +140,9 @@ def test_decisions_and_calibration(root, tmp_path):
     ],
 )
 def test_usage(root, options, words):
-    assert_one_line(dedup(root, *options), words)
+    assert_one_line(dedup(root, *options), words, code=2)
 
 
 def test_undo_of_no_batch(root):
-    assert_one_line(
-        run("undo", "7", "--store", str(root)), "batch: expected one of none yet, got 7"
-    )
+    done = run("undo", "7", "--store", str(root))
+    assert_one_line(done, "batch: expected one of none yet, got 7", code=2)

@@ -207,3 +207,23 @@ def changes(folder):
     except BlockingIOError:
         return False
     return True
+
+
+def test_a_folder_that_is_not_there_is_refused_in_a_collection_too(folder):
+    run_here("index", "--encoder", "perceptual", cwd=folder)
+    done = run_here("index", "--re-encode", "photo", cwd=folder)
+    assert_one_line(done, "photo: no folder")
+
+
+def test_an_encoder_that_came_is_told_and_so_is_the_folder_from_elsewhere(folder, tmp_path):
+    run_here("index", "--encoder", "perceptual", cwd=folder)
+    done = run_here("index", "--encoder", "hog", str(folder), cwd=tmp_path)
+    assert done.stdout.startswith(f"3 images in {folder}: 3 encoded.")
+
+
+def test_what_has_too_many_pixels_is_skipped_with_advice(folder):
+    done = run_here("index", "--encoder", "perceptual", "--max-pixels", "100", cwd=folder)
+    assert done.returncode == 3
+    assert "by --retry-skipped --max-pixels 300M" in done.stdout
+    done = run_here("index", "--retry-skipped", "--max-pixels", "300M", cwd=folder)
+    assert done.returncode == 0

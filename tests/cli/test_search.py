@@ -27,9 +27,9 @@ def folder(tmp_path_factory):
         write_photo(root / f"{number}.png", number)
     write_photo(os.fsencode(root) + b"/" + ODD, 4)
     write_photo(root / "gone.png", 5)
-    assert run_here("index", cwd=root).returncode == 0
+    assert run_here("index", "--encoder", "perceptual", cwd=root).returncode == 0
     os.remove(root / "gone.png")
-    assert run_here("index", cwd=root).returncode == 3
+    assert run_here("index", "--encoder", "perceptual", cwd=root).returncode == 3
     return root
 
 
@@ -53,6 +53,13 @@ def test_json_is_an_object_a_query(folder, tmp_path):
     assert distances == sorted(distances)
     (again,) = rows(run_here("search", "--id", str(best["id"]), "-k", "3", "--json", cwd=folder))
     assert again == {**first, "query": best["id"]}
+
+
+def test_another_file_of_the_querys_bytes_is_not_called_the_query(folder, tmp_path):
+    outside = tmp_path / "copy.jpg"
+    outside.write_bytes((folder / "1.png").read_bytes())
+    assert "1.png  (equal to the query)" in run_here("search", str(outside), cwd=folder).stdout
+    assert "1.png  (the query itself)" in run_here("search", "1.png", cwd=folder).stdout
 
 
 def test_missing_images_are_left_out_unless_they_are_asked_for(folder):
@@ -135,7 +142,8 @@ def test_what_cannot_be_done_is_one_line(folder, tmp_path):
     assert_one_line(run_here(*search, "--json", "--paths", cwd=folder), "expected one", code=2)
     where = run_here(*search, "--where", "widht > 3", cwd=folder)
     assert_one_line(where, "width, perhaps", "'widht' at character 1", code=2)
-    assert_one_line(run_here("search", "--text", "a cat", cwd=folder), "knows no texts")
+    text = run_here("search", "--text", "a cat", cwd=folder)
+    assert_one_line(text, "knows images only", code=2)
     assert_one_line(run_here(*search, "--rerank", cwd=folder), "nothing finer than its codes")
     assert_one_line(run_here(*search, "--encoder", "none", cwd=folder), "of: perceptual")
     assert_one_line(run_here(*search, cwd=tmp_path), "no collection here", "hashret index")

@@ -65,6 +65,12 @@ def test_a_list_that_is_none_is_refused(data):
         read_hash_list(io.BytesIO(data))
 
 
+def test_an_exported_table_is_refused_with_advice():
+    table = io.BytesIO(b"id,path,code,quality\n1,cat.jpg," + b"0f" * 32 + b",1.0\n")
+    with pytest.raises(HashretError, match="hashret match takes the folder"):
+        read_hash_list(table)
+
+
 def test_a_named_list_is_kept_replaced_and_forgotten(folder):
     given = read_hash_list(io.BytesIO(f"{HASH},5,a\n{HASH}".encode()))
     with Collection.change(folder) as collection:

@@ -28,9 +28,6 @@ class Wide:
     def encode(self, pictures):
         return np.packbits(self.project(pictures) > 0, axis=1), None
 
-    def encode_text(self, texts):
-        return np.array([[len(text), 0, 255] for text in texts], np.uint8)
-
 
 @pytest.fixture(scope="module")
 def collection(tmp_path_factory):
@@ -38,7 +35,7 @@ def collection(tmp_path_factory):
     for number in range(COUNT):
         write_photo(root / f"{number:02}.png", number)
     with Collection.create([root]) as made:
-        made._encoders["wide"] = Wide()
+        made._encoders["wide-1"] = Wide()
         made.update(["perceptual"])
         with made.catalogue.transaction():
             made.catalogue.execute(
@@ -100,7 +97,7 @@ def test_a_file_outside_finds_its_copy(collection, tmp_path):
     assert answers[1].results[0].file.path.endswith(b"05.png")
 
 
-def test_reranked_by_margins_and_texts(collection):
+def test_reranked_by_margins(collection):
     index = collection.index("wide")
     ids = present(collection)
     queries = of_ids(collection, "wide", ids[:2], margins=True)
@@ -116,8 +113,6 @@ def test_reranked_by_margins_and_texts(collection):
         assert [one.distance for one in answer.results] == pytest.approx(
             [margins[id] for id in expected]
         )
-    (query,) = of_texts(collection, "wide", ["cat"])
-    assert len(search(collection, "wide", [query], k=4)[0].results) == 4
     for refused in (
         lambda: of_texts(collection, "perceptual", ["cat"]),
         lambda: of_ids(collection, "perceptual", ids[:1], margins=True),

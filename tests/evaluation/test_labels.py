@@ -489,7 +489,7 @@ def test_the_command_does_not_unpickle_and_says_how_to_save(tmp_path):
         query_labels=np.array(["a"]),
     )
     done = CliRunner().invoke(app, ["eval", "--codes", str(tmp_path / "x.npz")])
-    assert done.exit_code == 2
+    assert done.exit_code == 1
     assert "dtype=str" in done.stderr
     assert "-1 where one is" in done.stderr
 

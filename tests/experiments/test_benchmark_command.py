@@ -12,6 +12,7 @@ pytest.importorskip("skimage")
 pytest.importorskip("sklearn")
 pytest.importorskip("torch")
 
+from hashret import methods
 from hashret.datasets import fashion_mnist_sample
 from hashret.deep import loss_names
 from hashret.errors import (
@@ -21,7 +22,7 @@ from hashret.errors import (
     TrainingError,
 )
 from hashret.evaluation import PROTOCOLS
-from hashret.experiments.benchmark import harness, measure, methods, tables
+from hashret.experiments.benchmark import harness, measure, tables
 from hashret.experiments.benchmark.harness import run_benchmark
 from hashret.experiments.benchmark.rows import KEYS, append_row, read_rows
 from hashret.experiments.benchmark.runs import list_runs

@@ -287,7 +287,9 @@ def test_results_are_written_after_every_row(tmp_path, monkeypatch):
 
 
 def test_demo_makes_table_sheet_and_page(tmp_path, monkeypatch):
-    monkeypatch.setattr(demo, "EPOCHS", 1)  # the whole training is for the command, not for a test
+    monkeypatch.setattr(
+        demo.clothes, "EPOCHS", 1
+    )  # the whole training is for the command, not for a test
     made = demo.run_demo(tmp_path, queries=3)
     dsh, lsh = (dict(zip(demo.COLUMNS, row, strict=True)) for row in made.rows)
     assert (dsh["method"], dsh["bits"], dsh["tables"], dsh["bytes an image"]) == (
@@ -312,3 +314,14 @@ def test_demo_makes_table_sheet_and_page(tmp_path, monkeypatch):
     assert page.count("<article") == 3
     assert page.count("<li class=") == 3 * 2 * 10
     assert made.sheet.read_bytes().startswith(b"\x89PNG")
+
+
+def test_tour_of_a_folder_finds_the_copies_and_the_query(tmp_path):
+    pytest.importorskip("pdqhash")
+    tour = demo.run_tour(tmp_path)
+    assert (tour.images, tour.groups) == (270, 10)
+    assert tour.answers.read_text(encoding="utf-8").count("<li") == 12
+    assert tour.duplicates.read_text(encoding="utf-8").count("<section") == 10
+    assert tour.sheet.read_bytes().startswith(b"\x89PNG")
+    # Again, nothing is written anew.
+    assert demo.run_tour(tmp_path).images == 270

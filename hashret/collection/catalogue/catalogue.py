@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
 from ...errors import FormatError, LockedError
+from ...files import remove_unfinished, write_bytes
 from . import schema
 from .lock import WriterLock
 from .mounts import is_network
@@ -68,6 +69,17 @@ class Catalogue:
             if self._connection.in_transaction:
                 self.execute("ROLLBACK")
             raise
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Read within the block what there is at its start, whatever is written meanwhile."""
+        self.execute("BEGIN")
+        try:
+            # Before the first reading nothing is fixed.
+            self.execute("SELECT generation FROM generations").fetchone()
+            yield
+        finally:
+            self.execute("ROLLBACK")
 
     @property
     def generation(self) -> tuple[int, int]:
@@ -133,10 +145,15 @@ def write_catalogue(store: str) -> Catalogue:
     """
     os.makedirs(store, exist_ok=True)
     lock = WriterLock(os.path.join(store, LOCK))
+    path = os.path.join(store, NAME)
     try:
-        connection = _connect(store, "rwc")
+        for folder in (store, *(entry.path for entry in os.scandir(store) if entry.is_dir())):
+            remove_unfinished(folder)
+        if not os.path.exists(path):
+            _make(path)
+        connection = _connect(path, "rw")
         try:
-            _prepare(connection, os.path.join(store, NAME), is_network(store))
+            _prepare(connection, path, is_network(store))
         except BaseException:
             connection.close()
             raise
@@ -163,24 +180,24 @@ def read_catalogue(store: str) -> Catalogue:
     path = os.path.join(store, NAME)
     if not os.path.exists(path):
         raise FileNotFoundError(f"{path}: no catalogue")
-    connection = _connect(store, "ro")
+    connection = _connect(path, "ro")
     try:
         if not _checked(connection, path):
-            raise FormatError(f"{path}: empty, no catalogue")
+            raise FormatError(f"{path}: empty, no catalogue; without it, hashret index makes one")
     except sqlite3.OperationalError as error:
         connection.close()
-        return Catalogue(store, _unchanging(store, path, error))
+        return Catalogue(store, _unchanging(path, error))
     except BaseException:
         connection.close()
         raise
     return Catalogue(store, connection)
 
 
-def _connect(store: str, mode: str) -> sqlite3.Connection:
+def _connect(path: str, mode: str) -> sqlite3.Connection:
     # Bytes that are no UTF-8 are quoted as they are.
-    path = quote(os.fsencode(os.path.abspath(os.path.join(store, NAME))))
+    name = quote(os.fsencode(os.path.abspath(path)))
     return sqlite3.connect(
-        f"file:{path}?mode={mode}",
+        f"file:{name}?mode={mode}",
         uri=True,
         timeout=_WAIT,
         isolation_level=None,
@@ -188,6 +205,23 @@ def _connect(store: str, mode: str) -> sqlite3.Connection:
         # lets one in at a time.
         check_same_thread=False,
     )
+
+
+def _make(path: str) -> None:
+    """Make an empty catalogue, there as a whole or not at all.
+
+    Readers that come meanwhile, or after a kill, find none rather than one without tables.
+    """
+    # A log that is left of another file of this name is not of the new one.
+    for suffix in ("-journal", "-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            os.unlink(path + suffix)
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        schema.create(connection)
+        write_bytes(path, connection.serialize())
+    finally:
+        connection.close()
 
 
 def _prepare(connection: sqlite3.Connection, path: str, network: bool) -> None:
@@ -219,10 +253,13 @@ def _checked(connection: sqlite3.Connection, path: str) -> bool:
             raise LockedError(f"{path}: locked by another process") from error
         raise
     except sqlite3.DatabaseError as error:
-        raise FormatError(f"{path}: no catalogue, or a damaged one: {error}") from error
+        raise FormatError(
+            f"{path}: no catalogue, or a damaged one: {error}; restore a copy of it, or move it "
+            "away and index anew"
+        ) from error
 
 
-def _unchanging(store: str, path: str, error: sqlite3.OperationalError) -> sqlite3.Connection:
+def _unchanging(path: str, error: sqlite3.OperationalError) -> sqlite3.Connection:
     """Open a file in a folder where the memory that WAL shares cannot be made, as on a DVD.
 
     No writer can change it there. A log that was not yet written back could not be read.
@@ -230,10 +267,10 @@ def _unchanging(store: str, path: str, error: sqlite3.OperationalError) -> sqlit
     log = f"{path}-wal"
     if os.path.exists(log) and os.path.getsize(log):
         raise FormatError(
-            f"{path}: its log, {log}, cannot be read where nothing can be written: copy the store "
-            "to a folder that can be written, and open it there once"
+            f"{path}: its log, {log}, cannot be read where nothing can be written: free some space "
+            "if the disk is full, or copy the store to a folder that can be written"
         ) from error
-    connection = _connect(store, "ro&immutable=1")
+    connection = _connect(path, "ro&immutable=1")
     try:
         _checked(connection, path)
     except BaseException:

@@ -56,7 +56,8 @@ def write_groups(page: TextIO, groups: Iterable[Group]) -> Iterator[Group]:
     page.write(
         "<h1>Duplicates</h1><p>The file with the green frame stays. Nothing is moved until "
         "<code>hashret dedup --apply</code>, and <code>hashret undo</code> brings all of it "
-        "back.</p>\n"
+        "back; what is only similar is never moved. Pictures that are different are remembered by "
+        "<code>hashret dedup --not-duplicates ID ID</code>.</p>\n"
     )
     count = 0
     source = iter(groups)
@@ -79,7 +80,8 @@ def write_calibration(page: TextIO, levels: list[Level]) -> None:
     page.write(
         "<h1>What a radius means</h1><p>How many pairs of these images differ in no more bits than "
         "the radius, and up to five pairs that the radius before does not have. Go down until "
-        "pairs are no longer the same picture: the radius above is yours.</p>\n"
+        "pairs are no longer the same picture: the radius above is yours, for "
+        "<code>hashret dedup --radius BITS</code>.</p>\n"
         "<table><tr><th>radius</th><th>pairs</th></tr>"
     )
     page.writelines(f"<tr><td>{level.radius}</td><td>{level.pairs:,}</td></tr>" for level in levels)
@@ -114,8 +116,10 @@ def _group(group: Group, number: int, shown: dict[bytes, str]) -> str:
     size = sum(one.place.size for one in group.members)
     members = "".join(_figure(one.place, _differs(one), "", shown) for one in group.members)
     files = "file" if len(group.members) == 1 else "files"
+    going = any(one.tier != "similar" for one in group.members)
+    words = f"{files} to go, {_bytes(size)}" if going else f"similar {files}"
     return (
-        f"<section><h2>{number}. {len(group.members)} {files} to go, {_bytes(size)}</h2>"
+        f"<section><h2>{number}. {len(group.members)} {words}</h2>"
         f"<div class=row>{_figure(group.keep, 'stays', 'keep', shown)}{members}</div></section>\n"
     )
 

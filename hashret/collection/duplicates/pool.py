@@ -17,6 +17,9 @@ __all__ = ["Pool", "load_pool"]
 # Formats that lost nothing, then those that are kept for quality.
 _FORMATS = "CASE format WHEN 'RAW' THEN 0 WHEN 'TIFF' THEN 1 WHEN 'PNG' THEN 2 ELSE 3 END"
 
+# What may be a film: the code is of its first frame, and a photograph can equal that.
+_MOVES = "format = 'GIF'"
+
 
 class Pool(NamedTuple):
     """Images of which a file is there, in the order in which they are kept.
@@ -121,14 +124,16 @@ def _rows(
     parts = [(*_inside(spans), 1 << place) for place, spans in enumerate(reversed(under))]
     inside_under = " + ".join(f"max({text}) * {weight}" for text, _, weight in parts) or "0"
     values = [*(v for _, more, _ in parts for v in more), *values]
-    # Without a quality of its own a code counts as full; without a code, as none.
+    # Without a quality of its own a code counts as full; without a code, or of a film, as none.
     query = f"""
         SELECT images.id, min(width, 2147483647), min(height, 2147483647), {_FORMATS},
             max(files.size),
             coalesce(1000000000 * CAST(strftime('%s', taken) AS INTEGER), min(mtime_ns)),
             min(files.root), count(*), {inside_under}, max({inside_kept}),
-            iif(codes.code IS NULL, -1, coalesce(codes.quality, 1)), coalesce(codes.code, ?),
-            iif(inside.code IS NULL, -1, coalesce(inside.quality, 1)), coalesce(inside.code, ?)
+            iif(codes.code IS NULL OR {_MOVES}, -1, coalesce(codes.quality, 1)),
+            coalesce(codes.code, ?),
+            iif(inside.code IS NULL OR {_MOVES}, -1, coalesce(inside.quality, 1)),
+            coalesce(inside.code, ?)
         FROM images JOIN files USING (content)
         LEFT JOIN codes ON codes.image = images.id AND codes.encoder = ?
         LEFT JOIN codes AS inside ON inside.image = images.id AND inside.encoder = ?

@@ -19,7 +19,7 @@
 from __future__ import annotations
 
 from .features import SIDE, squared
-from .files import drop_unused, keep, kept
+from .files import drop_unused, keep, kept, lost_files
 from .fitted import SAMPLE, Unfitted, fit_quantizer, outgrown
 from .naming import default_encoders, encoder_of, is_file, name_of, new_encoder
 from .photo import PhotoFeatures
@@ -39,6 +39,7 @@ __all__ = [
     "is_file",
     "keep",
     "kept",
+    "lost_files",
     "name_of",
     "new_encoder",
     "outgrown",

@@ -48,7 +48,7 @@ def trimmed(picture: Images) -> Images:
     >>> picture = np.zeros((60, 40, 3), np.uint8)
     >>> picture[20:50, 5:] = np.arange(35)[:, None] * 7
     >>> trimmed(picture).shape
-    (30, 32, 3)
+    (30, 29, 3)
     """
     top, bottom = _border(picture), _border(picture[::-1])
     rows = picture[top : len(picture) - bottom]

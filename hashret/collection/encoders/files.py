@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -13,9 +14,12 @@ from ...files import write_bytes
 from ..catalogue import EncoderRow
 from ..store import folder_in
 
-__all__ = ["drop_unused", "keep", "kept"]
+__all__ = ["drop_unused", "keep", "kept", "lost_files"]
 
 _FOLDER = "encoders"
+_ANEW = "hashret index --re-encode --encoder NAME makes it and its codes anew"
+# As `keep` names them, in JSON.
+_NAMES = re.compile(r'"([0-9a-f]{64}\.\w+)"')
 
 
 def keep(store: str, data: bytes, suffix: str) -> str:
@@ -37,8 +41,15 @@ def kept(store: str, name: str) -> str:
     """
     path = os.path.join(store, _FOLDER, name)
     if not os.path.isfile(path):
-        raise HashretError(f"{path}: a file of an encoder is missing; index --re-encode mends it")
+        raise HashretError(f"{path}: a file of an encoder is missing; {_ANEW}")
     return path
+
+
+def lost_files(store: str, row: EncoderRow) -> list[str]:
+    """Return the paths of the files that an encoder needs and that are not there."""
+    names = _NAMES.findall(json.dumps(row.settings))
+    paths = (os.path.join(store, _FOLDER, name) for name in names)
+    return [path for path in paths if not os.path.isfile(path)]
 
 
 def drop_unused(store: str, rows: Iterable[EncoderRow]) -> None:

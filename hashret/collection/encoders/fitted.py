@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ...types import Codes, Images
+from ...types import Codes, Floats, Images
 from ..catalogue import EncoderRow
 from .features import SIDE, Features, Vectors
 from .files import keep, kept
@@ -80,6 +80,10 @@ class Fitted:
         """Return codes (n, bytes)."""
         return self.quantizer.transform(self._describe(pictures)), None
 
+    def project(self, pictures: Sequence[Images], /) -> Floats:
+        """Return the margins of the bits, shape (n, bits): 1 where > 0."""
+        return self.quantizer.project(self._describe(pictures))
+
     def remember(self, known: dict[bytes, Vectors]) -> None:
         """Take the vectors of the sample, so that no picture of it is described twice."""
         self._known = known
@@ -131,7 +135,7 @@ class Unfitted:
         if not contents:
             return None
         order = sorted(range(len(contents)), key=contents.__getitem__)
-        quantizer = fit_quantizer(vectors[order])
+        quantizer = fit_quantizer(vectors[order], _BITS)
         settings = {
             "kind": "fitted",
             "features": self.features.settings,

@@ -101,6 +101,8 @@ def new_encoder(given: str, store: str) -> Encoder | Unfitted:
     if path.is_dir():
         return Unfitted(name, OnnxFeatures(store, _keep_pair(path, store)))
     if not path.is_file():
+        if path.suffix or path.name != given:
+            raise ParameterError(f"encoder: no such file: {given}")
         names = ", ".join([*_PLAIN, *_FEATURES])
         raise ParameterError(f"encoder: expected one of {names}, or a file, got {given!r}")
     if path.suffix == ".onnx":

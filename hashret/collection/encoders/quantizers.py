@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from ...errors import FormatError
 from ...extras import import_extra
-from ...types import Codes
+from ...types import Codes, Floats
 
 __all__ = ["Quantizer", "card_of", "features_in", "load_quantizer", "with_features"]
 
@@ -32,6 +32,9 @@ class Quantizer(Protocol):
 
     def transform(self, X: Any, /) -> Codes:
         """Return the packed codes of vectors (n, d)."""
+
+    def project(self, X: Any, /) -> Floats:
+        """Return the margins of the bits of vectors, shape (n, code_bits): 1 where > 0."""
 
     def save(self, path: str) -> None:
         """Write it to a safetensors file."""

@@ -33,7 +33,10 @@ class TextEncoder:
 
     def __init__(self, row: EncoderRow, store: str) -> None:
         if not takes_text(row):
-            raise ParameterError(f"encoder {row.name!r}: knows images only, and no texts")
+            raise ParameterError(
+                f"encoder {row.name!r}: knows images only, and no texts; index with a pair of "
+                "models, --encoder FOLDER"
+            )
         settings = row.settings["features"]
         self._fitted = fitted_of(row, lambda: OnnxFeatures(store, settings), store)
         self._model = TextModel(kept(store, settings["text"]), kept(store, settings["tokenizer"]))

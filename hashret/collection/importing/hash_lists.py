@@ -18,6 +18,7 @@ from ...types import Codes, Floats
 __all__ = ["HashList", "read_hash_list"]
 
 _LONGEST_LINE = 10_000
+_EXPORTED = "id,path,code,"
 _HASH = re.compile(r"(?:0x)?([0-9a-fA-F]+)")
 _QUALITY = re.compile(r"\d{1,3}(?:\.\d{1,6})?")
 
@@ -81,6 +82,11 @@ def read_hash_list(source: str | os.PathLike[str] | BinaryIO, bits: int = 256) -
 def _read(file: BinaryIO, where: str, bits: int) -> HashList:
     digits, quality, names, lines = [], [], [], []
     for number, line in _lines(file, where):
+        if number == 1 and line.startswith(_EXPORTED):
+            raise FormatError(
+                f"{where}: a table of hashret export, which does not say what made its codes; "
+                "hashret match takes the folder of another collection"
+            )
         text, *rest = (part.strip() for part in line.split(",", 1))
         found = _HASH.fullmatch(text)
         if found is None or len(found[1]) != bits // 4:

@@ -79,8 +79,9 @@ def _strip(answer: Answer, pixels: dict[int | bytes, Images]) -> Strip:
 
 def _tile(result: Result, pixels: dict[int | bytes, Images]) -> Tile:
     path = result.file.path
-    distance = f"{result.distance:g}"
-    note = f"{distance} · the query itself" if result.same else distance
+    note = f"{result.distance:g} · id {result.image.id}"
+    if result.same:
+        note += " · the query"
     if result.file.state != "present":
         note += " · missing"
     return Tile(pixels.get(result.image.id), _shown(os.path.basename(path)), note, _shown(path))

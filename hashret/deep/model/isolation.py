@@ -68,12 +68,19 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Draw from `seed`, and compute by the same algorithms each time; other calls wait."""
     devices = [device] if device.type == "cuda" else []
     with _lock, torch.random.fork_rng(devices), exact:
-        # torch.manual_seed would also seed GPUs whose state is not put back.
-        torch.default_generator.manual_seed(seed)
-        if device.type == "cuda":
-            with torch.cuda.device(device):
-                torch.cuda.manual_seed(seed)
+        _seed(seed, device)
         yield
+
+
+def _seed(seed: int, device: torch.device) -> None:
+    """Seed the CPU's generator and the device's, but no GPU whose state is not put back."""
+    if device.type not in ("cpu", "cuda"):
+        torch.manual_seed(seed)
+        return
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)
 
 
 @contextmanager

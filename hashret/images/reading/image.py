@@ -15,6 +15,9 @@ from ..exif import taken_of
 if TYPE_CHECKING:
     from PIL import Image
 
+# Of `side`: a JPEG that is decoded at a reduced scale to this or more is taken so. 12 megapixels
+# are 500 pixels at 1/8, which takes half the time of 1/4.
+_ENOUGH = 0.75
 # Resized as they are; turned into RGB when they are small.
 _RESIZED = frozenset({"L", "RGB", "CMYK"})
 
@@ -40,7 +43,8 @@ def read_picture(data: bytes, side: int, max_pixels: int, suffix: str = "") -> P
     side : int
         The longer side of the pixels returned, at most.
     max_pixels : int
-        That may be decoded; a JPEG is decoded at 1/2, 1/4 or 1/8 where that leaves `side`.
+        That may be decoded; a JPEG is decoded at 1/2, 1/4 or 1/8 where that leaves three quarters
+        of `side`.
     suffix : str
         Of the file's name, for the reason if nothing reads it.
 
@@ -54,7 +58,7 @@ def read_picture(data: bytes, side: int, max_pixels: int, suffix: str = "") -> P
         data,
         max_pixels,
         suffix=suffix,
-        least=lambda width, height: fitted(width, height, side),
+        least=lambda width, height: fitted(width, height, round(_ENOUGH * side)),
         stretch=True,
     )
     image = upright(_small(decoded.image, side), decoded.orientation)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import mmap
 import os
 import signal
@@ -12,11 +13,11 @@ import tempfile
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 
-from .protocol import LONGEST_ANSWER, READY, Settings, task, values_of
+from .protocol import LONGEST_ANSWER, PIPE_BYTES, READY, Settings, slots_for, task, values_of
 from .results import Limits, Read, Skipped
 
 _START = "import sys; sys.path[:] = {path!r}; from {package}.worker import main; main()"
@@ -48,14 +49,17 @@ class Worker:
     """
 
     def __init__(self, side: int, limits: Limits) -> None:
-        with _shared_file() as file:
+        with _shared_file() as file, _Pipe() as tasks, _Pipe() as answers:
+            slots = slots_for(side, min(tasks.bytes, answers.bytes))
             self._settings = Settings(
-                side, limits.pixels, limits.seconds, limits.memory, file.fileno()
+                side, limits.pixels, limits.seconds, limits.memory, file.fileno(), slots
             )
             size = self._settings.slots * self._settings.slot_bytes
             os.ftruncate(file.fileno(), size)
             self._shared = mmap.mmap(file.fileno(), size)
-            self._process = _started(self._settings)
+            self._process = _started(self._settings, tasks.output, answers.input)
+            self._tasks, self._answers = tasks.take_input(), answers.take_output()
+        os.set_blocking(self._answers, False)
         self.tasks: deque[tuple[int, Task]] = deque()
         self._free = list(range(self._settings.slots))
         self._unread = b""
@@ -65,8 +69,7 @@ class Worker:
 
     def fileno(self) -> int:
         """Return the descriptor that is readable when there are answers, or the process ended."""
-        assert self._process.stdout is not None
-        return self._process.stdout.fileno()
+        return self._answers
 
     @property
     def free(self) -> int:
@@ -85,10 +88,9 @@ class Worker:
         slots = [self._free.pop() for _ in tasks]
         self.tasks.extend(zip(slots, tasks, strict=True))
         framed = b"".join(task(slot, each.path) for slot, each in zip(slots, tasks, strict=True))
-        assert self._process.stdin is not None
         # If it has ended, that will be seen at its output.
         with contextlib.suppress(BrokenPipeError):
-            os.write(self._process.stdin.fileno(), framed)
+            os.write(self._tasks, framed)
 
     def receive(self) -> tuple[list[Read | Skipped], bool]:
         """Return the answers that have come, and whether more can come."""
@@ -144,9 +146,8 @@ class Worker:
     def close(self) -> int | None:
         """End the process, whatever it is at; return its status, None if it does not end."""
         self._process.kill()
-        for pipe in (self._process.stdin, self._process.stdout):
-            assert pipe is not None
-            pipe.close()
+        os.close(self._tasks)
+        os.close(self._answers)
         self._shared.close()
         # A process that waits for a dead network drive goes when the drive does.
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -187,23 +188,57 @@ class Worker:
         )
 
 
-def _started(settings: Settings) -> subprocess.Popen[bytes]:
+class _Pipe:
+    """A pipe, of more bytes than usual where the system can; closed but for what was taken.
+
+    Attributes
+    ----------
+    output, input : int
+        The descriptors that are read from, and written to.
+    bytes : int
+        How many it holds.
+    """
+
+    def __init__(self) -> None:
+        self.output, self.input = os.pipe()
+        self._open = {self.output, self.input}
+        self.bytes = 2**16 if sys.platform == "linux" else 2**14
+        if sys.platform == "linux":
+            # The user may have too many pipes for larger ones.
+            with contextlib.suppress(OSError):
+                self.bytes = fcntl.fcntl(self.input, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+
+    def take_input(self) -> int:
+        """Return the descriptor for writing, which the caller closes."""
+        self._open.remove(self.input)
+        return self.input
+
+    def take_output(self) -> int:
+        """Return the descriptor for reading, which the caller closes."""
+        self._open.remove(self.output)
+        return self.output
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for descriptor in self._open:
+            os.close(descriptor)
+
+
+def _started(settings: Settings, tasks: int, answers: int) -> subprocess.Popen[bytes]:
     package = __name__.rpartition(".")[0]
     code = _START.format(path=_import_path(), package=package)
-    process = subprocess.Popen(
+    return subprocess.Popen(
         # -P: modules in the folder that the caller stands in, one of photographs, are not ours.
         [sys.executable, "-P", "-c", code, settings.dumps()],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        bufsize=0,
+        stdin=tasks,
+        stdout=answers,
         pass_fds=(settings.shared,),
         env=os.environ | _ONE_THREAD,
         # Ctrl-C is for the parent, which ends its workers.
         process_group=0,
     )
-    assert process.stdout is not None
-    os.set_blocking(process.stdout.fileno(), False)
-    return process
 
 
 def _import_path() -> list[str]:

@@ -21,10 +21,13 @@ LONGEST_PATH = 4096  # bytes; PATH_MAX of Linux, more than that of others
 LONGEST_REASON = 400  # characters, of which JSON may make six bytes each
 LONGEST_ANSWER = 4096  # bytes
 READY = b'{"ready": true}\n'
-_MOST_SLOTS = 14  # tasks with the longest paths fill 57 KiB of a pipe's 64
+# Enough that a worker goes on while its parent encodes what was read.
+_MOST_SLOTS = 64
 _SHARED = 2**26
 _DIGEST = re.compile("[0-9a-f]{64}")
 _TASK = struct.Struct("<HH")
+# What a pipe must hold for the tasks and answers of all slots.
+PIPE_BYTES = _MOST_SLOTS * (_TASK.size + LONGEST_PATH)
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,8 @@ class Settings:
         The limits, see :class:`.results.Limits`.
     shared : int
         The descriptor of the memory for pixels.
+    slots : int
+        How many tasks a worker may have at a time.
     """
 
     side: int
@@ -46,16 +51,12 @@ class Settings:
     seconds: float
     memory: int
     shared: int
+    slots: int
 
     @property
     def slot_bytes(self) -> int:
         """Bytes that the pixels of one picture may take."""
-        return 3 * self.side * self.side
-
-    @property
-    def slots(self) -> int:
-        """How many tasks a worker may have at a time: two at least, one done and one under way."""
-        return max(2, min(_MOST_SLOTS, _SHARED // self.slot_bytes))
+        return slot_bytes(self.side)
 
     def dumps(self) -> str:
         """Return them as text for a command line."""
@@ -65,6 +66,24 @@ class Settings:
     def loads(cls, text: str) -> Settings:
         """Return settings from their text."""
         return cls(**json.loads(text))
+
+
+def slot_bytes(side: int) -> int:
+    """Return the bytes that the pixels of one picture may take."""
+    return 3 * side * side
+
+
+def slots_for(side: int, pipe: int) -> int:
+    """Return how many tasks a worker may have: two at least, one done and one under way.
+
+    Parameters
+    ----------
+    side : int
+    pipe : int
+        Bytes that each of the two pipes holds.
+    """
+    fit = pipe // (_TASK.size + LONGEST_PATH)
+    return max(2, min(fit, _MOST_SLOTS, _SHARED // slot_bytes(side)))
 
 
 def task(slot: int, path: bytes) -> bytes:

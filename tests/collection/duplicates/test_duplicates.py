@@ -235,6 +235,14 @@ def test_plain_pictures_are_near_to_nothing_but_equal_bytes(root):
         assert len([*plain]) == 3
 
 
+def test_a_film_is_no_copy_of_its_first_frame(root):
+    frames = [scene(seed) for seed in (1, 2)]
+    save(frames[0], root / "still.png")
+    save(frames[0], root / "film.gif", save_all=True, append_images=frames[1:])
+    shutil.copy2(root / "film.gif", root / "same.gif")
+    assert found(root) == {"film.gif": [("same.gif", "byte-equal", None)]}
+
+
 def test_links_are_no_copies(root):
     save(scene(1), root / "a.png")
     os.symlink("a.png", root / "soft.png")

@@ -19,6 +19,8 @@ from PIL import Image
 from hashret import FormatError
 from hashret.collection import Collection
 from hashret.collection.encoders import new_encoder, takes_text
+from hashret.collection.queries import of_texts
+from hashret.collection.searching import search
 
 
 @pytest.fixture
@@ -93,6 +95,10 @@ def test_a_pair_finds_images_by_text(folder, tmp_path):
             )
             assert {names[one].decode()[:-5] for one in ids[0].tolist()} == {colour}
         encoder.encode_text("")
+        (query,) = of_texts(collection, "pair", ["red"])
+        (answer,) = search(collection, "pair", [query], k=4)
+        found = {os.path.basename(one.file.path).decode()[:-5] for one in answer.results}
+        assert found == {"red"}
 
 
 def test_saved_deep_encoders(folder, tmp_path):

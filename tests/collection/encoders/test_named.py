@@ -181,7 +181,7 @@ def test_what_is_missing_from_the_store_is_named_and_mended(folder):
         collection.update(["hog"])
     (folder / ".hashret" / "encoders" / files(folder).pop()).unlink()
     with Collection.change(folder) as collection:
-        with pytest.raises(HashretError, match="missing; index --re-encode mends it"):
+        with pytest.raises(HashretError, match="missing; hashret index --re-encode"):
             collection.encoder("hog")
         collection.update(["hog"], replace=True)
         collection.encoder("hog")
@@ -222,8 +222,10 @@ def test_advice_to_fit_again(folder):
 
 
 def test_unknown_names(tmp_path):
-    with pytest.raises(ValueError, match="encoder: expected one of perceptual, photo-fast, photo"):
+    with pytest.raises(ValueError, match="encoder: expected one of perceptual, borderless, photo"):
         new_encoder("nothing", str(tmp_path))
+    with pytest.raises(ValueError, match=r"encoder: no such file: there/mine\.onnx"):
+        new_encoder("there/mine.onnx", str(tmp_path))
     (tmp_path / "photo.onnx").write_bytes(b"")
     with pytest.raises(ValueError, match="'photo' is another encoder's name: rename"):
         new_encoder(str(tmp_path / "photo.onnx"), str(tmp_path))

@@ -178,12 +178,17 @@ def test_one_pixel_and_a_thread():
 def test_a_jpeg_at_reduced_scale_counts_what_it_decodes():
     image = Image.new("RGB", (4000, 3000), "red")
     data = encoded(image, "JPEG")
-    picture = read(data, 512, 1000 * 750)
-    assert (picture.width, picture.height, picture.pixels.shape) == (4000, 3000, (384, 512, 3))
-    with pytest.raises(ImageError, match="too many pixels"):
-        read(data, 512, 1000 * 750 - 1)
-    with pytest.raises(ImageError, match="too many pixels"):
-        read(encoded(image, "JPEG", progressive=True), 512, 1000 * 750)
+    # At 1/8 if three quarters of the side are left, else at 1/4 and resized.
+    for side, decoded, shape in (
+        (512, 500 * 375, (375, 500, 3)),
+        (700, 1000 * 750, (525, 700, 3)),
+    ):
+        picture = read(data, side, decoded)
+        assert (picture.width, picture.height, picture.pixels.shape) == (4000, 3000, shape)
+        with pytest.raises(ImageError, match="too many pixels"):
+            read(data, side, decoded - 1)
+        with pytest.raises(ImageError, match="too many pixels"):
+            read(encoded(image, "JPEG", progressive=True), side, decoded)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ from PIL import Image
 from hashret.errors import HashretError, ParameterError
 from hashret.images.reading import Limits, Read, Skipped, process, read_files
 from hashret.images.reading.image import read_picture
-from hashret.images.reading.protocol import Settings
+from hashret.images.reading.protocol import PIPE_BYTES, slots_for
 
 
 def picture(seed: int) -> bytes:
@@ -47,8 +48,8 @@ def started(monkeypatch) -> list[subprocess.Popen[bytes]]:
     found = []
     start = process._started
 
-    def noted(given: Settings) -> subprocess.Popen[bytes]:
-        found.append(start(given))
+    def noted(*given: Any) -> subprocess.Popen[bytes]:
+        found.append(start(*given))
         return found[-1]
 
     monkeypatch.setattr(process, "_started", noted)
@@ -213,7 +214,7 @@ def test_no_more_is_under_way_than_there_are_slots(folder):
             taken += 1
             yield i, path
 
-    slots = Settings(side=16, pixels=1, seconds=1, memory=1, shared=0).slots
+    slots = slots_for(16, PIPE_BYTES)
     for done, _ in enumerate(read_files(counted(), side=16, workers=2)):
         most = max(most, taken - done)
     assert taken == 1000
@@ -377,8 +378,8 @@ def test_ctrl_c_ends_the_workers(folder):
         "import os, sys, itertools\n"
         "from hashret.images.reading import process, read_files\n"
         "start = process._started\n"
-        "def noted(settings):\n"
-        "    child = start(settings); print(child.pid, flush=True); return child\n"
+        "def noted(*given):\n"
+        "    child = start(*given); print(child.pid, flush=True); return child\n"
         "process._started = noted\n"
         "files = itertools.repeat((0, os.fsencode(sys.argv[1])))\n"
         "try:\n"
