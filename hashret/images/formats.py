@@ -193,8 +193,13 @@ def _raw_preview(data: bytes) -> ImageFile | None:
         rawpy: Any = import_extra("rawpy", "raw")
     except MissingExtraError:
         return None
-    with rawpy.imread(BytesIO(data)) as raw:
-        preview = raw.extract_thumb()
+    try:
+        with rawpy.imread(BytesIO(data)) as raw:
+            preview = raw.extract_thumb()
+    except rawpy.LibRawError as error:
+        # Its messages are bytes.
+        words = b"".join(part for part in error.args if isinstance(part, bytes)).decode()
+        raise ImageError(f"a camera's raw file that rawpy does not read: {words}") from error
     if preview.format != rawpy.ThumbFormat.JPEG:
         raise ImageError("a camera's raw file without a preview in JPEG; develop it first")
     image = open_picture(preview.data)

@@ -355,8 +355,7 @@ def test_postscript_is_not_run() -> None:
 @pytest.mark.parametrize("tag", [(50706, 1, [1, 4, 0, 0]), (330, 4, [8])])
 def test_a_preview_is_not_taken_for_the_picture(tag: tuple[int, int, list[int]]) -> None:
     data = tiff([PIXELS.tobytes()], (6, 8), 8, photometric=2, samples=3, tags=[(254, 4, [1]), tag])
-    # With rawpy there it says that this is no raw file, else that rawpy would read one.
-    with pytest.raises(ImageError, match=r"rawpy|not RAW file"):
+    with pytest.raises(ImageError, match="rawpy"):
         read_image(data)
 
 

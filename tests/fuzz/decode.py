@@ -72,7 +72,7 @@ class Watched:
         while not self._over.wait(0.02):
             for thread in Path("/proc/self/task").glob("*/children"):
                 for child in _text(thread).split():
-                    self.peak = max(self.peak, _most_held(_text(Path("/proc", child, "status"))))
+                    self.peak = max(self.peak, _most_held(Path("/proc", child)))
 
 
 def _text(path: Path) -> str:
@@ -82,9 +82,12 @@ def _text(path: Path) -> str:
         return ""
 
 
-def _most_held(status: str) -> int:
-    # Between fork and exec a child has the memory of its parent.
-    if "VmHWM:" not in status or not status.startswith("Name:\tpython"):
+def _most_held(process: Path) -> int:
+    # Between fork and exec a child has the memory of its parent, and its command.
+    if _text(process / "cmdline") == _text(Path("/proc/self/cmdline")):
+        return 0
+    status = _text(process / "status")
+    if "VmHWM:" not in status:
         return 0
     return int(status.split("VmHWM:")[1].split()[0]) * 1024
 

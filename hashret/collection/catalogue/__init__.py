@@ -5,6 +5,7 @@
 ``lock.py``        the lock of its one writer
 ``mounts.py``      what kind of file system it lies on
 ``catalogue.py``   opening it, by its writer and by readers: :class:`Catalogue`
+``numbers.py``     numbers of a file as it keeps them
 ``roots.py``       the folders of the collection
 ``encoders.py``    which encoders there are codes of
 ``forgetting.py``  the only way by which an image leaves it
@@ -16,10 +17,12 @@ from __future__ import annotations
 from .catalogue import NAME, Catalogue, read_catalogue, write_catalogue
 from .encoders import EncoderRow, activate, encoder_rows, enter_encoder
 from .forgetting import forget_missing
+from .numbers import TICK_NS, signed
 from .roots import Root, add_root, roots_of
 
 __all__ = [
     "NAME",
+    "TICK_NS",
     "Catalogue",
     "EncoderRow",
     "Root",
@@ -30,5 +33,6 @@ __all__ = [
     "forget_missing",
     "read_catalogue",
     "roots_of",
+    "signed",
     "write_catalogue",
 ]

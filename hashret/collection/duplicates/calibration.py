@@ -10,7 +10,7 @@ import numpy as np
 from ...index import Index
 from ..catalogue import Catalogue, EncoderRow
 from ..images import images_of
-from .finder import Place
+from .finder import Place, place_of
 from .pool import load_pool
 from .rules import Rules
 
@@ -88,17 +88,5 @@ def _samples(
     catalogue: Catalogue, ids: np.ndarray, drawn: list[tuple[float, int, int, int]]
 ) -> list[tuple[Place, Place, int]]:
     wanted = [int(ids[place]) for _, *pair, _ in drawn for place in pair]
-    shown = {}
-    for image in images_of(catalogue, wanted):
-        file = image.files[0]
-        shown[image.id] = Place(
-            image.id,
-            file.path,
-            file.root,
-            image.content,
-            image.format,
-            image.width,
-            image.height,
-            file.size,
-        )
+    shown = {image.id: place_of(image, image.files[0]) for image in images_of(catalogue, wanted)}
     return [(shown[int(ids[a])], shown[int(ids[b])], distance) for _, a, b, distance in drawn]

@@ -20,7 +20,15 @@ from .pixels import pixel_digests
 from .pool import Pool, load_pool
 from .rules import Rules
 
-__all__ = ["Group", "Member", "Place", "duplicates_of", "find_duplicates", "plain_images"]
+__all__ = [
+    "Group",
+    "Member",
+    "Place",
+    "duplicates_of",
+    "find_duplicates",
+    "place_of",
+    "plain_images",
+]
 
 # Groups whose files are looked up, and pictures decoded, together.
 _AT_ONCE = 256
@@ -183,7 +191,7 @@ class _Chunk:
         members = []
         if self._tier == "near" and image.id not in self._decisions.kept:
             members = [
-                Member(_place(image, one), "byte-equal", 0, None)
+                Member(place_of(image, one), "byte-equal", 0, None)
                 for one in others
                 if self._may_go(keep, one)
             ]
@@ -191,11 +199,11 @@ class _Chunk:
             other = images.get(int(self._pool.ids[one.place]))
             transform = TRANSFORMS[one.transform]
             members += [
-                Member(_place(other, file), self._tier, one.distance, transform)
+                Member(place_of(other, file), self._tier, one.distance, transform)
                 for file in self._files(other)
                 if other is not None and self._may_go(keep, file)
             ]
-        return Group(_place(image, keep), tuple(members)) if members else None
+        return Group(place_of(image, keep), tuple(members)) if members else None
 
     def _files(self, image: Image | None) -> list[File]:
         """Return the files of an image that are there, the one to keep first."""
@@ -255,7 +263,8 @@ def _pixel_equal(groups: list[Group]) -> list[Group]:
     ]
 
 
-def _place(image: Image, file: File) -> Place:
+def place_of(image: Image, file: File) -> Place:
+    """Return a file of an image as a place."""
     return Place(
         image.id,
         file.path,

@@ -6,16 +6,13 @@ import os
 import time
 from contextlib import suppress
 
-from ..catalogue import Catalogue
+from ..catalogue import TICK_NS, Catalogue, signed
 from ..catalogue.mounts import has_lasting_inodes
 from ..content import digest
 from .journal import Journal, Operation
 from .moving import status_of
 
 __all__ = ["file_row", "forget_file", "note_file"]
-
-# As in updating: changes so near to each other may look the same.
-_TICK_NS = 2 * 10**9
 
 
 def file_row(catalogue: Catalogue, root: int, path: bytes) -> tuple[str | None, str | None]:
@@ -69,16 +66,11 @@ def _write(journal: Journal, operation: Operation, status: os.stat_result) -> No
             operation.file_state,
             operation.file_reason,
             operation.content,
-            _signed(status.st_size),
-            _signed(status.st_mtime_ns),
-            _signed(status.st_ctime_ns),
-            _signed(status.st_dev),
-            _signed(status.st_ino) if lasting else 0,
-            time.time_ns() - status.st_mtime_ns < _TICK_NS,
+            signed(status.st_size),
+            signed(status.st_mtime_ns),
+            signed(status.st_ctime_ns),
+            signed(status.st_dev),
+            signed(status.st_ino) if lasting else 0,
+            time.time_ns() - status.st_mtime_ns < TICK_NS,
         ),
     )
-
-
-def _signed(number: int) -> int:
-    """Return a number as 64 signed bits have it, which is all that SQLite keeps."""
-    return (number + 2**63) % 2**64 - 2**63

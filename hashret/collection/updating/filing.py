@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ..catalogue import Catalogue
+from ..catalogue import TICK_NS, Catalogue
 from .comparing import GONE
 
 __all__ = ["Look", "file_content", "file_skipped", "looks_among"]
-
-# Nothing tells two changes within so many nanoseconds apart by their times: two seconds is what
-# FAT has, and more than any clock's tick.
-TICK_NS = 2 * 10**9
 
 _COLUMNS = "size, mtime_ns, ctime_ns, device, inode, link"
 

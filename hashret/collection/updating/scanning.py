@@ -9,10 +9,11 @@ from collections.abc import Iterator, Set
 from typing import NamedTuple
 
 from ...images.reading import raw_leaders
+from ..catalogue import signed
 from ..catalogue.mounts import has_lasting_inodes
 from .exclusions import Exclusions
 
-__all__ = ["Found", "Unreachable", "scan", "signed"]
+__all__ = ["Found", "Unreachable", "scan"]
 
 Identity = tuple[int, int]  # device and inode
 
@@ -165,14 +166,6 @@ def _with_leader(found: Found, leader: bytes | None) -> Found:
 
 def _identity(status: os.stat_result) -> Identity:
     return status.st_dev, status.st_ino
-
-
-def signed(number: int) -> int:
-    """Return a number as 64 signed bits have it, which is all that SQLite keeps.
-
-    So a file from the year 2300 is one from long ago, and the same one every time.
-    """
-    return (number + 2**63) % 2**64 - 2**63
 
 
 def _told(error: OSError) -> str:

@@ -9,14 +9,14 @@ from contextlib import suppress
 from typing import TypeVar
 
 from ...images.reading import Read, Skipped
-from ..catalogue import Catalogue, Root, activate, encoder_rows, enter_encoder, roots_of
+from ..catalogue import Catalogue, Root, activate, encoder_rows, enter_encoder, roots_of, signed
 from ..content import digest
 from .comparing import begin, compare, note_scan, want_codes
 from .encoding import Encoder, encode_missing, write_images
 from .exclusions import Exclusions
 from .filing import Look, file_content, file_skipped, looks_among
 from .report import Report
-from .scanning import Found, Identity, Unreachable, scan, signed
+from .scanning import Found, Identity, Unreachable, scan
 
 __all__ = ["Reader", "Update", "update"]
 

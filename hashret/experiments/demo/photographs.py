@@ -42,6 +42,7 @@ _PHOTOGRAPHS = {
 _FOLDER = "demo-photographs"
 _CLOTHES = 240
 _ENLARGED = 8
+_ASKED_FOR = "cat.jpg"
 _QUERIES = ("cat-on-the-phone.jpg", "shoe.png")
 _K = 6
 _SIDE = 240
@@ -116,7 +117,7 @@ def _write_photographs(folder: Path) -> None:
 def _write_queries(out: Path) -> tuple[Path, ...]:
     """Write two pictures that are not in the folder: a poor copy, and a shoe like others."""
     cat, shoe = (out / name for name in _QUERIES)
-    picture = next(picture for name, picture in _originals() if name == cat.name[:3] + ".jpg")
+    picture = next(picture for name, picture in _originals() if name == _ASKED_FOR)
     _write(cat, _cropped(picture).convert("L").convert("RGB"), quality=50)
     clothes = fashion_mnist_sample()
     kind = list(clothes.class_names).index("Sneaker")
