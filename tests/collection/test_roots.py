@@ -281,12 +281,13 @@ ROOTS = ["a", "a/in", "a/../a", "b", "alias", "."]
     radius=st.sampled_from([0, 31, 140, 256]),
     keep=st.lists(st.sampled_from(["largest", "oldest", "under:a", "under:b"]), max_size=2),
     keep_root=st.lists(st.sampled_from(["a/in", "b", "alias"]), max_size=1),
+    under=st.lists(st.sampled_from(["a", "a/in", "b", "alias"]), max_size=2),
     scope=st.sampled_from(["all", "within", "across"]),
     equal=st.booleans(),
     hardlink=st.booleans(),
 )
 def test_a_copy_of_every_content_survives_any_dedup(
-    files, roots, radius, keep, keep_root, scope, equal, hardlink
+    files, roots, radius, keep, keep_root, under, scope, equal, hardlink
 ):
     with tempfile.TemporaryDirectory() as name:
         base = Path(name).resolve()
@@ -297,15 +298,20 @@ def test_a_copy_of_every_content_survives_any_dedup(
         store = base / "store"
         fill(store, *(base / root for root in roots))
         before, seen = contents(base), visible(base)
+        there = [path for path in base.rglob("*") if path.is_file() and not path.is_symlink()]
         links = [path for path in base.rglob("*") if path.is_symlink()]
         own = [(base / root).resolve() for root in roots]
         # Folders elsewhere are refused.
-        keep_root = [one for one in keep_root if is_below((base / one).resolve(), own)]
+        keep_root, under = (
+            [one for one in folders if is_below((base / one).resolve(), own)]
+            for folders in (keep_root, under)
+        )
         keep = [rule for rule in keep if rule[-2:-1] != ":" or is_below(base / rule[-1], own)]
         rules = Rules(
             radius=radius,
             keep=tuple(rule.replace("under:", f"under:{base}/") for rule in keep),
             keep_roots=tuple(base / one for one in keep_root),
+            under=tuple(base / one for one in under),
             scope=scope,
         )
         exact = equal or hardlink
@@ -318,6 +324,10 @@ def test_a_copy_of_every_content_survives_any_dedup(
         assert not [p for p in links if is_below(p, own) and not p.exists()]
         if exact:
             assert visible(base).keys() == seen.keys()
+        if under:
+            compared = [(base / one).resolve() for one in under]
+            gone = {one for one in there if not os.path.lexists(one)}
+            assert all(is_below(one.parent, compared) for one in gone)
         for one in keep_root:
             inside = (base / one).resolve()
             assert all(path.exists() for path in seen_paths(files, base) if inside in path.parents)
