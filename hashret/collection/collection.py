@@ -121,6 +121,12 @@ class Collection:
         """
         return cls(read_catalogue(find_store(path)))
 
+    def again(self) -> Self:
+        """Open it once more for reading, by another thread; indexes and encoders are shared."""
+        other = type(self)(read_catalogue(self.store))
+        other._encoders, other._indexes = self._encoders, self._indexes
+        return other
+
     @classmethod
     def change(cls, path: str | os.PathLike[str] = ".") -> Self:
         """Open the collection that a folder lies in, as the one process that changes it."""

@@ -126,3 +126,16 @@ def test_images_tell_where_their_files_lie(folder):
         (gone,) = [image for image in images if image.files[0].state == "missing"]
         assert (gone.files[0].reason, gone.width, gone.height) == ("gone", 96, 80)
         assert list(images_of(collection.catalogue, [gone.id, 10**6])) == [gone]
+
+
+def test_it_is_opened_again_for_another_thread(folder):
+    update(folder)
+    with Collection.open(folder) as collection:
+        other = collection.again()
+        assert other.index("perceptual") is collection.index("perceptual")
+        write(folder / "new.png", 98)
+        update(folder)
+        assert len(other.index("perceptual")) == 7
+        assert len(collection.index("perceptual")) == 7
+        other.close()
+        assert len(collection.index("perceptual")) == 7
