@@ -33,6 +33,8 @@ myst_heading_anchors = 4
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist"]
 # Blocks of commands have no language of their own.
 highlight_language = "text"
+# Two hyphens begin an option, and are no dash.
+smartquotes = False
 
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
@@ -51,6 +53,8 @@ linkcheck_timeout = 20
 
 html_math_renderer = "mathml"
 html_theme = "furo"
+# From files, no script may read other pages to show some words of them.
+html_show_search_summary = False
 html_title = f"hashret {version}"
 html_static_path = ["static"]
 html_css_files = ["manual.css"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from .commands import command, commands
@@ -49,7 +50,13 @@ def setup(app: Any) -> dict[str, bool]:
             rest[-1].clear()
 
     app.setup_extension("sphinx.ext.autodoc")
+    def outdated(app: Any, env: Any, *rest: Any) -> list[str]:
+        # The code may have changed since they were read.
+        pages = [(page, Path(env.doc2path(page))) for page in env.found_docs]
+        return [page for page, file in pages if _PLACE.search(file.read_text(encoding="utf-8"))]
+
     connect(app)
+    app.connect("env-get-outdated", outdated)
     app.connect("source-read", read)
     app.connect("autodoc-process-docstring", plain)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

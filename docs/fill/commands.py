@@ -71,8 +71,8 @@ def _listed(name: str, kind: str, parameters: list[Any], context: Any) -> str:
     for one in parameters:
         names, told = one.get_help_record(context)
         # As a list of terms: what is no option has no place in the list of options.
-        head = f".. option:: {names}" if kind == "option" else f"``{names}``"
-        lines += ["", head, "", f"   {_plain(told)}"]
+        head = [f".. option:: {names}", ""] if kind == "option" else [f"``{names.split()[0]}``"]
+        lines += ["", *head, f"   {_plain(told)}"]
     return "\n".join(["```{eval-rst}", *lines, "```"])
 
 

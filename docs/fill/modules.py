@@ -16,10 +16,10 @@ __all__ = ["MODULES", "home", "module"]
 
 # The modules that are for callers, those first where a name of several is told.
 MODULES = (
+    "hashret.errors",
     "hashret",
     "hashret.codes",
     "hashret.rerank",
-    "hashret.errors",
     "hashret.types",
     "hashret.index",
     "hashret.searcher",
@@ -74,8 +74,17 @@ def module(name: str) -> str:
     """Return what a module says of itself and of each of its public names."""
     one = importlib.import_module(name)
     lines = [f".. automodule:: {name}", "   :no-members:", ""]
+    elsewhere = []
     for public in one.__all__:
-        lines += [*_directive(name, public, getattr(one, public)), ""]
+        value = getattr(one, public)
+        if isinstance(value, ModuleType):
+            elsewhere.append(f":mod:`{value.__name__}`")
+        elif (told := home(name, public)) != name:
+            elsewhere.append(f":{_role(value)}:`{told}.{public}`")
+        else:
+            lines += [*_directive(name, public, value), ""]
+    if elsewhere:
+        lines += ["Told elsewhere: " + ", ".join(elsewhere) + "."]
     return "\n".join(["```{eval-rst}", *lines, "```"])
 
 
@@ -87,12 +96,6 @@ def _names() -> list[tuple[str, dict[str, Any]]]:
 
 def _directive(module: str, name: str, value: Any) -> list[str]:
     full = f"{module}.{name}"
-    if isinstance(value, ModuleType):
-        return [f".. py:data:: {full}", "   :no-index:", "", f"   The module :mod:`{full}`."]
-    told = home(module, name)
-    if told != module:
-        role = "class" if inspect.isclass(value) else "func"
-        return [f".. rubric:: {name}", "", f"Told as :{role}:`{told}.{name}`."]
     if isinstance(value, type) and issubclass(value, BaseException):
         return [f".. autoexception:: {full}", "   :show-inheritance:"]
     if inspect.isclass(value):
@@ -101,7 +104,11 @@ def _directive(module: str, name: str, value: Any) -> list[str]:
         return [f".. autoclass:: {full}", "   :show-inheritance:", "   :members:", *bare]
     if inspect.isroutine(value):
         return [f".. autofunction:: {full}"]
-    return [f".. py:data:: {full}", "", *(f"   {line}" for line in _told(module, name))]
+    return [f".. py:data:: {name}", "", *(f"   {line}" for line in _told(module, name))]
+
+
+def _role(value: Any) -> str:
+    return "class" if inspect.isclass(value) else "func"
 
 
 def _told(module: str, name: str) -> list[str]:
