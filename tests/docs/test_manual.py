@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import shutil
 import sys
 
@@ -104,6 +105,13 @@ def test_every_table_of_the_store_is_told(docs, scripts):
     page = (docs / "reference" / "store.md").read_text(encoding="utf-8")
     assert [name for name in tables if f"\n## {name}\n" not in page] == []
     assert [name for name in tables if f"<!-- fill: table {name} -->" not in page] == []
+
+
+def test_a_half_is_a_half(scripts):
+    pytest.importorskip("docutils")
+    drawn = importlib.import_module("fill.formulas").mathml(r"\tfrac12 (1-y)")
+    numbers = re.findall(r"<mfrac[^>]*>\s*<mn>(\d+)</mn>\s*<mn>(\d+)</mn>\s*</mfrac>", drawn)
+    assert numbers == [("1", "2")]
 
 
 @pytest.fixture
