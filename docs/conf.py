@@ -33,6 +33,8 @@ myst_heading_anchors = 4
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist"]
 # Blocks of commands have no language of their own.
 highlight_language = "text"
+# A name in a docstring, as numpydoc writes those of parameters.
+default_role = "code"
 # Two hyphens begin an option, and are no dash.
 smartquotes = False
 

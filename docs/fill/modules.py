@@ -8,6 +8,7 @@ import importlib.util
 import inspect
 import itertools
 import re
+from dataclasses import is_dataclass
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -99,8 +100,10 @@ def _directive(module: str, name: str, value: Any) -> list[str]:
     if isinstance(value, type) and issubclass(value, BaseException):
         return [f".. autoexception:: {full}", "   :show-inheritance:"]
     if inspect.isclass(value):
-        # What the docstring tells of its attributes needs no place of its own.
-        bare = [] if "Attributes\n" in (value.__doc__ or "") else ["   :undoc-members:"]
+        # Fields without a word of their own, unless the docstring tells of them.
+        fields = is_dataclass(value) or issubclass(value, tuple)
+        told = "Attributes\n" in (value.__doc__ or "")
+        bare = ["   :undoc-members:"] if fields and not told else []
         return [f".. autoclass:: {full}", "   :show-inheritance:", "   :members:", *bare]
     if inspect.isroutine(value):
         return [f".. autofunction:: {full}"]
