@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -16,6 +19,14 @@ from PIL import Image  # noqa: E402
 from hashret.collection import Collection  # noqa: E402
 from hashret.web import create_app  # noqa: E402
 
+SCREENS = {"screen": {"width": 1400, "height": 900}, "telephone": {"width": 390, "height": 844}}
+_SERVER = """
+import sys
+from hashret.web import bind, create_app, serve
+bound = bind("127.0.0.1", 0)
+print(bound.address, flush=True)
+serve(create_app(sys.argv[1]), [bound.socket])
+"""
 ODD = b"<b onmouseover=x>&\xff\n" + b" a name longer than any card" * 6 + b".png"
 
 
@@ -51,3 +62,12 @@ def fill(root):
 def served(folder, settings=None, **options):
     options = {"base_url": "http://localhost", "follow_redirects": False} | options
     return TestClient(create_app(folder, settings), **options)
+
+
+@contextmanager
+def serving(folder):
+    """Serve a collection from a process of its own, and give its address."""
+    command = [sys.executable, "-c", _SERVER, str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        yield f"http://{process.stdout.readline().strip()}/"
+        process.terminate()

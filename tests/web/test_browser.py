@@ -2,59 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
-import sys
-from contextlib import contextmanager
 
 import pytest
 
 pytest.importorskip("web_site")
 pytest.importorskip("playwright")
 
-from playwright.sync_api import Error, expect, sync_playwright
-from web_site import fill
-
-CHROMIUM = os.environ.get("HASHRET_CHROMIUM") or shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed")
-
-SCREENS = {"screen": {"width": 1400, "height": 900}, "telephone": {"width": 390, "height": 844}}
-_CODE = """
-import sys
-from hashret.web import bind, create_app, serve
-bound = bind("127.0.0.1", 0)
-print(bound.address, flush=True)
-serve(create_app(sys.argv[1]), [bound.socket])
-"""
-
-
-@contextmanager
-def serving(folder):
-    command = [sys.executable, "-c", _CODE, str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        yield f"http://{process.stdout.readline().strip()}/"
-        process.terminate()
+from playwright.sync_api import expect
+from web_site import SCREENS, fill, serving
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     with serving(fill(tmp_path_factory.mktemp("photos"))) as url:
         yield url
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        try:
-            browser = playwright.chromium.launch(
-                executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
-            )
-        except Error as error:
-            pytest.skip(f"chromium does not start: {error}")
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(params=[(s, c) for s in SCREENS for c in ("light", "dark")], ids="-".join)
