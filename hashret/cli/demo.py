@@ -33,4 +33,5 @@ def demo(
     typer.echo(
         f"\n{tour.images} images in {folder} are searchable, {tour.groups} have copies. Try there:"
         f"\n  cd {folder}\n  hashret search {query}\n  hashret dedup"
+        f"\n\nTo see them in a browser:\n  hashret serve --store {folder}"
     )

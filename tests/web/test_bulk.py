@@ -43,7 +43,8 @@ def files(folder):
 def test_all_of_a_choice_and_one_undo(own_folder, kind):
     with served(own_folder) as client:
         before = found(client)["groups"]
-        assert client.get("/api/bulk").status_code == 404
+        assert client.get("/api/bulk").json() is None
+        assert client.get("/api/bulk/progress").status_code == 404
         choice = {"tier": "near", "folder": "COPIES"}
         assert client.get("/api/groups", params=choice).json()["open"] == 3
         equal = client.get("/api/groups", params={"tier": "byte-equal"}).json()

@@ -55,9 +55,9 @@ async def start(site: Current, asked: BulkAsked) -> BulkShown:
 
 
 @router.get("")
-async def state(site: Current) -> BulkShown:
-    """Tell how far it is, or how it ended."""
-    return _shown(_task(site))
+async def state(site: Current) -> BulkShown | None:
+    """Tell how far it is, or how it ended; null if there was none yet."""
+    return None if site.bulk.task is None else _shown(site.bulk.task)
 
 
 @router.get(
