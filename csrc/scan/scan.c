@@ -61,12 +61,11 @@ static hr_pass open_pass(const group *g) {
   return pass;
 }
 
-/* Blocks that hold as many rows as are asked for, if their codes have as many as most. */
-static size_t blocks_of(const hr_source *s, size_t k) {
-  if (!s->postings) return k / HR_LANES + 1;
+/* Codes that hold as many rows as are asked for, if they have as many as most. */
+static size_t codes_of(const hr_source *s, size_t k) {
+  if (!s->postings) return k;
   size_t rows = s->postings->rows.count;
-  if (k >= rows) return hr_block_count(s->count);
-  return (size_t)((double)k * (double)s->count / (double)rows / HR_LANES) + 1;
+  return k >= rows ? s->count : (size_t)((double)k * (double)s->count / (double)rows);
 }
 
 /* Blocks to look at before limits are renewed. Until k rows are found every row is taken, unless
@@ -76,7 +75,7 @@ static size_t first_window(const group *g) {
   const hr_collector *one = g->collectors[0];
   size_t blocks = g->end - g->first;
   if (hr_collector_full(one) || hr_collector_guessed(one) || one->size >= one->k) return blocks;
-  size_t enough = blocks_of(g->source, one->k);
+  size_t enough = codes_of(g->source, one->k) / HR_LANES + 1;
   return enough < blocks ? enough : blocks;
 }
 
@@ -154,10 +153,10 @@ static hr_status scan_tiles(const hr_source *s, const hr_queries *queries,
 #define FEWEST_AROUND 8 /* blocks around a query's place, and two for each that k rows fill */
 
 static bool look_around(const hr_source *s, const hr_queries *query, hr_collector *collector) {
-  size_t blocks = s->end - s->first, around = collector->k / HR_LANES + FEWEST_AROUND / 2;
-  bool pays = blocks >= WORTH_BLOCKS &&
-              collector->k / HR_LANES < blocks / WORTH_BLOCKS * FEWEST_AROUND && !collector->size &&
-              collector->limit == collector->radius + 1;
+  size_t blocks = s->end - s->first, filled = codes_of(s, collector->k) / HR_LANES;
+  size_t around = filled + FEWEST_AROUND / 2;
+  bool pays = blocks >= WORTH_BLOCKS && filled < blocks / WORTH_BLOCKS * FEWEST_AROUND &&
+              !collector->size && collector->limit == collector->radius + 1;
   if (!pays) return true;
   size_t own = 0;
   HR_BISECT(own, s->count, entry,
@@ -185,7 +184,7 @@ static void guess_limits(const hr_source *s, const hr_queries *queries,
 /* Whether a sample's rows are those that the filter speaks of. */
 static bool guess_pays(const hr_source *s, const hr_collector *one) {
   return !one->size && !(s->postings && s->allow) &&
-         hr_sample_pays(one->k, s->end - s->first, s->postings);
+         hr_sample_pays(codes_of(s, one->k), s->end - s->first, s->postings);
 }
 
 hr_status hr_scan(const hr_source *s, const hr_queries *queries, hr_collector *const *collectors) {

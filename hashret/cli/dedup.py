@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,7 +12,7 @@ import typer
 
 from ..errors import HashretError, ParameterError
 from .options import AsJson, Quiet, SkipsOk, Store
-from .output import json_path, many, note, print_json, print_line, relative
+from .output import json_path, many, note, print_json, print_line, relative, shown
 from .progress import Progress
 from .undo import tell_left
 
@@ -60,6 +61,13 @@ def dedup(
     keep_root: Annotated[
         list[Path] | None,
         typer.Option(metavar="FOLDER", help="Nothing in it goes; may be repeated."),
+    ] = None,
+    under: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Compare only files in it, and those of --keep-root; may be repeated.",
+        ),
     ] = None,
     scope: Annotated[
         str,
@@ -118,6 +126,8 @@ def dedup(
 
       hashret dedup --keep-root /mnt/archive --scope across --apply
 
+      hashret dedup --under camera --keep-root albums    what of camera is in albums
+
       hashret dedup --not-duplicates 12 55
     """
     from ..collection.duplicates import RADIUS, Rules
@@ -128,6 +138,7 @@ def dedup(
         radius=RADIUS if chosen is None else chosen,
         keep=tuple(keep or ()),
         keep_roots=tuple(keep_root or ()),
+        under=tuple(under or ()),
         scope=scope,
         transforms=transforms,
     )
@@ -272,9 +283,10 @@ class _Printed:
 
 def _means(encoder: EncoderRow | None, rules: Rules) -> str:
     """Return by which means duplicates are found, for a person."""
-    if encoder is None:
-        return "equal bytes"
-    return f"{encoder.name} within {rules.radius} bits"
+    means = "equal bytes" if encoder is None else f"{encoder.name} within {rules.radius} bits"
+    if rules.under:
+        means += " in " + ", ".join(shown(os.fspath(folder)) for folder in rules.compared_folders)
+    return means
 
 
 def _as_json(group: Group) -> dict[str, Any]:
