@@ -11,7 +11,6 @@ from typing import Any, Self
 from ..errors import EncoderMismatchError, HashretError, ParameterError
 from ..images.reading import Limits, read_files
 from ..index import Index
-from ..types import Images
 from .catalogue import (
     Catalogue,
     EncoderRow,
@@ -23,7 +22,6 @@ from .catalogue import (
     write_catalogue,
 )
 from .encoders import (
-    SAMPLE,
     TextEncoder,
     Unfitted,
     default_encoders,
@@ -37,7 +35,7 @@ from .indexes import load_index, save_index
 from .removing import recover
 from .settings import Settings, change_settings, note_update, read_settings
 from .store import STORE, find_store
-from .updating import Encoder, Paths, Report, sample_pictures, update
+from .updating import Encoder, Paths, Report, update
 
 __all__ = ["Collection"]
 
@@ -218,9 +216,7 @@ class Collection:
             Processes that read files.
         forget : bool
             Forget what is missing, as :func:`.catalogue.forget_missing` does, wherever it went.
-        on_sample : callable, optional
-            Called as ``on_sample(pictures_read, pictures_at_most)`` while an encoder is fitted.
-        replace, check_content, retry_skipped, on_batch
+        replace, check_content, retry_skipped, on_batch, on_sample
             As in :func:`.updating.update`.
         """
         started = time.monotonic()
@@ -234,32 +230,35 @@ class Collection:
         ]
         side = max((one.side for one in [*others, *chosen]), default=_LEAST_SIDE)
 
+        ready = others + [one for one in chosen if not isinstance(one, Unfitted)]
+        unfitted = [one for one in chosen if isinstance(one, Unfitted)]
+        # Where one is new, all images are read, of which most have their codes of the others.
+        new = [one for one in ready if one.name not in self.encoders]
+        wanted = new if new or unfitted else ready
+        functions = {one.name: one.code_of for one in wanted if one.code_of is not None}
+
         def read(requests: Any) -> Iterator[Any]:
-            return read_files(requests, side=side, limits=limits, workers=workers)
-
-        def sample() -> Iterator[tuple[bytes, Images]]:
-            drawn = sample_pictures(
-                self.catalogue, read, SAMPLE, settings.exclusions, settings.one_file_system
+            return read_files(
+                requests,
+                side=side,
+                limits=limits,
+                workers=workers,
+                shows=bool(unfitted) or len(functions) < len(ready),
+                functions=functions,
             )
-            for number, picture in enumerate(drawn, 1):
-                yield picture
-                if on_sample is not None:
-                    on_sample(number, SAMPLE)
 
-        ready = [
-            one.fit(sample(), self.store) if isinstance(one, Unfitted) else one for one in chosen
-        ]
-        wanted = others + [one for one in ready if one is not None]
         report = update(
             self.catalogue,
             read,
-            wanted,
+            ready,
+            unfitted=unfitted,
             replace=replace,
             exclusions=settings.exclusions,
             one_file_system=settings.one_file_system,
             check_content=check_content,
             retry_skipped=retry_skipped,
             on_batch=on_batch,
+            on_sample=on_sample,
         )
         if forget:
             report.forgotten, _ = forget_missing(self.catalogue)
@@ -267,7 +266,7 @@ class Collection:
         self.save_indexes()
         note_update(self.catalogue)
         drop_unused(self.store, encoder_rows(self.catalogue, all=True).values())
-        # With what was spent on fitting encoders, and on indexes.
+        # With what was spent on indexes.
         report.seconds = time.monotonic() - started
         return report
 
