@@ -104,10 +104,12 @@ COLLECTION: dict[str, set[str]] = {
     "removing": {"catalogue", "content", "store"},
     "duplicates": {"catalogue", "images", "removing"},
     "settings": {"catalogue", "updating"},
+    "refreshing": {"catalogue", "encoders", "indexes", "settings", "updating"},
     "collection": {
         "catalogue",
         "encoders",
         "indexes",
+        "refreshing",
         "removing",
         "settings",
         "store",

@@ -3,43 +3,34 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from ..errors import EncoderMismatchError, HashretError, ParameterError
-from ..images.reading import Limits, read_files
+from ..errors import HashretError, ParameterError
 from ..index import Index
 from .catalogue import (
     Catalogue,
     EncoderRow,
     add_root,
     encoder_rows,
-    forget_missing,
     read_catalogue,
     roots_of,
     write_catalogue,
 )
-from .encoders import (
-    TextEncoder,
-    Unfitted,
-    default_encoders,
-    drop_unused,
-    encoder_of,
-    is_file,
-    name_of,
-    new_encoder,
-)
 from .indexes import load_index, save_index
-from .removing import recover
-from .settings import Settings, change_settings, note_update, read_settings
+from .settings import Settings, change_settings, read_settings
 from .store import STORE, find_store
-from .updating import Encoder, Paths, Report, update
+
+if TYPE_CHECKING:
+    from ..images.reading import Limits
+    from .encoders import TextEncoder
+    from .updating import Encoder, Report
+
+# A search among codes that are there takes less time than the import of what makes them, or of
+# what removes files: that is imported where it is used.
 
 __all__ = ["Collection"]
-
-_LEAST_SIDE = 64
 
 
 class Collection:
@@ -97,7 +88,7 @@ class Collection:
         try:
             for root in roots:
                 add_root(collection.catalogue, os.fspath(root))
-            recover(collection.catalogue)
+            collection._recover()
         except BaseException:
             collection.close()
             raise
@@ -130,7 +121,7 @@ class Collection:
         """Open the collection that a folder lies in, as the one process that changes it."""
         collection = cls(write_catalogue(find_store(path)))
         try:
-            recover(collection.catalogue)
+            collection._recover()
         except BaseException:
             collection.close()
             raise
@@ -166,17 +157,23 @@ class Collection:
 
         None where there are codes already.
         """
+        from .encoders import default_encoders
+
         return ([], None) if self.encoders else default_encoders()
 
     def encoder(self, name: str) -> Encoder:
         """Return the encoder whose codes the collection has under a name."""
         row = self.row(name)
         if row.fingerprint not in self._encoders:
+            from .encoders import encoder_of
+
             self._encoders[row.fingerprint] = encoder_of(row, self.store)
         return self._encoders[row.fingerprint]
 
     def text_encoder(self, name: str) -> TextEncoder:
         """Return what makes codes of texts that are searched for among those of an encoder."""
+        from .encoders import TextEncoder
+
         return TextEncoder(self.row(name), self.store)
 
     def index(self, name: str) -> Index:
@@ -219,80 +216,26 @@ class Collection:
         replace, check_content, retry_skipped, on_batch, on_sample
             As in :func:`.updating.update`.
         """
-        started = time.monotonic()
-        settings = self.settings
-        names = {name_of(given) for given in encoders}
-        chosen = [self._chosen(given, replace) for given in dict.fromkeys(encoders)]
-        others = [
-            self.encoder(name)
-            for name, row in self.encoders.items()
-            if name not in names and row.settings["kind"] != "imported"
-        ]
-        side = max((one.side for one in [*others, *chosen]), default=_LEAST_SIDE)
+        from .refreshing import refresh
 
-        ready = others + [one for one in chosen if not isinstance(one, Unfitted)]
-        unfitted = [one for one in chosen if isinstance(one, Unfitted)]
-        # Where one is new, all images are read, of which most have their codes of the others.
-        new = [one for one in ready if one.name not in self.encoders]
-        wanted = new if new or unfitted else ready
-        functions = {one.name: one.code_of for one in wanted if one.code_of is not None}
-
-        def read(requests: Any) -> Iterator[Any]:
-            return read_files(
-                requests,
-                side=side,
-                limits=limits,
-                workers=workers,
-                shows=bool(unfitted) or len(functions) < len(ready),
-                functions=functions,
-            )
-
-        report = update(
+        return refresh(
             self.catalogue,
-            read,
-            ready,
-            unfitted=unfitted,
+            encoders,
+            self.encoder,
+            limits=limits,
+            workers=workers,
             replace=replace,
-            exclusions=settings.exclusions,
-            one_file_system=settings.one_file_system,
             check_content=check_content,
             retry_skipped=retry_skipped,
-            on_batch=on_batch,
+            forget=forget,
             on_sample=on_sample,
+            on_batch=on_batch,
         )
-        if forget:
-            report.forgotten, _ = forget_missing(self.catalogue)
-            report.missing = Paths()
-        self.save_indexes()
-        note_update(self.catalogue)
-        drop_unused(self.store, encoder_rows(self.catalogue, all=True).values())
-        # With what was spent on indexes.
-        report.seconds = time.monotonic() - started
-        return report
 
     def save_indexes(self) -> None:
         """Write the files of the indexes that are not there, or far behind."""
         for row in self.encoders.values():
             save_index(self.catalogue, row)
-
-    def _chosen(self, given: str, replace: bool) -> Encoder | Unfitted:
-        """Return the encoder that was asked for: as it is known, or a new one."""
-        name = name_of(given)
-        known = self.encoders.get(name)
-        if known is not None and not replace and not is_file(given):
-            return self.encoder(name)
-        new = new_encoder(given, self.store)
-        if not isinstance(new, Unfitted):
-            return new
-        for row in encoder_rows(self.catalogue, all=True).values():
-            # With `replace`, one that was fitted by an update that did not come to its end.
-            if new.made(row) and row.active != replace:
-                return encoder_of(row, self.store)
-        if known is not None and not replace:
-            raise EncoderMismatchError(
-                f"encoder {name!r}: the collection's codes were made with another, not {given}"
-            )
-        return new
 
     def row(self, name: str) -> EncoderRow:
         """Return what the catalogue knows of an encoder.
@@ -307,6 +250,12 @@ class Collection:
             known = ", ".join(rows) or "none yet"
             raise HashretError(f"encoder {name!r}: the collection has no codes of it; of: {known}")
         return rows[name]
+
+    def _recover(self) -> None:
+        """Finish or take back the removals that were interrupted."""
+        from .removing import recover
+
+        recover(self.catalogue)
 
     def close(self) -> None:
         """Close the catalogue; others may change it then."""
