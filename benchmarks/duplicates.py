@@ -33,8 +33,7 @@ from PIL import Image
 from hashret.collection.duplicates import RADIUS
 from hashret.collection.duplicates.mirrored import transformed
 from hashret.collection.duplicates.rules import PLAIN
-from hashret.collection.encoders.borderless import Borderless
-from hashret.collection.encoders.perceptual import Perceptual
+from hashret.collection.encoders.perceptual import Borderless, Perceptual
 from hashret.images.reading import Read, read_files
 
 from .duplicate_curves import draw

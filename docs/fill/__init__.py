@@ -50,6 +50,7 @@ def setup(app: Any) -> dict[str, bool]:
             rest[-1].clear()
 
     app.setup_extension("sphinx.ext.autodoc")
+
     def outdated(app: Any, env: Any, *rest: Any) -> list[str]:
         # The code may have changed since they were read.
         pages = [(page, Path(env.doc2path(page))) for page in env.found_docs]

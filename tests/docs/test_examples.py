@@ -18,7 +18,10 @@ _PYTHON = re.compile(r"^```pycon\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # Pages whose commands take hours, made by scripts: their rows are tested by themselves.
 _MEASURED = {"results.md", "fashion-mnist.md", "benchmarks.md", "planner.md"}
 # What the examples of a page need beside the package.
-_NEEDS = {"how-to/onnx.md": ("onnxruntime", "torch", "onnxscript"), "how-to/coming-from.md": ("faiss",)}
+_NEEDS = {
+    "how-to/onnx.md": ("onnxruntime", "torch", "onnxscript"),
+    "how-to/coming-from.md": ("faiss",),
+}
 
 
 def name_of(page):
