@@ -89,5 +89,7 @@ def test_changes_go_to_the_loss_or_to_the_training():
     (usual,) = list_runs("cifar10", **given)
     assert run.options == usual.options | {"margin": 0.3}
     assert run.settings == usual.settings | {"learning_rate": 0.01}
+    (lsh,) = list_runs("cifar10", ["lsh-gaussian"], [16], changes={"tables": 8})
+    assert lsh.tables == lsh.options["tables"] == 8
     with pytest.raises(ParameterError, match=r"expected an option of the loss, or one of .*'rate'"):
         list_runs("cifar10", changes={"rate": 1}, **given)

@@ -132,8 +132,8 @@ def list_runs(
         "auto", or a device as torch names it.
     first_seed : int
     changes : mapping, optional
-        Options of the losses, or of :class:`hashret.deep.DeepHasher`, in place of those that
-        :mod:`~.training` gives, ``images`` among them: for trials of settings.
+        Options of the losses and encoders, or of :class:`hashret.deep.DeepHasher`, in place of
+        those that :mod:`~.training` gives, ``images`` among them: for trials of settings.
 
     Raises
     ------
@@ -205,6 +205,7 @@ class _Asked:
                 lengths = (None,)
             elif isinstance(entry, Classic):
                 options = {**entry.options, **variant}
+                options |= {k: value for k, value in self.changes.items() if k in options}
                 facts |= {"options": options, "tables": options.get("tables")}
             else:
                 lengths = (self.suite.classes,) if entry.bit_a_class else self.lengths
