@@ -47,10 +47,8 @@ def measure(run: Run, source: Source, steps: Steps) -> Row:
         if isinstance(entry, Deep) and entry.order != "hamming":
             classifier, facts = _train(run, entry, source, inputs, advance)
             by_product = entry.order == "inner-product"
-            scores, microseconds = score_posteriors(
-                classifier, inputs, by_product, run.seed, advance
-            )
-            return _row(run, scores, microseconds, facts)
+            found = score_posteriors(classifier, inputs, by_product, run.seed, advance)
+            return _row(run, *found, facts)
         encoded = encode(run, source, inputs, advance)
         advance(1, 1, "scoring")
         scores, microseconds = encoded.score(inputs), float(np.median(encoded.time()))
@@ -207,7 +205,9 @@ def count_epochs(images: int, loss: Any, labels: Labels) -> int:
     return max(1, round(images / (seen * int(loss.views))))
 
 
-def _row(run: Run, scores: Scores, microseconds: float, facts: dict[str, Any] | None = None) -> Row:
+def _row(
+    run: Run, scores: Scores, microseconds: float | None, facts: dict[str, Any] | None = None
+) -> Row:
     untrained = ("epochs", "train_seconds", "train_cpu_seconds", "encode_microseconds")
     row = run.fields() | figures(scores) | {"map10_padded": float(scores.map10_padded)}
     row |= dict.fromkeys(untrained) | (facts or {}) | {"query_microseconds": microseconds}

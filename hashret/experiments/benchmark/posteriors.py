@@ -32,7 +32,8 @@ def accuracy(classifier: Any, inputs: Inputs) -> dict[str, float]:
 
 def _predicted(classifier: Any, images: npt.NDArray[Any]) -> npt.NDArray[Any]:
     classes: npt.NDArray[Any] = classifier.classes_
-    return classes[classifier.outputs(images).argmax(axis=1)]
+    predicted: npt.NDArray[Any] = classes[classifier.outputs(images).argmax(axis=1)]
+    return predicted
 
 
 def score_posteriors(
