@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
-import json
 import re
 import shlex
 from pathlib import Path
@@ -21,7 +20,7 @@ from hashret.cli.benchmark import _as_change
 from hashret.experiments.benchmark.commands import changes_since
 from hashret.experiments.benchmark.harness import run_benchmark
 from hashret.experiments.benchmark.orders import order, paired, separated
-from hashret.experiments.benchmark.rows import KEYS, is_whole, read_rows
+from hashret.experiments.benchmark.rows import is_whole, read_rows
 from hashret.experiments.benchmark.runs import Run, list_runs
 from hashret.experiments.benchmark.tables import Group, group_rows
 from hashret.experiments.study.results import CELLS
@@ -92,52 +91,13 @@ def test_every_anchor_is_of_a_protocol(maker):
     assert all(0 < score < 1 for _, _, scores in maker.ANCHORS for score in scores.values())
 
 
-def number(cell):
-    return None if cell == "-" else float(cell.replace(",", ""))
-
-
-def whole(cell):
-    return None if cell == "-" else int(cell.replace(",", ""))
-
-
-def study_row(protocol, cells):
-    """Return the row of ``results.json`` that a line of the page was made of."""
-    name, bits, _, hits, mink, whole_map, bounds, codes, seconds, microseconds = cells
-    names = {"exact k-NN of HOG": "kNN", "plain classifier": "classifier"}
-    tables, alpha = re.search(r"(\d+) tables", name), re.search(r"alpha ([\d.]+)", name)
-    low, high = bounds.split(" to ")
-    return {
-        "method": names.get(name, name.split(",")[0]),
-        "protocol": protocol,
-        "bits": whole(bits),
-        "tables": int(tables[1]) if tables else None,
-        "alpha": float(alpha[1]) if alpha else None,
-        "seed": 0,
-        "map10_hits": number(hits),
-        "map10_mink": number(mink),
-        "map_all": number(whole_map),
-        "map_all_low": float(low),
-        "map_all_high": float(high),
-        "distinct_codes": whole(codes),
-        "train_seconds": number(seconds),
-        "query_microseconds": number(microseconds),
-    }
-
-
 def test_the_studys_page_is_what_its_rows_give(tmp_path):
-    page = (DOCS / "fashion-mnist.md").read_text(encoding="utf-8")
-    protocol, rows = "", []
-    for line in page.splitlines():
-        protocol = line.split("`")[1] if line.startswith("## ") else protocol
-        if line.startswith("| ") and not line.startswith("| method"):
-            rows.append(study_row(protocol, [cell.strip() for cell in line.split("|")[1:-1]]))
-    assert len(rows) == 2 * len(CELLS)
-    assert all(tuple(row) == KEYS for row in rows)
-    (tmp_path / "results.json").write_text(json.dumps(rows))
-    load("make_study").main(tmp_path)
+    maker = load("make_study")
+    maker.main(DOCS / "study.jsonl")
     made = (tmp_path / "docs" / "fashion-mnist.md").read_text(encoding="utf-8")
-    # The head tells what this machine runs.
-    assert made[made.index("## ") :] == page[page.index("## ") :]
+    assert made == (DOCS / "fashion-mnist.md").read_text(encoding="utf-8")
+    assert len(re.findall(r"^\| (?!method)", made, re.MULTILINE)) == 2 * len(CELLS)
+    assert made.count("cells of LSH and DSH lie below the plain classifier") == 6
 
 
 def test_the_committed_rows_can_be_read():
