@@ -1,17 +1,21 @@
-"""A collection of a million images: opening it, searching it, updating it.
+"""A collection of a million images: opening it, searching, updating and cleaning it.
 
     python -m benchmarks.collection_scale STORE --images 1000000 --photos FOLDER
 
 The catalogue is written straight into SQLite. Codes are PDQ's of real photographs under random
 crops, mirrorings and changes of tone, as many as `--photos` gives in `--seconds`; the others are
-these with some bits changed, and are synthetic. The files are there, empty: an update finds them
-as they were, and does not read them. It is timed with nothing new, and with a thousand new images.
+these with up to half of their bits changed, and are synthetic. The files are there, empty: an
+update finds them as they were, and does not read them. It is timed with nothing new, and with a
+thousand new images, several times. Finding duplicates is timed in a process of its own, with the
+most memory that it took beside what it had when the store was open. Without `--photos` a store
+made before is taken.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -24,11 +28,16 @@ import numpy as np
 
 from hashret.collection import Collection
 from hashret.collection.catalogue import enter_encoder
-from hashret.collection.encoders import new_encoder
+from hashret.collection.duplicates import find_duplicates
+from hashret.collection.encoders.perceptual import Perceptual
 from hashret.collection.queries import of_ids
 from hashret.collection.searching import search
 
+from .peak_memory import forget_peak, resident
+
 _ROWS = 50_000
+# Updates with new images.
+_TURNS = 3
 
 
 def real_codes(photos: Path, seconds: float, seed: int = 0) -> np.ndarray:
@@ -36,7 +45,7 @@ def real_codes(photos: Path, seconds: float, seed: int = 0) -> np.ndarray:
     from PIL import Image, ImageEnhance
 
     rng = np.random.default_rng(seed)
-    encoder = new_encoder("perceptual")
+    encoder = Perceptual()
     files = sorted(photos.glob("*.jpg"))
     codes: list[np.ndarray] = []
     end = time.monotonic() + seconds
@@ -54,19 +63,19 @@ def real_codes(photos: Path, seconds: float, seed: int = 0) -> np.ndarray:
 
 
 def enough(codes: np.ndarray, count: int, seed: int = 0) -> Iterator[np.ndarray]:
-    """Yield so many codes: these, and then these with up to a quarter of the bits changed."""
+    """Yield so many codes: these, and then these with up to half of the bits changed."""
     rng = np.random.default_rng(seed)
     yield codes[:count]
     for start in range(len(codes), count, _ROWS):
         part = codes[rng.integers(len(codes), size=min(_ROWS, count - start))]
-        share = rng.uniform(0, 0.25, (len(part), 1))
+        share = rng.uniform(0, 0.5, (len(part), 1))
         flips = np.packbits(rng.random((len(part), part.shape[1] * 8)) < share, axis=1)
         yield part ^ flips
 
 
 def write_store(store: Path, folder: Path, codes: np.ndarray, count: int) -> None:
     """Write a catalogue of so many images in a folder with 1,000 files in each of its own."""
-    encoder = new_encoder("perceptual")
+    encoder = Perceptual()
     for number in range(count // 1000 + 1):
         os.makedirs(folder / f"{number:04}", exist_ok=True)
     with Collection.create([folder], store) as collection:
@@ -114,27 +123,51 @@ def _made(folder: Path, numbers: range) -> Iterator[tuple[bytes, os.stat_result]
         os.close(handle)
 
 
-def time_updates(store: Path, folder: Path, photos: Path) -> dict[str, float]:
-    """Time an update with nothing new, and one with a thousand new images; seconds."""
+def time_updates(store: Path, folder: Path, photos: Path) -> None:
+    """Time an update with nothing new, and some with a thousand new images each."""
+    print(f"update, nothing new: {_update(store)}", flush=True)
+    for turn in range(_TURNS):
+        _add_photos(photos, folder / f"new {time.time_ns()}")
+        print(f"update, 1,000 new images ({turn + 1}): {_update(store)}", flush=True)
+
+
+def _update(store: Path) -> str:
+    start = time.perf_counter()
+    with Collection.change(store) as collection:
+        report = collection.update()
+    seconds = time.perf_counter() - start
+    return f"{seconds:.1f} s, {report.found:,} files, {report.encoded:,} encoded"
+
+
+def _add_photos(photos: Path, folder: Path) -> None:
+    """Write a thousand small photographs, no two of equal bytes."""
     from PIL import Image
 
-    times = {}
-    for name in ("nothing new", "1,000 new"):
+    folder.mkdir()
+    files = sorted(photos.glob("*.jpg"))
+    for number in range(1000):
+        with Image.open(files[number % len(files)]) as image:
+            image.draft("RGB", (256, 256))
+            small = image.convert("RGB")
+        comment = f"{folder.name} {number}".encode()
+        small.save(folder / f"{number}.jpg", quality=50 + number // 50, comment=comment)
+
+
+def time_duplicates(store: str) -> None:
+    """Find all duplicates, and print how long that takes, and how much memory an image."""
+    with Collection.open(store) as collection:
+        images = len(collection.index("perceptual"))
+        before = forget_peak()
         start = time.perf_counter()
-        with Collection.change(store) as collection:
-            report = collection.update()
-        times[f"update, {name}"] = time.perf_counter() - start
-        print(name, report, flush=True)
-        if name == "nothing new":
-            files = sorted(photos.glob("*.jpg"))
-            (folder / "new").mkdir(exist_ok=True)
-            for number in range(1000):
-                with Image.open(files[number % len(files)]) as image:
-                    image.draft("RGB", (256, 256))
-                    image.convert("RGB").save(
-                        folder / "new" / f"{number}.jpg", quality=50 + number // 50
-                    )
-    return times
+        groups = find_duplicates(collection.catalogue, collection.row("perceptual"))
+        sizes = np.array([len(one.members) for one in groups])
+        seconds = time.perf_counter() - start
+        own = resident("VmHWM") - before
+    print(
+        f"duplicates of {images:,} images: {seconds:.1f} s, {len(sizes):,} groups of "
+        f"{sizes.sum():,} copies; {own / images:.0f} bytes an image",
+        flush=True,
+    )
 
 
 def measure(store: Path) -> dict[str, float]:
@@ -175,7 +208,12 @@ def main() -> None:
         start = time.perf_counter()
         write_store(given.store / "store", folder, codes, given.images)
         print(f"written in {time.perf_counter() - start:.1f} s", flush=True)
-        print(json.dumps(time_updates(given.store / "store", folder, given.photos)), flush=True)
+        time_updates(given.store / "store", folder, given.photos)
+    duplicates = multiprocessing.get_context("spawn").Process(
+        target=time_duplicates, args=(str(given.store / "store"),)
+    )
+    duplicates.start()
+    duplicates.join()
     print(json.dumps({k: round(v, 4) for k, v in measure(given.store / "store").items()}))
     command = [sys.executable, "-m", "hashret", "search", "--id", "7", "--json"]
     command += ["--store", str(given.store / "store")]

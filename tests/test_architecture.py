@@ -73,7 +73,8 @@ DOORS: dict[str, set[str]] = {
         "evaluation",
         "deep",
     },
-    "cli": {"", "collection", "errors", "experiments", "extras", "files", "images"},
+    "web": {"", "checks", "collection", "errors", "extras", "files", "images", "index", "types"},
+    "cli": {"", "collection", "errors", "experiments", "extras", "files", "images", "web"},
     "__main__": {"errors", "cli"},
 }
 
@@ -130,6 +131,44 @@ COLLECTION: dict[str, set[str]] = {
     "__init__": {"collection"},
 }
 
+# The routes come last: what they answer is made by rooms that know nothing of addresses.
+WEB: dict[str, set[str]] = {
+    "settings": set(),
+    "lanes": set(),
+    "metrics": set(),
+    "answers": set(),
+    "groups": set(),
+    "projection": set(),
+    "folders": set(),
+    "library": set(),
+    "decoding": {"lanes"},
+    "pictures": {"decoding"},
+    "jobs": set(),
+    "filling": {"answers", "groups"},
+    "mapping": {"projection"},
+    "work": {"filling", "mapping"},
+    "finding": {"filling", "groups", "jobs"},
+    "maps": {"jobs"},
+    "guard": {"metrics", "settings"},
+    "server": {"settings"},
+    "site": {
+        "decoding",
+        "finding",
+        "folders",
+        "lanes",
+        "library",
+        "maps",
+        "metrics",
+        "pictures",
+        "settings",
+    },
+    "routes": {"answers", "groups", "guard", "site"},
+    "application": {"answers", "guard", "lanes", "metrics", "routes", "settings", "site"},
+    "static": set(),
+    "templates": set(),
+    "__init__": {"application", "server", "settings"},
+}
+
 # The model and the losses know nothing of training, nor of files.
 DEEP: dict[str, set[str]] = {
     "losses": set(),
@@ -154,7 +193,13 @@ LOSSES: dict[str, set[str]] = {
 }
 
 # A room of a part is a file or a folder in it.
-INSIDE = {"collection": COLLECTION, "experiments": EXPERIMENTS, "deep": DEEP, "deep.losses": LOSSES}
+INSIDE = {
+    "collection": COLLECTION,
+    "experiments": EXPERIMENTS,
+    "deep": DEEP,
+    "deep.losses": LOSSES,
+    "web": WEB,
+}
 
 # Third-party packages each part may import at all, at the top or inside a function.
 PACKAGES: dict[str, set[str]] = {
@@ -191,6 +236,19 @@ PACKAGES: dict[str, set[str]] = {
         "watchfiles",
     },
     "experiments": {"numpy", "PIL", "matplotlib", "rich", "skimage", "torch", "sklearn"},
+    "web": {
+        "PIL",
+        "anyio",
+        "fastapi",
+        "jinja2",
+        "numpy",
+        "prometheus_client",
+        "pydantic",
+        "sklearn",
+        "starlette",
+        "threadpoolctl",
+        "uvicorn",
+    },
     "cli": {"typer", "rich"},
 }
 

@@ -24,6 +24,7 @@ from . import (  # noqa: E402
     match,
     reproduce,
     search,
+    serve,
     train,
     undo,
     verify,
@@ -37,6 +38,7 @@ app.command()(index.index)
 app.command()(search.search)
 app.command()(dedup.dedup)
 app.command()(undo.undo)
+app.command()(serve.serve)
 app.command()(label.label)
 app.command()(train.train)
 app.command()(match.match)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,7 +12,7 @@ import typer
 
 from ..errors import HashretError, ParameterError
 from .options import AsJson, Quiet, SkipsOk, Store
-from .output import json_path, many, note, print_json, print_line, relative
+from .output import json_path, many, note, print_json, print_line, relative, shown
 from .progress import Progress
 from .undo import tell_left
 
@@ -32,7 +33,7 @@ _PLAIN_LISTED = 5
 
 def dedup(
     ids: Annotated[
-        list[int] | None,
+        list[str] | None,
         typer.Argument(metavar="ID", help="Images, for --not-duplicates and --keep-all."),
     ] = None,
     store: Store = None,
@@ -60,6 +61,13 @@ def dedup(
     keep_root: Annotated[
         list[Path] | None,
         typer.Option(metavar="FOLDER", help="Nothing in it goes; may be repeated."),
+    ] = None,
+    under: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Compare only files in it, and those of --keep-root; may be repeated.",
+        ),
     ] = None,
     scope: Annotated[
         str,
@@ -118,6 +126,8 @@ def dedup(
 
       hashret dedup --keep-root /mnt/archive --scope across --apply
 
+      hashret dedup --under camera --keep-root albums    what of camera is in albums
+
       hashret dedup --not-duplicates 12 55
     """
     from ..collection.duplicates import RADIUS, Rules
@@ -128,14 +138,18 @@ def dedup(
         radius=RADIUS if chosen is None else chosen,
         keep=tuple(keep or ()),
         keep_roots=tuple(keep_root or ()),
+        under=tuple(under or ()),
         scope=scope,
         transforms=transforms,
     )
     if not_duplicates or keep_all:
-        _decide("not duplicates" if not_duplicates else "keep", ids or [], store, quiet)
+        _decide("not duplicates" if not_duplicates else "keep", _numbers(ids or []), store, quiet)
         return
     if ids:
-        raise ParameterError("ID: expected --not-duplicates or --keep-all with them")
+        raise ParameterError(
+            f"{ids[0]}: expected --not-duplicates or --keep-all with an id, "
+            "and --under in front of a folder"
+        )
     if hardlink and not apply:
         raise ParameterError("hardlink: expected with --apply")
     if similar is not None and (apply or transforms):
@@ -159,6 +173,13 @@ def dedup(
             if encoder is not None and similar is None and not (json or quiet):
                 _print_plain(collection, encoder, rules)
             groups.summary(moves=similar is None, page=html is not None)
+
+
+def _numbers(ids: list[str]) -> list[int]:
+    for one in ids:
+        if not one.isdecimal():
+            raise ParameterError(f"ID: expected the number of an image, got {one!r}")
+    return [int(one) for one in ids]
 
 
 def _decide(kind: str, ids: list[int], store: Path | None, quiet: bool) -> None:
@@ -272,9 +293,10 @@ class _Printed:
 
 def _means(encoder: EncoderRow | None, rules: Rules) -> str:
     """Return by which means duplicates are found, for a person."""
-    if encoder is None:
-        return "equal bytes"
-    return f"{encoder.name} within {rules.radius} bits"
+    means = "equal bytes" if encoder is None else f"{encoder.name} within {rules.radius} bits"
+    if rules.under:
+        means += " in " + ", ".join(shown(os.fspath(folder)) for folder in rules.compared_folders)
+    return means
 
 
 def _as_json(group: Group) -> dict[str, Any]:

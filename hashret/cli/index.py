@@ -93,7 +93,18 @@ def index(
         bool, typer.Option("--retry-skipped", help="Read files again that were skipped.")
     ] = False,
     forget_missing: Annotated[
-        bool, typer.Option("--forget-missing", help="Drop what is known of missing files.")
+        bool,
+        typer.Option(
+            "--forget-missing", help="Drop what is known of missing files, but not of offline ones."
+        ),
+    ] = False,
+    forget_offline: Annotated[
+        bool,
+        typer.Option(
+            "--forget-offline",
+            help="The same, and of those in folders that cannot be reached or are empty, and on "
+            "disks that are not mounted.",
+        ),
     ] = False,
     max_pixels: Pixels = None,
     max_seconds: Seconds = None,
@@ -135,9 +146,11 @@ def index(
         "check_content": check_content,
         "retry_skipped": retry_skipped,
         "forget": forget_missing,
+        "forget_offline": forget_offline,
     }
     run = partial(_update, encoders=encoder, options=options, shows=not quiet)
-    tell = _tell_json if json else partial(_tell, verbose=verbose, quiet=quiet)
+    forgets = forget_missing or forget_offline
+    tell = _tell_json if json else partial(_tell, verbose=verbose, quiet=quiet, forgets=forgets)
     with _terminated_as_interrupted():
         with open_to_index(roots or (), store) as collection:
             excluded = None if exclude is None else [glob for glob in exclude if glob]
@@ -211,9 +224,9 @@ def _lacks(report: Report) -> bool:
 
 
 def _tell_json(collection: Collection, report: Report) -> None:
-    from ..collection.summary import files_in_state
+    from ..collection.catalogue import files_in_state
 
-    skipped = files_in_state(collection, "skipped")
+    skipped = files_in_state(collection.catalogue, "skipped")
     print_json(
         {
             "found": report.found,
@@ -234,10 +247,12 @@ def _tell_json(collection: Collection, report: Report) -> None:
     )
 
 
-def _tell(collection: Collection, report: Report, *, verbose: bool, quiet: bool) -> None:
+def _tell(
+    collection: Collection, report: Report, *, verbose: bool, quiet: bool, forgets: bool
+) -> None:
     if quiet:
         return
-    from ..collection.summary import files_in_state
+    from ..collection.catalogue import files_in_state
 
     counts = {
         "new": report.new.count,
@@ -264,10 +279,10 @@ def _tell(collection: Collection, report: Report, *, verbose: bool, quiet: bool)
     ]
     _list("moved", moved, report.renamed.count, most)
     for name, paths in (("missing", report.missing), ("skipped", report.skipped)):
-        listed = files_in_state(collection, name) if verbose else paths.listed
+        listed = files_in_state(collection.catalogue, name) if verbose else paths.listed
         _list(name, listed, paths.count, most)
     _list("cannot be reached", report.unreachable.listed, report.unreachable.count, most)
-    _advise(collection, report, pictures)
+    _advise(collection, report, pictures, forgets)
 
 
 def _elsewhere(collection: Collection) -> str:
@@ -292,11 +307,13 @@ def _list(name: str, paths: Iterable[tuple[bytes, str]], count: int, most: int |
         print_line(f"  and {count - number:,} more" + ("" if most is None else "; -v lists them"))
 
 
-def _advise(collection: Collection, report: Report, pictures: int) -> None:
+def _advise(collection: Collection, report: Report, pictures: int, forgets: bool) -> None:
     if report.unreachable.count:
         print_line("If a disk is not mounted, mount it and run this again: all codes are kept.")
-    elif report.missing.count:
+    elif report.missing.count and not forgets:
         print_line("All codes are kept, should they come back; --forget-missing drops them.")
+    if report.missing.count and forgets:
+        print_line("What is missing is offline, and kept; --forget-offline drops that, too.")
     if any("max_pixels" in reason for _, reason in report.skipped.listed):
         print_line("Larger images are read by --retry-skipped --max-pixels 300M, say.")
     if not pictures and not report.missing.count:

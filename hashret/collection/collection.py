@@ -17,6 +17,7 @@ from .catalogue import (
     EncoderRow,
     add_root,
     encoder_rows,
+    files_in_state,
     forget_missing,
     read_catalogue,
     roots_of,
@@ -121,6 +122,12 @@ class Collection:
         """
         return cls(read_catalogue(find_store(path)))
 
+    def again(self) -> Self:
+        """Open it once more for reading, by another thread; indexes and encoders are shared."""
+        other = type(self)(read_catalogue(self.store))
+        other._encoders, other._indexes = self._encoders, self._indexes
+        return other
+
     @classmethod
     def change(cls, path: str | os.PathLike[str] = ".") -> Self:
         """Open the collection that a folder lies in, as the one process that changes it."""
@@ -193,6 +200,7 @@ class Collection:
         check_content: bool = False,
         retry_skipped: bool = False,
         forget: bool = False,
+        forget_offline: bool = False,
         on_sample: Callable[[int, int], object] | None = None,
         on_batch: Callable[[Report], object] | None = None,
     ) -> Report:
@@ -211,7 +219,9 @@ class Collection:
         workers : int, optional
             Processes that read files.
         forget : bool
-            Forget what is missing, as :func:`.catalogue.forget_missing` does, wherever it went.
+            Forget what is missing and not offline, as :func:`.catalogue.forget_missing` does.
+        forget_offline : bool
+            Forget what is missing, wherever it went.
         on_sample : callable, optional
             Called as ``on_sample(pictures_read, pictures_at_most)`` while an encoder is fitted.
         replace, check_content, retry_skipped, on_batch
@@ -255,9 +265,11 @@ class Collection:
             retry_skipped=retry_skipped,
             on_batch=on_batch,
         )
-        if forget:
-            report.forgotten, _ = forget_missing(self.catalogue)
+        if forget or forget_offline:
+            report.forgotten, _ = forget_missing(self.catalogue, offline=forget_offline)
             report.missing = Paths()
+            for missing in files_in_state(self.catalogue, "missing"):
+                report.missing.add(*missing)
         self.save_indexes()
         note_update(self.catalogue)
         drop_unused(self.store, encoder_rows(self.catalogue, all=True).values())

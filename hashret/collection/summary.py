@@ -12,7 +12,7 @@ from .collection import Collection
 from .encoders import outgrown
 from .settings import updated_at
 
-__all__ = ["files_in_state", "summary"]
+__all__ = ["summary"]
 
 _STATES = ("present", "missing", "skipped", "other")
 
@@ -64,14 +64,6 @@ def summary(collection: Collection) -> dict[str, Any]:
         "bytes": _bytes_by_folder(collection.store),
         "updated": at and datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds"),
     }
-
-
-def files_in_state(collection: Collection, state: str) -> Iterator[tuple[bytes, str]]:
-    """Yield absolute paths and reasons of all files that are missing, skipped or other."""
-    roots = {root.id: root.path for root in roots_of(collection.catalogue)}
-    query = "SELECT root, path, reason FROM files WHERE state = ? ORDER BY root, path"
-    for root, path, reason in collection.catalogue.execute(query, (state,)):
-        yield os.path.join(roots[root], path), reason
 
 
 def _encoders(collection: Collection, images: int) -> Iterator[dict[str, Any]]:

@@ -109,6 +109,20 @@ def test_what_is_left_ends_with_three(root):
     assert run("undo", "--store", str(root), "--skips-ok").returncode == 0
 
 
+def test_one_folder_alone(root):
+    (root / "camera").mkdir()
+    for name in ("0.png", "0.jpg", "1.jpg", "two\nlines.png"):
+        os.rename(root / name, root / "camera" / name)
+    with Collection.change(root) as collection:
+        collection.update(workers=1)
+    shown = dedup(root, "--under", str(root / "camera"))
+    assert f"1 group by perceptual within 31 bits in {root}/camera: 1 file" in shown.stderr
+    done = dedup(root, "--under", str(root / "camera"), "--apply", "-q")
+    assert done.returncode == 0
+    assert seen(root / "camera") == ["0.png", "1.jpg", "two\nlines.png"]
+    assert seen(root) == ["1.png", "2.png", "camera", "plain.png"]
+
+
 def test_decisions_and_calibration(root, tmp_path):
     ids = {
         one["id"]
@@ -130,7 +144,10 @@ def test_decisions_and_calibration(root, tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("3",), "expected --not-duplicates or --keep-all"),
+        (("3",), "3: expected --not-duplicates or --keep-all with an id"),
+        (("camera",), "camera: expected --not-duplicates or --keep-all with an id, and --under"),
+        (("--keep-all", "1", "x"), "ID: expected the number of an image, got 'x'"),
+        (("--under", "/nowhere"), "under: expected a folder in the collection"),
         (("--hardlink",), "hardlink: expected with --apply"),
         (("--keep", "best"), "keep: expected largest, oldest or under:PATH, got 'best'"),
         (("--keep-root", "/nowhere"), "keep-root: expected a folder in the collection"),

@@ -49,6 +49,11 @@ def test_index_finds_each_image_by_its_own_code_and_catches_up(folder, monkeypat
         assert (ids[:, 0] == index.ids).all()
         assert not distances.any()
     monkeypatch.setattr(indexes, "_BEHIND", 0)
+    # One of seven is not much, unless it is more than one of eight may be.
+    monkeypatch.setattr(indexes, "_BEHIND_OF", 7)
+    update(folder)
+    assert os.listdir(folder / ".hashret" / "indexes") == first
+    monkeypatch.setattr(indexes, "_BEHIND_OF", 8)
     update(folder)
     second = os.listdir(folder / ".hashret" / "indexes")
     assert len(second) == 1
@@ -126,3 +131,16 @@ def test_images_tell_where_their_files_lie(folder):
         (gone,) = [image for image in images if image.files[0].state == "missing"]
         assert (gone.files[0].reason, gone.width, gone.height) == ("gone", 96, 80)
         assert list(images_of(collection.catalogue, [gone.id, 10**6])) == [gone]
+
+
+def test_it_is_opened_again_for_another_thread(folder):
+    update(folder)
+    with Collection.open(folder) as collection:
+        other = collection.again()
+        assert other.index("perceptual") is collection.index("perceptual")
+        write(folder / "new.png", 98)
+        update(folder)
+        assert len(other.index("perceptual")) == 7
+        assert len(collection.index("perceptual")) == 7
+        other.close()
+        assert len(collection.index("perceptual")) == 7

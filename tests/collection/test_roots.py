@@ -138,6 +138,55 @@ def test_a_root_that_is_covered_by_another_disk_or_unmounted(tmp_path, store):
         assert report(store)["found"] == 6
 
 
+@pytest.mark.parametrize("replace", [empty, file, dangling, loop, None])
+def test_what_is_offline_is_forgotten_by_another_word_only(folder, store, tmp_path, replace):
+    known = rows(store, "SELECT id, content, code FROM images JOIN codes ON image = id")
+    folder.rename(tmp_path / "aside")
+    if replace is not None:
+        replace(folder)
+    done = command(store, "index", "--forget-missing")
+    assert done.returncode == 3
+    assert "6 missing" in done.stdout
+    assert "kept; --forget-offline drops that, too" in done.stdout
+    kept = report(store, "--forget-missing")
+    assert (kept["forgotten"], kept["missing"]) == (0, 6)
+    if replace is not None:
+        folder.rmdir() if replace is empty else folder.unlink()
+    (tmp_path / "aside").rename(folder)
+    assert_all_is_back(store, known)
+    (folder / "0" / "0.png").unlink()
+    gone = report(store, "--forget-missing")
+    assert (gone["forgotten"], gone["missing"]) == (1, 0)
+    shutil.rmtree(folder)
+    dropped = report(store, "--forget-offline")
+    assert (dropped["forgotten"], dropped["missing"]) == (5, 0)
+    assert rows(store, "SELECT * FROM images") == rows(store, "SELECT * FROM codes") == []
+
+
+def test_a_folder_whose_disk_is_not_mounted_is_offline(tmp_path, store):
+    """The folder stays, empty or with other files in it, or goes with the disk."""
+    folder = tmp_path / "photos"
+    put(folder / "own.png", 9)
+    for number in range(3):
+        put(tmp_path / "disk" / f"{number}.png", number)
+    place = folder / "disk" / "inner"
+    with mounted(place, "4m"):
+        shutil.copytree(tmp_path / "disk", place, dirs_exist_ok=True)
+        index = ("index", "-q", str(folder), "--encoder", "perceptual")
+        assert command(store, *index).returncode == 0
+    for leave in (lambda: None, lambda: put(place / "other.png", 20), lambda: shutil.rmtree(place)):
+        leave()
+        kept = report(store, "--forget-missing")
+        # That other file was never on the disk.
+        assert (kept["missing"], kept["forgotten"] > 0) == (3, not place.exists())
+    with mounted(place, "4m"):
+        shutil.copytree(tmp_path / "disk", place, dirs_exist_ok=True)
+        again = report(store)
+        assert (again["encoded"], again["missing"]) == (0, 0)
+        (place / "0.png").unlink()
+        assert report(store, "--forget-missing")["forgotten"] == 1
+
+
 def test_a_folder_that_cannot_be_listed(folder, store):
     os.chmod(folder / "0", 0)
     if os.access(folder / "0", os.R_OK):
@@ -232,12 +281,13 @@ ROOTS = ["a", "a/in", "a/../a", "b", "alias", "."]
     radius=st.sampled_from([0, 31, 140, 256]),
     keep=st.lists(st.sampled_from(["largest", "oldest", "under:a", "under:b"]), max_size=2),
     keep_root=st.lists(st.sampled_from(["a/in", "b", "alias"]), max_size=1),
+    under=st.lists(st.sampled_from(["a", "a/in", "b", "alias"]), max_size=2),
     scope=st.sampled_from(["all", "within", "across"]),
     equal=st.booleans(),
     hardlink=st.booleans(),
 )
 def test_a_copy_of_every_content_survives_any_dedup(
-    files, roots, radius, keep, keep_root, scope, equal, hardlink
+    files, roots, radius, keep, keep_root, under, scope, equal, hardlink
 ):
     with tempfile.TemporaryDirectory() as name:
         base = Path(name).resolve()
@@ -248,15 +298,20 @@ def test_a_copy_of_every_content_survives_any_dedup(
         store = base / "store"
         fill(store, *(base / root for root in roots))
         before, seen = contents(base), visible(base)
+        there = [path for path in base.rglob("*") if path.is_file() and not path.is_symlink()]
         links = [path for path in base.rglob("*") if path.is_symlink()]
         own = [(base / root).resolve() for root in roots]
         # Folders elsewhere are refused.
-        keep_root = [one for one in keep_root if is_below((base / one).resolve(), own)]
+        keep_root, under = (
+            [one for one in folders if is_below((base / one).resolve(), own)]
+            for folders in (keep_root, under)
+        )
         keep = [rule for rule in keep if rule[-2:-1] != ":" or is_below(base / rule[-1], own)]
         rules = Rules(
             radius=radius,
             keep=tuple(rule.replace("under:", f"under:{base}/") for rule in keep),
             keep_roots=tuple(base / one for one in keep_root),
+            under=tuple(base / one for one in under),
             scope=scope,
         )
         exact = equal or hardlink
@@ -269,6 +324,10 @@ def test_a_copy_of_every_content_survives_any_dedup(
         assert not [p for p in links if is_below(p, own) and not p.exists()]
         if exact:
             assert visible(base).keys() == seen.keys()
+        if under:
+            compared = [(base / one).resolve() for one in under]
+            gone = {one for one in there if not os.path.lexists(one)}
+            assert all(is_below(one.parent, compared) for one in gone)
         for one in keep_root:
             inside = (base / one).resolve()
             assert all(path.exists() for path in seen_paths(files, base) if inside in path.parents)

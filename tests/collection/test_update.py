@@ -11,7 +11,7 @@ import pytest
 from collection_pictures import Counting, code_of, content_of, encoded, encoders, picture, read
 
 from hashret import EncoderMismatchError
-from hashret.collection.catalogue import add_root, forget_missing, roots_of, write_catalogue
+from hashret.collection.catalogue import GONE, add_root, forget_missing, roots_of, write_catalogue
 from hashret.collection.updating import Exclusions, comparing, update
 from hashret.images.reading import Skipped
 
@@ -163,7 +163,7 @@ def test_a_root_replaced_and_put_back(collection, tmp_path):
     report = collection.update(never)
     assert {reason for _, reason in report.missing.listed} == {comparing.EMPTY}
     (collection.root / "another").write_bytes(picture(3))
-    assert {reason for _, reason in collection.update().missing.listed} == {comparing.GONE}
+    assert {reason for _, reason in collection.update().missing.listed} == {GONE}
     shutil.rmtree(collection.root)
     (tmp_path / "away").rename(collection.root)
     report = collection.update(never)

@@ -17,10 +17,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from hashret.collection.catalogue import add_root, roots_of, write_catalogue
+from hashret.collection.catalogue import GONE, add_root, roots_of, write_catalogue
 from hashret.collection.updating import update
 from hashret.collection.updating import updater as module
-from hashret.collection.updating.comparing import GONE
 
 ROOTS = ["a", "a/inner", "b"]
 FOLDERS = [*ROOTS, "a/x", "a/inner/z"]

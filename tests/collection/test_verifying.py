@@ -8,8 +8,9 @@ import pytest
 from photos import write_photo
 
 from hashret.collection import Collection
+from hashret.collection.catalogue import files_in_state
 from hashret.collection.opening import open_collection, open_to_index
-from hashret.collection.summary import files_in_state, summary
+from hashret.collection.summary import summary
 from hashret.collection.verifying import verify
 
 
@@ -112,8 +113,8 @@ def test_summary_counts(folder):
         collection.configure(exclude=["*.tmp"])
         collection.update()
         told = summary(collection)
-        (skipped,) = files_in_state(collection, "skipped")
-        assert [path for path, _ in files_in_state(collection, "missing")] == [
+        (skipped,) = files_in_state(collection.catalogue, "skipped")
+        assert [path for path, _ in files_in_state(collection.catalogue, "missing")] == [
             os.fsencode(folder / "0.png")
         ]
     assert os.path.basename(skipped[0]) == b"bad.png"

@@ -7,6 +7,7 @@
 ``catalogue.py``   opening it, by its writer and by readers: :class:`Catalogue`
 ``numbers.py``     numbers of a file as it keeps them
 ``roots.py``       the folders of the collection
+``states.py``      the files that are not there, or no images
 ``encoders.py``    which encoders there are codes of
 ``forgetting.py``  the only way by which an image leaves it
 ================== =============================================================
@@ -16,11 +17,13 @@ from __future__ import annotations
 
 from .catalogue import NAME, Catalogue, read_catalogue, write_catalogue
 from .encoders import EncoderRow, activate, encoder_rows, enter_encoder
-from .forgetting import forget_missing
+from .forgetting import GONE, forget_missing
 from .numbers import TICK_NS, signed
 from .roots import Root, add_root, roots_of
+from .states import files_in_state
 
 __all__ = [
+    "GONE",
     "NAME",
     "TICK_NS",
     "Catalogue",
@@ -30,6 +33,7 @@ __all__ = [
     "add_root",
     "encoder_rows",
     "enter_encoder",
+    "files_in_state",
     "forget_missing",
     "read_catalogue",
     "roots_of",

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ...errors import ParameterError
 from ..catalogue import Catalogue
 
-__all__ = ["Decisions", "decide", "decisions_of"]
+__all__ = ["Decided", "Decisions", "decide", "decided", "decisions_of", "withdraw"]
 
 _LEAST = {"not duplicates": 2, "keep": 1}
 
@@ -79,6 +79,55 @@ def decide(catalogue: Catalogue, kind: str, images: Sequence[int]) -> int:
             [(decision, content) for _, content in rows],
         )
     return int(decision)
+
+
+class Decided(NamedTuple):
+    """A decision.
+
+    Attributes
+    ----------
+    id : int
+    kind : {"not duplicates", "keep"}
+    time_ns : int
+        When it was made, in nanoseconds since 1970.
+    images : tuple of int
+        Those that the collection has now, ascending.
+    """
+
+    id: int
+    kind: str
+    time_ns: int
+    images: tuple[int, ...]
+
+
+def decided(catalogue: Catalogue, limit: int, before: int | None = None) -> list[Decided]:
+    """Return decisions, the latest first.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+    limit : int
+        At most so many.
+    before : int, optional
+        Only those with smaller ids.
+    """
+    rows = catalogue.execute(
+        "SELECT id, kind, time_ns FROM decisions WHERE id < ? ORDER BY id DESC LIMIT ?",
+        (2**63 - 1 if before is None else before, limit),
+    ).fetchall()
+    query = """SELECT images.id FROM decided JOIN images USING (content)
+        WHERE decision = ? ORDER BY images.id"""
+    return [
+        Decided._make((*row, tuple(image for (image,) in catalogue.execute(query, row[:1]))))
+        for row in rows
+    ]
+
+
+def withdraw(catalogue: Catalogue, decision: int) -> bool:
+    """Take a decision back; return whether there was one."""
+    statement = "DELETE FROM decisions WHERE id = ?"
+    with catalogue.transaction():
+        return catalogue.execute(statement, (decision,)).rowcount > 0
 
 
 def decisions_of(catalogue: Catalogue) -> Decisions:

@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 # Groups whose files are looked up, and pictures decoded, together.
-_AT_ONCE = 256
+_AT_ONCE = 1024
 # Equal pixels give codes that differ by no more: they are scaled while they are decoded, each
 # format in its way.
 _PIXEL_RADIUS = 10
@@ -153,11 +153,13 @@ def plain_images(
         "SELECT image, quality FROM codes WHERE encoder = ? AND quality < ? ORDER BY image",
         (encoder.id, rules.plain),
     )
+    folders = _folders(rules.compared_folders)
     while chunk := dict(rows.fetchmany(_AT_ONCE)):
         for image in images_of(catalogue, chunk):
-            for file in image.files[:1]:
-                if file.state == "present":
+            for file in image.files:
+                if file.state == "present" and _is_compared(file, folders):
                     yield image.id, file.path, chunk[image.id]
+                    break
 
 
 class _Chunk:
@@ -173,6 +175,7 @@ class _Chunk:
         self._tier = tier
         self._kept = _folders(rules.keep_roots)
         self._under = _folders(rules.kept_folders)
+        self._compared = _folders(rules.compared_folders)
 
     def groups(self, chunk: list[tuple[int, list[Near]]]) -> Iterator[Group]:
         """Yield the groups in which there is more than one file."""
@@ -209,7 +212,7 @@ class _Chunk:
         """Return the files of an image that are there, the one to keep first."""
         found = []
         for file in () if image is None else image.files:
-            if file.state == "present" and not file.link:
+            if file.state == "present" and not file.link and _is_compared(file, self._compared):
                 try:
                     status = os.lstat(file.path)
                 except OSError:
@@ -279,6 +282,10 @@ def place_of(image: Image, file: File) -> Place:
 
 def _folders(paths: Iterable[str | os.PathLike[str]]) -> list[bytes]:
     return [os.path.realpath(os.fsencode(path)) for path in paths]
+
+
+def _is_compared(file: File, folders: list[bytes]) -> bool:
+    return not folders or _is_in(file.path, folders)
 
 
 def _is_in(path: bytes, folders: list[bytes]) -> bool:

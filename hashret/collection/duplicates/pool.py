@@ -118,12 +118,14 @@ def _rows(
     catalogue: Catalogue, encoders: list[EncoderRow | None], rules: Rules, blank: bytes
 ) -> Iterator[tuple[Any, ...]]:
     kept = spans_of(catalogue, rules.keep_roots, "keep-root")
+    compared = spans_of(catalogue, rules.under, "under") + kept if rules.under else []
     under = [spans_of(catalogue, [folder], "keep: under") for folder in rules.kept_folders]
     inside_kept, values = _inside(kept)
     # The first folder counts most; one number has them all.
     parts = [(*_inside(spans), 1 << place) for place, spans in enumerate(reversed(under))]
     inside_under = " + ".join(f"max({text}) * {weight}" for text, _, weight in parts) or "0"
     values = [*(v for _, more, _ in parts for v in more), *values]
+    inside_compared, more = _inside(compared) if compared else ("1", [])
     # Without a quality of its own a code counts as full; without a code, or of a film, as none.
     query = f"""
         SELECT images.id, min(width, 2147483647), min(height, 2147483647), {_FORMATS},
@@ -137,9 +139,9 @@ def _rows(
         FROM images JOIN files USING (content)
         LEFT JOIN codes ON codes.image = images.id AND codes.encoder = ?
         LEFT JOIN codes AS inside ON inside.image = images.id AND inside.encoder = ?
-        WHERE state = 'present' AND NOT link GROUP BY images.id"""
+        WHERE state = 'present' AND NOT link AND ({inside_compared}) GROUP BY images.id"""
     rows = [-1 if encoder is None else encoder.id for encoder in encoders]
-    yield from catalogue.execute(query, (*values, blank, blank, *rows))
+    yield from catalogue.execute(query, (*values, blank, blank, *rows, *more))
 
 
 def _inside(spans: list[Span]) -> tuple[str, list[object]]:

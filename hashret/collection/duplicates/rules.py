@@ -12,7 +12,7 @@ from ..catalogue import Catalogue, roots_of
 
 __all__ = ["PLAIN", "RADIUS", "Rules", "Span", "spans_of"]
 
-# Bits of 256: see docs/duplicates.md for what it finds and what it confuses.
+# Bits of 256: see docs/duplicates.md for how it was chosen, what it finds and what it confuses.
 RADIUS = 31
 # Below this quality a picture is too plain for its code to mean anything.
 PLAIN = 0.5
@@ -37,6 +37,9 @@ class Rules:
         ``"oldest"``, or ``"under:PATH"``.
     keep_roots : sequence of paths
         Folders of which no file goes; what is in them is kept before all else.
+    under : sequence of paths
+        Compare only files in these folders, with each other and with those in `keep_roots`; all
+        files by default.
     scope : {"all", "within", "across"}
         Compare files wherever they are, only those of one root, or only those of different ones.
     transforms : bool
@@ -52,6 +55,7 @@ class Rules:
     radius: int = RADIUS
     keep: Sequence[str] = ()
     keep_roots: Sequence[str | os.PathLike[str]] = ()
+    under: Sequence[str | os.PathLike[str]] = ()
     scope: str = "all"
     transforms: bool = False
     plain: float = PLAIN
@@ -68,6 +72,11 @@ class Rules:
     def kept_folders(self) -> list[str]:
         """The folders of ``under:``."""
         return [rule.removeprefix(_UNDER) for rule in self.keep if rule.startswith(_UNDER)]
+
+    @property
+    def compared_folders(self) -> list[str | os.PathLike[str]]:
+        """The folders whose files are compared; none means all files."""
+        return [*self.under, *self.keep_roots] if self.under else []
 
 
 def spans_of(

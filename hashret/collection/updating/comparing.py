@@ -9,12 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 
-from ..catalogue import Catalogue, Root
+from ..catalogue import GONE, Catalogue, Root
 from .scanning import Found, Unreachable
 
-__all__ = ["GONE", "begin", "compare", "note_scan", "want_codes"]
+__all__ = ["begin", "compare", "note_scan", "want_codes"]
 
-GONE = "gone"
 EMPTY = "empty, though it was not: perhaps its disk is not mounted"
 
 _NUMBERS = "size, mtime_ns, ctime_ns, device, inode, link"

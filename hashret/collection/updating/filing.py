@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ..catalogue import TICK_NS, Catalogue
-from .comparing import GONE
+from ..catalogue import GONE, TICK_NS, Catalogue
 
 __all__ = ["Look", "file_content", "file_skipped", "looks_among"]
 

@@ -200,6 +200,43 @@ def test_what_is_under_a_kept_root_is_never_a_member(root, tmp_path):
     assert [one for one, *_ in members] == ["copy.jpg", "large.jpg"]
 
 
+def test_only_folders_that_are_asked_for_take_part(root, tmp_path):
+    archive = tmp_path / "archive"
+    save(scene(1).resize((400, 300)), root / "best.jpg")
+    save(scene(1), root / "camera" / "1.jpg", quality=60)
+    save(scene(1), root / "camera" / "old" / "2.jpg", quality=50)
+    save(scene(1), archive / "3.jpg", quality=40)
+    # The same bytes inside and outside, and inside alone.
+    save(scene(2), root / "camera" / "a.jpg")
+    shutil.copy2(root / "camera" / "a.jpg", root / "a.jpg")
+    save(scene(3), root / "camera" / "b.jpg")
+    shutil.copy2(root / "camera" / "b.jpg", root / "camera" / "old" / "c.jpg")
+    # A folder of nearly the same name, and one inside another that is asked for, too.
+    save(scene(1), root / "camera2" / "4.jpg", quality=30)
+    camera, old = root / "camera", root / "camera" / "old"
+    inside = {"1.jpg": [("2.jpg", "near", None)], "b.jpg": [("c.jpg", "byte-equal", None)]}
+    assert found(root, archive, under=[camera]) == inside
+    assert found(root, archive, under=[camera, old]) == inside
+    assert found(root, archive, under=[old]) == {}
+    # With an archive that is never touched: what of the folder is in it.
+    members = [("1.jpg", "near", None), ("2.jpg", "near", None)]
+    kept = found(root, archive, under=[camera], keep_roots=[archive])
+    assert kept == {"3.jpg": members, "b.jpg": inside["b.jpg"]}
+    assert found(root, archive, under=[camera], keep=["under:" + str(old)])["2.jpg"]
+
+
+def test_plain_pictures_of_a_folder(root):
+    for name in ("in/1", "in/2", "out/3"):
+        save(Image.new("RGB", (300, 200), (250, 250, 240 + int(name[-1]))), root / f"{name}.png")
+    shutil.copy2(root / "in" / "1.png", root / "also.png")
+    found(root)
+    with Collection.open(root) as collection:
+        rules = Rules(under=[root / "in"])
+        plain = plain_images(collection.catalogue, collection.encoders["perceptual"], rules)
+        paths = [os.path.relpath(path, os.fsencode(root)) for _, path, _ in plain]
+    assert sorted(paths) == [b"in/1.png", b"in/2.png"]
+
+
 def test_scope(root, tmp_path):
     other = tmp_path / "other"
     save(scene(1), root / "a.png")
@@ -217,6 +254,7 @@ def test_scope(root, tmp_path):
         ({"keep": ["smallest"]}, "keep: expected largest, oldest or under:PATH, got 'smallest'"),
         ({"radius": -1}, "radius"),
         ({"keep_roots": ["/nowhere"]}, "keep-root: expected a folder in the collection"),
+        ({"under": ["/nowhere"]}, "under: expected a folder in the collection"),
         ({"keep": ["under:/nowhere"]}, "keep: under: expected a folder in the collection"),
     ],
 )

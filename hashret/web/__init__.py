@@ -1,0 +1,42 @@
+"""The page and the JSON API that serve a collection.
+
+==================== ===========================================================
+``settings.py``      what a site allows: :class:`Settings`
+``lanes.py``         bounded work: who comes when all is full is told to come again
+``decoding.py``      pictures decoded in worker processes that stay
+``library.py``       the collection as many requests read it, and one changes it
+``pictures.py``      images as JPEGs, kept in the store where it can be written
+``groups.py``        groups of duplicates in a table that is paged by key
+``filling.py``       that table filled
+``finding.py``       that table kept up with the collection
+``projection.py``    codes laid out in the plane
+``mapping.py``       the map of a collection, in a file
+``maps.py``          that map made when it is asked for, and kept
+``jobs.py``          filling and mapping in processes of their own, in the background
+``work.py``          what runs in those
+``folders.py``       the folders of a collection in time
+``guard.py``         what every request passes: Host, Origin, token, sizes, headers
+``metrics.py``       what is counted, for Prometheus
+``answers.py``       the shapes of JSON
+``site.py``          all this together, of one collection
+``routes/``          what is answered at which address, a file a subject
+``application.py``   the FastAPI application: :func:`create_app`
+``server.py``        a server that gives up on slow clients: :func:`serve`
+==================== ===========================================================
+
+Images are named by their ids: no address has a path in it.
+"""
+
+from __future__ import annotations
+
+from ..extras import import_extra
+
+# Before anything that imports them, so that a missing one is named with its extra.
+for _package in ("fastapi", "jinja2", "uvicorn", "prometheus_client"):
+    import_extra(_package, "serve")
+
+from .application import create_app  # noqa: E402
+from .server import bind, hosts_of, serve  # noqa: E402
+from .settings import Settings  # noqa: E402
+
+__all__ = ["Settings", "bind", "create_app", "hosts_of", "serve"]

@@ -1,0 +1,95 @@
+"""Groups of duplicates found and written into a table; runs in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+from ..collection import Collection
+from ..collection.duplicates import Group, Member, Place, Rules, find_duplicates
+from .answers import shown_path
+from .groups import Entry, GroupTable
+
+__all__ = ["entry_of", "fill_groups", "key_of"]
+
+_AT_ONCE = 200
+_ENCODER, _INNER = "perceptual", "borderless"
+# Seconds between two notes of how far it is.
+_PAUSE = 0.5
+
+
+def fill_groups(store: str, path: str) -> None:
+    """Find the groups of a collection, and write them into a new table.
+
+    When it is whole, its fact ``key`` is what :func:`key_of` gave at the start; until then
+    ``progress`` tells how many images of how many are compared.
+    """
+    table = GroupTable(path)
+    with Collection.open(store) as collection:
+        key = key_of(collection)
+        entries = _entries(collection, table)
+        while chunk := list(islice(entries, _AT_ONCE)):
+            table.add(chunk)
+    table.note("key", key)
+    table.close()
+
+
+def _entries(collection: Collection, table: GroupTable) -> Iterator[Entry]:
+    encoders = collection.encoders
+    roots = [os.fsencode(root) for root in collection.roots]
+    told = 0.0
+
+    def tell(done: int, total: int) -> None:
+        nonlocal told
+        if time.monotonic() - told > _PAUSE:
+            told = time.monotonic()
+            table.note("progress", [done, total])
+
+    groups = find_duplicates(
+        collection.catalogue,
+        encoders.get(_ENCODER),
+        Rules(),
+        inner=encoders.get(_INNER) if _ENCODER in encoders else None,
+        on_step=tell,
+    )
+    for number, group in enumerate(groups, 1):
+        yield entry_of(number, group, roots)
+
+
+def entry_of(number: int, group: Group, roots: Iterable[bytes]) -> Entry:
+    """Return a group as the page shows it."""
+    saved = sum(member.place.size for member in group.members)
+    body = {
+        "keep": _place(group.keep, roots),
+        "members": [{**_place(one.place, roots), **_said(one)} for one in group.members],
+    }
+    return Entry(number, saved, 1 + len(group.members), body)
+
+
+def _place(place: Place, roots: Iterable[bytes]) -> dict[str, Any]:
+    folder, name = shown_path(place.path, roots)
+    return {
+        "id": place.id,
+        "name": name,
+        "folder": folder,
+        "format": place.format,
+        "width": place.width,
+        "height": place.height,
+        "bytes": place.size,
+    }
+
+
+def _said(member: Member) -> dict[str, Any]:
+    return {"tier": member.tier, "distance": member.distance, "transform": member.transform}
+
+
+def key_of(collection: Collection) -> list[Any]:
+    """Return what the groups depend on: codes, encoders and decisions."""
+    row = collection.catalogue.execute(
+        "SELECT coalesce(max(id), 0), count(*) FROM decisions"
+    ).fetchone()
+    used = [row.id for name, row in collection.encoders.items() if name in (_ENCODER, _INNER)]
+    return [*collection.catalogue.generation, sorted(used), *row]

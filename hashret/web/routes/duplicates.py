@@ -1,0 +1,132 @@
+"""``/api/groups`` and ``/api/decisions``: duplicates, and what a person says of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, HTTPException, Path, Query
+from pydantic import BaseModel, Field
+
+from ...collection import Collection
+from ...collection.duplicates import decide, decided, withdraw
+from ..answers import Decided, Decisions, DecisionShown, Groups, GroupShown
+from ..groups import Cursor, Entry
+from ..site import Current, Site
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/api", tags=["duplicates"])
+
+Id = Annotated[int, Path(ge=1, lt=2**63)]
+_Number = Annotated[int, Field(ge=1, lt=2**63)]
+
+
+class Decision(BaseModel):
+    """What is said of images; `group` is the number of the one that is closed by it."""
+
+    kind: Literal["not duplicates", "keep"]
+    images: Annotated[list[_Number], Field(min_length=1, max_length=10_000)]
+    group: _Number | None = None
+
+
+@router.get("/groups")
+async def groups(
+    site: Current,
+    after: Annotated[str | None, Query(pattern=r"^\d{1,18}-\d{1,18}$")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Groups:
+    """List open groups of duplicates, those that free the most first, by pages."""
+    saved, _, number = (after or "").partition("-")
+    cursor = (int(saved), int(number)) if after else None
+    return await site.read(lambda collection: _page(site, collection, limit, cursor))
+
+
+@router.get("/groups/{number}")
+async def group(site: Current, number: Id) -> GroupShown:
+    """Return a group, decided or not."""
+    entry = await site.read(lambda collection: site.groups.table.one(number))
+    if entry is None:
+        raise HTTPException(404, "no group has this number")
+    return _shown(entry)
+
+
+@router.post("/decisions", status_code=201)
+async def make(site: Current, decision: Decision) -> Decided:
+    """Remember that images are no duplicates of each other, or that none of them goes."""
+
+    def work(collection: Collection) -> Decided:
+        if decision.group is not None and _ids(site, decision.group) != set(decision.images):
+            # Groups that are found anew have other numbers.
+            raise HTTPException(409, "the group has changed; load the page again")
+        made = decide(collection.catalogue, decision.kind, decision.images)
+        if decision.group is not None:
+            site.groups.table.decide(decision.group, made)
+            site.groups.decided(collection)
+        return Decided(decision=made)
+
+    return await site.change(work)
+
+
+@router.delete("/decisions/{id}")
+async def take_back(site: Current, id: Id) -> Decided:
+    """Take a decision back; its group is open again."""
+
+    def work(collection: Collection) -> Decided:
+        if not withdraw(collection.catalogue, id):
+            raise HTTPException(404, "there is no such decision")
+        if site.groups.table.reopen(id):
+            site.groups.decided(collection)
+        return Decided(decision=id)
+
+    return await site.change(work)
+
+
+@router.get("/decisions")
+async def decisions(
+    site: Current,
+    before: Annotated[int | None, Query(ge=1, lt=2**63)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Decisions:
+    """List decisions, the latest first, by pages."""
+
+    def work(collection: Collection) -> Decisions:
+        rows = decided(collection.catalogue, limit, before)
+        shown = [
+            DecisionShown(
+                decision=row.id,
+                kind=row.kind,
+                time=datetime.fromtimestamp(row.time_ns / 1e9, UTC).isoformat(timespec="seconds"),
+                images=list(row.images),
+            )
+            for row in rows
+        ]
+        return Decisions(decisions=shown, before=rows[-1].id if len(rows) == limit else None)
+
+    return await site.read(work)
+
+
+def _page(site: Site, collection: Collection, limit: int, after: Cursor | None) -> Groups:
+    state = site.groups.catch_up(collection)
+    table = site.groups.table
+    entries = table.page(limit, after)
+    last = entries[-1] if len(entries) == limit else None
+    opened, saved, known = table.counts()
+    return Groups(
+        groups=[_shown(entry) for entry in entries],
+        after=None if last is None else f"{last.saved}-{last.number}",
+        open=opened,
+        saved=saved,
+        known=known,
+        **state._asdict(),
+    )
+
+
+def _ids(site: Site, group: int) -> set[int]:
+    entry = site.groups.table.one(group)
+    places = [] if entry is None else [entry.body["keep"], *entry.body["members"]]
+    return {place["id"] for place in places}
+
+
+def _shown(entry: Entry) -> GroupShown:
+    return GroupShown(number=entry.number, saved=entry.saved, files=entry.files, **entry.body)

@@ -1,0 +1,95 @@
+"""``/api/images``: what is known of images; ``/images``: the pictures themselves."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, HTTPException, Path, Query, Response
+
+from ...collection import Collection
+from ...collection.filters import parse_filter
+from ...collection.images import Image, images_of
+from ...collection.labels import values_of
+from ..answers import Details, Images, Place, shown_image, shown_path
+from ..site import Current
+
+__all__ = ["router"]
+
+router = APIRouter(tags=["images"])
+
+Id = Annotated[int, Path(ge=1, lt=2**63)]
+# What an id stands for never changes, but a picture may be gone.
+_FOR_A_WEEK = "private, max-age=604800, immutable"
+
+
+@router.get("/api/images")
+async def listed(
+    site: Current,
+    after: Annotated[int | None, Query(ge=1, lt=2**63)] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    where: Annotated[str | None, Query(max_length=2000)] = None,
+) -> Images:
+    """List images, those that came last first, by pages."""
+    return await site.read(lambda collection: _page(collection, after, limit, where))
+
+
+@router.get("/api/images/{id}")
+async def details(site: Current, id: Id) -> Details:
+    """Return all that is known of an image."""
+    return await site.read(lambda collection: _details(collection, id))
+
+
+@router.get(
+    "/images/{id}/{size}",
+    response_class=Response,
+    responses={200: {"content": {"image/jpeg": {}}}},
+)
+async def picture(site: Current, id: Id, size: Literal["thumbnail", "picture"]) -> Response:
+    """Return an image as a JPEG that is made of its pixels."""
+    image = await site.read(lambda collection: _one(collection, id))
+    data = await site.pictures.jpeg(image, size)
+    if data is None:
+        raise HTTPException(404, "no file of this image can be read now")
+    return Response(data, media_type="image/jpeg", headers={"cache-control": _FOR_A_WEEK})
+
+
+def _one(collection: Collection, id: int) -> Image:
+    image = next(images_of(collection.catalogue, [id]), None)
+    if image is None:
+        raise HTTPException(404, "no image of the collection has this id")
+    return image
+
+
+def _page(collection: Collection, after: int | None, limit: int, where: str | None) -> Images:
+    condition, values = parse_filter(where) if where else ("1", [])
+    ids = [
+        id
+        for (id,) in collection.catalogue.execute(
+            f"SELECT id FROM images WHERE id < ? AND ({condition}) AND EXISTS (SELECT 1 FROM files "
+            "WHERE files.content = images.content AND state = 'present') "
+            "ORDER BY id DESC LIMIT ?",
+            [2**63 - 1 if after is None else after, *values, limit],
+        )
+    ]
+    roots = [os.fsencode(root) for root in collection.roots]
+    found = [shown_image(image, roots) for image in images_of(collection.catalogue, ids)]
+    return Images(images=found[::-1], after=ids[-1] if len(ids) == limit else None)
+
+
+def _details(collection: Collection, id: int) -> Details:
+    image = _one(collection, id)
+    roots = [os.fsencode(root) for root in collection.roots]
+    places = []
+    for file in image.files:
+        folder, name = shown_path(file.path, roots)
+        places.append(
+            Place(folder=folder, name=name, bytes=file.size, state=file.state, reason=file.reason)
+        )
+    return Details(
+        **shown_image(image, roots).model_dump(),
+        format=image.format,
+        content=image.content.hex(),
+        places=places,
+        labels=values_of(collection.catalogue, [id]).get(id, {}),
+    )

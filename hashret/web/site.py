@@ -1,0 +1,111 @@
+"""A site: one collection, and all that its requests share."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from typing import Annotated, TypeVar
+
+from fastapi import Depends, Request
+
+from ..collection import Collection
+from ..collection.encoders import TextEncoder
+from ..images.reading import Limits
+from .decoding import Decoder
+from .finding import GroupFinder
+from .folders import Folders
+from .lanes import Lane, Room
+from .library import Library
+from .maps import Maps
+from .metrics import Metrics
+from .pictures import Pictures
+from .settings import Settings
+
+__all__ = ["Current", "Site"]
+
+T = TypeVar("T")
+
+_READERS = 4
+_WAITING = 2000
+# Pixels of the longer side that the largest of our encoders wants.
+_UPLOAD_SIDE = 512
+_UPLOAD_SECONDS = 20.0
+
+
+class Site:
+    """A collection as it is served; made when the server starts, closed when it ends.
+
+    Parameters
+    ----------
+    store : path
+    settings : Settings
+    metrics : Metrics
+    """
+
+    def __init__(self, store: str | os.PathLike[str], settings: Settings, metrics: Metrics) -> None:
+        self.settings, self.metrics = settings, metrics
+        self.library = Library(store, _READERS)
+        store = self.library.store
+        self.pictures = Pictures(store)
+        self.groups = GroupFinder(store)
+        self.maps = Maps(store)
+        self.folders = Folders()
+        self.uploads = Decoder(
+            _UPLOAD_SIDE,
+            Limits(pixels=settings.upload_pixels, seconds=_UPLOAD_SECONDS),
+            1,
+            settings.waiting,
+        )
+        self.upload_room = Room(1 + settings.waiting)
+        self.folder = tempfile.TemporaryDirectory(prefix="hashret-")
+        self._texts: dict[str, TextEncoder] = {}
+        self._reading = Lane(_READERS, _WAITING)
+        # Encoders take all CPUs for one picture.
+        self._encoding = Lane(1, settings.waiting)
+        self._changing = Lane(1, 50)
+
+    async def read(self, work: Callable[[Collection], T]) -> T:
+        """Return what work gives with a collection to read, in a thread."""
+        return await self._reading.run(lambda: self._with_reader(work))
+
+    async def encode(self, work: Callable[[Collection], T]) -> T:
+        """As :meth:`read`, for work that encodes."""
+        return await self._encoding.run(lambda: self._with_encoder(work))
+
+    def text_encoder(self, collection: Collection, name: str) -> TextEncoder:
+        """Return what makes codes of texts; kept, for it takes a while to load."""
+        row = collection.row(name)
+        if row.fingerprint not in self._texts:
+            self._texts[row.fingerprint] = collection.text_encoder(name)
+        return self._texts[row.fingerprint]
+
+    async def change(self, work: Callable[[Collection], T]) -> T:
+        """As :meth:`read`, for work that changes the collection; one at a time."""
+
+        def run() -> T:
+            with self.library.writer() as collection:
+                return work(collection)
+
+        return await self._changing.run(run)
+
+    def close(self) -> None:
+        """End all threads and processes."""
+        for part in (self.pictures, self.uploads, self.groups, self.maps, self.library):
+            part.close()
+        self.folder.cleanup()
+
+    def _with_reader(self, work: Callable[[Collection], T]) -> T:
+        with self.library.reader() as collection:
+            return work(collection)
+
+    def _with_encoder(self, work: Callable[[Collection], T]) -> T:
+        return work(self.library.encoding)
+
+
+def _site(request: Request) -> Site:
+    site: Site = request.app.state.site
+    return site
+
+
+Current = Annotated[Site, Depends(_site)]

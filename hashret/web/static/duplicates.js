@@ -1,0 +1,261 @@
+// Duplicates, group by group: compared, decided on by a key, and taken back.
+
+import { get, remove, send } from "./api.js";
+import { MODES, modes, stage } from "./compare.js";
+import { bytes, count, date, empty, h, icon, number, photo, plural, toast, typing } from "./dom.js";
+
+export const title = "Duplicates";
+
+const PAGE = 50;
+const TIERS = { "byte-equal": "equal bytes", "pixel-equal": "equal pixels", near: "looks like it" };
+
+/** Show the view; return what ends it. */
+export async function render(place) {
+  const review = new Review(place);
+  await review.load();
+  const key = (event) => review.key(event);
+  addEventListener("keydown", key);
+  return () => {
+    removeEventListener("keydown", key);
+    review.end();
+  };
+}
+
+class Review {
+  constructor(place) {
+    this.place = place;
+    this.groups = [];
+    this.after = null;
+    this.at = 0;
+    this.member = 0;
+    this.swapped = false;
+    this.mode = localStorage.getItem("compare") ?? "side";
+    this.undone = [];
+    this.timer = 0;
+    this.list = h("ol", { class: "groups", "aria-label": "Groups", on: { scroll: () => this.scrolled() } });
+    this.main = h("section", { class: "review", "aria-live": "polite" });
+  }
+
+  async load() {
+    const found = await get("/api/groups", { limit: PAGE });
+    Object.assign(this, { groups: found.groups, after: found.after, found });
+    this.at = 0;
+    this.show();
+    if (found.finding) this.wait();
+  }
+
+  /** Ask again until all groups are found; what is looked at stays where it is. */
+  wait() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(async () => {
+      const found = await get("/api/groups", { limit: PAGE }).catch(() => null);
+      if (found) {
+        this.found = found;
+        const first = this.groups[0]?.number;
+        if (this.at === 0 && (!first || found.groups[0]?.number !== first || !found.finding)) {
+          Object.assign(this, { groups: found.groups, after: found.after });
+          this.show();
+        } else this.place.querySelector(".head")?.replaceWith(this.head());
+      }
+      if (!found || found.finding) this.wait();
+    }, 1500);
+  }
+
+  end() {
+    clearTimeout(this.timer);
+  }
+
+  show() {
+    count("duplicates", this.found.open);
+    if (!this.groups.length) {
+      this.place.replaceChildren(this.head(), this.nothing());
+      return;
+    }
+    this.list.replaceChildren(...this.groups.map((group, at) => this.item(group, at)));
+    this.place.replaceChildren(h("div", { class: "duplicates" }, h("div", { class: "aside" }, this.head(), this.list), this.main));
+    this.choose(this.at, false);
+  }
+
+  nothing() {
+    const { finding, done, total, error } = this.found;
+    if (finding) return empty("Looking for duplicates", total ? `${number(done)} of ${plural(total, "image")} compared` : "", "copies");
+    if (error) return empty("The search for duplicates has failed", error, "skipped");
+    return empty("No duplicates left", "All groups are decided on, or there were none.", "copies");
+  }
+
+  head() {
+    const { open, saved, finding, done, total } = this.found;
+    const state = finding && total ? ` · ${Math.round((100 * done) / total)} % compared` : "";
+    return h("div", { class: "head" }, h("h1", {}, plural(open, "group")), h("p", {}, `${bytes(saved)} could be freed${state}`),
+      h("button", { class: "button", type: "button", on: { click: () => this.history() } }, icon("history"), "Decisions"));
+  }
+
+  item(group, at) {
+    return h("li", {}, h("button", { type: "button", class: "group", "data-at": at, on: { click: () => this.choose(at) } },
+      h("span", { class: "thumbs" }, [group.keep, ...group.members].slice(0, 3).map((file) => photo(file, "thumbnail", { alt: "" }))),
+      h("span", { class: "said" }, h("b", {}, group.keep.name), h("span", {}, `${plural(group.files, "file")} · ${bytes(group.saved)}`))));
+  }
+
+  async scrolled() {
+    const { scrollTop, clientHeight, scrollHeight } = this.list;
+    if (scrollTop + clientHeight < scrollHeight - 600) return;
+    await this.extend();
+  }
+
+  async extend() {
+    if (this.after === null || this.busy) return;
+    this.busy = true;
+    const found = await get("/api/groups", { limit: PAGE, after: this.after }).catch(() => null);
+    this.busy = false;
+    if (!found) return;
+    const first = this.groups.length;
+    this.groups.push(...found.groups);
+    this.after = found.after;
+    this.list.append(...found.groups.map((group, at) => this.item(group, first + at)));
+  }
+
+  choose(at, scroll = true) {
+    this.at = Math.max(0, Math.min(at, this.groups.length - 1));
+    this.member = 0;
+    this.swapped = false;
+    for (const button of this.list.querySelectorAll("button")) {
+      const mine = Number(button.dataset.at) === this.at;
+      if (mine) button.setAttribute("aria-current", "true");
+      else button.removeAttribute("aria-current");
+      if (mine && scroll) button.scrollIntoView({ block: "nearest" });
+    }
+    if (this.at > this.groups.length - 10) this.extend();
+    this.draw();
+  }
+
+  draw() {
+    const group = this.groups[this.at];
+    const keep = { ...group.keep, keeps: true };
+    const member = group.members[this.member];
+    const other = { ...member, said: said(member) };
+    const pair = this.swapped ? [other, keep] : [keep, other];
+    this.main.replaceChildren(
+      modes(this.mode, (mode) => this.compare(mode), () => this.swap()),
+      stage(...pair, this.mode),
+      group.members.length > 1 && this.members(group),
+      this.actions(group));
+  }
+
+  members(group) {
+    return h("div", { class: "members", role: "group", "aria-label": "Files of the group" }, group.members.map((member, at) =>
+      h("button", { type: "button", "aria-pressed": String(at === this.member), "aria-label": `Compare with ${member.name}`, on: { click: () => this.look(at) } }, photo(member, "thumbnail", { alt: "" }))));
+  }
+
+  actions(group) {
+    const single = ids(group).length < 2;
+    return h("div", { class: "decide" },
+      h("div", { class: "buttons" },
+        h("button", { class: "button", type: "button", on: { click: () => this.choose(this.at - 1) } }, "Back", h("kbd", {}, "k")),
+        h("button", { class: "button", type: "button", on: { click: () => this.choose(this.at + 1) } }, "Next", h("kbd", {}, "j")),
+        h("span", { class: "gap" }),
+        h("button", { class: "button decision", type: "button", disabled: single, title: single ? "Files of equal bytes are one image" : null, on: { click: () => this.decide("not duplicates") } }, icon("apart"), "Not duplicates", h("kbd", {}, "n")),
+        h("button", { class: "button primary decision", type: "button", on: { click: () => this.decide("keep") } }, icon("lock"), "Keep all", h("kbd", {}, "a")),
+        h("button", { class: "button", type: "button", disabled: !this.undone.length, on: { click: () => this.undo() } }, icon("undo"), "Undo", h("kbd", {}, "u"))),
+      h("p", { class: "fine" }, "Nothing is moved here. ", h("code", {}, "hashret dedup --apply"), " moves what looks like a file that stays, of the groups that are left; ", h("code", {}, "hashret undo"), " brings it back."));
+  }
+
+  look(at) {
+    this.member = at;
+    this.draw();
+  }
+
+  compare(mode) {
+    this.mode = mode;
+    localStorage.setItem("compare", mode);
+    this.draw();
+  }
+
+  swap() {
+    this.swapped = !this.swapped;
+    this.draw();
+  }
+
+  async decide(kind) {
+    const group = this.groups[this.at];
+    if (!group || this.deciding || (kind === "not duplicates" && ids(group).length < 2)) return;
+    this.deciding = true;
+    try {
+      const { decision } = await send("/api/decisions", { kind, images: ids(group), group: group.number });
+      this.undone.push({ decision, group, at: this.at });
+      this.groups.splice(this.at, 1);
+      this.recount(group, -1);
+      toast(kind === "keep" ? "All files of the group are kept." : "Remembered: no duplicates.", { name: "Undo", run: () => this.undo() });
+    } catch (error) {
+      if (error.status === 409) await this.load();
+      toast(error.message);
+    } finally {
+      this.deciding = false;
+    }
+  }
+
+  async undo() {
+    const last = this.undone.pop();
+    if (!last) return;
+    try {
+      await remove(`/api/decisions/${last.decision}`);
+      this.at = Math.min(last.at, this.groups.length);
+      this.groups.splice(this.at, 0, last.group);
+      this.recount(last.group, 1);
+      toast("Taken back.");
+    } catch (error) {
+      this.undone.push(last);
+      toast(error.message);
+    }
+  }
+
+  recount(group, change) {
+    this.found.open += change;
+    this.found.saved += change * group.saved;
+    this.at = Math.max(0, Math.min(this.at, this.groups.length - 1));
+    this.show();
+    this.list.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
+  }
+
+  async history() {
+    const { decisions } = await get("/api/decisions", { limit: 100 });
+    const dialog = document.getElementById("viewer");
+    const row = (one) => h("li", {}, h("span", { class: "thumbs" }, one.images.slice(0, 4).map((id) => photo({ id, name: "" }, "thumbnail", { alt: "" }))),
+      h("span", { class: "said" }, h("b", {}, one.kind === "keep" ? "Keep all" : "Not duplicates"), h("span", {}, `${plural(one.images.length, "image")} · ${date(one.time)}`)),
+      h("button", { class: "button", type: "button", on: { click: async (event) => {
+        event.target.closest("button").disabled = true;
+        await remove(`/api/decisions/${one.decision}`).catch((error) => toast(error.message));
+        this.undone = this.undone.filter((other) => other.decision !== one.decision);
+        event.target.closest("li").remove();
+        await this.load();
+      } } }, icon("undo"), "Take back"));
+    dialog.replaceChildren(h("div", { class: "history" }, h("button", { class: "quiet round close", type: "button", "aria-label": "Close", on: { click: () => dialog.close() } }, icon("close")),
+      h("h2", {}, "Decisions"), decisions.length ? h("ul", {}, decisions.map(row)) : h("p", {}, "None yet.")));
+    dialog.showModal();
+  }
+
+  key(event) {
+    if (typing(event)) return;
+    const members = this.groups[this.at]?.members.length ?? 0;
+    const run = {
+      j: () => this.choose(this.at + 1),
+      k: () => this.choose(this.at - 1),
+      n: () => this.decide("not duplicates"),
+      a: () => this.decide("keep"),
+      u: () => this.undo(),
+      x: () => this.swap(),
+      c: () => this.compare(MODES[(MODES.indexOf(this.mode) + 1) % MODES.length]),
+      "[": () => this.look((this.member + members - 1) % members),
+      "]": () => this.look((this.member + 1) % members),
+    }[event.key];
+    if (!run || (!this.groups.length && event.key !== "u")) return;
+    event.preventDefault();
+    run();
+  }
+}
+
+const ids = (group) => [...new Set([group.keep.id, ...group.members.map((member) => member.id)])];
+
+function said(member) {
+  const turned = member.transform ? `, ${member.transform.replaceAll("_", " ")}` : "";
+  return member.tier === "near" ? `${TIERS.near}: ${plural(member.distance, "bit")} differ${turned}` : `${TIERS[member.tier] ?? member.tier}${turned}`;
+}

@@ -1,0 +1,136 @@
+"""The page in a browser: searching, reviewing by keyboard, the map; on a screen and a telephone."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+pytest.importorskip("web_site")
+pytest.importorskip("playwright")
+
+from playwright.sync_api import expect
+from web_site import SCREENS, fill, serving
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    with serving(fill(tmp_path_factory.mktemp("photos"))) as url:
+        yield url
+
+
+@pytest.fixture(params=[(s, c) for s in SCREENS for c in ("light", "dark")], ids="-".join)
+def page(browser, site, request):
+    """The page; every error of its scripts, and all that it asks of other hosts, is a failure."""
+    size, scheme = request.param
+    context = browser.new_context(viewport=SCREENS[size], color_scheme=scheme, base_url=site)
+    page = context.new_page()
+    page.set_default_timeout(15_000)
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+    page.on(
+        "request",
+        lambda one: None if one.url.startswith((site, "blob:", "data:")) else wrong.append(one.url),
+    )
+    page.goto("/")
+    yield page
+    width = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    context.close()
+    assert wrong == []
+    assert width == 0, "wider than the screen"
+
+
+def tiles(page):
+    return page.locator(".grid .tile")
+
+
+def test_look_click_on_and_filter(page):
+    expect(tiles(page)).to_have_count(11)
+    page.locator(".tile a[aria-label*='like 1.png']").click()
+    expect(page.locator("h1")).to_have_text("10 similar images")
+    expect(tiles(page).first).to_contain_text("small 1.jpg")
+    page.goto("/#/search?folder=copies")
+    expect(tiles(page)).to_have_count(3)
+
+
+def test_search_by_a_picture_of_ones_own(page, tmp_path):
+    from web_site import write
+
+    write(tmp_path / "2.png", 2)
+    page.locator("input[type=file]").set_input_files(tmp_path / "2.png")
+    expect(page.locator("h1")).to_have_text("11 similar images")
+    expect(tiles(page).first).to_contain_text("2.png")
+    if page.locator(".options > summary").is_visible():
+        page.locator(".options > summary").click()
+    slider = page.get_by_label("Results, at most")
+    slider.focus()
+    page.keyboard.press("Home")
+    expect(page.locator("h1")).to_have_text("10 similar images")
+
+
+def test_names_are_never_markup(page):
+    page.goto("/#/search?words=name+%3D+%22%3Cb*%22")
+    expect(tiles(page)).to_have_count(1)
+    tiles(page).first.get_by_role("button").click()
+    expect(page.locator("dialog h2")).to_contain_text("<b onmouseover=x>")
+    assert page.locator("b[onmouseover]").count() == 0
+    page.get_by_role("link", name="Find images like this").click()
+    expect(page.locator("dialog")).to_be_hidden()
+    expect(page.locator(".ask .name")).to_contain_text("longer than any card")
+    over = "one => one.scrollWidth - one.clientWidth"
+    assert page.locator(".side").evaluate(over) == 0
+    assert page.locator(".ask").evaluate(over) == 0
+
+
+def test_duplicates_are_reviewed_by_keyboard_and_taken_back(page):
+    page.goto("/#/duplicates")
+    head = page.locator(".duplicates h1")
+    expect(head).to_have_text("3 groups")
+    current = page.locator(".group[aria-current]")
+    first = current.inner_text()
+    page.keyboard.press("j")
+    expect(current).not_to_have_text(first)
+    page.keyboard.press("k")
+    page.keyboard.press("x")
+    expect(page.locator("figcaption").first).not_to_contain_text("stays")
+    for mode in ("Slider", "Difference", "Side by side"):
+        page.keyboard.press("c")
+        expect(page.get_by_role("button", name=mode)).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("a")
+    expect(head).to_have_text("2 groups")
+    page.reload()
+    expect(head).to_have_text("2 groups")
+    page.get_by_role("button", name="Decisions").click()
+    page.get_by_role("button", name="Take back").click()
+    page.keyboard.press("Escape")
+    expect(head).to_have_text("3 groups")
+    page.keyboard.press("a")
+    expect(head).to_have_text("2 groups")
+    page.keyboard.press("u")
+    expect(head).to_have_text("3 groups")
+
+
+def test_map_folders_and_skipped(page):
+    page.goto("/#/map")
+    canvas = page.locator("canvas")
+    # Made by a process that starts first.
+    expect(canvas).to_have_attribute("aria-label", re.compile("Map of 11 images"), timeout=60_000)
+    for key in ("+", "ArrowLeft", "ArrowDown", "-", "0", "Tab"):
+        canvas.press(key)
+    page.goto("/#/folders")
+    page.get_by_role("link", name=re.compile("copies")).click()
+    expect(tiles(page)).to_have_count(3)
+    page.goto("/#/skipped")
+    expect(page.get_by_text("damaged.jpg")).to_be_visible()
+    page.get_by_role("link", name="Missing").click()
+    expect(page.get_by_text("All is well")).to_be_visible()
+
+
+def test_dark_and_light_by_the_button(page):
+    ground = "getComputedStyle(document.body).backgroundColor"
+    before = page.evaluate(ground)
+    page.get_by_role("button", name=re.compile("Switch to")).click()
+    assert page.evaluate(ground) != before
+    page.reload()
+    assert page.evaluate(ground) != before

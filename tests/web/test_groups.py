@@ -1,0 +1,119 @@
+"""The table of groups: pages by key, whatever is decided meanwhile; large tables, damaged files."""
+
+from __future__ import annotations
+
+import resource
+import sqlite3
+import time
+
+import pytest
+
+pytest.importorskip("web_site")
+
+from hashret.web.groups import Entry, GroupTable
+
+COUNT = 200_000
+
+
+def body(number: int) -> dict:
+    place = {
+        "id": 2 * number,
+        "name": f"a photograph of no great interest {number}.jpg",
+        "folder": "photos/a year/a month/somewhere",
+        "format": "JPEG",
+        "width": 4000,
+        "height": 3000,
+        "bytes": 3_000_000,
+    }
+    member = {**place, "id": 2 * number + 1, "tier": "near", "distance": 3, "transform": None}
+    return {"keep": place, "members": [member]}
+
+
+def entries(count: int, start: int = 1):
+    # Many free as much as others, so that the number has to tell them apart.
+    return (Entry(n, n * 7919 % 1000, 2, body(n)) for n in range(start, start + count))
+
+
+@pytest.fixture
+def table(tmp_path):
+    table = GroupTable(str(tmp_path / "groups.sqlite"))
+    yield table
+    table.close()
+
+
+def all_pages(table, limit):
+    found, after = [], None
+    while page := table.page(limit, after):
+        found += [one.number for one in page]
+        after = page[-1].saved, page[-1].number
+    return found
+
+
+@pytest.mark.parametrize("limit", [1, 7, 100, 1000])
+def test_pages_are_in_order_and_whole(table, limit):
+    table.add(entries(100))
+    expected = sorted(entries(100), key=lambda one: (one.saved, one.number), reverse=True)
+    assert all_pages(table, limit) == [one.number for one in expected]
+
+
+def test_what_is_decided_leaves_and_comes_back(table):
+    table.add(entries(30))
+    first = table.page(10)
+    after = first[-1].saved, first[-1].number
+    before = table.page(10, after)
+    table.decide(first[0].number, 5)
+    table.decide(first[-1].number, 5)
+    # The page that follows is the same, although the group that it was asked behind has left.
+    assert table.page(10, after) == before
+    assert table.counts()[0] == 28
+    assert table.one(first[0].number) == first[0]
+    assert table.reopen(5)
+    assert not table.reopen(5)
+    assert table.page(10) == first
+
+
+def test_a_number_that_is_there_adds_nothing(table):
+    table.add(entries(5))
+    with pytest.raises(sqlite3.IntegrityError):
+        table.add(entries(5, start=4))
+    assert table.counts()[2] == 5
+    table.add(entries(5, start=6))
+    assert table.counts()[2] == 10
+
+
+@pytest.mark.parametrize("data", [b"", b"no database at all", b"SQLite format 3\0" + bytes(500)])
+def test_a_file_that_is_none_of_ours_is_made_anew(tmp_path, data):
+    path = tmp_path / "groups.sqlite"
+    path.write_bytes(data)
+    table = GroupTable(str(path))
+    table.add(entries(3))
+    assert len(table.page(10)) == 3
+    table.close()
+
+
+def test_facts_are_kept(table):
+    assert table.fact("key") is None
+    table.note("key", [1, [2], "x"])
+    assert table.fact("key") == [1, [2], "x"]
+
+
+def test_many_groups_are_paged_at_once_and_take_no_memory(table):
+    source = entries(COUNT)
+    for start in range(0, COUNT, 20_000):
+        table.add(next(source) for _ in range(min(20_000, COUNT - start)))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    slowest = 0.0
+    after, seen = None, 0
+    for _ in range(400):
+        start = time.perf_counter()
+        page = table.page(50, after)
+        slowest = max(slowest, time.perf_counter() - start)
+        seen += len(page)
+        after = page[-1].saved, page[-1].number
+    assert seen == 20_000
+    assert slowest < 0.3
+    start = time.perf_counter()
+    assert table.counts()[0] == COUNT
+    assert time.perf_counter() - start < 0.3
+    # Kilobytes on Linux.
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
