@@ -75,10 +75,10 @@ def write_collection(root: Path) -> None:
         exif.get_ifd(0x8769)[36867] = time
         (root / folder).mkdir(exist_ok=True)
         picture.save(root / folder / name, quality=92, exif=exif)
-        if count % 5 == 0:
+        if count % CROPS in (0, 3):
             small = picture.resize((picture.width * 2 // 3, picture.height * 2 // 3))
             small.save(copies / name, quality=70, exif=exif)
-        if count % 9 == 0:
+        if count % CROPS == 5:
             shutil.copy(root / folder / name, copies / f"copy of {name}")
     (copies / "half sent.jpg").write_bytes((root / "2023 Cat" / "cat.jpg").read_bytes()[:900])
     with Collection.create([root]) as collection:
@@ -91,8 +91,10 @@ def serving(folder: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "hashret", "serve", "--port", "0"]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        yield process.stdout.readline().split()[0]
-        process.terminate()
+        try:
+            yield process.stdout.readline().split()[0]
+        finally:
+            process.terminate()
 
 
 def page(browser: Browser, url: str, size: tuple[int, int], scheme: str) -> Page:
@@ -102,6 +104,8 @@ def page(browser: Browser, url: str, size: tuple[int, int], scheme: str) -> Page
         viewport={"width": size[0], "height": size[1]},
         color_scheme=scheme,
         device_scale_factor=2 if size == HIGH else 1,
+        # Waiting for a condition is a script of ours in the page.
+        bypass_csp=True,
     )
     opened = context.new_page()
     opened.set_default_timeout(120_000)
@@ -131,7 +135,7 @@ def main() -> None:
                 opened = page(browser, url, size, scheme)
                 opened.goto("/#/search?words=name+%3D+cat.jpg")
                 opened.locator(".tile a").first.click()
-                opened.wait_for_selector(".tile .mark")
+                opened.get_by_role("heading", name="similar images").wait_for()
                 keep(opened, f"search{kind}")
                 opened.goto("/#/duplicates")
                 opened.wait_for_selector(".review figure")

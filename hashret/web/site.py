@@ -59,6 +59,7 @@ class Site:
         self.folders = Folders(self.library, self.groups.folder)
         self._matches = Matches()
         self._lock = threading.Lock()
+        self._counted: tuple[object, int, dict[str, int]] | None = None
         self._thumbnails: tuple[object, Job] | None = None
         self.uploads = Decoder(
             _UPLOAD_SIDE,
@@ -96,6 +97,16 @@ class Site:
             ):
                 job = Job("thumbnails", self.library.store, str(self.settings.thumbnails))
                 self._thumbnails = generation, job
+
+    def counts(self, collection: Collection) -> tuple[int, dict[str, int]]:
+        """Return how many images there are, and files by state; counted anew after changes."""
+        version = self.library.version
+        if self._counted is None or self._counted[0] != version:
+            catalogue = collection.catalogue
+            (images,) = catalogue.execute("SELECT count(*) FROM images").fetchone()
+            rows = catalogue.execute("SELECT state, count(*) FROM files GROUP BY state")
+            self._counted = version, images, dict(rows.fetchall())
+        return self._counted[1:]
 
     def text_encoder(self, collection: Collection, name: str) -> TextEncoder:
         """Return what makes codes of texts; kept, for it takes a while to load."""

@@ -84,8 +84,7 @@ def _info(site: Site, collection: Collection) -> Info:
     # Who asks this opens the page: now they will be looked at.
     site.make_ahead(collection)
     catalogue = collection.catalogue
-    (images,) = catalogue.execute("SELECT count(*) FROM images").fetchone()
-    count = "SELECT state, count(*) FROM files GROUP BY state"
+    images, files = site.counts(collection)
     at = updated_at(catalogue)
     encoders = [
         EncoderShown(name=name, bits=row.bits, texts=takes_text(row))
@@ -93,7 +92,7 @@ def _info(site: Site, collection: Collection) -> Info:
     ]
     return Info(
         images=images,
-        files=dict(catalogue.execute(count).fetchall()),
+        files=files,
         encoders=encoders,
         default=default_encoder(collection) if encoders else None,
         roots=[
