@@ -41,6 +41,10 @@ SOURCES = {
 }
 NAMES = {"stereo_motorcycle": "motorcycle", "hubble_deep_field": "galaxies", "chelsea": "cat"}
 CROPS = 7
+_IN_SIGHT_ARE_THERE = """[...document.images].every((one) => {
+  const { left, top } = one.getBoundingClientRect();
+  return one.complete || left > innerWidth || top > innerHeight;
+})"""
 WIDE, HIGH = (1400, 900), (390, 844)
 
 
@@ -114,9 +118,7 @@ def page(browser: Browser, url: str, size: tuple[int, int], scheme: str) -> Page
 
 def keep(opened: Page, name: str) -> None:
     """Write what is seen, when all pictures in sight are there."""
-    opened.wait_for_function(
-        "[...document.images].every(one => one.complete || one.getBoundingClientRect().top > 900)"
-    )
+    opened.wait_for_function(_IN_SIGHT_ARE_THERE)
     opened.wait_for_timeout(600)
     path = IMAGES / f"page-{name}.webp"
     with Image.open(BytesIO(opened.screenshot())) as shot:
@@ -133,12 +135,15 @@ def main() -> None:
         with serving(root) as url:
             for size, scheme, kind in ((WIDE, "light", ""), (HIGH, "dark", "-telephone")):
                 opened = page(browser, url, size, scheme)
-                opened.goto("/#/search?words=name+%3D+cat.jpg")
-                opened.locator(".tile a").first.click()
+                where = {"where": 'name = cat.jpg and folder = "2023 Cat"'}
+                (cat,) = opened.request.get("/api/images", params=where).json()["images"]
+                opened.goto(f"/#/search?id={cat['id']}")
                 opened.get_by_role("heading", name="similar images").wait_for()
                 keep(opened, f"search{kind}")
                 opened.goto("/#/duplicates")
-                opened.wait_for_selector(".review figure")
+                # When all groups are found.
+                opened.wait_for_selector(".choosing .button:enabled")
+                opened.keyboard.press("j")
                 opened.keyboard.press("j")
                 keep(opened, f"duplicates{kind}")
             opened = page(browser, url, WIDE, "dark")
@@ -150,8 +155,7 @@ def main() -> None:
             opened.wait_for_timeout(4000)
             keep(opened, "map")
             opened.goto("/#/duplicates")
-            opened.wait_for_selector(".review figure")
-            opened.locator(".choosing .button").click()
+            opened.locator(".choosing .button:enabled").click()
             keep(opened, "clean-up")
         browser.close()
 
