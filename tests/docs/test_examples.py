@@ -7,6 +7,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,10 @@ _PYTHON = re.compile(r"^```pycon\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # Pages whose commands take hours, made by scripts: their rows are tested by themselves.
 _MEASURED = {"results.md", "fashion-mnist.md", "benchmarks.md", "planner.md"}
 # What the examples of a page need beside the package.
-_NEEDS = {"how-to/onnx.md": ("onnxruntime", "torch", "onnxscript"), "how-to/coming-from.md": ("faiss",)}
+_NEEDS = {
+    "how-to/onnx.md": ("onnxruntime", "torch", "onnxscript"),
+    "how-to/coming-from.md": ("faiss",),
+}
 
 
 def name_of(page):
@@ -40,7 +44,7 @@ def require(page):
         pytest.importorskip(package)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="a shell of Unix")
+@pytest.mark.skipif(sys.platform != "linux", reason="they take GNU's programs")
 @pytest.mark.parametrize(
     "page",
     [page for page in PAGES if commands(page) and page.name not in _MEASURED],
@@ -62,10 +66,8 @@ def test_commands(page, home):
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if examples(page)], ids=name_of)
-def test_python(page, tmp_path, monkeypatch):
+def test_python(page, home):
     require(page)
-    pytest.importorskip("sklearn")
-    monkeypatch.chdir(tmp_path)
     parser = doctest.DocTestParser()
     test = parser.get_doctest("\n".join(examples(page)), {}, page.name, str(page), 0)
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
