@@ -24,6 +24,14 @@ hr_source hr_source_of_segment(const hr_segment *segment, const uint8_t *allow) 
                      .allow = allow};
 }
 
+hr_source hr_source_of_subset(const hr_subset *subset, size_t words) {
+  return (hr_source){.blocks = subset->blocks,
+                     .words = words,
+                     .count = subset->count,
+                     .end = hr_block_count(subset->count),
+                     .rows = subset->rows};
+}
+
 hr_source hr_source_of_postings(const hr_postings *postings, const uint8_t *allow, hr_unit unit) {
   bool by_row = unit == HR_ROWS && postings->by_row;
   return (hr_source){.blocks = by_row ? postings->by_row : postings->blocks,
@@ -81,11 +89,12 @@ static size_t first_window(const group *g) {
 
 static bool offer_rows(const group *g, const hr_hit *hits, size_t count) {
   hr_collector *const *collectors = g->collectors;
-  size_t rows = g->source->count;
+  const uint32_t *rows = g->source->rows;
   for (size_t i = 0; i < count; i++) {
     hr_hit hit = hits[i];
-    if (hit.row >= rows) continue; /* the last block is padded */
-    if (!hr_collector_offer_row(collectors[hit.query], hit.distance, hit.row)) return false;
+    if (hit.row >= g->source->count) continue; /* the last block is padded */
+    uint32_t row = rows ? rows[hit.row] : hit.row;
+    if (!hr_collector_offer_row(collectors[hit.query], hit.distance, row)) return false;
   }
   return true;
 }

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .printing import print_table, shown_steps
+
+if TYPE_CHECKING:
+    from ..experiments.demo import Tour
 
 
 def demo(
@@ -29,8 +32,14 @@ def demo(
     print_table("Similar clothes by binary hash", COLUMNS, made.rows)
     typer.echo(f"contact sheet: {made.sheet}\ngallery:       {made.page}")
     typer.echo(f"a search:      {tour.answers}\nduplicates:    {tour.duplicates}")
+    typer.echo(where_next(tour))
+
+
+def where_next(tour: Tour) -> str:
+    """Return what can be tried now; the last line opens the page."""
     folder, query = shlex.quote(str(tour.folder)), shlex.quote(str(tour.queries[0].resolve()))
-    typer.echo(
+    return (
         f"\n{tour.images} images in {folder} are searchable, {tour.groups} have copies. Try there:"
         f"\n  cd {folder}\n  hashret search {query}\n  hashret dedup"
+        f"\n\nTo look at them in a browser, from here:\n  hashret serve --store {folder}"
     )

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from .. import _native
 from ..errors import ShapeError
 from ..types import Distances, Ids
-from .arguments import SELF, Filter
+from .arguments import SELF, IdsOrMask
+from .filter import Filter
 from .schedule import plan, run_aside, run_parts
 
 __all__ = ["find_nearest", "find_within", "open_reader"]
@@ -20,13 +21,26 @@ MISSING = -1
 _INT32, _INT64 = np.dtype(np.int32), np.dtype(np.int64)
 
 
+# Where a filter allows less than one code in so many, those are copied, for a few queries and for
+# many: copying one takes about as long as comparing a hundred.
+FEW_FOR_ONE, FEW_FOR_MANY = 64, 4
+MANY_QUERIES = 16
+
+
 def open_reader(
-    native: _native.NativeIndex, filter: Filter | None = None, codes: bool = False
+    native: _native.NativeIndex,
+    filter: Filter | IdsOrMask | None = None,
+    codes: bool = False,
+    queries: int = 1,
 ) -> _native.Reader:
     """Lock an index for reading; make what searches need if it is missing."""
+    many = queries >= MANY_QUERIES or isinstance(filter, Filter)
+    few = 0 if native.kind == "lsh" else FEW_FOR_MANY if many else FEW_FOR_ONE
     while True:
         try:
-            return _native.Reader(native, filter, codes)
+            if isinstance(filter, Filter):
+                return filter.open_reader(few)
+            return _native.Reader(native, filter, codes, few)
         except _native.NotReady:
             cancel = _native.Cancel()
             run_aside(partial(native.make_ready, cancel), len(native), cancel)

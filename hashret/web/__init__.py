@@ -9,6 +9,8 @@
 ``groups.py``        groups of duplicates in a table that is paged by key
 ``filling.py``       that table filled
 ``finding.py``       that table kept up with the collection
+``clearing.py``      the files of a group that can go to the quarantine
+``bulk.py``          many groups decided on at once, in the background
 ``projection.py``    codes laid out in the plane
 ``mapping.py``       the map of a collection, in a file
 ``maps.py``          that map made when it is asked for, and kept

@@ -144,11 +144,12 @@ class Decided(BaseModel):
 
 
 class DecisionShown(BaseModel):
-    """A decision; `images` are those that the collection has now."""
+    """A decision, or `count` made together; `images` of the latest that the collection has now."""
 
     decision: int
     kind: str
     time: str
+    count: int
     images: list[int]
 
 

@@ -87,9 +87,11 @@ def _said(member: Member) -> dict[str, Any]:
 
 
 def key_of(collection: Collection) -> list[Any]:
-    """Return what the groups depend on: codes, encoders and decisions."""
+    """Return what the groups depend on: codes, encoders, decisions and files."""
     row = collection.catalogue.execute(
-        "SELECT coalesce(max(id), 0), count(*) FROM decisions"
+        "SELECT (SELECT coalesce(max(id), 0) FROM decisions), (SELECT count(*) FROM decisions), "
+        "(SELECT coalesce(max(id), 0) FROM operations), (SELECT coalesce(max(id), 0) FROM files), "
+        "(SELECT count(*) FROM files WHERE state != 'present')"
     ).fetchone()
     used = [row.id for name, row in collection.encoders.items() if name in (_ENCODER, _INNER)]
     return [*collection.catalogue.generation, sorted(used), *row]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 from ..collection import Collection
@@ -37,22 +38,31 @@ class GroupFinder:
     ----------
     store : str
         Of the collection; where it cannot be written, the files are temporary.
+
+    Attributes
+    ----------
+    folder : str
+        Where its files are.
+    table : GroupTable
     """
 
     def __init__(self, store: str) -> None:
         self._store = store
-        self._folder, self._temporary = _folder_of(store)
+        self.folder, self._temporary = _folder_of(store)
         self._lock = threading.Lock()
         self._job: Job | None = None
         self._failed: tuple[list[Any], str] | None = None
         self._next: GroupTable | None = None
+        self._changing = 0
         self.table = self._known()
         self._before: GroupTable | None = None
 
     def catch_up(self, collection: Collection) -> State:
         """Return how far finding is; start it if the collection has others than the table."""
-        key = key_of(collection)
         with self._lock:
+            if self._changing:
+                return State(False, 0, 0, None)
+            key = key_of(collection)
             self._end_job(key)
             if self._job is None:
                 if self._failed is not None and self._failed[0] == key:
@@ -64,10 +74,24 @@ class GroupFinder:
             done, total = self._next.fact("progress") or (0, 0)
             return State(True, done, total, None)
 
-    def decided(self, collection: Collection) -> None:
-        """Note that what was just decided is in the table already."""
-        if self.table.fact("key") is not None:
-            self.table.note("key", key_of(collection))
+    @contextmanager
+    def changing(self, collection: Collection) -> Iterator[GroupTable]:
+        """Let the block change the collection, and the table as well, which is up to date then.
+
+        A table that was not before, or in which the block found something lacking, is not
+        afterwards.
+        """
+        with self._lock:
+            before = self.table.fact("key")
+            fresh = before == key_of(collection)
+            self._changing += 1
+        try:
+            yield self.table
+        finally:
+            with self._lock:
+                self._changing -= 1
+                if fresh and self.table.fact("key") == before:
+                    self.table.note("key", key_of(collection))
 
     def close(self) -> None:
         """End the process, and remove what is temporary."""
@@ -82,7 +106,7 @@ class GroupFinder:
 
     def _known(self) -> GroupTable:
         """Return the table that is whole, else an empty one."""
-        tables = [GroupTable(os.path.join(self._folder, name)) for name in _NAMES]
+        tables = [GroupTable(os.path.join(self.folder, name)) for name in _NAMES]
         whole = [table for table in tables if table.fact("key") is not None]
         chosen = max(whole, key=lambda table: table.fact("key"), default=tables[0])
         for table in tables:
@@ -96,7 +120,7 @@ class GroupFinder:
             self._before.close()
         self._before = None
         name = next(one for one in _NAMES if not self.table.path.endswith(one))
-        path = os.path.join(self._folder, name)
+        path = os.path.join(self.folder, name)
         with suppress(FileNotFoundError):
             os.remove(path)
         self._next = GroupTable(path)

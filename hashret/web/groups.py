@@ -9,18 +9,41 @@ import threading
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-__all__ = ["Cursor", "Entry", "GroupTable"]
+__all__ = ["ALL", "Choice", "Cursor", "Entry", "GroupTable"]
 
 _TABLES = (
     "CREATE TABLE groups (number INTEGER PRIMARY KEY, saved INTEGER NOT NULL, "
-    "files INTEGER NOT NULL, decision INTEGER, body TEXT NOT NULL)",
-    "CREATE INDEX open_groups ON groups (saved, number) WHERE decision IS NULL",
-    "CREATE INDEX decided_groups ON groups (decision) WHERE decision IS NOT NULL",
+    "files INTEGER NOT NULL, tier TEXT NOT NULL, folders TEXT NOT NULL, mark INTEGER, "
+    "body TEXT NOT NULL)",
+    "CREATE INDEX open_groups ON groups (saved, number) WHERE mark IS NULL",
+    "CREATE INDEX closed_groups ON groups (mark) WHERE mark IS NOT NULL",
     "CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
 )
 
 # What a page was ordered by, of its last group.
 Cursor = tuple[int, int]
+# No key of a collection.
+_OUTDATED: list[int] = []
+# The more a group of such files may be an error, the later.
+_TIERS = ("byte-equal", "pixel-equal", "near")
+
+
+class Choice(NamedTuple):
+    """Which groups are wanted.
+
+    Attributes
+    ----------
+    tier : str or None
+        Only groups of which no file is less equal than this.
+    folder : str or None
+        Only groups with a file in a folder whose name, as it is shown, has this in it.
+    """
+
+    tier: str | None = None
+    folder: str | None = None
+
+
+ALL = Choice()
 
 
 class Entry(NamedTuple):
@@ -41,6 +64,16 @@ class Entry(NamedTuple):
     saved: int
     files: int
     body: dict[str, Any]
+
+    @property
+    def places(self) -> list[dict[str, Any]]:
+        """All files, the keeper first."""
+        return [self.body["keep"], *self.body["members"]]
+
+    @property
+    def images(self) -> list[int]:
+        """Ids of the images, ascending."""
+        return sorted({place["id"] for place in self.places})
 
 
 class GroupTable:
@@ -63,7 +96,7 @@ class GroupTable:
         try:
             # It is a cache: what a crash of the system loses is found again.
             connection.execute("PRAGMA synchronous = OFF")
-            connection.execute("SELECT number, saved, files, decision, body FROM groups LIMIT 0")
+            connection.execute("SELECT tier, folders, mark, body FROM groups LIMIT 0")
             connection.execute("SELECT key, value FROM facts LIMIT 0")
             return connection
         except sqlite3.Error:
@@ -78,15 +111,19 @@ class GroupTable:
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Add groups, all of them or none."""
-        rows = [(one.number, one.saved, one.files, json.dumps(one.body)) for one in entries]
-        statement = "INSERT INTO groups (number, saved, files, body) VALUES (?, ?, ?, ?)"
+        rows = [
+            (one.number, one.saved, one.files, *_sought(one), json.dumps(one.body))
+            for one in entries
+        ]
+        columns = "number, saved, files, tier, folders, body"
+        statement = f"INSERT INTO groups ({columns}) VALUES (?, ?, ?, ?, ?, ?)"
         with self._lock:
             self._connection.execute("BEGIN")
             # Which commits, or rolls back.
             with self._connection:
                 self._connection.executemany(statement, rows)
 
-    def page(self, limit: int, after: Cursor | None = None) -> list[Entry]:
+    def page(self, limit: int, after: Cursor | None = None, choice: Choice = ALL) -> list[Entry]:
         """Return open groups, those that free the most first.
 
         Parameters
@@ -94,34 +131,50 @@ class GroupTable:
         limit : int
         after : Cursor, optional
             ``(saved, number)`` of the last group of the page before.
+        choice : Choice
         """
-        where, values = "", [limit]
+        condition, values = _condition(choice)
         if after is not None:
-            where, values = "AND (saved, number) < (?, ?)", [*after, limit]
+            condition, values = f"{condition} AND (saved, number) < (?, ?)", [*values, *after]
         return self._entries(
-            f"WHERE decision IS NULL {where} ORDER BY saved DESC, number DESC LIMIT ?", values
+            f"WHERE {condition} ORDER BY saved DESC, number DESC LIMIT ?", [*values, limit]
         )
 
     def one(self, number: int) -> Entry | None:
         """Return a group, decided or not."""
         return next(iter(self._entries("WHERE number = ?", [number])), None)
 
-    def counts(self) -> tuple[int, int, int]:
+    def counts(self, choice: Choice = ALL) -> tuple[int, int, int]:
         """Return how many groups are open, how many bytes they would free, and all groups."""
+        condition, values = _condition(choice)
         with self._lock:
             row = self._connection.execute(
-                "SELECT count(*), coalesce(sum(saved), 0) FROM groups WHERE decision IS NULL"
+                f"SELECT count(*), coalesce(sum(saved), 0) FROM groups WHERE {condition}", values
             ).fetchone()
             (known,) = self._connection.execute("SELECT count(*) FROM groups").fetchone()
         return int(row[0]), int(row[1]), int(known)
 
-    def decide(self, number: int, decision: int) -> None:
-        """Note by which decision a group is closed."""
-        self._execute("UPDATE groups SET decision = ? WHERE number = ?", (decision, number))
+    def close_groups(self, numbers: Iterable[int], mark: int) -> None:
+        """Close groups, all under a mark."""
+        statement = "UPDATE groups SET mark = ? WHERE number = ?"
+        with self._lock:
+            self._connection.execute("BEGIN")
+            with self._connection:
+                self._connection.executemany(statement, [(mark, number) for number in numbers])
 
-    def reopen(self, decision: int) -> bool:
-        """Open the groups again that a decision had closed; return whether there were any."""
-        return self._execute("UPDATE groups SET decision = NULL WHERE decision = ?", (decision,))
+    def reopen(self, mark: int, count: int) -> bool:
+        """Open the groups again that were closed under a mark.
+
+        Returns
+        -------
+        whole : bool
+            Whether they were so many. If not, as of decisions that were made before this table,
+            it is told to be made anew.
+        """
+        whole = self._execute("UPDATE groups SET mark = NULL WHERE mark = ?", (mark,)) == count
+        if not whole:
+            self.note("key", _OUTDATED)
+        return whole
 
     def note(self, key: str, value: Any) -> None:
         """Remember a fact about the table, fit for JSON."""
@@ -140,13 +193,33 @@ class GroupTable:
         with self._lock:
             self._connection.close()
 
-    def _execute(self, statement: str, values: Any) -> bool:
+    def _execute(self, statement: str, values: Any) -> int:
         with self._lock:
-            return self._connection.execute(statement, values).rowcount > 0
+            return self._connection.execute(statement, values).rowcount
 
-    def _entries(self, condition: str, values: list[int]) -> list[Entry]:
+    def _entries(self, condition: str, values: list[Any]) -> list[Entry]:
         with self._lock:
             rows = self._connection.execute(
                 f"SELECT number, saved, files, body FROM groups {condition}", values
             ).fetchall()
         return [Entry._make((*row[:3], json.loads(row[3]))) for row in rows]
+
+
+def _sought(entry: Entry) -> tuple[str, str]:
+    """Return what :class:`Choice` is about: the least equal tier, and the folders."""
+    tiers = {member["tier"] for member in entry.body["members"]}
+    least = max(tiers, key=lambda tier: _TIERS.index(tier) if tier in _TIERS else len(_TIERS))
+    return least, "\n".join(sorted({place["folder"] for place in entry.places}))
+
+
+def _condition(choice: Choice) -> tuple[str, list[Any]]:
+    parts = ["mark IS NULL"]
+    values: list[Any] = []
+    if choice.tier is not None:
+        tiers = _TIERS[: _TIERS.index(choice.tier) + 1]
+        parts.append(f"tier IN ({', '.join('?' * len(tiers))})")
+        values += tiers
+    if choice.folder:
+        parts.append("instr(lower(folders), lower(?)) > 0")
+        values.append(choice.folder)
+    return " AND ".join(parts), values

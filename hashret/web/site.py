@@ -12,10 +12,11 @@ from fastapi import Depends, Request
 from ..collection import Collection
 from ..collection.encoders import TextEncoder
 from ..images.reading import Limits
+from .bulk import Bulk
 from .decoding import Decoder
 from .finding import GroupFinder
 from .folders import Folders
-from .lanes import Lane, Room
+from .lanes import Busy, Lane, Room
 from .library import Library
 from .maps import Maps
 from .metrics import Metrics
@@ -49,6 +50,7 @@ class Site:
         store = self.library.store
         self.pictures = Pictures(store)
         self.groups = GroupFinder(store)
+        self.bulk = Bulk(self.library, self.groups)
         self.maps = Maps(store)
         self.folders = Folders()
         self.uploads = Decoder(
@@ -81,7 +83,15 @@ class Site:
         return self._texts[row.fingerprint]
 
     async def change(self, work: Callable[[Collection], T]) -> T:
-        """As :meth:`read`, for work that changes the collection; one at a time."""
+        """As :meth:`read`, for work that changes the collection; one at a time.
+
+        Raises
+        ------
+        Busy
+            While many groups are decided on.
+        """
+        if self.bulk.running:
+            raise Busy("many groups are being decided on; try again soon")
 
         def run() -> T:
             with self.library.writer() as collection:
@@ -91,7 +101,14 @@ class Site:
 
     def close(self) -> None:
         """End all threads and processes."""
-        for part in (self.pictures, self.uploads, self.groups, self.maps, self.library):
+        for part in (
+            self.bulk,
+            self.pictures,
+            self.uploads,
+            self.groups,
+            self.maps,
+            self.library,
+        ):
             part.close()
         self.folder.cleanup()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -41,6 +43,22 @@ def test_it_serves_until_it_is_interrupted(folder, tmp_path):
         process.send_signal(signal.SIGINT)
         assert process.wait(30) in (0, 130)
         assert "Traceback" not in process.stderr.read()
+
+
+def test_the_demo_ends_with_how_the_page_is_opened(folder, tmp_path):
+    from hashret.cli.demo import where_next
+    from hashret.experiments.demo import Tour
+
+    page = tmp_path / "a page"
+    tour = Tour(folder, 11, 3, (page,), page, page, page)
+    name, *arguments = shlex.split(where_next(tour).splitlines()[-1])
+    assert (name, arguments[0]) == ("hashret", "serve")
+    command = [sys.executable, "-m", "hashret", *arguments, "--port", "0"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+        url = process.stdout.readline().split()[0]
+        with urllib.request.urlopen(f"{url}api/info", timeout=20) as answer:
+            assert json.load(answer)["images"] == 11
+        process.terminate()
 
 
 def test_what_cannot_be_done_is_one_line(folder, tmp_path):

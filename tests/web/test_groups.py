@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("web_site")
 
-from hashret.web.groups import Entry, GroupTable
+from hashret.web.groups import Choice, Entry, GroupTable
 
 COUNT = 200_000
 
@@ -61,15 +61,33 @@ def test_what_is_decided_leaves_and_comes_back(table):
     first = table.page(10)
     after = first[-1].saved, first[-1].number
     before = table.page(10, after)
-    table.decide(first[0].number, 5)
-    table.decide(first[-1].number, 5)
+    table.close_groups([first[0].number, first[-1].number], 5)
     # The page that follows is the same, although the group that it was asked behind has left.
     assert table.page(10, after) == before
     assert table.counts()[0] == 28
     assert table.one(first[0].number) == first[0]
-    assert table.reopen(5)
-    assert not table.reopen(5)
+    table.note("key", [1])
+    assert table.reopen(5, 2)
+    assert table.fact("key") == [1]
+    # There was more under this mark than the table has.
+    assert not table.reopen(5, 1)
+    assert table.fact("key") != [1]
     assert table.page(10) == first
+
+
+def test_a_choice_of_groups(table):
+    shown = list(entries(6))
+    for one, tier in zip(shown, ["byte-equal", "pixel-equal", "near"] * 2, strict=True):
+        one.body["members"][0] |= {"tier": tier, "folder": f"photos/{one.number}% odd"}
+    table.add(shown)
+    for tier, count in (("byte-equal", 2), ("pixel-equal", 4), ("near", 6), (None, 6)):
+        assert len(table.page(10, choice=Choice(tier))) == table.counts(Choice(tier))[0] == count
+    for folder, count in (("PHOTOS/3%", 1), ("a year", 6), ("_", 0), ("%", 6), ("'", 0), ("", 6)):
+        assert table.counts(Choice(folder=folder))[0] == count
+    (one,) = table.page(10, choice=Choice("near", "photos/3"))
+    assert (one.number, one.images) == (3, [6, 7])
+    table.close_groups([3], 9)
+    assert table.page(10, choice=Choice("near", "photos/3")) == []
 
 
 def test_a_number_that_is_there_adds_nothing(table):

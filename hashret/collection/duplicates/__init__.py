@@ -17,7 +17,7 @@
 from __future__ import annotations
 
 from .calibration import calibrate
-from .decisions import decide, decided, decisions_of, withdraw
+from .decisions import decide, decide_each, decided, decisions_of, time_of, withdraw
 from .finder import Group, Member, Place, duplicates_of, find_duplicates, plain_images
 from .pages import write_calibration, write_groups
 from .rules import RADIUS, Rules
@@ -31,11 +31,13 @@ __all__ = [
     "Rules",
     "calibrate",
     "decide",
+    "decide_each",
     "decided",
     "decisions_of",
     "duplicates_of",
     "find_duplicates",
     "plain_images",
+    "time_of",
     "withdraw",
     "write_calibration",
     "write_groups",

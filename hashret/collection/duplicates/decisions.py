@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from ...errors import ParameterError
 from ..catalogue import Catalogue
 
-__all__ = ["Decided", "Decisions", "decide", "decided", "decisions_of", "withdraw"]
+__all__ = [
+    "Decided",
+    "Decisions",
+    "decide",
+    "decide_each",
+    "decided",
+    "decisions_of",
+    "time_of",
+    "withdraw",
+]
 
 _LEAST = {"not duplicates": 2, "keep": 1}
 
@@ -57,6 +66,40 @@ def decide(catalogue: Catalogue, kind: str, images: Sequence[int]) -> int:
     ParameterError
         If one is no image of the collection; nothing is remembered then.
     """
+    (last,) = catalogue.execute("SELECT coalesce(max(time_ns), 0) FROM decisions").fetchone()
+    # A clock may stand still, and those of one time are one.
+    (decision,) = decide_each(catalogue, kind, [images], max(time.time_ns(), last + 1))
+    return decision
+
+
+def decide_each(
+    catalogue: Catalogue, kind: str, groups: Iterable[Sequence[int]], time_ns: int
+) -> list[int]:
+    """Decide on several groups of images as :func:`decide` does, on all of them or none.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open for writing.
+    kind : {"not duplicates", "keep"}
+    groups : iterable of sequence of int
+    time_ns : int
+        When, in nanoseconds since 1970. Decisions of one time are taken back together, so that
+        what is decided by several calls can be one.
+
+    Returns
+    -------
+    decisions : list of int
+
+    Raises
+    ------
+    ParameterError
+    """
+    with catalogue.transaction():
+        return [_decide(catalogue, kind, images, time_ns) for images in groups]
+
+
+def _decide(catalogue: Catalogue, kind: str, images: Sequence[int], time_ns: int) -> int:
     if kind not in _LEAST:
         raise ParameterError(f"kind: expected {' or '.join(_LEAST)}, got {kind!r}")
     wanted = sorted(set(images))
@@ -69,39 +112,41 @@ def decide(catalogue: Catalogue, kind: str, images: Sequence[int]) -> int:
     unknown = set(wanted) - {row for row, _ in rows}
     if unknown:
         raise ParameterError(f"{kind}: no image of the collection: {sorted(unknown)[0]}")
-    with catalogue.transaction():
-        ((decision,),) = catalogue.execute(
-            "INSERT INTO decisions (kind, time_ns) VALUES (?, ?) RETURNING id",
-            (kind, time.time_ns()),
-        ).fetchall()
-        catalogue.executemany(
-            "INSERT INTO decided (decision, content) VALUES (?, ?)",
-            [(decision, content) for _, content in rows],
-        )
+    ((decision,),) = catalogue.execute(
+        "INSERT INTO decisions (kind, time_ns) VALUES (?, ?) RETURNING id", (kind, time_ns)
+    ).fetchall()
+    catalogue.executemany(
+        "INSERT INTO decided (decision, content) VALUES (?, ?)",
+        [(decision, content) for _, content in rows],
+    )
     return int(decision)
 
 
 class Decided(NamedTuple):
-    """A decision.
+    """A decision, or several that were made together.
 
     Attributes
     ----------
     id : int
+        Of the latest of them.
     kind : {"not duplicates", "keep"}
     time_ns : int
-        When it was made, in nanoseconds since 1970.
+        When they were made, in nanoseconds since 1970.
+    size : int
+        How many they are.
     images : tuple of int
-        Those that the collection has now, ascending.
+        Those of the latest that the collection has now, ascending.
     """
 
     id: int
     kind: str
     time_ns: int
+    size: int
     images: tuple[int, ...]
 
 
 def decided(catalogue: Catalogue, limit: int, before: int | None = None) -> list[Decided]:
-    """Return decisions, the latest first.
+    """Return decisions, the latest first; those of one time are one.
 
     Parameters
     ----------
@@ -109,10 +154,11 @@ def decided(catalogue: Catalogue, limit: int, before: int | None = None) -> list
     limit : int
         At most so many.
     before : int, optional
-        Only those with smaller ids.
+        Only those that were made before the one with this id.
     """
     rows = catalogue.execute(
-        "SELECT id, kind, time_ns FROM decisions WHERE id < ? ORDER BY id DESC LIMIT ?",
+        "SELECT max(id) AS last, kind, time_ns, count(*) FROM decisions "
+        "GROUP BY time_ns HAVING last < ? ORDER BY last DESC LIMIT ?",
         (2**63 - 1 if before is None else before, limit),
     ).fetchall()
     query = """SELECT images.id FROM decided JOIN images USING (content)
@@ -123,11 +169,17 @@ def decided(catalogue: Catalogue, limit: int, before: int | None = None) -> list
     ]
 
 
-def withdraw(catalogue: Catalogue, decision: int) -> bool:
-    """Take a decision back; return whether there was one."""
-    statement = "DELETE FROM decisions WHERE id = ?"
+def withdraw(catalogue: Catalogue, time_ns: int) -> int:
+    """Take back all decisions that were made at a time; return how many they were."""
     with catalogue.transaction():
-        return catalogue.execute(statement, (decision,)).rowcount > 0
+        rows = catalogue.execute("DELETE FROM decisions WHERE time_ns = ?", (time_ns,))
+        return int(rows.rowcount)
+
+
+def time_of(catalogue: Catalogue, decision: int) -> int | None:
+    """Return when a decision was made, in nanoseconds since 1970; None if there is none."""
+    row = catalogue.execute("SELECT time_ns FROM decisions WHERE id = ?", (decision,)).fetchone()
+    return None if row is None else int(row[0])
 
 
 def decisions_of(catalogue: Catalogue) -> Decisions:

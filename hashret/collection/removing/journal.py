@@ -83,6 +83,11 @@ class Journal:
         query = "SELECT coalesce(max(batch), 0) + 1 FROM operations"
         return int(self.catalogue.execute(query).fetchone()[0])
 
+    def last_unit(self, batch: int) -> int:
+        """Return the last unit of a batch, 0 if it has none."""
+        query = "SELECT coalesce(max(unit), 0) FROM operations WHERE batch = ?"
+        return int(self.catalogue.execute(query, (batch,)).fetchone()[0])
+
     def plan(self, operations: Iterable[Operation]) -> list[Operation]:
         """Write down what is about to be done; it is on the disk when this returns."""
         written = []

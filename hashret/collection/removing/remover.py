@@ -71,6 +71,7 @@ def remove(
     duplicates: Iterable[Duplicate],
     *,
     hardlink: bool = False,
+    batch: int | None = None,
     on_batch: Callable[[Removed], object] | None = None,
 ) -> Removed:
     """Move duplicates with their companions to the quarantine, or make them hard links.
@@ -86,6 +87,8 @@ def remove(
     duplicates : iterable of Duplicate
     hardlink : bool
         Replace them by hard links to their keepers; only where both hold the same bytes.
+    batch : int, optional
+        That these belong to; by default a new one.
     on_batch : callable, optional
         Given the report so far, after some files.
 
@@ -100,7 +103,7 @@ def remove(
         have.
     """
     recover(catalogue)
-    remover = _Remover(Journal(catalogue), hardlink)
+    remover = _Remover(Journal(catalogue), hardlink, batch)
     source = iter(duplicates)
     while chunk := list(islice(source, _AT_ONCE)):
         remover.remove(chunk)
@@ -110,16 +113,16 @@ def remove(
 
 
 class _Remover:
-    def __init__(self, journal: Journal, hardlink: bool) -> None:
+    def __init__(self, journal: Journal, hardlink: bool, batch: int | None) -> None:
         self._journal = journal
         self._hardlink = hardlink
-        self.removed = Removed(journal.next_batch())
+        self.removed = Removed(journal.next_batch() if batch is None else batch)
         self._quarantine = Quarantine(journal, self.removed.batch)
         self._keepers: set[tuple[int, int]] = set()
         self._members: set[tuple[int, int]] = set()
         self._known_keeper: tuple[Copy, tuple[int, ...]] | None = None
         self._links = _link_targets(journal)
-        self._unit = 0
+        self._unit = journal.last_unit(self.removed.batch)
 
     def remove(self, duplicates: list[Duplicate]) -> None:
         """Plan some, write the plan down, and do it."""

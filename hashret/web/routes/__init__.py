@@ -5,6 +5,7 @@
 ``searching.py``   ``/api/search``: by id, by a picture that is sent, by words
 ``images.py``      ``/api/images``: what is known of images, and their pictures
 ``duplicates.py``  ``/api/groups``, ``/api/decisions``
+``bulk.py``        ``/api/bulk``
 ``overview.py``    ``/api/info``, ``/api/skipped``, ``/api/folders``, ``/api/map``
 ``health.py``      ``/health``, ``/metrics``
 ================== =============================================================
@@ -12,8 +13,10 @@
 
 from __future__ import annotations
 
-from . import duplicates, health, images, overview, page, searching
+from . import bulk, duplicates, health, images, overview, page, searching
 
 __all__ = ["ROUTERS"]
 
-ROUTERS = tuple(part.router for part in (page, searching, images, duplicates, overview, health))
+ROUTERS = tuple(
+    part.router for part in (page, searching, images, duplicates, bulk, overview, health)
+)

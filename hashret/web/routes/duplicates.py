@@ -9,16 +9,17 @@ from fastapi import APIRouter, HTTPException, Path, Query
 from pydantic import BaseModel, Field
 
 from ...collection import Collection
-from ...collection.duplicates import decide, decided, withdraw
+from ...collection.duplicates import decide, decided, time_of, withdraw
 from ..answers import Decided, Decisions, DecisionShown, Groups, GroupShown
-from ..groups import Cursor, Entry
+from ..groups import Choice, Cursor, Entry, GroupTable
 from ..site import Current, Site
 
-__all__ = ["router"]
+__all__ = ["Tier", "router"]
 
 router = APIRouter(prefix="/api", tags=["duplicates"])
 
 Id = Annotated[int, Path(ge=1, lt=2**63)]
+Tier = Literal["byte-equal", "pixel-equal", "near"]
 _Number = Annotated[int, Field(ge=1, lt=2**63)]
 
 
@@ -35,11 +36,16 @@ async def groups(
     site: Current,
     after: Annotated[str | None, Query(pattern=r"^\d{1,18}-\d{1,18}$")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    tier: Annotated[Tier | None, Query(description="No file less equal than this.")] = None,
+    folder: Annotated[
+        str | None, Query(max_length=500, description="What a folder's name has in it.")
+    ] = None,
 ) -> Groups:
     """List open groups of duplicates, those that free the most first, by pages."""
     saved, _, number = (after or "").partition("-")
     cursor = (int(saved), int(number)) if after else None
-    return await site.read(lambda collection: _page(site, collection, limit, cursor))
+    choice = Choice(tier, folder)
+    return await site.read(lambda collection: _page(site, collection, limit, cursor, choice))
 
 
 @router.get("/groups/{number}")
@@ -56,28 +62,33 @@ async def make(site: Current, decision: Decision) -> Decided:
     """Remember that images are no duplicates of each other, or that none of them goes."""
 
     def work(collection: Collection) -> Decided:
-        if decision.group is not None and _ids(site, decision.group) != set(decision.images):
-            # Groups that are found anew have other numbers.
-            raise HTTPException(409, "the group has changed; load the page again")
-        made = decide(collection.catalogue, decision.kind, decision.images)
-        if decision.group is not None:
-            site.groups.table.decide(decision.group, made)
-            site.groups.decided(collection)
-        return Decided(decision=made)
+        with site.groups.changing(collection) as table:
+            if decision.group is not None and _images(table, decision.group) != sorted(
+                set(decision.images)
+            ):
+                # Groups that are found anew have other numbers.
+                raise HTTPException(409, "the group has changed; load the page again")
+            made = decide(collection.catalogue, decision.kind, decision.images)
+            if decision.group is not None:
+                time_ns = time_of(collection.catalogue, made)
+                assert time_ns is not None
+                table.close_groups([decision.group], time_ns)
+            return Decided(decision=made)
 
     return await site.change(work)
 
 
 @router.delete("/decisions/{id}")
 async def take_back(site: Current, id: Id) -> Decided:
-    """Take a decision back; its group is open again."""
+    """Take a decision back, and those made together with it; their groups are open again."""
 
     def work(collection: Collection) -> Decided:
-        if not withdraw(collection.catalogue, id):
-            raise HTTPException(404, "there is no such decision")
-        if site.groups.table.reopen(id):
-            site.groups.decided(collection)
-        return Decided(decision=id)
+        with site.groups.changing(collection) as table:
+            time_ns = time_of(collection.catalogue, id)
+            if time_ns is None:
+                raise HTTPException(404, "there is no such decision")
+            table.reopen(time_ns, withdraw(collection.catalogue, time_ns))
+            return Decided(decision=id)
 
     return await site.change(work)
 
@@ -97,6 +108,7 @@ async def decisions(
                 decision=row.id,
                 kind=row.kind,
                 time=datetime.fromtimestamp(row.time_ns / 1e9, UTC).isoformat(timespec="seconds"),
+                count=row.size,
                 images=list(row.images),
             )
             for row in rows
@@ -106,12 +118,14 @@ async def decisions(
     return await site.read(work)
 
 
-def _page(site: Site, collection: Collection, limit: int, after: Cursor | None) -> Groups:
+def _page(
+    site: Site, collection: Collection, limit: int, after: Cursor | None, choice: Choice
+) -> Groups:
     state = site.groups.catch_up(collection)
     table = site.groups.table
-    entries = table.page(limit, after)
+    entries = table.page(limit, after, choice)
     last = entries[-1] if len(entries) == limit else None
-    opened, saved, known = table.counts()
+    opened, saved, known = table.counts(choice)
     return Groups(
         groups=[_shown(entry) for entry in entries],
         after=None if last is None else f"{last.saved}-{last.number}",
@@ -122,10 +136,9 @@ def _page(site: Site, collection: Collection, limit: int, after: Cursor | None) 
     )
 
 
-def _ids(site: Site, group: int) -> set[int]:
-    entry = site.groups.table.one(group)
-    places = [] if entry is None else [entry.body["keep"], *entry.body["members"]]
-    return {place["id"] for place in places}
+def _images(table: GroupTable, group: int) -> list[int]:
+    entry = table.one(group)
+    return [] if entry is None else entry.images
 
 
 def _shown(entry: Entry) -> GroupShown:

@@ -60,7 +60,27 @@ export async function upload(file, values, options = {}) {
   }
 }
 
-export async function send(path, body) {
+/** Read lines of JSON as they come; asked for again where the connection breaks. */
+export async function lines(path, tell, ended, options = {}) {
+  for (let last = null; ; ) {
+    try {
+      const reader = (await ask(path, options)).body.pipeThrough(new TextDecoderStream()).getReader();
+      for (let rest = ""; ; ) {
+        const { done, value } = await reader.read();
+        if (done) break;
+        const parts = (rest + value).split("\n");
+        rest = parts.pop();
+        for (const part of parts) tell(last = JSON.parse(part));
+      }
+      if (last && ended(last)) return last;
+    } catch (error) {
+      if (error.name === "AbortError" || (error.status && error.status !== 503)) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+}
+
+export async function send(path, body = {}) {
   return (await ask(path, {
     method: "POST",
     body: JSON.stringify(body),

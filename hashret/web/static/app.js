@@ -26,6 +26,7 @@ function route() {
 async function show() {
   const mine = ++turn;
   document.getElementById("toast").replaceChildren();
+  document.getElementById("viewer").close();
   const { name, values } = route();
   for (const link of document.querySelectorAll("nav a")) {
     if (link.dataset.view === name) link.setAttribute("aria-current", "page");
@@ -40,7 +41,7 @@ async function show() {
   try {
     leave = (await render(place, values, collection)) ?? null;
   } catch (error) {
-    place.replaceChildren(empty("That did not work", error.message, "skipped"));
+    place.replaceChildren(empty("That did not work", error.message, "skipped", "h1"));
   }
 }
 

@@ -1,12 +1,14 @@
 // Duplicates, group by group: compared, decided on by a key, and taken back.
 
 import { get, remove, send } from "./api.js";
+import * as bulk from "./bulk.js";
 import { MODES, modes, stage } from "./compare.js";
 import { bytes, count, date, empty, h, icon, number, photo, plural, toast, typing } from "./dom.js";
 
 export const title = "Duplicates";
 
 const PAGE = 50;
+const CHOICES = { "": "All kinds", "byte-equal": "Equal bytes", "pixel-equal": "Equal pixels" };
 const TIERS = { "byte-equal": "equal bytes", "pixel-equal": "equal pixels", near: "looks like it" };
 
 /** Show the view; return what ends it. */
@@ -32,23 +34,26 @@ class Review {
     this.mode = localStorage.getItem("compare") ?? "side";
     this.undone = [];
     this.timer = 0;
+    this.choice = { tier: "", folder: "" };
     this.list = h("ol", { class: "groups", "aria-label": "Groups", on: { scroll: () => this.scrolled() } });
     this.main = h("section", { class: "review", "aria-live": "polite" });
   }
 
   async load() {
-    const found = await get("/api/groups", { limit: PAGE });
+    const found = await get("/api/groups", { limit: PAGE, ...this.choice });
     Object.assign(this, { groups: found.groups, after: found.after, found });
     this.at = 0;
     this.show();
     if (found.finding) this.wait();
+    const running = await bulk.last();
+    if (running?.state === "running") bulk.watch((task) => this.ended(task));
   }
 
   /** Ask again until all groups are found; what is looked at stays where it is. */
   wait() {
     clearTimeout(this.timer);
     this.timer = setTimeout(async () => {
-      const found = await get("/api/groups", { limit: PAGE }).catch(() => null);
+      const found = await get("/api/groups", { limit: PAGE, ...this.choice }).catch(() => null);
       if (found) {
         this.found = found;
         const first = this.groups[0]?.number;
@@ -66,7 +71,7 @@ class Review {
   }
 
   show() {
-    count("duplicates", this.found.open);
+    if (!this.chosen) count("duplicates", this.found.open);
     if (!this.groups.length) {
       this.place.replaceChildren(this.head(), this.nothing());
       return;
@@ -80,6 +85,7 @@ class Review {
     const { finding, done, total, error } = this.found;
     if (finding) return empty("Looking for duplicates", total ? `${number(done)} of ${plural(total, "image")} compared` : "", "copies");
     if (error) return empty("The search for duplicates has failed", error, "skipped");
+    if (this.chosen) return empty("No group fits", "Choose others above.", "copies");
     return empty("No duplicates left", "All groups are decided on, or there were none.", "copies");
   }
 
@@ -87,7 +93,33 @@ class Review {
     const { open, saved, finding, done, total } = this.found;
     const state = finding && total ? ` · ${Math.round((100 * done) / total)} % compared` : "";
     return h("div", { class: "head" }, h("h1", {}, plural(open, "group")), h("p", {}, `${bytes(saved)} could be freed${state}`),
-      h("button", { class: "button", type: "button", on: { click: () => this.history() } }, icon("history"), "Decisions"));
+      h("button", { class: "button", type: "button", on: { click: () => this.history() } }, icon("history"), "Decisions"),
+      this.choosing());
+  }
+
+  get chosen() {
+    return Boolean(this.choice.tier || this.choice.folder);
+  }
+
+  choosing() {
+    const { tier, folder } = this.choice;
+    const change = (name) => ({ change: async (event) => {
+      this.choice[name] = event.target.value.trim();
+      await this.load().catch((error) => toast(error.message));
+      this.place.querySelector(`[name="${name}"]`)?.focus();
+    } });
+    const option = ([value, name]) => h("option", { value, selected: value === tier }, name);
+    return h("div", { class: "choosing" },
+      h("select", { name: "tier", "aria-label": "Which groups", on: change("tier") }, Object.entries(CHOICES).map(option)),
+      h("input", { name: "folder", type: "search", value: folder, placeholder: "any folder", "aria-label": "Folder", autocomplete: "off", on: change("folder") }),
+      h("button", { class: "button", type: "button", disabled: !this.found.open || this.found.finding, on: { click: () => bulk.ask(this.found, this.choice, (task) => this.ended(task)) } },
+        `All ${plural(this.found.open, "group")}…`));
+  }
+
+  /** Show what many decisions have left. */
+  async ended(task) {
+    this.undone = task.state === "taken back" || !task.done ? [] : [{ bulk: true }];
+    await this.load().catch((error) => toast(error.message));
   }
 
   item(group, at) {
@@ -105,7 +137,7 @@ class Review {
   async extend() {
     if (this.after === null || this.busy) return;
     this.busy = true;
-    const found = await get("/api/groups", { limit: PAGE, after: this.after }).catch(() => null);
+    const found = await get("/api/groups", { limit: PAGE, after: this.after, ...this.choice }).catch(() => null);
     this.busy = false;
     if (!found) return;
     const first = this.groups.length;
@@ -156,7 +188,7 @@ class Review {
         h("button", { class: "button decision", type: "button", disabled: single, title: single ? "Files of equal bytes are one image" : null, on: { click: () => this.decide("not duplicates") } }, icon("apart"), "Not duplicates", h("kbd", {}, "n")),
         h("button", { class: "button primary decision", type: "button", on: { click: () => this.decide("keep") } }, icon("lock"), "Keep all", h("kbd", {}, "a")),
         h("button", { class: "button", type: "button", disabled: !this.undone.length, on: { click: () => this.undo() } }, icon("undo"), "Undo", h("kbd", {}, "u"))),
-      h("p", { class: "fine" }, "Nothing is moved here. ", h("code", {}, "hashret dedup --apply"), " moves what looks like a file that stays, of the groups that are left; ", h("code", {}, "hashret undo"), " brings it back."));
+      h("p", { class: "fine" }, "These only decide, and move nothing. ", h("b", {}, "All groups…"), " moves the copies of the groups that are left into a quarantine, and can be taken back."));
   }
 
   look(at) {
@@ -196,6 +228,10 @@ class Review {
   async undo() {
     const last = this.undone.pop();
     if (!last) return;
+    if (last.bulk) {
+      await bulk.takeBack((task) => this.ended(task));
+      return;
+    }
     try {
       await remove(`/api/decisions/${last.decision}`);
       this.at = Math.min(last.at, this.groups.length);
@@ -217,10 +253,13 @@ class Review {
   }
 
   async history() {
-    const { decisions } = await get("/api/decisions", { limit: 100 });
+    const [{ decisions }, away] = await Promise.all([get("/api/decisions", { limit: 100 }), bulk.last()]);
+    const moved = away?.kind === "quarantine" && away.files && away.state !== "taken back"
+      && h("li", {}, h("span", { class: "said" }, h("b", {}, "Copies moved away"), h("span", {}, `${plural(away.files, "file")} of ${plural(away.done, "group")}`)),
+        h("button", { class: "button", type: "button", on: { click: () => bulk.takeBack((task) => this.ended(task)) } }, icon("undo"), "Bring back"));
     const dialog = document.getElementById("viewer");
     const row = (one) => h("li", {}, h("span", { class: "thumbs" }, one.images.slice(0, 4).map((id) => photo({ id, name: "" }, "thumbnail", { alt: "" }))),
-      h("span", { class: "said" }, h("b", {}, one.kind === "keep" ? "Keep all" : "Not duplicates"), h("span", {}, `${plural(one.images.length, "image")} · ${date(one.time)}`)),
+      h("span", { class: "said" }, h("b", {}, one.kind === "keep" ? "Keep all" : "Not duplicates"), h("span", {}, `${one.count > 1 ? plural(one.count, "group") : plural(one.images.length, "image")} · ${date(one.time)}`)),
       h("button", { class: "button", type: "button", on: { click: async (event) => {
         event.target.closest("button").disabled = true;
         await remove(`/api/decisions/${one.decision}`).catch((error) => toast(error.message));
@@ -229,7 +268,7 @@ class Review {
         await this.load();
       } } }, icon("undo"), "Take back"));
     dialog.replaceChildren(h("div", { class: "history" }, h("button", { class: "quiet round close", type: "button", "aria-label": "Close", on: { click: () => dialog.close() } }, icon("close")),
-      h("h2", {}, "Decisions"), decisions.length ? h("ul", {}, decisions.map(row)) : h("p", {}, "None yet.")));
+      h("h2", {}, "Decisions"), moved || decisions.length ? h("ul", {}, moved, decisions.map(row)) : h("p", {}, "None yet.")));
     dialog.showModal();
   }
 

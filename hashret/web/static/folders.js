@@ -9,7 +9,7 @@ export const title = "Folders";
 export async function render(place) {
   const folders = await get("/api/folders");
   if (!folders.length) {
-    place.replaceChildren(empty("No folders yet", "hashret index FOLDER puts photographs into this collection.", "folder"));
+    place.replaceChildren(empty("No folders yet", "hashret index FOLDER puts photographs into this collection.", "folder", "h1"));
     return;
   }
   const years = Map.groupBy?.(folders, (one) => one.last?.slice(0, 4) ?? "No date") ?? grouped(folders);

@@ -12,7 +12,7 @@ const MOST = 400;
 
 /** Show the view; return what ends it. */
 export async function render(place) {
-  const waiting = empty("Drawing the map", "The first time takes a minute; then it is kept.", "map");
+  const waiting = empty("Drawing the map", "The first time takes a minute; then it is kept.", "map", "h1");
   let live = true;
   const run = async () => {
     place.replaceChildren(waiting);
@@ -21,7 +21,7 @@ export async function render(place) {
       if (!live) return;
       if (data) {
         chart = data.byteLength ? new Chart(place, read(data)) : null;
-        if (!chart) place.replaceChildren(empty("Nothing here yet", "The map has a place for every image with a code.", "map"));
+        if (!chart) place.replaceChildren(empty("Nothing here yet", "The map has a place for every image with a code.", "map", "h1"));
         return;
       }
       await new Promise((resolve) => setTimeout(resolve, 1500));
@@ -29,7 +29,7 @@ export async function render(place) {
     }
   };
   let chart = null;
-  run().catch((error) => place.replaceChildren(empty("There is no map", error.message, "skipped")));
+  run().catch((error) => place.replaceChildren(empty("There is no map", error.message, "skipped", "h1")));
   return () => {
     live = false;
     chart?.end();

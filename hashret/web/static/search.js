@@ -20,13 +20,13 @@ export async function render(place, values, collection) {
   const out = h("section", { class: "results", "aria-live": "polite", "aria-busy": "true" }, skeleton());
   place.replaceChildren(h("div", { class: "search" }, side(given, values, collection), out));
   if (!collection.images) {
-    out.replaceChildren(empty("Nothing here yet", "hashret index FOLDER puts photographs into this collection.", "folder"));
+    out.replaceChildren(empty("Nothing here yet", "hashret index FOLDER puts photographs into this collection.", "folder", "h1"));
     return null;
   }
   try {
     out.replaceChildren(...(await answer(given, where, collection, abort.signal)));
   } catch (error) {
-    if (error.name !== "AbortError") out.replaceChildren(empty("No answer to that", error.message, "skipped"));
+    if (error.name !== "AbortError") out.replaceChildren(empty("No answer to that", error.message, "skipped", "h1"));
   }
   out.setAttribute("aria-busy", "false");
   return () => abort.abort();

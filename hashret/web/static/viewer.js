@@ -8,6 +8,7 @@ const dialog = document.getElementById("viewer");
 /** Open an image in the dialog. */
 export async function view(id) {
   dialog.replaceChildren(h("p", { class: "busy" }, "…"));
+  dialog.setAttribute("aria-label", "Image");
   if (!dialog.open) dialog.showModal();
   try {
     const image = await get(`/api/images/${id}`);
