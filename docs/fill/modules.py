@@ -18,12 +18,12 @@ __all__ = ["MODULES", "home", "module"]
 # The modules that are for callers, those first where a name of several is told.
 MODULES = (
     "hashret.errors",
+    "hashret.searcher",
     "hashret",
     "hashret.codes",
     "hashret.rerank",
     "hashret.types",
     "hashret.index",
-    "hashret.searcher",
     "hashret.pipelines",
     "hashret.encoders",
     "hashret.features",
