@@ -44,7 +44,8 @@ def setup(app: Any) -> dict[str, bool]:
     connect(app)
     app.connect("env-get-outdated", _outdated)
     app.connect("source-read", _read)
-    app.connect("autodoc-process-docstring", _without_aliases)
+    # After napoleon, whose priority is 500.
+    app.connect("autodoc-process-docstring", _tidied, priority=600)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -58,9 +59,8 @@ def _read(app: Any, page: str, source: list[str]) -> None:
     source[0] = inward(filled(source[0]), page)
 
 
-def _without_aliases(
-    app: Any, what: str, name: str, value: Any, options: Any, lines: list[str]
-) -> None:
-    """Drop what Python says of each field of a named tuple."""
+def _tidied(app: Any, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
+    """Drop what Python says of each field of a named tuple; set a dash behind each parameter."""
     if any("Alias for field number" in line for line in lines):
         lines.clear()
+    lines[:] = [re.sub(r"(?<=[)*]) -- ", " – ", line) for line in lines]
