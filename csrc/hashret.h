@@ -150,8 +150,8 @@ typedef struct {
                           where there are not so many */
   size_t n;
   bool present; /* ids that are unknown are left out: else they are HR_UNKNOWN_ID */
-  size_t few; /* if less than one code in so many is allowed, those are copied, some 15 ns each, so
-                 that no others need to be compared; 0: copy none */
+  size_t few;   /* if at most one code in so many is allowed, those are copied, some 15 ns each, so
+                   that no others need to be compared; 0: copy none */
 } hr_allowed;
 /* Needs the read lock; HR_NOT_READY: that of hr_read_lock_codes. */
 hr_status hr_filter_open(const hr_index *index, const hr_allowed *allowed, hr_filter **out,

@@ -236,7 +236,7 @@ cdef class Reader:
     Any thread may search through it; the thread that opened it closes it. It must not use the
     index itself meanwhile: whoever waits to change it would let neither go on.
 
-    `filter`: ids or a mask. If it allows less than one code in `few`, those are copied; 0: never.
+    `filter`: ids or a mask. If it allows at most one code in `few`, those are copied; 0: never.
     With `present`, ids that the index has not are left out: else they are an error. `allowed` is
     what another reader has made of the filter, which is used if the index has not changed since.
     """

@@ -41,7 +41,7 @@ void hr_filter_free(hr_filter *filter) {
 
 /* Whether so many are few. */
 static bool are_few(const hr_index *index, const hr_allowed *allowed, size_t count) {
-  return allowed->few && count < hr_index_live(index) / allowed->few;
+  return index->kind != HR_LSH && allowed->few && count <= hr_index_live(index) / allowed->few;
 }
 
 /* --- from ids -------------------------------------------------------------------- */
@@ -160,10 +160,12 @@ static hr_status allow_mask(const hr_index *index, const hr_allowed *allowed, hr
 
 /* --- copies ---------------------------------------------------------------------- */
 
-/* Of sorted codes that many rows share, each is compared once: a copy has it as often as it is
- * allowed. */
+/* Of sorted codes that many rows share, each is compared once, while a copy has it as often as it
+ * is allowed; but then it may have many rows to be gone through. */
+#define REPEATED 8
+
 static bool worth_copying(const hr_index *index, int segment, size_t count) {
-  return segment != HR_SORTED || count < index->postings->entries;
+  return segment != HR_SORTED || count / REPEATED < index->postings->entries;
 }
 
 static hr_status copy_few(const hr_index *index, hr_filter *filter, list *lists) {

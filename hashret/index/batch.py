@@ -21,25 +21,21 @@ MISSING = -1
 _INT32, _INT64 = np.dtype(np.int32), np.dtype(np.int64)
 
 
-# Where a filter allows less than one code in so many, those are copied, for a few queries and for
-# many: copying one takes about as long as comparing a hundred.
-FEW_FOR_ONE, FEW_FOR_MANY = 64, 4
-MANY_QUERIES = 16
-
-
 def open_reader(
     native: _native.NativeIndex,
     filter: Filter | IdsOrMask | None = None,
+    *,
     codes: bool = False,
-    queries: int = 1,
+    few: int = 0,
 ) -> _native.Reader:
-    """Lock an index for reading; make what searches need if it is missing."""
-    many = queries >= MANY_QUERIES or isinstance(filter, Filter)
-    few = 0 if native.kind == "lsh" else FEW_FOR_MANY if many else FEW_FOR_ONE
+    """Lock an index for reading; make what searches need if it is missing.
+
+    If `filter` allows at most one code in `few`, those are copied; 0: never.
+    """
     while True:
         try:
             if isinstance(filter, Filter):
-                return filter.open_reader(few)
+                return filter.open_reader()
             return _native.Reader(native, filter, codes, few)
         except _native.NotReady:
             cancel = _native.Cancel()

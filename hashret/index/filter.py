@@ -12,7 +12,12 @@ from ..errors import DTypeError, ParameterError
 from ..types import Ids
 from .arguments import IdsOrMask
 
-__all__ = ["Filter", "all_ids", "ids_of"]
+__all__ = ["FEW_PREPARED", "Filter", "all_ids", "few_for", "ids_of"]
+
+# Where at most one code in so many is allowed, those are copied: for a filter that is kept, for
+# one of a few queries, and for one of many. To copy one takes as long as comparing a hundred.
+FEW_PREPARED, FEW_FOR_ONE, FEW_FOR_MANY = 2, 64, 4
+MANY_QUERIES = 16
 
 
 class Filter:
@@ -62,7 +67,7 @@ class Filter:
 
     def __or__(self, other: Filter) -> Filter:
         """Return the ids that are in either."""
-        return self._combined(other, "|", np.union1d)
+        return self._combined(other, "|", _union)
 
     def __sub__(self, other: Filter) -> Filter:
         """Return the ids that are not in the other."""
@@ -84,13 +89,33 @@ class Filter:
         if self._native is not native:
             raise ParameterError("filter: made by another index; a filter is of one index alone")
 
-    def open_reader(self, few: int) -> _native.Reader:
+    def open_reader(self) -> _native.Reader:
         """Lock the index for reading those of the ids that it still has."""
         reader = _native.Reader(
-            self._native, self._ids, few=few, present=True, allowed=self._allowed
+            self._native, self._ids, few=FEW_PREPARED, present=True, allowed=self._allowed
         )
         self._allowed = reader.allowed
         return reader
+
+
+def _union(ids: Ids, others: Ids) -> Ids:
+    return ascending(np.concatenate([ids, others]))
+
+
+def ascending(ids: Ids) -> Ids:
+    """Return ids in order, each once.
+
+    Hashing them, as numpy.unique does, takes a hundred times as long for some.
+    """
+    ids = np.sort(ids)
+    first = np.ones(len(ids), np.bool_)
+    np.not_equal(ids[1:], ids[:-1], out=first[1:])
+    return ids[first]
+
+
+def few_for(queries: int) -> int:
+    """Return where a filter of so many queries allows few: at most one code in so many."""
+    return FEW_FOR_MANY if queries >= MANY_QUERIES else FEW_FOR_ONE
 
 
 def all_ids(native: _native.NativeIndex) -> Ids:
@@ -105,7 +130,7 @@ def all_ids(native: _native.NativeIndex) -> Ids:
 def ids_of(reader: _native.Reader, filter: IdsOrMask) -> Ids:
     """Return, ascending, the ids that a filter names, which the reader has found to fit."""
     if filter.dtype != np.bool_:
-        return np.unique(filter)
+        return ascending(filter.astype(np.int64))
     ids = np.empty(len(reader), np.int64)
     reader.ids(ids)
     return ids[filter]

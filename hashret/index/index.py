@@ -24,10 +24,10 @@ from .arguments import (
     check_tables,
     check_threads,
 )
-from .batch import MANY_QUERIES, find_nearest, find_within, open_reader
+from .batch import find_nearest, find_within, open_reader
 from .explain import Explanation, explain
 from .file import read_bytes, read_file, to_bytes, write_file
-from .filter import Filter, all_ids, ids_of
+from .filter import FEW_PREPARED, Filter, all_ids, few_for, ids_of
 from .graph import find_groups, find_neighbors, find_pairs
 
 __all__ = ["Index"]
@@ -245,8 +245,7 @@ class Index:
         -------
         filter : Filter
             For ``filter=`` of the searches of this index. Takes 8 bytes an id, a bit for each
-            code of the index and, where less than a quarter of them are allowed, 4 bytes and a
-            code an id.
+            code of the index and, where at most half of them are allowed, 4 bytes and a code an id.
 
         Raises
         ------
@@ -273,7 +272,7 @@ class Index:
             start, stop = check_range(allowed)
             allowed = ids[np.searchsorted(ids, start) : np.searchsorted(ids, stop)]
         given = check_filter(allowed)
-        with open_reader(self._native, given, queries=MANY_QUERIES) as reader:
+        with open_reader(self._native, given, few=FEW_PREPARED) as reader:
             return Filter(self._native, ids_of(reader, given), reader.allowed)
 
     def search(
@@ -424,7 +423,7 @@ class Index:
         if isinstance(filter, Filter):
             filter.check_index(self._native)
             return open_reader(self._native, filter)
-        return open_reader(self._native, check_filter(filter), queries=queries)
+        return open_reader(self._native, check_filter(filter), few=few_for(queries))
 
     def _radius(self, radius: int) -> int:
         return min(check_int("radius", radius, 0), self._native.bits)
