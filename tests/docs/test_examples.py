@@ -59,7 +59,7 @@ def test_commands(page, home):
         text=True,
         check=False,
         env=os.environ | {"COLUMNS": "120", "PS4": "$ "},
-        timeout=240,
+        timeout=600,
     )
     assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
     assert "Traceback" not in done.stderr
