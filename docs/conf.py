@@ -26,7 +26,9 @@ extensions = [
     "sphinx_copybutton",
 ]
 exclude_patterns = ["images/*.md"]
-suppress_warnings: list[str] = []
+# Annotations name a class without its module where it is imported for types alone: of several
+# Encoders, the first is linked.
+suppress_warnings = ["ref.python"]
 
 # Headings are linked as on the places where the same files are read as they are.
 myst_heading_anchors = 4

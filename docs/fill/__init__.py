@@ -40,24 +40,27 @@ def filled(source: str) -> str:
 
 def setup(app: Any) -> dict[str, bool]:
     """Fill each page as Sphinx reads it."""
-
-    def read(app: Any, page: str, source: list[str]) -> None:
-        source[0] = inward(filled(source[0]), page)
-
-    def plain(app: Any, what: str, name: str, *rest: Any) -> None:
-        # As Python says of each field of a named tuple.
-        if "Alias for field number" in "".join(rest[-1]):
-            rest[-1].clear()
-
     app.setup_extension("sphinx.ext.autodoc")
-
-    def outdated(app: Any, env: Any, *rest: Any) -> list[str]:
-        # The code may have changed since they were read.
-        pages = [(page, Path(env.doc2path(page))) for page in env.found_docs]
-        return [page for page, file in pages if _PLACE.search(file.read_text(encoding="utf-8"))]
-
     connect(app)
-    app.connect("env-get-outdated", outdated)
-    app.connect("source-read", read)
-    app.connect("autodoc-process-docstring", plain)
+    app.connect("env-get-outdated", _outdated)
+    app.connect("source-read", _read)
+    # After napoleon, whose priority is 500.
+    app.connect("autodoc-process-docstring", _tidied, priority=600)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _outdated(app: Any, env: Any, *rest: Any) -> list[str]:
+    """Return the pages with places to fill: the code may have changed since they were read."""
+    pages = [(page, Path(env.doc2path(page))) for page in env.found_docs]
+    return [page for page, file in pages if _PLACE.search(file.read_text(encoding="utf-8"))]
+
+
+def _read(app: Any, page: str, source: list[str]) -> None:
+    source[0] = inward(filled(source[0]), page)
+
+
+def _tidied(app: Any, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
+    """Drop what Python says of each field of a named tuple; set a dash behind each parameter."""
+    if any("Alias for field number" in line for line in lines):
+        lines.clear()
+    lines[:] = [re.sub(r"(?<=[)*]) -- ", " – ", line) for line in lines]

@@ -10,6 +10,9 @@ import typer.main
 
 from hashret.cli import app
 
+# As it is named in a sentence.
+_OPTION = re.compile(r"(?<![\w`-])(--[a-z][\w-]*)")
+
 __all__ = ["all_commands", "command", "command_names", "commands"]
 
 
@@ -34,7 +37,7 @@ def command(*words: str) -> str:
     context = one.context_class(one, info_name=f"hashret {name}")
     usage = " ".join([context.command_path, *one.collect_usage_pieces(context)])
     told, _, examples = (one.help or "").partition("\n\b\nExamples:\n")
-    parts = [told.strip(), f"```text\n{usage}\n```"]
+    parts = [_OPTION.sub(r"`\1`", told.strip()), f"```text\n{usage}\n```"]
     if examples:
         lines = "\n".join(line.removeprefix("  ") for line in examples.strip("\n").splitlines())
         parts.append(f"Examples:\n\n```text\n{lines}\n```")
@@ -79,8 +82,9 @@ def _listed(name: str, kind: str, parameters: list[Any], context: Any) -> str:
 def _plain(words: str) -> str:
     """Return words without what is a sign to reStructuredText."""
     text = re.sub(r"\s+\[([^\[\]]*)\]$", r" (\1)", " ".join(words.split()))
-    return re.sub(r"([\\*`|_])", r"\\\1", text)
+    return _OPTION.sub(r"``\1``", re.sub(r"([\\*`|_])", r"\\\1", text))
 
 
 def _cell(words: str) -> str:
-    return " ".join(words.split()).replace("|", "\\|").replace("*", "\\*").replace("<", "\\<")
+    text = " ".join(words.split()).replace("|", "\\|").replace("*", "\\*").replace("<", "\\<")
+    return _OPTION.sub(r"`\1`", text)

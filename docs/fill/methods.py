@@ -6,7 +6,7 @@ import inspect
 import re
 
 from hashret import deep, encoders
-from hashret.methods import METHODS, VARIANTS, Classic, Deep, Method
+from hashret.methods import METHODS, VARIANTS, Classic, Deep, Exact, Method
 
 __all__ = ["method", "methods"]
 
@@ -21,6 +21,7 @@ def methods(which: str) -> str:
 def method(name: str) -> str:
     """Return what a method does, and its source."""
     one = METHODS[name]
+    assert not isinstance(one, Exact), "exact neighbours have no class"
     where = _class(one)
     module = "hashret.encoders" if isinstance(one, Classic) else "hashret.deep.losses"
     told, references = _parts(inspect.getdoc(where) or "")
@@ -48,5 +49,5 @@ def _learns(one: Method) -> str:
     if isinstance(one, Deep):
         names = {"features": "vectors", "both": "labels and vectors", "nothing": "images alone"}
         target = one.make(one.options).target
-        return names.get(target, target)
+        return str(names.get(target, target))
     return "vectors" if isinstance(one, Classic) else "nothing: a control"

@@ -18,12 +18,12 @@ __all__ = ["MODULES", "home", "module"]
 # The modules that are for callers, those first where a name of several is told.
 MODULES = (
     "hashret.errors",
+    "hashret.searcher",
     "hashret",
     "hashret.codes",
     "hashret.rerank",
     "hashret.types",
     "hashret.index",
-    "hashret.searcher",
     "hashret.pipelines",
     "hashret.encoders",
     "hashret.features",
@@ -104,7 +104,8 @@ def _directive(module: str, name: str, value: Any) -> list[str]:
         fields = is_dataclass(value) or issubclass(value, tuple)
         told = "Attributes\n" in (value.__doc__ or "")
         bare = ["   :undoc-members:"] if fields and not told else []
-        return [f".. autoclass:: {full}", "   :show-inheritance:", "   :members:", *bare]
+        bases = [] if value.__bases__ == (object,) else ["   :show-inheritance:"]
+        return [f".. autoclass:: {full}", *bases, "   :members:", *bare]
     if inspect.isroutine(value):
         return [f".. autofunction:: {full}"]
     return [f".. py:data:: {name}", "", *(f"   {line}" for line in _told(module, name))]

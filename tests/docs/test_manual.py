@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import importlib
-import os
 import re
-import shutil
 import sys
 
 import pytest
-
-CHROMIUM = os.environ.get("HASHRET_CHROMIUM") or shutil.which("chromium")
 
 
 @pytest.fixture
@@ -112,24 +108,6 @@ def test_a_half_is_a_half(scripts):
     drawn = importlib.import_module("fill.formulas").mathml(r"\tfrac12 (1-y)")
     numbers = re.findall(r"<mfrac[^>]*>\s*<mn>(\d+)</mn>\s*<mn>(\d+)</mn>\s*</mfrac>", drawn)
     assert numbers == [("1", "2")]
-
-
-@pytest.fixture
-def browser():
-    pytest.importorskip("playwright")
-    if CHROMIUM is None:
-        pytest.skip("no chromium is installed")
-    from playwright.sync_api import Error, sync_playwright
-
-    with sync_playwright() as playwright:
-        try:
-            browser = playwright.chromium.launch(
-                executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
-            )
-        except Error as error:
-            pytest.skip(f"chromium does not start: {error}")
-        yield browser
-        browser.close()
 
 
 def test_the_search_box_finds_a_command_from_the_files_alone(manual, browser):
