@@ -28,6 +28,9 @@ _END_SECONDS = 5.0
 _CHUNK = 2**16
 # Each worker is one thread; what numpy's libraries set up for more only takes memory.
 _ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
+# Of glibc, which otherwise gives memory back after each picture, and gets it again page by page:
+# an eighth of the time of reading and hashing 12 megapixels.
+_KEPT_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**26)}
 
 
 @dataclass(frozen=True)
@@ -255,7 +258,7 @@ def _started(settings: Settings, tasks: int, answers: int) -> subprocess.Popen[b
         stdin=tasks,
         stdout=answers,
         pass_fds=(settings.shared,),
-        env=os.environ | _ONE_THREAD,
+        env=os.environ | _ONE_THREAD | _KEPT_MEMORY,
         # Ctrl-C is for the parent, which ends its workers.
         process_group=0,
     )
