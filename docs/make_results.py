@@ -212,7 +212,7 @@ def shows(name: str, groups: Sequence[Group], others: Sequence[Group], measure: 
     if name in BESIDE:
         lines += [f"- {s}" for s in beside(groups, others, BESIDE[name], "map_all")]
         lines += [f"- {s}" for s in best_seed(groups, "map_all", "mAP@all")]
-    if any(knows_its_own(groups)) and protocol(name).training == "the database":
+    if any(map(is_control, groups)) and protocol(name).training == "the database":
         lines.append(f"- {LEARNED}")
     return ["What the rows show:", "", *lines, ""] if lines else []
 
