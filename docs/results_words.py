@@ -124,8 +124,9 @@ CHOSEN = """## How settings were chosen
 Trials are rows too, of [trials.jsonl](trials.jsonl). Under `held-out` a tenth of the training
 images is searched for among the others: no query of the tables above is looked at. Rows that set
 nothing (`-`), or `images` alone, which makes a trial shorter, are otherwise of what the tables
-above were measured with. Where another scores higher, it is not used all the same: the tables'
-rows are older than these trials.
+above were measured with. The last column is by how much mAP@all lies above such a row trained as
+long; a single seed tells little. Where it is higher, it is not used all the same: the tables' rows
+are older than these trials.
 """
 
 SEEN = """What had been seen on the queries before it was chosen, or has no trial that was kept:
