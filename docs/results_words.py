@@ -114,8 +114,9 @@ where figures on the queries had been seen before, is said at the end.
   nothing of their order; no allowance is made for there being many pairs.
 - **Exact k-NN** of the float features is what hashing them can at best reach without labels; the
   **plain classifier** predicts a class, which is its code: a supervised hash has to beat it. Its
-  codes are also ranked **by the query's softmax**, which says what class comes second; and, without
-  codes, **softmaxes by inner product** are a ceiling of what it knows.
+  codes are also ranked **by the query's softmax**, which says what class comes second, and is more
+  of the query than a code, while the database has the same codes; and, without codes, **softmaxes
+  by inner product** are a ceiling of what it knows.
 - Sentences under **What the rows show** are made of the rows as the tables are.
 """
 

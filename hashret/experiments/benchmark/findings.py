@@ -62,7 +62,7 @@ def against_control(groups: Sequence[Group], control: str, measure: str, words: 
     tied = [pair for pair in cells if not separated(*pair, measure)]
     count = f"{len(above)} of {len(cells)} cells lie{'s' if len(above) == 1 else ''} above it"
     if not above:
-        count = f"none of {len(cells)} cells lies above it"
+        count = f"none of {len(cells)} cells lies above it" + ("" if tied else ": all below")
     sentence = f"By {words} {count}" + (f": {_listed(above, measure)}" if above else "")
     if tied:
         sentence += f". Not separated from it: {_lengths([group for group, _ in tied])}"
