@@ -9,11 +9,11 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import results_pictures
 from results_pictures import MEASURES, unique
-from results_words import ANCHORS, CHOSEN, HEADER, REMARKS, SEEN
+from results_trials import trials
+from results_words import ANCHORS, HEADER, REMARKS
 
 from hashret.evaluation.protocols import PROTOCOLS, protocol
 from hashret.experiments.benchmark.commands import changes_since, commands
@@ -35,7 +35,6 @@ from hashret.experiments.benchmark.tables import (
     bounds,
     first,
     group_rows,
-    group_settings,
     mean,
     table_of,
 )
@@ -192,6 +191,8 @@ CONTROLS = (
     ("classifier", "Against the plain classifier"),
     ("classifier-softmax", "Against its codes by the query's softmax"),
 )
+# Where rows of the first seed stood alone before the others were measured.
+FIRST_SEED_ALONE = "cifar10-59k"
 # Protocols that train alike, one with the training images in its database.
 BESIDE = {"cifar10-59k": "cifar10-54k", "cifar10-54k": "cifar10-59k"}
 
@@ -210,9 +211,11 @@ def shows(name: str, groups: Sequence[Group], others: Sequence[Group], measure: 
     for figure, words in (("map10_hits", "mAP@10 (hits)"), ("map10_mink", AT_10)):
         lines += [f"- {sentence}" for sentence in against_neighbours(groups, figure, words)]
     if name in BESIDE:
-        lines += [f"- {s}" for s in beside(groups, others, BESIDE[name], "map_all")]
-        lines += [f"- {s}" for s in best_seed(groups, "map_all", "mAP@all")]
-    if any(knows_its_own(groups)) and protocol(name).training == "the database":
+        found = beside(groups, others, BESIDE[name], "map_all", MEASURES["map_all"])
+        lines += [f"- {sentence}" for sentence in found]
+    if name == FIRST_SEED_ALONE:
+        lines += [f"- {sentence}" for sentence in best_seed(groups, "map_all", "mAP@all")]
+    if any(map(is_control, groups)) and protocol(name).training == "the database":
         lines.append(f"- {LEARNED}")
     return ["What the rows show:", "", *lines, ""] if lines else []
 
@@ -343,31 +346,6 @@ def renewed(text: str, lines: Sequence[str]) -> str:
         start = re.escape(line.split("|")[1])
         text = re.sub(rf"^\|{start}\|.*$", lambda _, line=line: line, text, flags=re.MULTILINE)
     return text
-
-
-TRIED = (
-    Column("data, vectors", lambda g: ", ".join(filter(None, (g["dataset"], g["features"])))),
-    Column("method", title),
-    Column("bits", first("bits", "d")),
-    Column("set", lambda group: words_of(changes_since(group))),
-    Column("seeds", lambda group: str(len(group.rows))),
-    Column("epochs", average("epochs", ",.0f")),
-    Column("mAP@10 (min)", mean("map10_mink")),
-    Column("mAP@all", mean("map_all")),
-)
-
-
-def words_of(changes: dict[str, tuple[Any, Any]]) -> str:
-    return ", ".join(f"{name} {old} (used: {new})" for name, (old, new) in changes.items()) or "-"
-
-
-def trials(path: Path) -> list[str]:
-    """Return what was tried on held-out images, and what was not."""
-    groups = group_settings(read_rows(path))
-    groups.sort(key=lambda g: (g["dataset"], g["features"] or "", g["method"], g["bits"]))
-    table = table_of(groups, TRIED).markdown()
-    measured = ["```sh", *commands(groups, trials=True), "```", "", *table] if groups else []
-    return [CHOSEN, *measured, SEEN]
 
 
 def main(path: Path, cache: Path | None = None) -> None:

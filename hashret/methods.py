@@ -156,6 +156,7 @@ VARIANTS: dict[str, Method] = {
             "growth": 0.0,
         },
     ),
+    "orthohash-cifar10": Deep("OrthoHash, margin 0.3", "orthohash", {"margin": 0.3}),
     "bihalf-gentle": Deep("BiHalf, gamma 1", "bihalf", {"gamma": 1.0}),
     "orthohash-self-distilled": Deep(
         "OrthoHash, self-distilled", "self-distilled", {"loss": "orthohash"}

@@ -191,8 +191,59 @@ def test_readmes_ratios_are_those_of_the_benchmarks():
     assert {int(ratio.replace(",", "")) for ratio in ratios} <= measured
 
 
+def test_readmes_times_are_those_of_the_pages():
+    text = README.read_text(encoding="utf-8")
+    page = (DOCS / "benchmarks.md").read_text(encoding="utf-8")
+    (query,) = re.findall(r"\| 13\. .+ \| 10-NN of one query \| ([\d.]+) ms", page)
+    assert re.findall(r"times as fast: (\d+) ms", text) == [f"{float(query):.0f}"]
+    folder = (DOCS / "commands.md").read_text(encoding="utf-8")
+    found = re.findall(r"\| 60,000 photographs of .+`hog` \| ([\d,]+) \|.+\| ([\d.]+ s) \|", folder)
+    ((rate, again),) = found
+    told = re.findall(r"with `hog` at ([\d,]+) a second, .+ in ([\d.]+ s) \|", text)
+    assert told == [(f"{round(int(rate.replace(',', '')), -2):,}", again)]
+
+
+def beside(method, others):
+    """Return all pairs of a method's rows and those of others that differ by the method alone."""
+    groups = shown()
+    keys = ("protocol", "dataset", "network", "features", "budget", "device", "bits")
+    return [
+        (group, other)
+        for group in groups
+        for other in groups
+        if group["method"] == method
+        and other["method"] in others
+        and all(group[key] == other[key] for key in keys)
+    ]
+
+
+def test_hashnet_lies_above_what_weighs_all_pairs_alike():
+    pairs = beside("hashnet", ("dpsh", "dhn"))
+    assert len(pairs) >= 12
+    assert all(a.average("map_all") > b.average("map_all") for a, b in pairs)
+
+
+def test_what_the_manual_says_of_methods_is_so():
+    text = (DOCS / "methods.md").read_text(encoding="utf-8")
+    groups = shown()
+    assert "lies above PCA hashing, spectral hashing and\n  random projections on every set" in text
+    others = ("pca", "spectral", "lsh-gaussian", "lsh-orthogonal")
+    assert all(a.average("map_all") > b.average("map_all") for a, b in beside("itq", others))
+    assert "On\n  Fashion-MNIST they lead together with `csq` and `hashnet`" in text
+    zoo = [
+        group
+        for group in groups
+        if (group["protocol"], group["network"]) == ("fmnist-full", "small-cnn")
+        and (group["device"], group["bits"]) == ("cuda", 48)
+    ]
+    best = sorted(zoo, key=lambda group: -group.average("map_all"))[:4]
+    assert {group["method"] for group in best} == {"orthohash", "greedyhash", "csq", "hashnet"}
+
+
 def test_words_beside_the_tables_have_no_figures_of_their_own(maker):
-    words = [maker.HEADER, maker.CHOSEN, maker.SEEN, maker.LEARNED, *maker.REMARKS.values()]
+    import results_words as said
+
+    words = [said.HEADER, said.CHOSEN, said.SEEN, maker.LEARNED, *said.REMARKS.values()]
     for text in words:
         assert not re.search(r"\d\.\d{2}|\b\d+ of \d+\b", text), text
 

@@ -62,7 +62,7 @@ def against_control(groups: Sequence[Group], control: str, measure: str, words: 
     tied = [pair for pair in cells if not separated(*pair, measure)]
     count = f"{len(above)} of {len(cells)} cells lie{'s' if len(above) == 1 else ''} above it"
     if not above:
-        count = f"none of {len(cells)} cells lies above it"
+        count = f"none of {len(cells)} cells lies above it" + ("" if tied else ": all below")
     sentence = f"By {words} {count}" + (f": {_listed(above, measure)}" if above else "")
     if tied:
         sentence += f". Not separated from it: {_lengths([group for group, _ in tied])}"
@@ -164,7 +164,9 @@ def knows_its_own(groups: Sequence[Group]) -> list[str]:
     return []
 
 
-def beside(groups: Sequence[Group], others: Sequence[Group], name: str, measure: str) -> list[str]:
+def beside(
+    groups: Sequence[Group], others: Sequence[Group], name: str, measure: str, called: str
+) -> list[str]:
     """Say what groups score under another protocol, by method and length, where both did.
 
     Parameters
@@ -177,10 +179,21 @@ def beside(groups: Sequence[Group], others: Sequence[Group], name: str, measure:
     parts = []
     for group in groups:
         other = theirs.get(tuple(group[key] for key in keys))
-        if other is not None:
+        seeds = _seeds(group) & _seeds(other) if other else set()
+        if other and seeds:
             bits = f", {group['bits']} bits" if group["bits"] else ""
-            parts.append(f"{title(group)}{bits}: {_text(group, measure)}, {_text(other, measure)}")
-    return [f"mAP@all here, and under `{name}`: {'; '.join(parts)}."] if parts else []
+            here, there = (_text(_only(part, seeds), measure) for part in (group, other))
+            parts.append(f"{title(group)}{bits}: {here}, {there}")
+    words = f"{called} here, and under `{name}`, of the same seeds"
+    return [f"{words}: {'; '.join(parts)}."] if parts else []
+
+
+def _seeds(group: Group) -> set[int]:
+    return {row["seed"] for row in group.rows}
+
+
+def _only(group: Group, seeds: set[int]) -> Group:
+    return Group(tuple(row for row in group.rows if row["seed"] in seeds))
 
 
 def best_seed(groups: Sequence[Group], measure: str, words: str) -> list[str]:
