@@ -6,13 +6,15 @@
 Each encoder indexes the folder into a new store, and once more with nothing new, in a process of
 its own; memory is the sum of PSS of that process and its workers, looked at five times a second
 (Linux). `--bare` decodes the same JPEG files in as many processes as there are cores, at the
-reduced scale that leaves 512 pixels, and does nothing else with them.
+reduced scale that leaves 512 pixels, and does nothing else with them. Milliseconds of processor
+an image are of all processes together, and hardly depend on what else the machine does.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -28,12 +30,18 @@ _SIDE = 512
 
 
 def indexed(folder: str, store: str, encoders: list[str]) -> None:
-    """Index twice, and print images and seconds of each."""
+    """Index twice, and print images, seconds and seconds of processor of each."""
     for _ in range(2):
-        start = time.perf_counter()
+        start, busy = time.perf_counter(), processor()
         with Collection.create([folder], store) as collection:
             report = collection.update(encoders)
-        print(report.found, report.encoded, time.perf_counter() - start, flush=True)
+        print(report.found, time.perf_counter() - start, processor() - busy, flush=True)
+
+
+def processor() -> float:
+    """Return the seconds of processor of this process and of those it started that have ended."""
+    spent = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(one.ru_utime + one.ru_stime for one in spent)
 
 
 def measured(folder: str, encoders: list[str]) -> str:
@@ -49,9 +57,10 @@ def measured(folder: str, encoders: list[str]) -> str:
             time.sleep(0.2)
         assert process.stdout is not None
         first, second = (line.split() for line in process.stdout.read().splitlines())
-    images, seconds = int(first[0]), float(first[2])
-    speed = f"{images:,} images in {seconds:.1f} s: {images / seconds:,.0f}/s"
-    again = f"nothing new {float(second[2]):.1f} s"
+    images, seconds, busy = int(first[0]), float(first[1]), float(first[2])
+    speed = f"{images:,} images in {seconds:.1f} s: {images / seconds:,.0f}/s, "
+    speed += f"{1000 * busy / images:.2f} ms of processor"
+    again = f"nothing new {float(second[1]):.1f} s"
     return f"{'+'.join(encoders):<20} {speed}; {again}; peak PSS {most / 2**10:.0f} MiB"
 
 
@@ -76,15 +85,16 @@ def pss(pid: int) -> int:
     return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
 
 
-def decoded(path: str) -> tuple[int, int]:
-    """Decode a JPEG at a reduced scale; return its whole size."""
+def decoded(path: str) -> tuple[int, int, float]:
+    """Decode a JPEG at a reduced scale; return its whole size, and the seconds of processor."""
     from PIL import Image
 
+    start = time.process_time()
     with Image.open(path) as image:
         size = image.size
         image.draft("RGB", (_SIDE, _SIDE * size[1] // size[0]))
         image.load()
-    return size
+    return *size, time.process_time() - start
 
 
 def bare(folder: str) -> str:
@@ -94,12 +104,14 @@ def bare(folder: str) -> str:
     with ProcessPoolExecutor(cores) as pool:
         list(pool.map(decoded, files[: 2 * cores]))
         start = time.perf_counter()
-        sizes = list(pool.map(decoded, files, chunksize=8))
+        found = list(pool.map(decoded, files, chunksize=8))
     seconds = time.perf_counter() - start
-    megapixels = sum(width * height for width, height in sizes) / 1e6
+    megapixels = sum(width * height for width, height, _ in found) / 1e6
+    busy = 1000 * sum(each for *_, each in found) / len(found)
     return (
         f"{'bare decoding':<20} {len(files):,} images in {seconds:.1f} s: "
-        f"{len(files) / seconds:,.0f}/s, {megapixels / seconds:,.0f} megapixels/s"
+        f"{len(files) / seconds:,.0f}/s, {busy:.2f} ms of processor, "
+        f"{megapixels / seconds:,.0f} megapixels/s"
     )
 
 

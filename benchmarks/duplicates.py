@@ -1,12 +1,15 @@
 """How many copies of real photographs duplicates are found of, and what is taken for one falsely.
 
-    python -m benchmarks.duplicates PHOTOS [--count 200] [--peer PYTHON] [--out FILE]
+    python -m benchmarks.duplicates PHOTOS [--count 100] [--peer PYTHON] [--pictures FOLDER]
 
-PHOTOS is a folder of different photographs; nothing of it is published. Some are copied in the ways
-in which copies come about, others are frames of bursts; blanks and documents of one template are
-drawn. Every contender reads the same files. A pair is a copy and an original: true if it is its
-own. False pairs are also those among originals and negatives. Of each kind of copy the table has
-the recall at the largest radius at which precision is at least 0.99, for every contender.
+PHOTOS is a folder of different photographs; nothing of it is published. Their bytes divide them in
+two halves (by SHA-256). Of each half, some are copied as :mod:`.duplicate_files` does, others are
+frames of bursts; blanks and documents of one template are drawn, of another template in each half.
+Every contender reads the same files. A pair is a copy and an original: true if it is its own.
+False pairs are also those among originals and negatives.
+
+The radius is chosen on the first half, and everything is judged on the second. The table has the
+recall at the largest radius at which precision is at least 0.99, for every contender.
 
 PYTHON is an interpreter with imagededup; its network's weights are not to be had offline.
 """
@@ -14,149 +17,50 @@ PYTHON is an interpreter with imagededup; its network's weights are not to be ha
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
-import random
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageEnhance, ImageFont, ImageOps
+from PIL import Image
 
+from hashret.collection.duplicates import RADIUS
 from hashret.collection.duplicates.mirrored import transformed
 from hashret.collection.duplicates.rules import PLAIN
-from hashret.collection.encoders.borderless import Borderless
-from hashret.collection.encoders.perceptual import Perceptual
+from hashret.collection.encoders.perceptual import Borderless, Perceptual
 from hashret.images.reading import Read, read_files
 
+from .duplicate_curves import draw
+from .duplicate_files import COPIES, EASY, TURNED, make
+
 PRECISION = 0.99
-T = Image.Transpose
-
-
-def caption(image: Any, draw_text: str = "me, when the build is green") -> Any:
-    bar = max(24, image.height // 8)
-    made = Image.new("RGB", (image.width, image.height + bar), "white")
-    made.paste(image, (0, bar))
-    ImageDraw.Draw(made).text((8, bar // 5), draw_text, "black", ImageFont.load_default(bar // 2))
-    return made
-
-
-def screenshot(image: Any) -> Any:
-    """A phone shows the picture between its bars."""
-    made = Image.new("RGB", (720, 1280), "black")
-    shown = ImageOps.contain(image, (720, 1100))
-    made.paste(shown, ((720 - shown.width) // 2, (1280 - shown.height) // 2))
-    draw = ImageDraw.Draw(made)
-    font = ImageFont.load_default(28)
-    draw.text((24, 14), "12:04", "white", font)
-    draw.rectangle((630, 18, 690, 40), outline="white")
-    for x in (120, 360, 600):
-        draw.ellipse((x - 22, 1216, x + 22, 1260), outline="white", width=4)
-    return made
-
-
-def scaled(factor: float) -> Callable[[Any], Any]:
-    return lambda image: image.resize(
-        (max(1, round(image.width * factor)), max(1, round(image.height * factor))),
-        Image.Resampling.LANCZOS,
-    )
-
-
-def cropped(share: float) -> Callable[[Any], Any]:
-    """Cut so much of width and height off, unevenly."""
-
-    def cut(image: Any) -> Any:
-        x, y = round(image.width * share), round(image.height * share)
-        return image.crop((x // 3, y * 2 // 3, image.width - x + x // 3, image.height - y // 3))
-
-    return cut
-
-
-def bordered(colour: str, share: float) -> Callable[[Any], Any]:
-    return lambda image: ImageOps.expand(image, round(min(image.size) * share), colour)
-
-
-# Kind: (what is done, JPEG quality) of each of its variants.
-COPIES: dict[str, list[tuple[Callable[[Any], Any], int]]] = {
-    "re-encoded, quality 30-90": [(lambda image: image, q) for q in (30, 50, 70, 90)],
-    "resized, 0.25-2": [(scaled(f), 85) for f in (0.25, 0.5, 2)],
-    "brightness, contrast ±20 %": [
-        (lambda image, kind=kind, f=f: kind(image).enhance(f), 85)
-        for kind in (ImageEnhance.Brightness, ImageEnhance.Contrast)
-        for f in (0.8, 1.2)
-    ],
-    "grey": [(lambda image: image.convert("L").convert("RGB"), 85)],
-    "cropped by 5 %": [(cropped(0.05), 85)],
-    "cropped by 10 %": [(cropped(0.10), 85)],
-    "border": [(bordered("black", 0.06), 85), (bordered("white", 0.06), 85)],
-    "caption bar": [(caption, 85)],
-    "screenshot": [(screenshot, 85)],
-    "mirrored": [(lambda image: image.transpose(T.FLIP_LEFT_RIGHT), 85)],
-    "turned": [
-        (lambda image, t=t: image.transpose(t), 85)
-        for t in (T.ROTATE_90, T.ROTATE_180, T.ROTATE_270)
-    ],
+# The radius that is chosen is the smallest that finds so many of the copies of EASY.
+RECALL = 0.99
+EASY_ONES = "re-encoded, resized, re-toned"
+FRAMED = "framed, captioned, on a screen"
+KINDS = {
+    **{kind: (kind,) for kind in COPIES},
+    EASY_ONES: EASY,
+    FRAMED: ("border", "caption bar", "screenshot"),
 }
-TURNED = ("mirrored", "turned")
-EASY = tuple(COPIES)[:3]
+HALVES = ("first half", "second half")
+
+File = tuple[str, str, str]
+# By contender: codes by way of encoding, which of them are plain, and images a CPU second.
+Codes = dict[str, tuple[Any, Any, float]]
 
 
-def burst(image: Any) -> list[Any]:
-    """Three frames, each shifted by a fifth of its width."""
-    width, height = round(image.width * 0.7), round(image.height * 0.9)
-    steps = [round(image.width * share) for share in (0, 0.15, 0.3)]
-    return [image.crop((x, x // 4, x + width, min(image.height, x // 4 + height))) for x in steps]
-
-
-def document(number: int) -> Any:
-    """A letter on the paper of one sender."""
-    chance = random.Random(number)
-    page = Image.new("RGB", (620, 877), "white")
-    draw = ImageDraw.Draw(page)
-    large, small = ImageFont.load_default(34), ImageFont.load_default(15)
-    draw.rectangle((0, 0, 620, 90), "#234a7c")
-    draw.text((40, 24), "Northern Water & Light", "white", large)
-    draw.text((40, 130), f"Invoice {chance.randrange(10**6):06}", "black", large)
-    for line in range(chance.randrange(14, 26)):
-        words = " ".join(
-            "".join(chance.choices("abcdefghijklmnoprstu", k=chance.randrange(2, 9)))
-            for _ in range(chance.randrange(3, 9))
-        )
-        draw.text((40, 200 + 24 * line), words, "black", small)
-    return page
-
-
-def make(photos: list[Path], folder: Path, count: int) -> list[tuple[str, str, str]]:
-    """Write all files; return name, kind and source of each."""
-    made: list[tuple[str, str, str]] = []
-
-    def save(image: Any, kind: str, source: str, quality: int = 90) -> None:
-        name = f"{len(made):06}.jpg"
-        image.save(folder / name, quality=quality)
-        made.append((name, kind, source))
-
-    for number, path in enumerate(photos):
-        image = Image.open(path).convert("RGB")
-        source = f"photo {number}"
-        if number < count:
-            save(image, "original", source, 92)
-            for kind, ways in COPIES.items():
-                for way, quality in ways:
-                    save(way(image), kind, source, quality)
-        elif number < count + count // 2:
-            for frame, part in enumerate(burst(image)):
-                save(part, "burst", f"{source}, frame {frame}")
-        else:
-            save(image, "other", source)
-    for number in range(40):
-        shade = tuple(np.random.default_rng(number).integers(0, 256, 3).tolist())
-        save(Image.new("RGB", (640, 480), shade), "blank", f"blank {number}")
-        save(document(number), "document", f"document {number}")
-    return made
+def halves(photos: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Divide photographs in two by their bytes, in an order that has nothing to do with names."""
+    named = sorted((hashlib.sha256(path.read_bytes()).digest(), path) for path in photos)
+    first, second = ([path for name, path in named if name[-1] % 2 == odd] for odd in (0, 1))
+    return first, second
 
 
 def cpu_seconds() -> float:
@@ -264,77 +168,125 @@ def matrix_of(codes: Any, plain: Any, truth: Truth, turned: bool) -> Any:
 
 
 def main() -> None:
-    """Make the files, ask every contender, print the table."""
+    """Make the files, ask every contender, print the tables, draw the curves."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("photos", type=Path)
-    parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--count", type=int, default=100, help="photographs of a half to copy")
     parser.add_argument("--peer", default=sys.executable)
-    parser.add_argument("--out", type=Path)
-    parser.add_argument("--work", type=Path)
+    parser.add_argument("--out", type=Path, help="for figures, as JSON")
+    parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="for curves, as PNG")
+    parser.add_argument("--work", type=Path, help="for the files, which are kept then")
     given = parser.parse_args()
-    photos = sorted(given.photos.rglob("*.jpg"))
+    photos = halves(sorted(given.photos.rglob("*.jpg")))
+    results = {}
     with tempfile.TemporaryDirectory() as made:
-        folder = given.work or Path(made)
-        folder.mkdir(exist_ok=True)
-        files = make(photos, folder, given.count)
-        (folder.parent / "files.json").write_text(json.dumps(files))
-        report(folder, files, given)
+        for paper, name in enumerate(HALVES):
+            folder = (given.work or Path(made)) / name.replace(" ", "-")
+            folder.mkdir(parents=True)
+            files = make(photos[paper], folder, given.count, paper)
+            results[name] = half(folder, files, len(photos[paper]), given.peer)
+    report(results)
+    if given.out:
+        given.out.write_text(json.dumps(results, indent=1) + "\n")
+    if given.pictures:
+        draw(results["second half"]["without blanks"], given.pictures, RADIUS)
 
 
-def report(folder: Path, files: list[tuple[str, str, str]], given: argparse.Namespace) -> None:
-    """Ask every contender, and print and write what it found."""
+def half(folder: Path, files: list[File], photos: int, peer: str) -> dict[str, Any]:
+    """Return what every contender finds in the files of a half."""
     names = [name for name, *_ in files]
-    contenders = {
+    codes: Codes = {
         "hashret": ours(folder, names),
         "pdqhash": bare_pdq(folder, names),
-        "imagededup pHash": peer_phash(given.peer, folder, names),
+        "imagededup pHash": peer_phash(peer, folder, names),
     }
-    speed = {who: round(found[2]) for who, found in contenders.items()}
-    results: dict[str, Any] = {"files": len(files), "images a CPU second": speed}
+    speed = {who: round(found[2]) for who, found in codes.items()}
+    results: dict[str, Any] = {"photographs": photos, "files": len(files), "speed": speed}
     # Blanks are all alike to whoever does not leave plain pictures out.
     for which, left_out in (("all", ()), ("without blanks", ("blank",))):
         truth = Truth([one for one in files if one[1] not in left_out])
         rows = [row for row, one in enumerate(files) if one[1] not in left_out]
-        kinds: dict[str, Any] = {}
-        for who, (codes, plain, _) in contenders.items():
-            for name, cell in scores(codes[:, rows], plain[:, rows], truth, who).items():
-                kinds.setdefault(name, {})[who] = cell
-        results[which] = kinds
-        show(which, kinds, tuple(contenders))
-    print(f"{'images a CPU second':<60}" + "".join(f"{one:>26}" for one in speed.values()))
-    if given.out:
-        given.out.write_text(json.dumps(results, indent=1) + "\n")
+        results[which] = {
+            who: curves(found[:, rows], plain[:, rows], truth, who)
+            for who, (found, plain, _) in codes.items()
+        }
+    return results
 
 
-def scores(codes: Any, plain: Any, truth: Truth, who: str) -> dict[str, Any]:
-    """Return by kind of copy the best recall at the precision wanted, and the curve."""
+def curves(codes: Any, plain: Any, truth: Truth, who: str) -> dict[str, list[list[float]]]:
+    """Return by kinds of copies precision and recall at every radius to half of the bits."""
     bits = 8 * codes.shape[2]
     own = who == "hashret"
     matrices = {turned: matrix_of(codes, plain, truth, turned) for turned in {False, own}}
     found = {}
-    for kinds in (*((kind,) for kind in COPIES), EASY):
-        precision, recall = truth.curve(matrices[own and kinds[0] in TURNED], kinds, bits)
-        good = np.flatnonzero((precision >= PRECISION) & (recall > 0))
-        found[" + ".join(kinds)] = {
-            "recall": round(float(recall[good[-1]]), 4) if len(good) else 0.0,
-            "radius": int(good[-1]) if len(good) else None,
-            "curve": [
-                [radius, round(float(precision[radius]), 4), round(float(recall[radius]), 4)]
-                for radius in range(0, bits // 2 + 1, 1 if bits < 100 else 4)
-            ],
-            "at 31": [round(float(one[31]), 4) for one in (precision, recall)] if own else None,
-        }
+    for name, kinds in KINDS.items():
+        pair = truth.curve(matrices[own and kinds[0] in TURNED], kinds, bits)
+        found[name] = [[round(float(one), 4) for one in line[: bits // 2 + 1]] for line in pair]
     return found
 
 
-def show(which: str, kinds: dict[str, Any], contenders: tuple[str, ...]) -> None:
-    """Print a table."""
-    head = f"recall at precision {PRECISION}, {which}"
-    print(f"{head:<60}" + "".join(f"{who:>26}" for who in contenders))
-    for name, row in kinds.items():
-        cells = "".join(f"{one['recall']:>18.3f} at {one['radius']!s:>4}" for one in row.values())
-        at = row["hashret"]["at 31"]
-        print(f"{name[:59]:<60}{cells}   at 31: {at[1]:.3f}, precision {at[0]:.3f}")
+def largest(curve: list[list[float]]) -> int | None:
+    """Return the largest radius that finds something at the precision wanted."""
+    good = [
+        radius
+        for radius, (precision, recall) in enumerate(zip(*curve, strict=True))
+        if precision >= PRECISION and recall > 0
+    ]
+    return good[-1] if good else None
+
+
+def smallest(curve: list[list[float]]) -> int | None:
+    """Return the smallest radius that finds enough."""
+    return next((radius for radius, recall in enumerate(curve[1]) if recall >= RECALL), None)
+
+
+def report(results: dict[str, Any]) -> None:
+    """Print what a radius from the first half does in the second, and the tables."""
+    first, second = (results[name] for name in HALVES)
+    for name, one in results.items():
+        speed = ", ".join(f"{who} {rate}" for who, rate in one["speed"].items())
+        print(
+            f"{name}: {one['files']} files of {one['photographs']} photographs; "
+            f"images a CPU second: {speed}"
+        )
+    print(
+        f"\n{EASY_ONES}, radius from the first half: smallest of recall {RECALL}, largest of "
+        f"precision {PRECISION}; then what it does in the second, blanks left out"
+    )
+    for who, kinds in first["without blanks"].items():
+        judged = second["without blanks"][who][EASY_ONES]
+        for choice, radius in zip(
+            ("smallest", "largest"),
+            (smallest(kinds[EASY_ONES]), largest(kinds[EASY_ONES])),
+            strict=True,
+        ):
+            cell = "none" if radius is None else f"{radius:>3}: {_at(judged, radius)}"
+            print(f"{who:<20}{choice:<10}{cell}")
+    contenders = second["without blanks"]
+    print(
+        f"\nsecond half without blanks, recall at precision {PRECISION}; "
+        f"at last hashret at {RADIUS}, blanks too"
+    )
+    print(" " * 40 + "".join(f"{who:>24}" for who in contenders))
+    for name in KINDS:
+        cells = ""
+        for kinds in contenders.values():
+            radius = largest(kinds[name])
+            recall = 0 if radius is None else kinds[name][1][radius]
+            cells += f"{recall:>16.3f} at {radius!s:>4}"
+        print(f"{name[:39]:<40}{cells}   {_at(second['all']['hashret'][name], RADIUS)}")
+    print("\nsecond half, blanks too: radius, and hashret's recall, precision")
+    shown = (EASY_ONES, "border", "caption bar", "screenshot", "cropped by 5 %")
+    for radius in (0, 8, 16, 24, 31, 40, 48, 52, 56, 60, 64):
+        print(
+            f"{radius:>4}  "
+            + "  ".join(_at(second["all"]["hashret"][one], radius) for one in shown)
+        )
+
+
+def _at(curve: list[list[float]], radius: int) -> str:
+    precision, recall = (line[radius] for line in curve)
+    return f"recall {recall:.3f}, precision {precision:.3f}"
 
 
 if __name__ == "__main__":

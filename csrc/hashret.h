@@ -134,21 +134,31 @@ bool hr_index_wanted(const hr_index *index);
 
 /* What the functions without "read" tell, for those who hold the read lock already. */
 size_t hr_read_count(const hr_index *index);
+/* A number that is another one after each change. */
+uint64_t hr_read_state(const hr_index *index);
 void hr_read_ids(const hr_index *index, int64_t *out);
 hr_status hr_read_codes(const hr_index *index, const int64_t *ids, size_t n, uint8_t *codes,
                         int64_t *culprit);
 /* A new index with the same codes and ids, in memory of its own. */
 hr_status hr_read_copy(const hr_index *index, hr_index **out);
 
-/* One bit per row: which rows a search may return. Valid under the read lock
- * it was opened in. */
+/* Which rows a search may return. Valid as long as the index does not change. */
 typedef struct hr_filter hr_filter;
-hr_status hr_filter_open_ids(const hr_index *index, const int64_t *ids, size_t n, hr_filter **out,
-                             int64_t *culprit);
-/* mask[i] belongs to the i-th smallest id; HR_BAD_MASK unless it has one entry an id. */
-hr_status hr_filter_open_mask(const hr_index *index, const uint8_t *mask, size_t n,
-                              hr_filter **out);
+typedef struct {
+  const int64_t *ids;  /* n of them, in any order */
+  const uint8_t *mask; /* or: n = all ids; mask[i] belongs to the i-th smallest; HR_BAD_MASK
+                          where there are not so many */
+  size_t n;
+  bool present; /* ids that are unknown are left out: else they are HR_UNKNOWN_ID */
+  size_t few;   /* if at most one code in so many is allowed, those are copied, some 15 ns each, so
+                   that no others need to be compared; 0: copy none */
+} hr_allowed;
+/* Needs the read lock; HR_NOT_READY: that of hr_read_lock_codes. */
+hr_status hr_filter_open(const hr_index *index, const hr_allowed *allowed, hr_filter **out,
+                         int64_t *culprit);
 void hr_filter_free(hr_filter *filter);
+/* How many codes a search that compares all has to look at. */
+size_t hr_filter_compared(const hr_index *index, const hr_filter *filter);
 
 /* What a call did, summed over its queries. */
 typedef struct {

@@ -85,6 +85,7 @@ cdef extern from "hashret.h" nogil:
     hr_status hr_read_lock_codes(hr_index *index)
     bint hr_index_wanted(const hr_index *index)
     size_t hr_read_count(const hr_index *index)
+    uint64_t hr_read_state(const hr_index *index)
     void hr_read_ids(const hr_index *index, int64_t *out)
     hr_status hr_read_codes(const hr_index *index, const int64_t *ids, size_t n, uint8_t *codes,
                             int64_t *culprit)
@@ -96,10 +97,16 @@ cdef extern from "hashret.h" nogil:
     ctypedef struct hr_filter:
         pass
 
-    hr_status hr_filter_open_ids(const hr_index *index, const int64_t *ids, size_t n,
-                                 hr_filter **out, int64_t *culprit)
-    hr_status hr_filter_open_mask(const hr_index *index, const uint8_t *mask, size_t n,
-                                  hr_filter **out)
+    ctypedef struct hr_allowed:
+        const int64_t *ids
+        const uint8_t *mask
+        size_t n
+        bint present
+        size_t few
+
+    hr_status hr_filter_open(const hr_index *index, const hr_allowed *allowed, hr_filter **out,
+                             int64_t *culprit)
+    size_t hr_filter_compared(const hr_index *index, const hr_filter *filter)
     void hr_filter_free(hr_filter *filter)
 
     ctypedef struct hr_work:

@@ -220,22 +220,35 @@ cdef class Request:
         return request
 
 
+cdef class Allowed:
+    """What a reader has prepared of a filter: good for all readers of that state of the index."""
+
+    cdef hr_filter *handle
+    cdef uint64_t state
+
+    def __dealloc__(self):
+        hr_filter_free(self.handle)
+
+
 cdef class Reader:
-    """The read lock of an index, with a filter (ids or a mask), for the length of a `with` block.
+    """The read lock of an index, with a filter, for the length of a `with` block.
 
     Any thread may search through it; the thread that opened it closes it. It must not use the
     index itself meanwhile: whoever waits to change it would let neither go on.
+
+    `filter`: ids or a mask. If it allows at most one code in `few`, those are copied; 0: never.
+    With `present`, ids that the index has not are left out: else they are an error. `allowed` is
+    what another reader has made of the filter, which is used if the index has not changed since.
     """
 
     cdef readonly NativeIndex index
-    cdef hr_filter *filter
+    cdef readonly Allowed allowed
     cdef bint locked
     cdef long forks
 
-    def __cinit__(self, NativeIndex index, filter=None, bint codes=False):
+    def __cinit__(self, NativeIndex index, filter=None, bint codes=False, size_t few=0,
+                  bint present=False, Allowed allowed=None):
         cdef hr_status status
-        cdef int64_t culprit = 0
-        cdef _Buffer buffer
         cdef hr_index *handle = index.alive()
         self.index = index
         self.forks = forks
@@ -244,22 +257,43 @@ cdef class Reader:
         _check(status, "search")
         self.locked = True
         try:
-            if filter is not None:
-                buffer = _Buffer(filter, 0)
-                if filter.dtype.kind == "b":
-                    with nogil:
-                        status = hr_filter_open_mask(
-                            index.handle, <const uint8_t *>buffer.view.buf,
-                            <size_t>buffer.view.len, &self.filter)
-                else:
-                    with nogil:
-                        status = hr_filter_open_ids(
-                            index.handle, <const int64_t *>buffer.view.buf,
-                            <size_t>buffer.view.len // sizeof(int64_t), &self.filter, &culprit)
-                _check(status, "filter", culprit)
+            if allowed is not None and allowed.state == hr_read_state(handle):
+                self.allowed = allowed
+            elif filter is not None:
+                self.prepare(filter, few, present)
         except BaseException:
             self.close()
             raise
+
+    cdef prepare(self, filter, size_t few, bint present):
+        """Find the rows of a filter; where codes are to be found by row, lock them so."""
+        cdef hr_index *handle = self.index.handle
+        cdef _Buffer buffer = _Buffer(filter, 0)
+        cdef Allowed made = Allowed()
+        cdef hr_allowed asked
+        cdef int64_t culprit = 0
+        cdef hr_status status
+        memset(&asked, 0, sizeof(asked))
+        asked.n, asked.few, asked.present = <size_t>buffer.view.len, few, present
+        if filter.dtype.kind == "b":
+            asked.mask = <const uint8_t *>buffer.view.buf
+        else:
+            asked.ids = <const int64_t *>buffer.view.buf
+            asked.n //= sizeof(int64_t)
+        with nogil:
+            status = hr_filter_open(handle, &asked, &made.handle, &culprit)
+            if status == HR_NOT_READY:
+                hr_read_unlock(handle)
+                status = hr_read_lock_codes(handle)
+                self.locked = status == HR_OK
+                if status == HR_OK:
+                    status = hr_filter_open(handle, &asked, &made.handle, &culprit)
+        _check(status, "filter", culprit)
+        made.state = hr_read_state(handle)
+        self.allowed = made
+
+    cdef const hr_filter *filter(self):
+        return NULL if self.allowed is None else self.allowed.handle
 
     def __enter__(self):
         return self
@@ -272,8 +306,6 @@ cdef class Reader:
             self.locked = False
             if self.forks == forks:
                 hr_read_unlock(self.index.handle)
-            hr_filter_free(self.filter)
-            self.filter = NULL
 
     def close(self):
         self._close()
@@ -289,6 +321,13 @@ cdef class Reader:
 
     def __len__(self):
         return hr_read_count(self.index.handle)
+
+    @property
+    def compared(self):
+        """How many codes a search that compares all has to look at."""
+        if self.allowed is None:
+            return len(self)
+        return hr_filter_compared(self.index.handle, self.allowed.handle)
 
     def ids(self, out):
         """Fill `out`, int64 of this length."""
@@ -331,7 +370,7 @@ cdef class Reader:
         cdef _Buffer d = _Buffer(distances, room * sizeof(int32_t), True)
         cdef _Buffer i = _Buffer(ids, room * sizeof(int64_t), True)
         cdef _Buffer left
-        cdef hr_request asked = request.of(first, end, self.filter)
+        cdef hr_request asked = request.of(first, end, self.filter())
         cdef hr_work work
         cdef hr_status status
         if by_rows:
@@ -353,7 +392,7 @@ cdef class Reader:
         cdef size_t first = request.first(part, parts), end = request.first(part + 1, parts)
         cdef _Buffer limits = _Buffer(lims, (end - first + 1) * sizeof(int64_t), True)
         cdef _Buffer left
-        cdef hr_request asked = request.of(first, end, self.filter)
+        cdef hr_request asked = request.of(first, end, self.filter())
         cdef Hits hits = Hits()
         cdef hr_work work
         cdef hr_status status

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from .errors import ParameterError
 from .extras import import_extra
@@ -73,13 +73,17 @@ class Deep:
     """A loss of :mod:`hashret.deep`, by name, which trains a network or a head over vectors.
 
     The options are its hyper-parameters, where they are not the published ones. With
-    `bit_a_class` codes have one bit a class, whatever number is asked for.
+    `bit_a_class` codes have one bit a class, whatever number is asked for. A benchmark ranks the
+    database by `order`: the codes' Hamming distance; or, of a classifier, the probability that
+    the query's softmax gives an image's code ("softmax"), or the inner product of both softmaxes,
+    which needs no codes ("inner-product").
     """
 
     title: str
     loss: str
     options: Options = field(default_factory=dict)
     bit_a_class: bool = False
+    order: Literal["hamming", "softmax", "inner-product"] = "hamming"
     seeded = True
 
     @property
@@ -125,6 +129,16 @@ METHODS: dict[str, Method] = {
 
 # Options that go with any method, shown on one: run when they are named, and not with all.
 VARIANTS: dict[str, Method] = {
+    "classifier-softmax": Deep(
+        "Classifier, by the query's softmax", "classifier", {"code": "one-hot"}, True, "softmax"
+    ),
+    "classifier-inner-product": Deep(
+        "Classifier, softmaxes by inner product",
+        "classifier",
+        {"code": "one-hot"},
+        True,
+        "inner-product",
+    ),
     "dsh-tanh": Deep("DSH, tanh continuation", "regularised", {"loss": "dsh", "binarize": "tanh"}),
     "dsh-sign": Deep("DSH, straight-through", "regularised", {"loss": "dsh", "binarize": "sign"}),
     "dsh-regularised": Deep(
@@ -133,6 +147,16 @@ VARIANTS: dict[str, Method] = {
         {"loss": "dsh", "balance": 1.0, "decorrelation": 1.0},
     ),
     "greedyhash-pruned": Deep("GreedyHash, pruned epochs", "pruned", {"loss": "greedyhash"}),
+    "dhn-bounded": Deep(
+        "DHN, bounded outputs",
+        "regularised",
+        {
+            "loss": {"name": "dpsh", "options": {"quantizer": "log-cosh"}},
+            "binarize": "tanh",
+            "growth": 0.0,
+        },
+    ),
+    "orthohash-cifar10": Deep("OrthoHash, margin 0.3", "orthohash", {"margin": 0.3}),
     "bihalf-gentle": Deep("BiHalf, gamma 1", "bihalf", {"gamma": 1.0}),
     "orthohash-self-distilled": Deep(
         "OrthoHash, self-distilled", "self-distilled", {"loss": "orthohash"}

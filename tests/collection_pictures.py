@@ -69,6 +69,22 @@ class Counting:
         return np.array([np.frombuffer(code, np.uint8) for code in codes]), None
 
 
+class Fitting:
+    """An encoder that is to be fitted: the codes that `Counting` would give, and the sample."""
+
+    def __init__(self, name: str = "fitted", sample: int = 4) -> None:
+        self.name, self.sample = name, sample
+        self.contents: list[bytes] = []
+        self.result = Counting(name)
+
+    def describe(self, pictures):
+        return self.result.encode(pictures)[0].astype(np.float32)
+
+    def fit(self, contents, vectors, store):
+        self.contents = [*contents]
+        return self.result, vectors.astype(np.uint8)
+
+
 def encoders(*names: str) -> list[Counting]:
     return [Counting(name) for name in names or ("one",)]
 

@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #if defined(_MSC_VER) && !defined(__clang__)
 #include <intrin.h>
@@ -20,6 +21,17 @@ static inline uint64_t hr_swap_bytes(uint64_t x) { return __builtin_bswap64(x); 
 /* The number of the lowest bit that is set, of x > 0. */
 static inline uint32_t hr_lowest_bit(uint64_t x) { return (uint32_t)__builtin_ctzll(x); }
 #endif
+
+/* The word that at most eight bytes are, little-endian on every machine. */
+static inline uint64_t hr_load_word(const uint8_t *bytes, size_t size) {
+  uint64_t word = 0;
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+  for (size_t i = 0; i < size; i++) word |= (uint64_t)bytes[i] << 8 * i;
+#else
+  memcpy(&word, bytes, size);
+#endif
+  return word;
+}
 
 /* Bits [start, start + width) of a code as a number, first bit highest; width is 1 to 64.
  * Words are `stride` apart. Byte order turns bit order: bit 0 is the first byte's highest. */

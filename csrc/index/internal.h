@@ -6,6 +6,7 @@
 #include "lsh/lsh.h"
 #include "planner/planner.h"
 #include "storage/segment.h"
+#include "storage/subset.h"
 
 struct hr_index {
   hr_kind kind;
@@ -24,6 +25,7 @@ struct hr_index {
   hr_lock changing;
   bool preparing; /* some reader makes new tables; the others use what there is */
   int wanting;    /* threads that wait to have the index for themselves */
+  uint64_t state; /* how often some thread had */
 };
 
 /* The index for oneself: `lock` held exclusively. */
@@ -40,6 +42,7 @@ const hr_segment *hr_index_segment(const hr_index *index, int segment);
 
 struct hr_filter {
   uint8_t *allow[HR_SEGMENTS]; /* a bit a row; 0 for tombstones */
+  hr_subset few[HR_SEGMENTS];  /* the same rows, if they are few */
 };
 
 /* All live rows by ascending id. */

@@ -6,6 +6,7 @@ void hr_index_lock(hr_index *index) {
   HR_ADD(&index->wanting, 1);
   hr_lock_exclusive(&index->lock);
   HR_ADD(&index->wanting, -1);
+  index->state++;
 }
 
 void hr_index_unlock(hr_index *index) { hr_unlock_exclusive(&index->lock); }
@@ -42,6 +43,8 @@ hr_status hr_read_lock(hr_index *index) { return hr_index_lock_shared(index, tru
 hr_status hr_read_lock_codes(hr_index *index) { return hr_index_lock_shared(index, true, true); }
 
 void hr_read_unlock(hr_index *index) { hr_unlock_shared(&index->lock); }
+
+uint64_t hr_read_state(const hr_index *index) { return index->state; }
 
 bool hr_index_wanted(const hr_index *index) { return HR_LOAD(&index->wanting); }
 

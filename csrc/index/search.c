@@ -22,18 +22,35 @@ static const uint8_t *allowed(const search *s, int segment) {
   return s->request->filter ? s->request->filter->allow[segment] : s->rows[segment]->live;
 }
 
+/* The codes that a filter allows, where they were copied; else NULL. */
+static const hr_subset *few_of(const search *s, int segment) {
+  const hr_filter *filter = s->request->filter;
+  return filter && filter->few[segment].blocks ? &filter->few[segment] : NULL;
+}
+
+/* Comparing less than one code in so many costs less than looking for them in buckets. */
+#define FEWEST_SHARE 64
+
+/* Where few are allowed, comparing those is a scan that HR_MIH does too, and that no query is put
+ * off for. */
 static hr_status search_postings(search *s) {
   hr_index *index = s->index;
-  s->expansion.postings = index->postings;
-  s->expansion.allow = allowed(s, HR_SORTED);
   const hr_request *request = s->request;
+  const uint8_t *allow = allowed(s, HR_SORTED);
+  const hr_subset *few = few_of(s, HR_SORTED);
+  bool compare =
+      few && (index->kind == HR_MIH || few->count < index->postings->entries / FEWEST_SHARE);
+  s->expansion.postings = index->postings;
+  s->expansion.allow = allow;
   hr_target target = {.postings = index->postings,
                       .mih = index->mih,
                       .planner = &index->planner,
-                      .source = hr_source_of_postings(index->postings, s->expansion.allow, HR_ROWS),
-                      .scan = request->scan,
+                      .source = few ? hr_source_of_subset(few, s->queries.width)
+                                    : hr_source_of_postings(index->postings, allow, HR_ROWS),
+                      .allow = allow,
+                      .scan = request->scan || compare,
                       .probe = index->kind == HR_MIH,
-                      .deferred = request->deferred ? request->deferred + s->from : NULL};
+                      .deferred = request->deferred && !few ? request->deferred + s->from : NULL};
   hr_source_divide(&target.source, request->part, request->parts);
   return hr_planner_search(&target, &s->queries, s->collectors[HR_SORTED]);
 }
@@ -54,7 +71,9 @@ static hr_status scan(const hr_source *source, const hr_queries *queries,
 static hr_status search_rows(search *s, int segment) {
   hr_index *index = s->index;
   const hr_request *request = s->request;
-  hr_source source = hr_source_of_segment(s->rows[segment], allowed(s, segment));
+  const hr_subset *few = few_of(s, segment);
+  hr_source source = few ? hr_source_of_subset(few, s->queries.width)
+                         : hr_source_of_segment(s->rows[segment], allowed(s, segment));
   if (segment == HR_MAIN)
     hr_source_divide(&source, request->part, request->parts);
   else if (request->part + 1 < request->parts)

@@ -6,6 +6,7 @@
  * that is 3.2 G distances/s.
  */
 #include "kernels/kernels.h"
+#include "kernels/strips_avx2.h"
 
 #ifdef HR_X86
 #include <immintrin.h>
@@ -198,6 +199,7 @@ TARGET static size_t sketches_avx2(const uint32_t *sketches, size_t words, size_
   return found;
 }
 
-const hr_kernels hr_kernels_avx2 = {"avx2",       scan_avx2,      distances_avx2,
-                                    distances_at, pack_mask_avx2, sketches_avx2};
+const hr_kernels hr_kernels_avx2 = {
+    "avx2",         scan_avx2,     distances_avx2,    distances_at,
+    pack_mask_avx2, sketches_avx2, hr_avx2_to_strips, hr_avx2_scan_strips};
 #endif

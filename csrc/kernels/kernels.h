@@ -38,7 +38,15 @@ typedef struct {
   uint32_t limit[HR_GROUP]; /* rows at a distance < limit are hits */
   uint32_t queries;         /* 1 or HR_GROUP; a limit of 0 makes a query idle */
   const uint8_t *allow;     /* bit l of byte b: row 8b + l may be a hit; NULL: all may */
+  const uint8_t *strips;    /* for scan_strips (strips.h): those of the blocks from `first` on, */
+  size_t first;
+  const uint8_t *near; /* and the queries' tables */
 } hr_pass;
+
+/* Rows of a strip. Its distances are bytes: limits above cannot be told from each other. */
+#define HR_STRIP 64
+#define HR_STRIP_BLOCKS (HR_STRIP / HR_LANES)
+#define HR_STRIP_LIMIT 255
 
 /* A pass stops soon after this many hits, so that limits are renewed; it looks
  * at HR_STRETCH steps of up to HR_STEP_BLOCKS blocks between two checks. */
@@ -64,6 +72,12 @@ typedef struct {
    * words long, within `limit` of the query's. Returns how many. */
   size_t (*sketches)(const uint32_t *sketches, size_t words, size_t count, const uint32_t *query,
                      uint32_t limit, uint32_t *hits);
+  /* NULL, or a faster way for many queries. Blocks [0, count) in strips, whose last may be longer
+   * than they are. */
+  void (*to_strips)(const uint64_t *blocks, size_t words, size_t count, uint8_t *strips);
+  /* As scan, of HR_GROUP queries; block - first is a multiple of HR_STRIP_BLOCKS, and no limit is
+   * above HR_STRIP_LIMIT. */
+  size_t (*scan_strips)(hr_pass *pass, hr_hit *hits);
 } hr_kernels;
 
 #define HR_SKETCHES 256

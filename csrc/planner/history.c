@@ -61,7 +61,7 @@ hr_record *hr_history_of(hr_history *history, const hr_asked *asked) {
     for (size_t k = asked->k; k >>= 1;) number++;
     if (number > 31) number = 31;
   }
-  return &history->of[number * 4 + (asked->together ? 2 : 0) + asked->filtered];
+  return &history->of[(number * 2 + asked->together) * HR_FILTERINGS + (uint32_t)asked->filtering];
 }
 
 uint32_t hr_history_section(const hr_record *record, bool together, size_t left) {

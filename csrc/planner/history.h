@@ -32,17 +32,21 @@ typedef struct {
   uint32_t trying, other;  /* queries still to come of such a run, and the way that they go */
 } hr_record;
 
-#define HR_QUERY_CLASSES 256
+#define HR_QUERY_CLASSES 384
 
 typedef struct {
   hr_record of[HR_QUERY_CLASSES];
 } hr_history;
 
+/* Where a filter allows few, a scan is of a copy of those. */
+typedef enum { HR_UNFILTERED, HR_FILTERED, HR_FILTERED_FEW, HR_FILTERINGS } hr_filtering;
+
 /* What is asked for: k nearest (SIZE_MAX: all) within `radius` of `bits` bits. */
 typedef struct {
   size_t k;
   uint32_t radius, bits;
-  bool together, filtered;
+  bool together;
+  hr_filtering filtering;
 } hr_asked;
 
 hr_record *hr_history_of(hr_history *history, const hr_asked *asked);

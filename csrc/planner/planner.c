@@ -27,6 +27,11 @@ static bool has_choice(const hr_target *t) {
   return t->mih && !t->scan && !t->probe && policy != HR_POLICY_SCAN && policy != HR_POLICY_PROBE;
 }
 
+static hr_filtering filtering(const hr_target *t) {
+  if (t->source.rows) return HR_FILTERED_FEW;
+  return t->allow ? HR_FILTERED : HR_UNFILTERED;
+}
+
 static bool begin(searching *s, const hr_target *t, const hr_queries *queries) {
   const hr_costs *costs = &t->planner->costs;
   bool together = queries->count >= HR_GROUP;
@@ -35,12 +40,10 @@ static bool begin(searching *s, const hr_target *t, const hr_queries *queries) {
   s->scanned = hr_alloc(queries->count, sizeof *s->scanned);
   if (t->probe && t->deferred) s->costs = &hr_typical_costs;
   if (!has_choice(t)) return s->words && s->scanned;
-  hr_asked asked = {queries->k, queries->radius, t->postings->rows.bits, together,
-                    t->source.allow != NULL};
+  hr_asked asked = {queries->k, queries->radius, t->postings->rows.bits, together, filtering(t)};
   s->costs = costs;
   s->record = hr_history_of(&t->planner->history, &asked);
-  s->scan_ns =
-      (double)hr_block_count(t->postings->entries) * (together ? costs->grouped : costs->block);
+  s->scan_ns = (double)hr_block_count(t->source.count) * (together ? costs->grouped : costs->block);
   if (queries->k != SIZE_MAX) s->scan_ns += costs->narrow;
   return s->words && s->scanned;
 }
@@ -85,8 +88,7 @@ static hr_status probe(const searching *s, size_t q, const hr_choice *choice,
   query.work = &work;
   hr_budget budget = {s->costs, choice->scan_ns, choice->way == HR_WAY_MODEL, false};
   double began = choice->timed ? hr_now_ns() : 0;
-  hr_status status =
-      hr_probe(t->mih, &query, t->source.allow, s->costs ? &budget : NULL, collector);
+  hr_status status = hr_probe(t->mih, &query, t->allow, s->costs ? &budget : NULL, collector);
   *abandoned = budget.abandoned;
   if (status) return status;
   add_work(s->queries->work, &work, !budget.abandoned);

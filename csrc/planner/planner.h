@@ -18,13 +18,14 @@ typedef struct {
 /* Where to search, and what may be done there. */
 typedef struct {
   const hr_postings *postings;
-  const hr_mih *mih;   /* NULL: too few codes for tables */
-  hr_planner *planner; /* costs are known if there is a choice */
-  hr_source source;    /* what is scanned, where that is done */
-  bool scan;           /* do not look at the tables */
-  bool probe;          /* never scan if there are tables */
-  uint8_t *deferred;   /* set to 1 for queries that should be scanned, or take long, which are then
-                          left; NULL: they are answered */
+  const hr_mih *mih;    /* NULL: too few codes for tables */
+  hr_planner *planner;  /* costs are known if there is a choice */
+  hr_source source;     /* what is scanned, where that is done */
+  const uint8_t *allow; /* a bit a row that may be found, or NULL */
+  bool scan;            /* do not look at the tables */
+  bool probe;           /* never scan if there are tables */
+  uint8_t *deferred;    /* set to 1 for queries that should be scanned, or take long, which are then
+                           left; NULL: they are answered */
 } hr_target;
 
 /* Answers queries that all ask for the same, each by a collector of entries, which holds what the

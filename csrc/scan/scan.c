@@ -9,7 +9,9 @@
 
 #include "base/bisect.h"
 #include "base/cancel.h"
+#include "base/memory.h"
 #include "kernels/dispatch.h"
+#include "kernels/strips.h"
 #include "storage/blocks.h"
 #include "topk/threshold.h"
 
@@ -22,6 +24,14 @@ hr_source hr_source_of_segment(const hr_segment *segment, const uint8_t *allow) 
                      .count = segment->count,
                      .end = hr_block_count(segment->count),
                      .allow = allow};
+}
+
+hr_source hr_source_of_subset(const hr_subset *subset, size_t words) {
+  return (hr_source){.blocks = subset->blocks,
+                     .words = words,
+                     .count = subset->count,
+                     .end = hr_block_count(subset->count),
+                     .rows = subset->rows};
 }
 
 hr_source hr_source_of_postings(const hr_postings *postings, const uint8_t *allow, hr_unit unit) {
@@ -46,7 +56,12 @@ typedef struct {
   const hr_queries *queries;
   hr_collector *const *collectors;
   size_t first, end;
+  const uint8_t *strips; /* of these blocks, or NULL */
 } group;
+
+/* Strips are made for at least so many queries, of codes of so many words. */
+#define STRIP_QUERIES 16
+#define STRIP_WORDS 8
 
 /* Lone queries take the one-query kernel, two to four the grouped one. */
 static hr_pass open_pass(const group *g) {
@@ -81,11 +96,12 @@ static size_t first_window(const group *g) {
 
 static bool offer_rows(const group *g, const hr_hit *hits, size_t count) {
   hr_collector *const *collectors = g->collectors;
-  size_t rows = g->source->count;
+  const uint32_t *rows = g->source->rows;
   for (size_t i = 0; i < count; i++) {
     hr_hit hit = hits[i];
-    if (hit.row >= rows) continue; /* the last block is padded */
-    if (!hr_collector_offer_row(collectors[hit.query], hit.distance, hit.row)) return false;
+    if (hit.row >= g->source->count) continue; /* the last block is padded */
+    uint32_t row = rows ? rows[hit.row] : hit.row;
+    if (!hr_collector_offer_row(collectors[hit.query], hit.distance, row)) return false;
   }
   return true;
 }
@@ -110,35 +126,85 @@ static bool offer_entries(const group *g, const hr_hit *hits, size_t count) {
   return true;
 }
 
-static bool scan_group(const group *g) {
+/* Lets a pass go over strips. `near` has room for the tables of HR_GROUP queries. */
+static void open_strips(const group *g, hr_pass *pass, uint8_t *near) {
+  size_t words = g->source->words;
+  pass->strips = g->strips;
+  pass->first = g->first;
+  pass->near = near;
+  for (size_t q = 0; q < HR_GROUP; q++)
+    hr_strips_near(pass->query[q], words, near + q * HR_NEAR_BYTES(words));
+}
+
+/* Where a pass is to end: strips are not cut. */
+static size_t pass_end(const group *g, const hr_pass *pass, size_t window) {
+  size_t end = pass->block + window;
+  if (g->strips)
+    end += HR_STRIP_BLOCKS - 1 - (end - g->first + HR_STRIP_BLOCKS - 1) % HR_STRIP_BLOCKS;
+  return g->end - pass->block > window && end < g->end ? end : g->end;
+}
+
+static size_t scan_pass(hr_pass *pass, hr_hit *hits) {
   const hr_kernels *kernels = hr_active_kernels();
+  bool strips = pass->strips && (pass->block - pass->first) % HR_STRIP_BLOCKS == 0;
+  for (size_t q = 0; q < HR_GROUP; q++) strips &= pass->limit[q] <= HR_STRIP_LIMIT;
+  return (strips ? kernels->scan_strips : kernels->scan)(pass, hits);
+}
+
+static bool scan_group(const group *g) {
   hr_hit hits[HR_HITS];
+  uint8_t near[HR_GROUP * HR_NEAR_BYTES(STRIP_WORDS)];
   hr_pass pass = open_pass(g);
   size_t window = first_window(g);
+  if (g->strips && pass.queries == HR_GROUP) open_strips(g, &pass, near);
   while (pass.block < g->end) {
-    pass.end = g->end - pass.block > window ? pass.block + window : g->end;
+    pass.end = pass_end(g, &pass, window);
     for (size_t q = 0; q < g->queries->count; q++)
       pass.limit[q] = hr_collector_bar(g->collectors[q]);
-    size_t found = kernels->scan(&pass, hits);
+    size_t found = scan_pass(&pass, hits);
     if (!(g->source->postings ? offer_entries : offer_rows)(g, hits, found)) return false;
     if (window < g->end - g->first) window *= 2;
   }
   return true;
 }
 
-static hr_status scan_tiles(const hr_source *s, const hr_queries *queries,
-                            hr_collector *const *collectors) {
-  size_t tile = TILE_BYTES / hr_block_bytes(1, s->words);
-  for (size_t start = s->first; start < s->end; start += tile) {
-    if (hr_cancelled(queries->cancel)) return HR_CANCELLED;
-    size_t stop = s->end - start > tile ? start + tile : s->end;
-    for (size_t q = 0; q < queries->count; q += HR_GROUP) {
-      size_t left = queries->count - q;
-      hr_queries some = hr_queries_part(queries, q, left < HR_GROUP ? left : HR_GROUP);
-      if (!scan_group(&(group){s, &some, collectors + q, start, stop})) return HR_NO_MEMORY;
-    }
+/* Room for the strips of a tile; NULL: none are made, be it for want of memory. */
+static uint8_t *alloc_strips(const hr_source *s, const hr_queries *queries, size_t tile) {
+  bool pays = hr_active_kernels()->to_strips && s->words <= STRIP_WORDS &&
+              queries->count >= STRIP_QUERIES && s->end - s->first >= HR_STRIP_BLOCKS;
+  if (!pays) return NULL;
+  return hr_alloc_aligned(hr_strip_count(tile) * HR_STRIP * s->words * sizeof(uint64_t));
+}
+
+static hr_status scan_tile(const group *tile) {
+  const hr_queries *queries = tile->queries;
+  for (size_t q = 0; q < queries->count; q += HR_GROUP) {
+    size_t left = queries->count - q;
+    hr_queries some = hr_queries_part(queries, q, left < HR_GROUP ? left : HR_GROUP);
+    group g = *tile;
+    g.queries = &some;
+    g.collectors += q;
+    if (!scan_group(&g)) return HR_NO_MEMORY;
   }
   return HR_OK;
+}
+
+static hr_status scan_tiles(const hr_source *s, const hr_queries *queries,
+                            hr_collector *const *collectors) {
+  size_t block = hr_block_bytes(1, s->words), tile = TILE_BYTES / block;
+  uint8_t *strips = alloc_strips(s, queries, tile);
+  hr_status status = HR_OK;
+  for (size_t start = s->first; !status && start < s->end; start += tile) {
+    size_t stop = s->end - start > tile ? start + tile : s->end;
+    if (strips)
+      hr_active_kernels()->to_strips(s->blocks + start * (block / sizeof *s->blocks), s->words,
+                                     stop - start, strips);
+    status = hr_cancelled(queries->cancel)
+                 ? HR_CANCELLED
+                 : scan_tile(&(group){s, queries, collectors, start, stop, strips});
+  }
+  hr_free_aligned(strips);
+  return status;
 }
 
 /* --- limits to begin with -------------------------------------------------------------
@@ -165,7 +231,7 @@ static bool look_around(const hr_source *s, const hr_queries *query, hr_collecto
   size_t from = place > s->first + around ? place - around : s->first;
   size_t to = s->end - from > 2 * around ? from + 2 * around : s->end;
   if (from >= to) return true;
-  if (!scan_group(&(group){s, query, &collector, from, to})) return false;
+  if (!scan_group(&(group){s, query, &collector, from, to, NULL})) return false;
   hr_collector_restart(collector, HR_ENTRIES);
   return true;
 }

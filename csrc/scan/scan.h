@@ -2,6 +2,7 @@
 #ifndef HR_SCAN_H
 #define HR_SCAN_H
 
+#include "storage/subset.h"
 #include "topk/collector.h"
 
 /* The codes that a search compares, or some blocks of them. */
@@ -10,10 +11,12 @@ typedef struct {
   size_t words, count;         /* words a code, and codes */
   size_t first, end;           /* blocks to be compared */
   const uint8_t *allow;        /* a bit a row, or NULL */
+  const uint32_t *rows;        /* the rows of these codes, ascending; NULL: all rows in order */
   const hr_postings *postings; /* what is found are entries of these; NULL: rows */
 } hr_source;
 
 hr_source hr_source_of_segment(const hr_segment *segment, const uint8_t *allow);
+hr_source hr_source_of_subset(const hr_subset *subset, size_t words);
 /* By row, if that is asked for and kept. */
 hr_source hr_source_of_postings(const hr_postings *postings, const uint8_t *allow, hr_unit unit);
 /* Leaves part `part` of `parts` of the blocks. */

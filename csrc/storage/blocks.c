@@ -1,4 +1,4 @@
-/* Packed bytes are little-endian words on every machine. */
+/* Packed codes, and blocks of them. */
 #include "storage/blocks.h"
 
 #include "base/memory.h"
@@ -11,27 +11,17 @@ uint64_t *hr_blocks_alloc(size_t codes, size_t words) {
   return opened;
 }
 
-static uint64_t load_word(const uint8_t *bytes, size_t size) {
-  uint64_t word = 0;
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-  for (size_t i = 0; i < size; i++) word |= (uint64_t)bytes[i] << 8 * i;
-#else
-  memcpy(&word, bytes, size);
-#endif
-  return word;
-}
-
 void hr_words_load(const uint8_t *code, uint32_t bits, uint64_t *words) {
   size_t bytes = ((size_t)bits + 7) / 8, full = bytes / 8;
-  for (size_t w = 0; w < full; w++) words[w] = load_word(code + w * 8, 8);
-  if (bytes % 8) words[full] = load_word(code + full * 8, bytes % 8);
+  for (size_t w = 0; w < full; w++) words[w] = hr_load_word(code + w * 8, 8);
+  if (bytes % 8) words[full] = hr_load_word(code + full * 8, bytes % 8);
 }
 
 /* The last word of a code: its neighbours' bytes are masked off, except at the
  * end of the codes, past which nothing may be read. */
 static uint64_t load_rest(const uint8_t *bytes, size_t size, const uint8_t *end) {
-  if ((size_t)(end - bytes) < sizeof(uint64_t)) return load_word(bytes, size);
-  return load_word(bytes, sizeof(uint64_t)) & (~(uint64_t)0 >> (64 - 8 * size));
+  if ((size_t)(end - bytes) < sizeof(uint64_t)) return hr_load_word(bytes, size);
+  return hr_load_word(bytes, sizeof(uint64_t)) & (~(uint64_t)0 >> (64 - 8 * size));
 }
 
 void hr_blocks_fill(uint64_t *blocks, uint32_t bits, size_t row, const uint8_t *codes, size_t n) {
@@ -40,7 +30,7 @@ void hr_blocks_fill(uint64_t *blocks, uint32_t bits, size_t row, const uint8_t *
   const uint8_t *end = codes + n * bytes;
   for (; n--; row++, codes += bytes) {
     uint64_t *block = (uint64_t *)hr_code_at(blocks, words, row);
-    for (size_t w = 0; w < full; w++) block[w * HR_LANES] = load_word(codes + w * 8, 8);
+    for (size_t w = 0; w < full; w++) block[w * HR_LANES] = hr_load_word(codes + w * 8, 8);
     if (rest) block[full * HR_LANES] = load_rest(codes + full * 8, rest, end);
   }
 }

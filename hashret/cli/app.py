@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import os
 import sys
+from collections.abc import Iterator, Mapping
 from enum import IntEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, cast
 
 import typer
 from typer.core import TyperGroup
+from typer.main import get_command, get_group
 
 from ..errors import HashretError, ParameterError
 from .output import shown
 
-__all__ = ["Exit", "app"]
+__all__ = ["Commands", "Exit", "app"]
 
 
 class Exit(IntEnum):
@@ -41,8 +44,45 @@ Exit codes: 0 fine, 1 failure, 2 wrong usage, 3 finished with files skipped or m
 130 interrupted."""
 
 
+class _Modules(Mapping[str, Any]):
+    """Commands by name, each made when it is first asked for.
+
+    A module has the command as a function of its own name, or several of them as ``group``.
+    """
+
+    def __init__(self, modules: dict[str, str]) -> None:
+        self._modules = modules
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._made:
+            self._made[name] = self._make(name, self._modules[name])
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    @staticmethod
+    def _make(name: str, file: str) -> Any:
+        module = importlib.import_module(f".{file}", __package__)
+        if hasattr(module, "group"):
+            return get_group(module.group)
+        alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+        alone.command(name)(getattr(module, file))
+        return get_command(alone)
+
+
 class Commands(TyperGroup):
     """A group of commands that tells an error in one line."""
+
+    modules: ClassVar[dict[str, str]] = {}
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.commands = cast("Any", _Modules(self.modules))
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return a command, its examples on lines that follow each other."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -37,6 +38,10 @@ def benchmark(
         Path | None, typer.Option(help="Folder for features, checkpoints and codes.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="NAME=VALUE, an option of a loss or training; may be repeated."),
+    ] = None,
 ) -> None:
     """Compare methods on real data: a row a run in a file that an interrupt does not hurt."""
     from ..experiments.benchmark.harness import run_benchmark
@@ -55,6 +60,7 @@ def benchmark(
         data=data,
         cache=cache,
         device=device,
+        changes=dict(_as_change(words) for words in changes or ()),
         steps=shown_steps(),
     )
     table = table_of(group_rows(report.rows), COLUMNS, f"Retrieval by binary hash, {suite}")
@@ -65,6 +71,16 @@ def benchmark(
 
 def _apart(values: list[str] | None) -> list[str] | None:
     return [part.strip() for value in values for part in value.split(",")] if values else None
+
+
+def _as_change(words: str) -> tuple[str, Any]:
+    name, sign, value = words.partition("=")
+    if not (name and sign):
+        raise ParameterError(f"--set: expected NAME=VALUE, got {words!r}")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
 
 
 def _as_int(text: str) -> int:

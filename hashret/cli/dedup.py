@@ -33,7 +33,7 @@ _PLAIN_LISTED = 5
 
 def dedup(
     ids: Annotated[
-        list[int] | None,
+        list[str] | None,
         typer.Argument(metavar="ID", help="Images, for --not-duplicates and --keep-all."),
     ] = None,
     store: Store = None,
@@ -143,10 +143,13 @@ def dedup(
         transforms=transforms,
     )
     if not_duplicates or keep_all:
-        _decide("not duplicates" if not_duplicates else "keep", ids or [], store, quiet)
+        _decide("not duplicates" if not_duplicates else "keep", _numbers(ids or []), store, quiet)
         return
     if ids:
-        raise ParameterError("ID: expected --not-duplicates or --keep-all with them")
+        raise ParameterError(
+            f"{ids[0]}: expected --not-duplicates or --keep-all with an id, "
+            "and --under in front of a folder"
+        )
     if hardlink and not apply:
         raise ParameterError("hardlink: expected with --apply")
     if similar is not None and (apply or transforms):
@@ -170,6 +173,13 @@ def dedup(
             if encoder is not None and similar is None and not (json or quiet):
                 _print_plain(collection, encoder, rules)
             groups.summary(moves=similar is None, page=html is not None)
+
+
+def _numbers(ids: list[str]) -> list[int]:
+    for one in ids:
+        if not one.isdecimal():
+            raise ParameterError(f"ID: expected the number of an image, got {one!r}")
+    return [int(one) for one in ids]
 
 
 def _decide(kind: str, ids: list[int], store: Path | None, quiet: bool) -> None:

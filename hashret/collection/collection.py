@@ -3,46 +3,34 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from ..errors import EncoderMismatchError, HashretError, ParameterError
-from ..images.reading import Limits, read_files
+from ..errors import HashretError, ParameterError
 from ..index import Index
-from ..types import Images
 from .catalogue import (
     Catalogue,
     EncoderRow,
     add_root,
     encoder_rows,
-    files_in_state,
-    forget_missing,
     read_catalogue,
     roots_of,
     write_catalogue,
 )
-from .encoders import (
-    SAMPLE,
-    TextEncoder,
-    Unfitted,
-    default_encoders,
-    drop_unused,
-    encoder_of,
-    is_file,
-    name_of,
-    new_encoder,
-)
 from .indexes import load_index, save_index
-from .removing import recover
-from .settings import Settings, change_settings, note_update, read_settings
+from .settings import Settings, change_settings, read_settings
 from .store import STORE, find_store
-from .updating import Encoder, Paths, Report, sample_pictures, update
+
+if TYPE_CHECKING:
+    from ..images.reading import Limits
+    from .encoders import TextEncoder
+    from .updating import Encoder, Report
+
+# A search among codes that are there takes less time than the import of what makes them, or of
+# what removes files: that is imported where it is used.
 
 __all__ = ["Collection"]
-
-_LEAST_SIDE = 64
 
 
 class Collection:
@@ -100,7 +88,7 @@ class Collection:
         try:
             for root in roots:
                 add_root(collection.catalogue, os.fspath(root))
-            recover(collection.catalogue)
+            collection._recover()
         except BaseException:
             collection.close()
             raise
@@ -133,7 +121,7 @@ class Collection:
         """Open the collection that a folder lies in, as the one process that changes it."""
         collection = cls(write_catalogue(find_store(path)))
         try:
-            recover(collection.catalogue)
+            collection._recover()
         except BaseException:
             collection.close()
             raise
@@ -169,17 +157,23 @@ class Collection:
 
         None where there are codes already.
         """
+        from .encoders import default_encoders
+
         return ([], None) if self.encoders else default_encoders()
 
     def encoder(self, name: str) -> Encoder:
         """Return the encoder whose codes the collection has under a name."""
         row = self.row(name)
         if row.fingerprint not in self._encoders:
+            from .encoders import encoder_of
+
             self._encoders[row.fingerprint] = encoder_of(row, self.store)
         return self._encoders[row.fingerprint]
 
     def text_encoder(self, name: str) -> TextEncoder:
         """Return what makes codes of texts that are searched for among those of an encoder."""
+        from .encoders import TextEncoder
+
         return TextEncoder(self.row(name), self.store)
 
     def index(self, name: str) -> Index:
@@ -222,84 +216,30 @@ class Collection:
             Forget what is missing and not offline, as :func:`.catalogue.forget_missing` does.
         forget_offline : bool
             Forget what is missing, wherever it went.
-        on_sample : callable, optional
-            Called as ``on_sample(pictures_read, pictures_at_most)`` while an encoder is fitted.
-        replace, check_content, retry_skipped, on_batch
+        replace, check_content, retry_skipped, on_batch, on_sample
             As in :func:`.updating.update`.
         """
-        started = time.monotonic()
-        settings = self.settings
-        names = {name_of(given) for given in encoders}
-        chosen = [self._chosen(given, replace) for given in dict.fromkeys(encoders)]
-        others = [
-            self.encoder(name)
-            for name, row in self.encoders.items()
-            if name not in names and row.settings["kind"] != "imported"
-        ]
-        side = max((one.side for one in [*others, *chosen]), default=_LEAST_SIDE)
+        from .refreshing import refresh
 
-        def read(requests: Any) -> Iterator[Any]:
-            return read_files(requests, side=side, limits=limits, workers=workers)
-
-        def sample() -> Iterator[tuple[bytes, Images]]:
-            drawn = sample_pictures(
-                self.catalogue, read, SAMPLE, settings.exclusions, settings.one_file_system
-            )
-            for number, picture in enumerate(drawn, 1):
-                yield picture
-                if on_sample is not None:
-                    on_sample(number, SAMPLE)
-
-        ready = [
-            one.fit(sample(), self.store) if isinstance(one, Unfitted) else one for one in chosen
-        ]
-        wanted = others + [one for one in ready if one is not None]
-        report = update(
+        return refresh(
             self.catalogue,
-            read,
-            wanted,
+            encoders,
+            self.encoder,
+            limits=limits,
+            workers=workers,
             replace=replace,
-            exclusions=settings.exclusions,
-            one_file_system=settings.one_file_system,
             check_content=check_content,
             retry_skipped=retry_skipped,
+            forget=forget,
+            forget_offline=forget_offline,
+            on_sample=on_sample,
             on_batch=on_batch,
         )
-        if forget or forget_offline:
-            report.forgotten, _ = forget_missing(self.catalogue, offline=forget_offline)
-            report.missing = Paths()
-            for missing in files_in_state(self.catalogue, "missing"):
-                report.missing.add(*missing)
-        self.save_indexes()
-        note_update(self.catalogue)
-        drop_unused(self.store, encoder_rows(self.catalogue, all=True).values())
-        # With what was spent on fitting encoders, and on indexes.
-        report.seconds = time.monotonic() - started
-        return report
 
     def save_indexes(self) -> None:
         """Write the files of the indexes that are not there, or far behind."""
         for row in self.encoders.values():
             save_index(self.catalogue, row)
-
-    def _chosen(self, given: str, replace: bool) -> Encoder | Unfitted:
-        """Return the encoder that was asked for: as it is known, or a new one."""
-        name = name_of(given)
-        known = self.encoders.get(name)
-        if known is not None and not replace and not is_file(given):
-            return self.encoder(name)
-        new = new_encoder(given, self.store)
-        if not isinstance(new, Unfitted):
-            return new
-        for row in encoder_rows(self.catalogue, all=True).values():
-            # With `replace`, one that was fitted by an update that did not come to its end.
-            if new.made(row) and row.active != replace:
-                return encoder_of(row, self.store)
-        if known is not None and not replace:
-            raise EncoderMismatchError(
-                f"encoder {name!r}: the collection's codes were made with another, not {given}"
-            )
-        return new
 
     def row(self, name: str) -> EncoderRow:
         """Return what the catalogue knows of an encoder.
@@ -314,6 +254,12 @@ class Collection:
             known = ", ".join(rows) or "none yet"
             raise HashretError(f"encoder {name!r}: the collection has no codes of it; of: {known}")
         return rows[name]
+
+    def _recover(self) -> None:
+        """Finish or take back the removals that were interrupted."""
+        from .removing import recover
+
+        recover(self.catalogue)
 
     def close(self) -> None:
         """Close the catalogue; others may change it then."""

@@ -24,8 +24,10 @@ __all__ = ["codes_of", "load_index", "make_indexes_anew", "save_index"]
 
 _FOLDER = "indexes"
 _NAME = re.compile(r"(\d+)-(\d+)-(\d+)\.hri")
-# A file is written anew when it lacks more than so many codes: they are added at each opening.
+# A file is written anew when it lacks more than so many codes, and more than one of so many: they
+# are added at each opening, which takes a microsecond each, and writing it takes that for all.
 _BEHIND = 4096
+_BEHIND_OF = 16
 
 
 def codes_of(catalogue: Catalogue, encoder: EncoderRow, after: int = -1) -> tuple[Ids, Codes]:
@@ -95,7 +97,7 @@ def save_index(catalogue: Catalogue, encoder: EncoderRow) -> None:
     """
     generation, removed = catalogue.generation
     files = _files(catalogue, encoder, removed)
-    if files and _count_after(catalogue, encoder, files[0][0]) <= _BEHIND:
+    if files and not _far_behind(catalogue, encoder, files[0][0]):
         return
     path = os.path.join(
         folder_in(catalogue.store, _FOLDER), f"{encoder.id}-{generation}-{removed}.hri"
@@ -140,6 +142,11 @@ def _names(catalogue: Catalogue) -> list[tuple[int, int, int]]:
         return []
     found = (_NAME.fullmatch(name) for name in names)
     return [(int(one[1]), int(one[2]), int(one[3])) for one in found if one]
+
+
+def _far_behind(catalogue: Catalogue, encoder: EncoderRow, generation: int) -> bool:
+    behind = _count_after(catalogue, encoder, generation)
+    return behind > _BEHIND and behind * _BEHIND_OF > _count_after(catalogue, encoder, -1)
 
 
 def _count_after(catalogue: Catalogue, encoder: EncoderRow, generation: int) -> int:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import HashretError
-from ..images.reading import Limits, Read, read_files
 from ..types import Codes, Floats, Images
 from .collection import Collection
 from .images import images_of
+
+if TYPE_CHECKING:
+    from ..images.reading import Limits
 
 __all__ = ["Query", "of_files", "of_ids", "of_texts"]
 
@@ -76,6 +78,9 @@ def of_files(
     HashretError
         If `margins` are asked of an encoder that has none.
     """
+    # Not at the top: queries by id read no files.
+    from ..images.reading import Read, read_files
+
     made = collection.encoder(encoder)
     # Before any work.
     project = _project_of(made) if margins else None

@@ -14,7 +14,6 @@ from ..index import Index
 from ..rerank import by_margins
 from ..types import Ids
 from .collection import Collection
-from .filters import matching, parse_filter
 from .images import File, Image, images_of
 from .queries import Query
 
@@ -122,10 +121,7 @@ def search(
     """
     k = None if k is None and radius is not None else check_int("k", k, 1)
     index = collection.index(encoder)
-    # An id without a code of this encoder is none of the index.
-    among = matching(collection.catalogue, parse_filter(where)) if where is not None else None
-    if among is not None:
-        among = among[np.isin(among, index.ids)]
+    among = None if where is None else _among(collection, index, where)
     wanted = _Wanted(k, radius, among)
     searcher = _Searcher(collection, index, missing, rerank)
     if ids is not None:
@@ -134,6 +130,15 @@ def search(
         Answer(query, () if query.code is None else searcher.answer(query, wanted))
         for query in queries
     ]
+
+
+def _among(collection: Collection, index: Index, where: str) -> Ids:
+    """Return the images that fulfil a filter; an id without a code is none of the index."""
+    # Not at the top: most searches have none.
+    from .filters import matching, parse_filter
+
+    found = matching(collection.catalogue, parse_filter(where))
+    return found[np.isin(found, index.ids)]
 
 
 class _Searcher:

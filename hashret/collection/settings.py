@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ParameterError
 from .catalogue import Catalogue
-from .updating import Exclusions
+
+if TYPE_CHECKING:
+    from .updating import Exclusions
 
 __all__ = ["Settings", "change_settings", "note_update", "read_settings", "updated_at"]
 
@@ -38,6 +40,9 @@ class Settings:
     @property
     def exclusions(self) -> Exclusions:
         """What they exclude."""
+        # Not at the top: a search needs them not.
+        from .updating import Exclusions
+
         return Exclusions(self.exclude, hidden=self.hidden)
 
 

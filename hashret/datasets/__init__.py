@@ -1,11 +1,11 @@
 """Real images to hash: Fashion-MNIST, CIFAR-10, and folders of photographs.
 
-========================== ==================================================
-:func:`fashion_mnist`      70,000 grey images of clothes, 28x28
+============================ ==================================================
+:func:`fashion_mnist`        70,000 grey images of clothes, 28x28
 :func:`fashion_mnist_sample` 4,000 of them, in the package: works offline
-:func:`cifar10`            60,000 colour images, 32x32, from a folder of JPEGs
-:func:`image_folder`       any folder of images
-========================== ==================================================
+:func:`cifar10`              60,000 colour images, 32x32, from a folder of JPEGs
+:func:`image_folder`         any folder of images
+============================ ==================================================
 
 Nothing is ever replaced by synthetic data: what is not found raises
 :class:`hashret.errors.DatasetNotFoundError`, which says how to get it.

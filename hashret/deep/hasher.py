@@ -265,13 +265,33 @@ class DeepHasher(Parametrised, Hyperparameters):
         -------
         margins : ndarray of float32, shape (n, bits)
         """
+        return self._encode(images, batch_size, margins=True)
+
+    def outputs(self, images: npt.ArrayLike, *, batch_size: int = 1024) -> npt.NDArray[np.float32]:
+        """Return what the margins are made from: of a classifier, the logits of :attr:`classes_`.
+
+        Parameters
+        ----------
+        images, batch_size
+            As in :meth:`project`.
+
+        Returns
+        -------
+        outputs : ndarray of float32, shape (n, outputs)
+            Of most losses these are the margins.
+        """
+        return self._encode(images, batch_size, margins=False)
+
+    def _encode(
+        self, images: npt.ArrayLike, batch_size: int, margins: bool
+    ) -> npt.NDArray[np.float32]:
         encoder, inputs = self._fitted(), as_inputs(images)
         shape, expected = tuple(inputs.shape[1:]), encoder.input_shape
         if shape != expected:
             form = "vectors of length" if len(expected) == 1 else "height, width, channels"
             raise ShapeError(f"images: expected {form} {expected} as in fit, got {shape}")
         batch_size = check_int("batch_size", batch_size, 1)
-        return encode(encoder.model, encoder.loss, inputs, batch_size).numpy()
+        return encode(encoder.model, encoder.loss, inputs, batch_size, margins=margins).numpy()
 
     def transform(self, images: npt.ArrayLike, *, batch_size: int = 1024) -> Codes:
         """Return the packed codes of images, uint8 of shape (n, ceil(bits / 8))."""

@@ -44,6 +44,7 @@ __all__ = [
     "exact_scores",
     "figures",
     "found_histograms",
+    "score_histograms",
     "score_index",
     "time_queries",
 ]
@@ -150,6 +151,33 @@ def score_index(
     answered = relevance(ids, query_labels, labels, missing=True, exclude=excluded)
     padded = ranked_average_precision(answered[:, :DEPTH])
     by_radius = *precision_recall_by_radius(whole), *distances_within_and_between(whole)
+    return score_histograms(
+        found,
+        whole,
+        totals,
+        candidates=_candidates(index, queries, found),
+        map10_padded=float(padded.mean()),
+        precision_radius2=float(precision_within(whole, 2).mean()),
+        bucket_length=expected_bucket_length(codes),
+        distinct_codes=distinct_codes(codes),
+        curves=dict(zip(CURVES, by_radius, strict=True)),
+    )
+
+
+def score_histograms(
+    found: DistanceHistograms, whole: DistanceHistograms, totals: Counts, **others: Any
+) -> Scores:
+    """Score answers counted by distance, or by whatever else ranks them.
+
+    Parameters
+    ----------
+    found, whole : DistanceHistograms
+        What is answered, and the whole database.
+    totals : ndarray of int64, shape (n_queries,)
+        Items that are relevant to each query.
+    others
+        Of :class:`Scores`, what counts do not tell.
+    """
     return Scores(
         map10_hits=average_precision(found, DEPTH, "hits").means(),
         map10_mink=_mean_with_denominator(found, np.minimum(totals, DEPTH)),
@@ -157,12 +185,7 @@ def score_index(
         map_all=average_precision(whole).means(),
         precision=precision_at(found, DEPTH).means()[0],
         recall=_recall(found, totals),
-        candidates=_candidates(index, queries, found),
-        map10_padded=float(padded.mean()),
-        precision_radius2=float(precision_within(whole, 2).mean()),
-        bucket_length=expected_bucket_length(codes),
-        distinct_codes=distinct_codes(codes),
-        curves=dict(zip(CURVES, by_radius, strict=True)),
+        **others,
     )
 
 
@@ -251,19 +274,22 @@ def exact_scores(
     labels: Labels,
     query_labels: Labels,
     advance: Any = None,
+    *,
+    inner: bool = False,
 ) -> tuple[Scores, float]:
     """Score exact k-NN by Euclidean distance between features: what hashing them can reach.
 
-    Returns the scores and the median microseconds of a query asked alone. Ties between real
-    numbers do not matter here, so the bounds equal the score.
+    Or, if `inner`, by inner product. Returns the scores and the median microseconds of a query
+    asked alone. Ties between real numbers do not matter here, so the bounds equal the score.
     """
-    features = np.ascontiguousarray(features, np.float32)
-    norms = np.square(features).sum(axis=1)
+    kind = np.float64 if features.dtype == np.float64 and inner else np.float32
+    features = np.ascontiguousarray(features, kind)
+    norms = np.zeros(len(features), kind) if inner else np.square(features).sum(axis=1)
     totals = relevant_totals(query_labels, labels)
     parts: list[Floats] = []
     for start in range(0, len(query_features), _BATCH):
         batch = slice(start, start + _BATCH)
-        distances = norms - 2 * query_features[batch].astype(np.float32) @ features.T
+        distances = norms - 2 * query_features[batch].astype(kind) @ features.T
         order = np.argsort(distances, axis=1)
         found = relevance(order, query_labels[batch], labels)
         parts.append(_ranked(found, totals[batch]))
@@ -301,11 +327,11 @@ def _ranked(found: npt.NDArray[np.bool_], totals: Counts) -> Floats:
 
 
 def _time_exact(
-    features: npt.NDArray[np.float32], norms: npt.NDArray[Any], queries: npt.NDArray[Any]
+    features: npt.NDArray[Any], norms: npt.NDArray[Any], queries: npt.NDArray[Any]
 ) -> float:
     def ask(query: Floats) -> None:
         distances = norms - 2 * features @ query
         nearest = np.argpartition(distances, DEPTH)[:DEPTH]
         nearest[np.argsort(distances[nearest])]
 
-    return float(np.median(_microseconds(ask, queries[:100].astype(np.float32))))
+    return float(np.median(_microseconds(ask, queries[:100].astype(features.dtype))))

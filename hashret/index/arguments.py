@@ -10,7 +10,7 @@ from ..errors import CodeError, DTypeError, ParameterError, ShapeError
 from ..types import Ids
 
 # Ids, or a boolean for each id.
-Filter = npt.NDArray[np.int64] | npt.NDArray[np.bool_]
+IdsOrMask = npt.NDArray[np.int64] | npt.NDArray[np.bool_]
 MAX_PROBES = 2**20
 MAX_SUBSTRINGS = 8
 # Each has results of its own; more than there are cores are of no use.
@@ -18,12 +18,20 @@ MAX_THREADS = 1024
 SELF = "self"
 
 
-def check_filter(filter: npt.ArrayLike) -> Filter:
+def check_filter(filter: npt.ArrayLike) -> IdsOrMask:
     """Return ids, or a boolean mask, as the engine takes them."""
     array = as_integers("filter", filter)
     if array.ndim != 1:
         raise ShapeError(f"filter: expected one dimension, got shape {array.shape}")
     return np.ascontiguousarray(array) if array.dtype == np.bool_ else as_int64("filter", array)
+
+
+def check_range(ids: range) -> tuple[int, int]:
+    """Return the first id of a range and one past its last, as far as there are ids."""
+    if ids.step != 1:
+        raise ParameterError(f"allowed: expected a range without steps, got {ids}")
+    low, high = -(2**63), 2**63 - 1
+    return min(max(ids.start, low), high), min(max(ids.stop, low), high)
 
 
 def check_exclude(exclude: npt.ArrayLike | str, count: int) -> Ids | str:

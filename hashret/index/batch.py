@@ -10,7 +10,8 @@ import numpy.typing as npt
 from .. import _native
 from ..errors import ShapeError
 from ..types import Distances, Ids
-from .arguments import SELF, Filter
+from .arguments import SELF, IdsOrMask
+from .filter import Filter
 from .schedule import plan, run_aside, run_parts
 
 __all__ = ["find_nearest", "find_within", "open_reader"]
@@ -21,12 +22,21 @@ _INT32, _INT64 = np.dtype(np.int32), np.dtype(np.int64)
 
 
 def open_reader(
-    native: _native.NativeIndex, filter: Filter | None = None, codes: bool = False
+    native: _native.NativeIndex,
+    filter: Filter | IdsOrMask | None = None,
+    *,
+    codes: bool = False,
+    few: int = 0,
 ) -> _native.Reader:
-    """Lock an index for reading; make what searches need if it is missing."""
+    """Lock an index for reading; make what searches need if it is missing.
+
+    If `filter` allows at most one code in `few`, those are copied; 0: never.
+    """
     while True:
         try:
-            return _native.Reader(native, filter, codes)
+            if isinstance(filter, Filter):
+                return filter.open_reader()
+            return _native.Reader(native, filter, codes, few)
         except _native.NotReady:
             cancel = _native.Cancel()
             run_aside(partial(native.make_ready, cancel), len(native), cancel)

@@ -65,6 +65,8 @@ def explain(reader: _native.Reader, request: _native.Request, k: int) -> Explana
     found = distances[distances != MISSING]
     last = int(found.max()) if len(found) else None
     way, reason = _way(kind, len(found) == distances.size, last, buckets, scanned, radius)
+    if way == "scan" and reader.compared < len(reader):
+        reason = "all codes that the filter allows were compared"
     return Explanation(
         kind=kind,
         way=way,

@@ -20,12 +20,14 @@ from .arguments import (
     check_fingerprint,
     check_margins,
     check_probes,
+    check_range,
     check_tables,
     check_threads,
 )
 from .batch import find_nearest, find_within, open_reader
 from .explain import Explanation, explain
 from .file import read_bytes, read_file, to_bytes, write_file
+from .filter import FEW_PREPARED, Filter, all_ids, few_for, ids_of
 from .graph import find_groups, find_neighbors, find_pairs
 
 __all__ = ["Index"]
@@ -125,11 +127,7 @@ class Index:
     @property
     def ids(self) -> Ids:
         """All ids of one moment, ascending: int64 (n,), a copy."""
-        out = np.empty(len(self), np.int64)
-        # Another thread may add between the two calls.
-        while (count := self._native.ids(out)) > len(out):
-            out = np.empty(count, np.int64)
-        return out[:count]
+        return all_ids(self._native)
 
     def __len__(self) -> int:
         return len(self._native)
@@ -234,12 +232,55 @@ class Index:
 
     # -- searching -----------------------------------------------------------
 
+    def filter(self, allowed: npt.ArrayLike | range) -> Filter:
+        """Prepare a filter, for many searches among some of the codes.
+
+        Parameters
+        ----------
+        allowed : array_like or range
+            Ids, or a boolean mask over :attr:`ids`, as for ``filter=`` of :meth:`search`; or
+            ``range(start, stop)``: all ids of the index in it.
+
+        Returns
+        -------
+        filter : Filter
+            For ``filter=`` of the searches of this index. Takes 8 bytes an id, a bit for each
+            code of the index and, where at most half of them are allowed, 4 bytes and a code an id.
+
+        Raises
+        ------
+        ShapeError, DTypeError
+            If it is not one-dimensional, or a mask of another length.
+        IdError
+            If an id is unknown.
+        ParameterError
+            If a range has steps.
+
+        Examples
+        --------
+        >>> import numpy as np, hashret
+        >>> index = hashret.Index(bits=8)
+        >>> ids = index.add(np.arange(100, dtype=np.uint8)[:, None])
+        >>> late = index.filter(range(50, 100))
+        >>> late, ~late
+        (<Filter: 50 ids of an index of 100>, <Filter: 50 ids of an index of 100>)
+        >>> index.search(index.get([3]), k=3, filter=late)[1]
+        array([[67, 51, 65]])
+        """
+        if isinstance(allowed, range):
+            ids = all_ids(self._native)
+            start, stop = check_range(allowed)
+            allowed = ids[np.searchsorted(ids, start) : np.searchsorted(ids, stop)]
+        given = check_filter(allowed)
+        with open_reader(self._native, given, few=FEW_PREPARED) as reader:
+            return Filter(self._native, ids_of(reader, given), reader.allowed)
+
     def search(
         self,
         queries: npt.ArrayLike,
         k: int,
         *,
-        filter: npt.ArrayLike | None = None,
+        filter: Filter | npt.ArrayLike | None = None,
         exclude: npt.ArrayLike | Literal["self"] | None = None,
         threads: int | None = None,
         probes: int = 1,
@@ -253,8 +294,9 @@ class Index:
             Codes, as for `add`.
         k : int
             At least 1; may exceed the number of codes.
-        filter : array_like, optional
-            Search only these: ids, or a boolean mask over :attr:`ids`. A mask is one of the
+        filter : Filter or array_like, optional
+            Search only these: what :meth:`filter` has prepared, for many searches; or ids, or a
+            boolean mask over :attr:`ids`, for this one. A mask is one of the
             ids as they are when the search begins; where others change the index, take ids,
             or search a copy of it: ``copy.copy(index)``.
         exclude : array_like of int64, shape (n_queries,), or "self", optional
@@ -297,11 +339,11 @@ class Index:
         request = self._request(queries, margins, probes)
         threads = None if threads is None else check_threads(threads)
         excluded = None if exclude is None else check_exclude(exclude, request.count)
-        with self._reader(filter) as reader:
+        with self._reader(filter, request.count) as reader:
             return find_nearest(reader, request, k, threads, excluded)
 
     def explain(
-        self, query: npt.ArrayLike, k: int, *, filter: npt.ArrayLike | None = None
+        self, query: npt.ArrayLike, k: int, *, filter: Filter | npt.ArrayLike | None = None
     ) -> Explanation:
         """Search for one query on one thread, and tell how.
 
@@ -311,7 +353,7 @@ class Index:
             One code, uint8 (1, ceil(bits / 8)).
         k : int
             At least 1.
-        filter : array_like, optional
+        filter : Filter or array_like, optional
             As for :meth:`search`.
 
         Returns
@@ -334,7 +376,7 @@ class Index:
         request = self._request(query, None, 1)
         if request.count != 1:
             raise ShapeError(f"query: expected one code, got {request.count}")
-        with self._reader(filter) as reader:
+        with self._reader(filter, request.count) as reader:
             return explain(reader, request, k)
 
     def range_search(
@@ -342,7 +384,7 @@ class Index:
         queries: npt.ArrayLike,
         radius: int,
         *,
-        filter: npt.ArrayLike | None = None,
+        filter: Filter | npt.ArrayLike | None = None,
         exclude: npt.ArrayLike | Literal["self"] | None = None,
         threads: int | None = None,
         probes: int = 1,
@@ -364,7 +406,7 @@ class Index:
         request = self._request(queries, margins, probes)
         threads = None if threads is None else check_threads(threads)
         excluded = None if exclude is None else check_exclude(exclude, request.count)
-        with self._reader(filter) as reader:
+        with self._reader(filter, request.count) as reader:
             return find_within(reader, request, radius, threads, excluded)
 
     def _request(
@@ -375,8 +417,13 @@ class Index:
         scores = None if margins is None else check_margins(margins, len(packed), bits)
         return _native.Request(packed, bits, scores, check_probes(probes, self._native.kind))
 
-    def _reader(self, filter: npt.ArrayLike | None) -> _native.Reader:
-        return open_reader(self._native, None if filter is None else check_filter(filter))
+    def _reader(self, filter: Filter | npt.ArrayLike | None, queries: int) -> _native.Reader:
+        if filter is None:
+            return open_reader(self._native)
+        if isinstance(filter, Filter):
+            filter.check_index(self._native)
+            return open_reader(self._native, filter)
+        return open_reader(self._native, check_filter(filter), few=few_for(queries))
 
     def _radius(self, radius: int) -> int:
         return min(check_int("radius", radius, 0), self._native.bits)

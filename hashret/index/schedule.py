@@ -47,7 +47,7 @@ def plan(
         if kind == "lsh":
             words = count * index.tables * request.probes * WORDS_PER_PROBE
         else:
-            words = count * len(reader) * ((index.bits + 63) // 64)
+            words = count * reader.compared * ((index.bits + 63) // 64)
         if words < PARALLEL_WORDS:
             return "here", 1
         few = FEW_QUERIES if by_rows and kind == "auto" else 2

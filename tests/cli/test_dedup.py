@@ -144,7 +144,10 @@ def test_decisions_and_calibration(root, tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("3",), "expected --not-duplicates or --keep-all"),
+        (("3",), "3: expected --not-duplicates or --keep-all with an id"),
+        (("camera",), "camera: expected --not-duplicates or --keep-all with an id, and --under"),
+        (("--keep-all", "1", "x"), "ID: expected the number of an image, got 'x'"),
+        (("--under", "/nowhere"), "under: expected a folder in the collection"),
         (("--hardlink",), "hardlink: expected with --apply"),
         (("--keep", "best"), "keep: expected largest, oldest or under:PATH, got 'best'"),
         (("--keep-root", "/nowhere"), "keep-root: expected a folder in the collection"),

@@ -157,3 +157,26 @@ def test_searching_by_id_loads_no_decoder(folder):
     code = f"import sys, atexit; atexit.register(lambda: print({loaded}))"
     done = run("search", "--id", "1", code=code, cwd=folder)
     assert done.stdout.endswith("\nset()\n")
+
+
+# What a search by id needs of the package, and of its collections and commands.
+NEEDED = {
+    "hashret": "__main__ _native checks cli codes collection errors extras files index pipelines "
+    "rerank searcher types",
+    "hashret.collection": "catalogue collection images indexes opening queries searching settings "
+    "store",
+    "hashret.cli": "app options output search",
+}
+
+
+def test_a_search_by_id_imports_what_it_needs_and_no_more(folder):
+    """It takes less time than what makes codes, or the other commands, take to be imported."""
+    code = "import atexit, sys; atexit.register(lambda: print(*sys.modules, file=sys.stderr))"
+    done = run("search", "--id", "1", "--paths", code=code, cwd=folder)
+    assert done.returncode == 0
+    imported = done.stderr.split()
+    for package, needed in NEEDED.items():
+        start = f"{package}."
+        found = {name.removeprefix(start).split(".")[0] for name in imported if start in name}
+        assert found <= set(needed.split()), package
+    assert not {"PIL", "onnxruntime", "pathspec", "pdqhash", "scipy", "sklearn"} & set(imported)

@@ -49,6 +49,11 @@ def test_index_finds_each_image_by_its_own_code_and_catches_up(folder, monkeypat
         assert (ids[:, 0] == index.ids).all()
         assert not distances.any()
     monkeypatch.setattr(indexes, "_BEHIND", 0)
+    # One of seven is not much, unless it is more than one of eight may be.
+    monkeypatch.setattr(indexes, "_BEHIND_OF", 7)
+    update(folder)
+    assert os.listdir(folder / ".hashret" / "indexes") == first
+    monkeypatch.setattr(indexes, "_BEHIND_OF", 8)
     update(folder)
     second = os.listdir(folder / ".hashret" / "indexes")
     assert len(second) == 1

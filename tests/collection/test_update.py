@@ -8,7 +8,16 @@ import socket
 import time
 
 import pytest
-from collection_pictures import Counting, code_of, content_of, encoded, encoders, picture, read
+from collection_pictures import (
+    Counting,
+    Fitting,
+    code_of,
+    content_of,
+    encoded,
+    encoders,
+    picture,
+    read,
+)
 
 from hashret import EncoderMismatchError
 from hashret.collection.catalogue import GONE, add_root, forget_missing, roots_of, write_catalogue
@@ -287,3 +296,86 @@ def test_a_file_that_changes_between_scan_and_reading(collection):
     assert collection.rows("content, racy") == [(content_of(picture(2)), 1)]
     assert collection.update(never).hashed == 1
     assert collection.rows("content, racy") == [(content_of(picture(2)), 0)]
+
+
+class Noting:
+    """A reader that notes which files it was asked for."""
+
+    def __init__(self):
+        self.paths = []
+
+    def __call__(self, requests):
+        for request in requests:
+            self.paths.append(os.path.basename(request[1]))
+            yield from read([request])
+
+
+def codes_in(catalogue, name):
+    rows = catalogue.execute(
+        "SELECT path, code FROM codes JOIN images ON image = images.id JOIN files USING (content) "
+        "JOIN encoders ON encoder = encoders.id WHERE name = ?",
+        (name,),
+    )
+    return dict(rows.fetchall())
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 5, 30])
+def test_what_is_read_for_fitting_is_not_read_again(collection, count):
+    for number in range(count):
+        collection.write(f"{number}", number)
+    collection.write("copy", 0)
+    damaged = collection.root / "damaged"
+    damaged.write_bytes(b"BM, and no more")
+    os.utime(damaged, (LONG_AGO, LONG_AGO))
+    names = {os.fsencode(path.name) for path in collection.root.iterdir()}
+    reader, fitting = Noting(), Fitting()
+    report = collection.update(reader, unfitted=[fitting])
+    assert sorted(reader.paths) == sorted(names), "each once"
+    assert len(fitting.contents) == len(set(fitting.contents)) <= 4
+    assert fitting.result.count == collection.encoded == report.encoded == count
+    assert (report.read, report.to_read, report.skipped.count) == (count + 2, count + 2, 1)
+    with write_catalogue(collection.store) as catalogue:
+        wanted = {b"%d" % number: code_of(picture(number)) for number in range(count)}
+        wanted[b"copy"] = code_of(picture(0))
+        assert codes_in(catalogue, "one") == codes_in(catalogue, "fitted") == wanted
+        assert update(catalogue, never, [Counting(), fitting.result]).read == 0
+
+
+def test_a_collection_without_a_picture_fits_nothing(collection):
+    (collection.root / "damaged").write_bytes(b"BM, and no more")
+    fitting = Fitting()
+    report = collection.update(unfitted=[fitting])
+    assert (report.read, report.skipped.count) == (1, 1)
+    assert collection.rows("name", "encoders") == [("one",)]
+
+
+def test_an_encoder_fitted_later_reads_known_files_once_and_makes_its_own_codes_only(collection):
+    for number in range(6):
+        collection.write(f"{number}", number)
+    collection.update()
+    collection.write("6", 6)
+    reader, fitting = Noting(), Fitting(sample=3)
+    report = collection.update(reader, unfitted=[fitting])
+    assert sorted(reader.paths) == [b"%d" % number for number in range(7)]
+    assert (report.new.count, report.changed.count, collection.encoded) == (1, 0, 1)
+    assert fitting.result.count == 7
+    # The same one again, beside itself: all codes are there.
+    again = Fitting(sample=3)
+    collection.update(unfitted=[again], replace=True)
+    assert again.contents == fitting.contents
+    assert len(collection.rows("image, encoder", "codes")) == 14
+
+
+def test_a_sample_that_is_interrupted_leaves_no_encoder_behind(collection):
+    """Who asks for all encoders of a new collection must be asked again for all of them."""
+    for number in range(3):
+        collection.write(f"{number}", number)
+
+    def interrupted(requests):
+        yield from read(list(requests)[:2])
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        collection.update(interrupted, unfitted=[Fitting()])
+    assert collection.rows("name", "encoders") == []
+    assert collection.update(unfitted=[Fitting()]).encoded == 3

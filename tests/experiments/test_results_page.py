@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
-import json
 import re
 import shlex
 from pathlib import Path
@@ -17,16 +16,18 @@ pytest.importorskip("sklearn")
 pytest.importorskip("torch")
 pytest.importorskip("matplotlib")
 
+from hashret.cli.benchmark import _as_change
 from hashret.experiments.benchmark.commands import changes_since
 from hashret.experiments.benchmark.harness import run_benchmark
 from hashret.experiments.benchmark.orders import order, paired, separated
-from hashret.experiments.benchmark.rows import KEYS, is_whole, read_rows
-from hashret.experiments.benchmark.runs import list_runs
+from hashret.experiments.benchmark.rows import is_whole, read_rows
+from hashret.experiments.benchmark.runs import Run, list_runs
 from hashret.experiments.benchmark.tables import Group, group_rows
 from hashret.experiments.study.results import CELLS
 from hashret.methods import method
 
 DOCS = Path(__file__).parents[2] / "docs"
+README = DOCS.parent / "README.md"
 pytestmark = pytest.mark.skipif(
     not (DOCS / "make_results.py").exists(), reason="docs/ is not beside the tests"
 )
@@ -43,6 +44,7 @@ def load(name):
 def folder(tmp_path, monkeypatch):
     (tmp_path / "docs" / "images").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(DOCS)
 
 
 @pytest.fixture
@@ -89,52 +91,13 @@ def test_every_anchor_is_of_a_protocol(maker):
     assert all(0 < score < 1 for _, _, scores in maker.ANCHORS for score in scores.values())
 
 
-def number(cell):
-    return None if cell == "-" else float(cell.replace(",", ""))
-
-
-def whole(cell):
-    return None if cell == "-" else int(cell.replace(",", ""))
-
-
-def study_row(protocol, cells):
-    """Return the row of ``results.json`` that a line of the page was made of."""
-    name, bits, _, hits, mink, whole_map, bounds, codes, seconds, microseconds = cells
-    names = {"exact k-NN of HOG": "kNN", "plain classifier": "classifier"}
-    tables, alpha = re.search(r"(\d+) tables", name), re.search(r"alpha ([\d.]+)", name)
-    low, high = bounds.split(" to ")
-    return {
-        "method": names.get(name, name.split(",")[0]),
-        "protocol": protocol,
-        "bits": whole(bits),
-        "tables": int(tables[1]) if tables else None,
-        "alpha": float(alpha[1]) if alpha else None,
-        "seed": 0,
-        "map10_hits": number(hits),
-        "map10_mink": number(mink),
-        "map_all": number(whole_map),
-        "map_all_low": float(low),
-        "map_all_high": float(high),
-        "distinct_codes": whole(codes),
-        "train_seconds": number(seconds),
-        "query_microseconds": number(microseconds),
-    }
-
-
 def test_the_studys_page_is_what_its_rows_give(tmp_path):
-    page = (DOCS / "fashion-mnist.md").read_text(encoding="utf-8")
-    protocol, rows = "", []
-    for line in page.splitlines():
-        protocol = line.split("`")[1] if line.startswith("## ") else protocol
-        if line.startswith("| ") and not line.startswith("| method"):
-            rows.append(study_row(protocol, [cell.strip() for cell in line.split("|")[1:-1]]))
-    assert len(rows) == 2 * len(CELLS)
-    assert all(tuple(row) == KEYS for row in rows)
-    (tmp_path / "results.json").write_text(json.dumps(rows))
-    load("make_study").main(tmp_path)
+    maker = load("make_study")
+    maker.main(DOCS / "study.jsonl")
     made = (tmp_path / "docs" / "fashion-mnist.md").read_text(encoding="utf-8")
-    # The head tells what this machine runs.
-    assert made[made.index("## ") :] == page[page.index("## ") :]
+    assert made == (DOCS / "fashion-mnist.md").read_text(encoding="utf-8")
+    assert len(re.findall(r"^\| (?!method)", made, re.MULTILINE)) == 2 * len(CELLS)
+    assert made.count("cells of LSH and DSH lie below the plain classifier") == 6
 
 
 def test_the_committed_rows_can_be_read():
@@ -151,7 +114,9 @@ def runs_of(command):
     """Return the runs that a printed command measures."""
     words = shlex.split(command)
     assert words[:2] == ["hashret", "benchmark"]
-    given = dict(zip(words[2::2], words[3::2], strict=True))
+    pairs = list(zip(words[2::2], words[3::2], strict=True))
+    given = dict(pairs)
+    changes = dict(_as_change(value) for name, value in pairs if name == "--set")
     return list_runs(
         given["--suite"],
         given["--methods"].split(","),
@@ -161,12 +126,13 @@ def runs_of(command):
         given.get("--budget", "zoo"),
         given.get("--network"),
         device=given.get("--device", "cpu"),
+        changes=changes,
     )
 
 
 def test_the_commands_above_the_tables_measure_every_row():
     page = (DOCS / "results.md").read_text(encoding="utf-8")
-    printed = re.findall(r"^hashret benchmark .+$", page, re.MULTILINE)
+    printed = re.findall(r"^hashret benchmark .+results\.jsonl.+$", page, re.MULTILINE)
     keys = ("protocol", "dataset", "method", "bits", "network", "features", "budget", "device")
     measured = {
         (*(run.fields()[key] for key in keys), run.seed): run.fields()
@@ -189,14 +155,116 @@ def test_the_committed_page_is_what_its_rows_give(maker, tmp_path, monkeypatch):
         return next(path for path in given if isinstance(path, Path))
 
     for name in ("scores_by_bits", "scores_by_time", "precision_recall", "distances", "code_map"):
-        monkeypatch.setattr(maker, f"write_{name}", drawn)
+        monkeypatch.setattr(maker.results_pictures, f"write_{name}", drawn)
     for picture in (DOCS / "images").glob("*.png"):
         (tmp_path / "docs" / "images" / picture.name).touch()
+    (tmp_path / "README.md").write_text(README.read_text(encoding="utf-8"), encoding="utf-8")
     maker.main(DOCS / "results.jsonl")
     made = (tmp_path / "docs" / "results.md").read_text(encoding="utf-8")
     assert made == (DOCS / "results.md").read_text(encoding="utf-8")
+    readme = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert readme == README.read_text(encoding="utf-8")
     named = set(re.findall(r"\]\(images/(.+\.png)\)", made))
     assert named == {path.name for path in (DOCS / "images").glob("results-*.png")}
+
+
+def test_readmes_rows_of_learned_codes_are_those_of_the_file(maker):
+    text, lines = README.read_text(encoding="utf-8"), maker.readme(shown())
+    assert all(line in text.splitlines() for line in lines)
+    # A figure that is no row's is put right, whichever it is.
+    for line in lines:
+        for figure in re.finditer(r"\d\.\d+", line):
+            wrong = line[: figure.start()] + "0.123" + line[figure.end() :]
+            mutated = text.replace(line, wrong)
+            assert mutated != text
+            assert maker.renewed(mutated, lines) == text
+
+
+def test_readmes_ratios_are_those_of_the_benchmarks():
+    page = (DOCS / "benchmarks.md").read_text(encoding="utf-8")
+    measured = {round(float(ratio)) for ratio in re.findall(r"\| ([\d.]+)x \|", page)}
+    (table,) = re.findall(
+        r"## Measured\n\n(.+?)\n\n", README.read_text(encoding="utf-8"), re.DOTALL
+    )
+    ratios = re.findall(r"([\d,]+) times", table)
+    assert len(ratios) >= 4
+    assert {int(ratio.replace(",", "")) for ratio in ratios} <= measured
+
+
+def test_readmes_times_are_those_of_the_pages():
+    text = README.read_text(encoding="utf-8")
+    page = (DOCS / "benchmarks.md").read_text(encoding="utf-8")
+    (query,) = re.findall(r"\| 13\. .+ \| 10-NN of one query \| ([\d.]+) ms", page)
+    assert re.findall(r"times as fast: (\d+) ms", text) == [f"{float(query):.0f}"]
+    folder = (DOCS / "commands.md").read_text(encoding="utf-8")
+    found = re.findall(r"\| 60,000 photographs of .+`hog` \| ([\d,]+) \|.+\| ([\d.]+ s) \|", folder)
+    ((rate, again),) = found
+    told = re.findall(r"with `hog` at ([\d,]+) a second, .+ in ([\d.]+ s) \|", text)
+    assert told == [(f"{round(int(rate.replace(',', '')), -2):,}", again)]
+
+
+def beside(method, others):
+    """Return all pairs of a method's rows and those of others that differ by the method alone."""
+    groups = shown()
+    keys = ("protocol", "dataset", "network", "features", "budget", "device", "bits")
+    return [
+        (group, other)
+        for group in groups
+        for other in groups
+        if group["method"] == method
+        and other["method"] in others
+        and all(group[key] == other[key] for key in keys)
+    ]
+
+
+def test_hashnet_lies_above_what_weighs_all_pairs_alike():
+    pairs = beside("hashnet", ("dpsh", "dhn"))
+    assert len(pairs) >= 12
+    assert all(a.average("map_all") > b.average("map_all") for a, b in pairs)
+
+
+def test_what_the_manual_says_of_methods_is_so():
+    text = (DOCS / "methods.md").read_text(encoding="utf-8")
+    groups = shown()
+    assert "lies above PCA hashing, spectral hashing and\n  random projections on every set" in text
+    others = ("pca", "spectral", "lsh-gaussian", "lsh-orthogonal")
+    assert all(a.average("map_all") > b.average("map_all") for a, b in beside("itq", others))
+    assert "On\n  Fashion-MNIST they lead together with `csq` and `hashnet`" in text
+    zoo = [
+        group
+        for group in groups
+        if (group["protocol"], group["network"]) == ("fmnist-full", "small-cnn")
+        and (group["device"], group["bits"]) == ("cuda", 48)
+    ]
+    best = sorted(zoo, key=lambda group: -group.average("map_all"))[:4]
+    assert {group["method"] for group in best} == {"orthohash", "greedyhash", "csq", "hashnet"}
+
+
+def test_words_beside_the_tables_have_no_figures_of_their_own(maker):
+    import results_words as said
+
+    words = [said.HEADER, said.CHOSEN, said.SEEN, maker.LEARNED, *said.REMARKS.values()]
+    for text in words:
+        assert not re.search(r"\d\.\d{2}|\b\d+ of \d+\b", text), text
+
+
+def test_every_trial_has_its_command_and_no_query_in_it():
+    rows = read_rows(DOCS / "trials.jsonl")
+    assert {row["protocol"] for row in rows} <= {"held-out"}
+    page = (DOCS / "results.md").read_text(encoding="utf-8")
+    printed = re.findall(r"^hashret benchmark .+trials\.jsonl.+$", page, re.MULTILINE)
+    runs = [run.fields() for command in printed for run in runs_of(command)]
+    wanted = [{key: row[key] for key in Run.__dataclass_fields__} for row in rows]
+    assert all(row in runs for row in wanted)
+    assert all(run in wanted for run in runs)
+
+
+def test_superseded_rows_stand_apart(maker):
+    rows = read_rows(DOCS / "results.jsonl")
+    old = [row for row in rows if "superseded" in row]
+    assert len(old) >= 2
+    assert not any(row in old for group in group_rows(rows) for row in group.rows)
+    assert len(maker.superseded(rows)) == 2 + 3 + len(old)
 
 
 def seeds(method, *scores):

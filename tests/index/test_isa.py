@@ -183,3 +183,41 @@ def test_a_large_k_wherever_the_near_codes_lie(isa, rng, bits, crowded):
             expected = oracle.search(queries, codes[ids], ids, k)
             np.testing.assert_array_equal(found[0], expected[0])
             np.testing.assert_array_equal(found[1], expected[1])
+
+
+@pytest.mark.parametrize("bits", [8, 64, 100, 128, 256, 512, 640])
+@pytest.mark.parametrize("n", [63, 64, 65, 511, 520, 3001])
+def test_many_queries_together_equal_the_oracle(isa, rng, bits, n):
+    """Batches may go over copies of the codes that lie in another order, in strips of 64."""
+    codes, queries = oracle.random_codes(rng, n, bits), oracle.random_codes(rng, 37, bits)
+    queries[:5] = codes[:5]
+    ids = np.arange(n)
+    index = hashret.Index(bits, "scan")
+    index.add(codes)
+    mask = rng.random(n) < 0.5
+    for allowed in (np.ones(n, bool), mask):
+        filter = None if allowed.all() else allowed
+        for k in (1, 10, n + 1):  # limits above a byte's range among them
+            expected = oracle.search(queries, codes[allowed], ids[allowed], k)
+            for threads in (1, 3):
+                found = index.search(queries, k, filter=filter, threads=threads)
+                for got, want in zip(found, expected, strict=True):
+                    np.testing.assert_array_equal(got, want)
+        expected = oracle.range_search(queries, codes[allowed], ids[allowed], bits // 3)
+        for got, want in zip(
+            index.range_search(queries, bits // 3, filter=filter), expected, strict=True
+        ):
+            np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("bits", [64, 512])
+def test_many_queries_over_many_tiles_equal_single_ones(isa, rng, bits):
+    """Codes near their queries are found wherever windows, strips and tiles end."""
+    codes = oracle.random_codes(rng, LARGE, bits)
+    queries = codes[rng.integers(0, LARGE, 20)]
+    index = hashret.Index(bits, "scan")
+    index.add(codes)
+    together = index.search(queries, 300)
+    for i, query in enumerate(queries):
+        for got, want in zip(together, index.search(query[None], 300), strict=True):
+            np.testing.assert_array_equal(got[i], want[0])

@@ -14,6 +14,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 import hashret
 
+# How a search is told which ids it may return; "kept": by a filter that was made before changes.
+FILTERS = st.sampled_from(["none", "ids", "mask", "prepared", "kept"])
+
 # Sizes at which "auto" sorts codes or makes tables are in test_planner.py.
 SHAPES = {
     "scan": [(5, None), (64, None), (100, None)],
@@ -40,6 +43,7 @@ class IndexMachine(RuleBasedStateMachine):
         self.index = hashret.Index(self.bits, self.kind, tables=self.tables)
         self.model = {}
         self.next_id = 0
+        self.kept = None
 
     def draw(self, n):
         return self.pool[self.rng.integers(0, len(self.pool), n)]
@@ -93,13 +97,27 @@ class IndexMachine(RuleBasedStateMachine):
             path = os.path.join(folder, "index.hri")
             self.index.save(path)
             self.index = hashret.Index.load(path, mmap=mmap)
+        self.kept = None
+
+    @rule(share=st.sampled_from([0.0, 0.01, 0.1, 0.4, 1.0]))
+    def keep_a_filter(self, share):
+        ids = np.array(sorted(self.model), np.int64)
+        self.kept = self.index.filter(ids[self.rng.random(len(ids)) < share])
+
+    def filter_of(self, ids, filtered):
+        """Some of the ids, and the filter that allows them."""
+        if filtered == "kept" and self.kept is not None:
+            return np.intersect1d(ids, self.kept.ids), self.kept
+        mask = self.rng.random(len(ids)) < self.rng.choice([0.01, 0.1, 0.4])
+        if filtered == "mask":
+            return ids[mask], mask
+        return ids[mask], self.index.filter(mask) if filtered == "prepared" else ids[mask]
 
     def contents(self, filtered):
         """Ids and codes that a search may return, and the filter that says so."""
-        ids = np.array(sorted(self.model), np.int64)
-        allowed = None
-        if filtered:
-            ids = allowed = ids[self.rng.random(len(ids)) < 0.4]
+        ids, allowed = np.array(sorted(self.model), np.int64), None
+        if filtered != "none":
+            ids, allowed = self.filter_of(ids, filtered)
         codes = np.array([self.model[id] for id in ids.tolist()], np.uint8)
         return ids, codes.reshape(len(ids), (self.bits + 7) // 8), allowed
 
@@ -108,7 +126,7 @@ class IndexMachine(RuleBasedStateMachine):
             return oracle.lsh_search(queries, codes, ids, k, self.bits, self.tables)
         return oracle.search(queries, codes, ids, k)
 
-    @rule(k=st.integers(1, 60), filtered=st.booleans())
+    @rule(k=st.integers(1, 60), filtered=FILTERS)
     def search(self, k, filtered):
         ids, codes, allowed = self.contents(filtered)
         queries = self.draw(3)
@@ -116,7 +134,7 @@ class IndexMachine(RuleBasedStateMachine):
         for got, want in zip(found, self.expected(queries, codes, ids, k), strict=True):
             np.testing.assert_array_equal(got, want)
 
-    @rule(share=st.floats(0, 1), filtered=st.booleans())
+    @rule(share=st.floats(0, 1), filtered=FILTERS)
     def range_search(self, share, filtered):
         if self.kind == "lsh":
             return
@@ -130,7 +148,7 @@ class IndexMachine(RuleBasedStateMachine):
     @rule(k=st.integers(1, 20))
     def search_from_threads(self, k):
         """The first ones to come may have to make tables while the others search."""
-        ids, codes, _ = self.contents(False)
+        ids, codes, _ = self.contents("none")
         queries = self.draw(4)
         wanted = self.expected(queries, codes, ids, k)
         with ThreadPoolExecutor(4) as pool:
@@ -139,7 +157,7 @@ class IndexMachine(RuleBasedStateMachine):
             np.testing.assert_array_equal(found[0], wanted[0])
             np.testing.assert_array_equal(found[1], wanted[1])
 
-    @rule(k=st.integers(1, 60), filtered=st.booleans())
+    @rule(k=st.integers(1, 60), filtered=FILTERS)
     def explain(self, k, filtered):
         ids, codes, allowed = self.contents(filtered)
         query = self.draw(1)

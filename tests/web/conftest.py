@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-
 import pytest
 
 
@@ -29,24 +26,3 @@ def client(folder):
 
     with served(folder) as client:
         yield client
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Chromium, of Debian's package or `HASHRET_CHROMIUM`; where CI runs it has to be there."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    path = os.environ.get("HASHRET_CHROMIUM") or shutil.which("chromium")
-    lacking = pytest.fail if os.environ.get("CI") else pytest.skip
-    if path is None:
-        lacking("no chromium is installed")
-    # A busy machine is slow, not wrong.
-    playwright.expect.set_options(timeout=30_000)
-    with playwright.sync_playwright() as driver:
-        try:
-            browser = driver.chromium.launch(
-                executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"]
-            )
-        except playwright.Error as error:
-            lacking(f"chromium does not start: {error}")
-        yield browser
-        browser.close()

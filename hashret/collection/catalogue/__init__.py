@@ -16,7 +16,7 @@
 from __future__ import annotations
 
 from .catalogue import NAME, Catalogue, read_catalogue, write_catalogue
-from .encoders import EncoderRow, activate, encoder_rows, enter_encoder
+from .encoders import EncoderRow, activate, check_encoder, encoder_rows, enter_encoder
 from .forgetting import GONE, forget_missing
 from .numbers import TICK_NS, signed
 from .roots import Root, add_root, roots_of
@@ -31,6 +31,7 @@ __all__ = [
     "Root",
     "activate",
     "add_root",
+    "check_encoder",
     "encoder_rows",
     "enter_encoder",
     "files_in_state",

@@ -70,20 +70,26 @@ def enter_encoder(
     EncoderMismatchError
         If codes under this name come from another encoder, and this is not to stand beside it.
     """
-    known = encoder_rows(catalogue).get(name)
-    if known is not None and known.fingerprint != fingerprint and not beside:
-        raise EncoderMismatchError(
-            f"encoder {name!r}: the catalogue's codes were made with {known.fingerprint}, "
-            f"not {fingerprint}"
-        )
+    if not beside:
+        check_encoder(catalogue, name, fingerprint)
     catalogue.execute(
         "INSERT OR IGNORE INTO encoders (name, fingerprint, bits, settings, active) "
         "VALUES (?, ?, ?, ?, ?)",
-        (name, fingerprint, bits, json.dumps(settings), known is None),
+        (name, fingerprint, bits, json.dumps(settings), name not in encoder_rows(catalogue)),
     )
     query = "SELECT id FROM encoders WHERE name = ? AND fingerprint = ?"
     (row,) = catalogue.execute(query, (name, fingerprint)).fetchone()
     return int(row)
+
+
+def check_encoder(catalogue: Catalogue, name: str, fingerprint: str) -> None:
+    """Raise an EncoderMismatchError if codes under a name come from another encoder."""
+    known = encoder_rows(catalogue).get(name)
+    if known is not None and known.fingerprint != fingerprint:
+        raise EncoderMismatchError(
+            f"encoder {name!r}: the catalogue's codes were made with {known.fingerprint}, "
+            f"not {fingerprint}"
+        )
 
 
 def activate(catalogue: Catalogue, row: int) -> None:

@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 # Groups whose files are looked up, and pictures decoded, together.
-_AT_ONCE = 256
+_AT_ONCE = 1024
 # Equal pixels give codes that differ by no more: they are scaled while they are decoded, each
 # format in its way.
 _PIXEL_RADIUS = 10

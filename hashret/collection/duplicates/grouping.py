@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from ...index import Index
 from ...types import Ids
@@ -56,6 +57,7 @@ def group(
         The nearest first; may be empty for an image that has several files.
     """
     index = _index_of(pool, bits)
+    indexed = np.concatenate([pool.coded, pool.bordered])
     fixed = pool.kept | np.isin(pool.ids, [*decisions.kept])
     taken = np.zeros(len(pool.ids), bool)
     count, start = _MOST, 0
@@ -64,6 +66,7 @@ def group(
         start = int(block[-1]) + 1
         asked = block[~taken[block]]
         near, hits = _near(index, pool, asked, rules)
+        done = [*block.tolist()]
         count = max(1, count // 4) if hits > _HITS else min(_MOST, 2 * count)
         for place in block.tolist():
             if taken[place]:
@@ -79,10 +82,21 @@ def group(
                 ):
                     members.append(one)
                     taken[one.place] = True
+                    done.append(one.place)
             if members or pool.copies[place]:
                 yield place, members
+        _drop(index, indexed, done)
         if on_step is not None:
             on_step(start, len(pool.ids))
+
+
+def _drop(index: Index, indexed: npt.NDArray[np.bool_], places: list[int]) -> None:
+    """Remove the codes of places that can be in no group any more: the rest is searched faster."""
+    codes = np.unique(np.array(places)) + np.array([[0], [len(indexed) // 2]])
+    gone = codes[indexed[codes]]
+    if len(gone):
+        indexed[gone] = False
+        index.remove(gone)
 
 
 def _index_of(pool: Pool, bits: int) -> Index:

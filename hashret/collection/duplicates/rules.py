@@ -12,7 +12,7 @@ from ..catalogue import Catalogue, roots_of
 
 __all__ = ["PLAIN", "RADIUS", "Rules", "Span", "spans_of"]
 
-# Bits of 256: see docs/duplicates.md for what it finds and what it confuses.
+# Bits of 256: see docs/duplicates.md for how it was chosen, what it finds and what it confuses.
 RADIUS = 31
 # Below this quality a picture is too plain for its code to mean anything.
 PLAIN = 0.5

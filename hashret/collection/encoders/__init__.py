@@ -1,8 +1,7 @@
 """Encoders of a collection, by name or from files.
 
 =================== ==============================================================
-``perceptual.py``   how an image looks: PDQ, 256 bits; for duplicates
-``borderless.py``   the same without frames, caption bars and the rest of a screen
+``perceptual.py``   how an image looks: PDQ, 256 bits; for duplicates, also without its borders
 ``features.py``     what the fitted ones see of a picture, and how it is scaled
 ``photo.py``        features of a network: what a photograph shows
 ``hog.py``          features without a network

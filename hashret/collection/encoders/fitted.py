@@ -7,14 +7,14 @@ import json
 import os
 import tempfile
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cached_property
-from itertools import islice
 from typing import Any, Self
 
 import numpy as np
 
+from ...extras import import_extra
 from ...types import Codes, Floats, Images
 from ..catalogue import EncoderRow
 from .features import SIDE, Features, Vectors
@@ -26,7 +26,6 @@ __all__ = ["SAMPLE", "Fitted", "Unfitted", "fit_quantizer", "fitted_of", "outgro
 # More gained nothing, see docs/encoders.md.
 SAMPLE = 2048
 _BITS = 256
-_AT_ONCE = 64
 # A collection that has grown so many times has outgrown the sample that was all of it.
 _GROWN = 4
 
@@ -44,6 +43,7 @@ class Fitted:
     """
 
     side = SIDE
+    code_of = None
 
     def __init__(
         self,
@@ -56,7 +56,6 @@ class Fitted:
         self.name, self.fingerprint = name, fingerprint
         self.bits, self.settings = bits, settings
         self._load = load
-        self._known: dict[bytes, Vectors] = {}
 
     @classmethod
     def of(
@@ -84,17 +83,8 @@ class Fitted:
         """Return the margins of the bits, shape (n, bits): 1 where > 0."""
         return self.quantizer.project(self._describe(pictures))
 
-    def remember(self, known: dict[bytes, Vectors]) -> None:
-        """Take the vectors of the sample, so that no picture of it is described twice."""
-        self._known = known
-
     def _describe(self, pictures: Sequence[Images]) -> Vectors:
-        if not self._known:
-            return self._loaded[0].describe(pictures)
-        known = [self._known.pop(_digest(picture), None) for picture in pictures]
-        lacking = [p for p, vector in zip(pictures, known, strict=True) if vector is None]
-        new = iter(self._loaded[0].describe(lacking) if lacking else ())
-        return np.stack([next(new) if vector is None else vector for vector in known])
+        return self._loaded[0].describe(pictures)
 
 
 class Unfitted:
@@ -108,6 +98,7 @@ class Unfitted:
     """
 
     side = SIDE
+    sample = SAMPLE
 
     def __init__(self, name: str, features: Features) -> None:
         self.name, self.features = name, features
@@ -117,25 +108,26 @@ class Unfitted:
         same: bool = row.settings.get("features") == self.features.settings
         return row.name == self.name and same
 
-    def fit(self, sample: Iterable[tuple[bytes, Images]], store: str) -> Fitted | None:
-        """Fit to a sample, and keep the result in a store.
+    def describe(self, pictures: Sequence[Images], /) -> Vectors:
+        """Return vectors (n, d)."""
+        return self.features.describe(pictures)
+
+    def fit(self, contents: Sequence[bytes], vectors: Vectors, store: str) -> tuple[Fitted, Codes]:
+        """Fit to the vectors of a sample, keep the result in a store, and return their codes.
 
         Parameters
         ----------
-        sample : iterable of (content, picture)
-            In any order: that of the contents counts.
+        contents : sequence of bytes
+            Of the pictures, in any order: that of the contents counts.
+        vectors : ndarray of float32, shape (n, d)
+            At least one.
         store : str
-
-        Returns
-        -------
-        encoder : Fitted or None
-            None if there is no picture: nothing can be told of the collection yet.
         """
-        contents, digests, vectors = self._described(sample)
-        if not contents:
-            return None
         order = sorted(range(len(contents)), key=contents.__getitem__)
-        quantizer = fit_quantizer(vectors[order], _BITS)
+        # On several threads the last digits depend on how many; and where other processes want the
+        # cores, threads that wait for each other take ten times as long.
+        with import_extra("threadpoolctl", "images").threadpool_limits(1):
+            quantizer = fit_quantizer(vectors[order], _BITS)
         settings = {
             "kind": "fitted",
             "features": self.features.settings,
@@ -143,21 +135,7 @@ class Unfitted:
             "sample": len(order),
         }
         fitted = Fitted.of(self.name, self.features, quantizer, settings)
-        fitted.remember(dict(zip(digests, vectors, strict=True)))
-        return fitted
-
-    def _described(
-        self, sample: Iterable[tuple[bytes, Images]]
-    ) -> tuple[list[bytes], list[bytes], Vectors]:
-        contents: list[bytes] = []
-        digests: list[bytes] = []
-        vectors: list[Vectors] = []
-        for part in _parts(iter(sample)):
-            pictures = [picture for _, picture in part]
-            contents += [content for content, _ in part]
-            digests += [_digest(picture) for picture in pictures]
-            vectors.append(self.features.describe(pictures))
-        return contents, digests, np.concatenate(vectors) if vectors else np.empty((0, 0), "f4")
+        return fitted, quantizer.transform(vectors)
 
 
 def fitted_of(row: EncoderRow, features: Callable[[], Features], store: str) -> Fitted:
@@ -207,16 +185,6 @@ def fit_quantizer(rows: Vectors, most: int = _BITS) -> Quantizer:
     # A vector of zeros counts as one more: the mean of one alone would leave nothing of it.
     with_zeros = np.concatenate([rows, np.zeros_like(rows[:1])])
     return RandomProjectionLSH(bits, 1, "orthogonal", random_state=0).fit(with_zeros)
-
-
-def _parts(sample: Iterator[tuple[bytes, Images]]) -> Iterator[list[tuple[bytes, Images]]]:
-    while part := list(islice(sample, _AT_ONCE)):
-        yield part
-
-
-def _digest(picture: Images) -> bytes:
-    shape = np.array(picture.shape).tobytes()
-    return hashlib.blake2b(np.ascontiguousarray(picture).data, digest_size=16, key=shape).digest()
 
 
 def _saved(quantizer: Quantizer) -> bytes:

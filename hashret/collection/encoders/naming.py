@@ -11,13 +11,12 @@ from ...extras import import_extra
 from ...features.lite import NETWORKS
 from ..catalogue import EncoderRow
 from ..updating import Encoder
-from .borderless import Borderless
 from .features import Features
 from .files import keep, kept
 from .fitted import Fitted, Unfitted, fitted_of
 from .hog import HogFeatures
 from .onnx_file import OnnxFeatures, OnnxSigns, model_of
-from .perceptual import Perceptual
+from .perceptual import Borderless, Perceptual
 from .photo import PhotoFeatures
 from .quantizers import card_of, features_in, load_quantizer
 from .saved import Deep

@@ -137,6 +137,7 @@ class OnnxSigns:
     """
 
     side = SIDE
+    code_of = None
 
     def __init__(self, name: str, store: str, settings: dict[str, Any]) -> None:
         self.name, self.settings = name, settings

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from ...extras import import_extra
+from ...features.perceptual import pdq, pdq_within_borders
 from ...types import Codes, Floats, Images
 from .features import SIDE
 
-__all__ = ["Perceptual"]
+__all__ = ["Borderless", "Perceptual"]
 
 
 class Perceptual:
@@ -19,10 +20,6 @@ class Perceptual:
 
     Its quality, from 0 to 1, says how much of a picture there is: below about a half it is too
     plain for its code to mean anything.
-
-    References
-    ----------
-    Facebook: The TMK+PDQF video-hashing algorithm and the PDQ image-hashing algorithm, 2019.
     """
 
     name = "perceptual"
@@ -31,15 +28,27 @@ class Perceptual:
     # What the reference program scales to before hashing.
     side = SIDE
     settings: dict[str, Any] = {"kind": "perceptual"}  # noqa: RUF012  (never changed)
+    code_of = staticmethod(pdq)
 
     def __init__(self) -> None:
-        self._pdq: Any = import_extra("pdqhash", "collection")
+        import_extra("pdqhash", "collection")
 
     def encode(self, pictures: Sequence[Images], /) -> tuple[Codes, Floats]:
         """Return codes (n, 32) and qualities (n,)."""
         codes = np.empty((len(pictures), 32), np.uint8)
         quality = np.empty(len(pictures))
         for row, picture in enumerate(pictures):
-            bits, score = self._pdq.compute(np.ascontiguousarray(picture))
-            codes[row], quality[row] = np.packbits(bits), score / 100
+            codes[row], quality[row] = self.code_of(picture)
         return codes, quality
+
+
+class Borderless(Perceptual):
+    """PDQ of a picture without the borders of one colour that it has, whatever is written on them.
+
+    Of a picture without any it is the code of :class:`Perceptual`.
+    """
+
+    name = "borderless"
+    fingerprint = "pdq-512-borderless-1"
+    settings: dict[str, Any] = {"kind": "borderless"}  # noqa: RUF012  (never changed)
+    code_of = staticmethod(pdq_within_borders)

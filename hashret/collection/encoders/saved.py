@@ -28,6 +28,7 @@ class Deep:
     """
 
     side = SIDE
+    code_of = None
 
     def __init__(self, name: str, store: str, settings: dict[str, Any]) -> None:
         self.name, self.settings = name, settings

@@ -18,7 +18,9 @@ Condition = tuple[str, list[object]]
 _UNITS = {"": 1, "b": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _NUMBER = re.compile(r"([0-9]+(?:\.[0-9]+)?|\.[0-9]+)\s*([kmgt]?)(?:(i?)b|p|px)?", re.IGNORECASE)
 _TIME = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d(:\d\d(:\d\d)?)?)?)?)?", re.ASCII)
-_FILE = """EXISTS (SELECT 1 FROM files WHERE files.content = images.content
+# By a list, for which the files are gone through once: looked up image by image they are all over
+# the place. With a NULL in it, what is not in it would be neither true nor false.
+_FILE = """images.content IN (SELECT files.content FROM files WHERE files.content IS NOT NULL
     AND files.state IN ('present', 'missing') AND {})"""
 _PATH = "('/' || lower(CAST(files.path AS TEXT)))"
 # What is left of a path without the characters at its end that are no slash.

@@ -6,7 +6,8 @@
 ``comparing.py``   what is new, changed, gone, by sets
 ``filing.py``      the row of a file, once its content is known
 ``encoding.py``    from pixels to rows of codes
-``sampling.py``    some pictures, for encoders that are fitted to them
+``sampling.py``    some of the files, always the same
+``fitting.py``     encoders fitted to those, and the codes of what was read
 ``updater.py``     all that, step by step: :func:`update`
 ``report.py``      what an update did: :class:`Report`
 ================== =============================================================
@@ -16,8 +17,8 @@ from __future__ import annotations
 
 from .encoding import Encoder
 from .exclusions import Exclusions
+from .fitting import Unfitted
 from .report import Paths, Report
-from .sampling import sample_pictures
 from .updater import update
 
-__all__ = ["Encoder", "Exclusions", "Paths", "Report", "sample_pictures", "update"]
+__all__ = ["Encoder", "Exclusions", "Paths", "Report", "Unfitted", "update"]

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from ..catalogue import GONE, Catalogue, Root
 from .scanning import Found, Unreachable
 
-__all__ = ["begin", "compare", "note_scan", "want_codes"]
+__all__ = ["begin", "compare", "note_scan", "want_codes", "want_files"]
 
 EMPTY = "empty, though it was not: perhaps its disk is not mounted"
 
@@ -92,6 +92,14 @@ _WANT = f"""
         AND NOT EXISTS (SELECT 1 FROM temp.looks WHERE looks.own = files.id AND NOT looks.done)
     GROUP BY images.id
 """
+_FILE = "root = ?1 AND path = ?2"
+_WANT_FILE = f"""
+    INSERT INTO temp.looks (root, path, {_NUMBERS}, own)
+    SELECT found.root, found.path, {", ".join("found." + n for n in _NUMBERS.split(", "))}, files.id
+    FROM temp.found LEFT JOIN files USING (root, path)
+    WHERE found.root = ?1 AND found.path = ?2
+        AND NOT EXISTS (SELECT 1 FROM temp.looks WHERE {_FILE} AND NOT done)
+"""
 
 
 def begin(catalogue: Catalogue) -> None:
@@ -154,3 +162,15 @@ def compare(
 def want_codes(catalogue: Catalogue, encoders: Iterable[int]) -> None:
     """Note a file of each image that lacks a code of one of these encoders."""
     catalogue.execute(_WANT, (json.dumps([*encoders]),))
+
+
+def want_files(catalogue: Catalogue, files: Iterable[tuple[int, bytes]]) -> list[int]:
+    """Note some of the files that were found, and return their rows in ``looks``."""
+    catalogue.execute("CREATE INDEX IF NOT EXISTS temp.looks_path ON looks (root, path)")
+    query = f"SELECT id FROM temp.looks WHERE {_FILE} AND NOT done"
+    rows = []
+    for file in files:
+        catalogue.execute(_WANT_FILE, file)
+        (row,) = catalogue.execute(query, file).fetchone()
+        rows.append(int(row))
+    return rows

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from ...images.reading import Read
+from ...images.reading import CodeOf, Read
 from ...types import Codes, Floats, Images
 from ..catalogue import Catalogue
 
-__all__ = ["Encoder", "encode_missing", "write_images"]
+__all__ = ["CodeRow", "Encoder", "Rows", "encode_missing", "has_code", "rows_of", "write_images"]
 
-Rows = list[tuple[int, bytes, bytes, float | None]]  # encoder, content, code, quality
+
+class CodeRow(NamedTuple):
+    """A code of an image, by the name of its encoder."""
+
+    encoder: str
+    content: bytes
+    code: bytes
+    quality: float | None
+
+
+Rows = list[CodeRow]
 
 
 class Encoder(Protocol):
@@ -39,6 +49,13 @@ class Encoder(Protocol):
     def settings(self) -> dict[str, Any]:
         """What makes it again, as JSON has it."""
 
+    @property
+    def code_of(self) -> CodeOf | None:
+        """What `encode` does, for one picture, as a function of a module that needs no torch.
+
+        Workers call it, see :func:`.read_files`. None if there is none.
+        """
+
     def encode(self, pictures: Sequence[Images], /) -> tuple[Codes, Floats | None]:
         """Return packed codes of pictures of various sizes, and their qualities if it knows any.
 
@@ -47,49 +64,64 @@ class Encoder(Protocol):
 
 
 def encode_missing(
-    catalogue: Catalogue, reads: Sequence[Read], encoders: Mapping[int, Encoder]
+    catalogue: Catalogue, reads: Sequence[Read], encoders: Sequence[Encoder]
 ) -> Rows:
     """Encode images by each encoder of which they have no code, once where files are alike.
 
-    Parameters
-    ----------
-    encoders : mapping of int to Encoder
-        By their rows in the catalogue.
+    Codes that were made where they were read are taken.
     """
     unique = {read.content: read for read in reads}
-    codes: Rows = []
-    for row, encoder in encoders.items():
-        lacking = [r for r in unique.values() if not _has(catalogue, row, r.content)]
-        if not lacking:
-            continue
-        packed, quality = encoder.encode([read.pixels for read in lacking])
-        if len(packed) != len(lacking):
-            raise ValueError(
-                f"encoder {encoder.name!r}: {len(packed)} codes of {len(lacking)} images"
-            )
-        qualities = [None] * len(lacking) if quality is None else [float(q) for q in quality]
-        for read, code, value in zip(lacking, packed, qualities, strict=True):
-            codes.append((row, read.content, np.asarray(code, np.uint8).tobytes(), value))
-    return codes
+    rows: Rows = []
+    for encoder in encoders:
+        lacking = [r for r in unique.values() if not has_code(catalogue, encoder, r.content)]
+        made = [read for read in lacking if encoder.name in read.codes]
+        rows += [CodeRow(encoder.name, r.content, *r.codes[encoder.name]) for r in made]
+        lacking = [read for read in lacking if encoder.name not in read.codes]
+        if lacking:
+            codes, quality = encoder.encode([read.pixels for read in lacking])
+            rows += rows_of(encoder, [read.content for read in lacking], codes, quality)
+    return rows
 
 
-def write_images(catalogue: Catalogue, reads: Sequence[Read], codes: Rows) -> None:
-    """Write images that are new, and codes, inside a transaction."""
+def rows_of(
+    encoder: Encoder, contents: Sequence[bytes], codes: Codes, quality: Floats | None
+) -> Iterator[CodeRow]:
+    """Yield the rows of codes that an encoder made."""
+    if len(codes) != len(contents):
+        raise ValueError(f"encoder {encoder.name!r}: {len(codes)} codes of {len(contents)} images")
+    qualities = [None] * len(contents) if quality is None else [float(q) for q in quality]
+    for content, code, value in zip(contents, codes, qualities, strict=True):
+        yield CodeRow(encoder.name, content, np.asarray(code, np.uint8).tobytes(), value)
+
+
+def write_images(
+    catalogue: Catalogue, reads: Sequence[Read], rows: Rows, encoders: Mapping[str, int]
+) -> None:
+    """Write images that are new, and codes, inside a transaction.
+
+    Parameters
+    ----------
+    encoders : mapping of str to int
+        From the names of encoders to their rows in the catalogue.
+    """
     catalogue.executemany(
         "INSERT OR IGNORE INTO images (content, format, width, height, taken) "
         "VALUES (?, ?, ?, ?, ?)",
         [(read.content, read.format, read.width, read.height, read.taken) for read in reads],
     )
-    if codes:
+    if rows:
         generation = catalogue.raise_generation()
         catalogue.executemany(
             "INSERT INTO codes (encoder, image, code, quality, generation) "
             f"VALUES (?1, (SELECT id FROM images WHERE content = ?2), ?3, ?4, {generation})",
-            codes,
+            [(encoders[row.encoder], *row[1:]) for row in rows],
         )
 
 
-def _has(catalogue: Catalogue, encoder: int, content: bytes) -> bool:
+def has_code(catalogue: Catalogue, encoder: Encoder, content: bytes) -> bool:
+    """Return whether an image has a code of an encoder."""
     query = """SELECT EXISTS (SELECT 1 FROM codes JOIN images ON images.id = codes.image
-        WHERE encoder = ? AND content = ?)"""
-    return bool(catalogue.execute(query, (encoder, content)).fetchone()[0])
+        WHERE content = ? AND encoder IN (
+            SELECT id FROM encoders WHERE name = ? AND fingerprint = ?))"""
+    values = content, encoder.name, encoder.fingerprint
+    return bool(catalogue.execute(query, values).fetchone()[0])

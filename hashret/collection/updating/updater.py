@@ -9,13 +9,24 @@ from contextlib import suppress
 from typing import TypeVar
 
 from ...images.reading import Read, Skipped
-from ..catalogue import Catalogue, Root, activate, encoder_rows, enter_encoder, roots_of, signed
+from ..catalogue import (
+    Catalogue,
+    Root,
+    activate,
+    check_encoder,
+    encoder_rows,
+    enter_encoder,
+    roots_of,
+    signed,
+)
 from ..content import digest
 from .comparing import begin, compare, note_scan, want_codes
-from .encoding import Encoder, encode_missing, write_images
+from .encoding import Encoder, Rows, encode_missing, write_images
 from .exclusions import Exclusions
 from .filing import Look, file_content, file_skipped, looks_among
+from .fitting import Fitting, Unfitted
 from .report import Report
+from .sampling import sampled_looks
 from .scanning import Found, Identity, Unreachable, scan
 
 __all__ = ["Reader", "Update", "update"]
@@ -46,6 +57,7 @@ def update(
     read: Reader,
     encoders: Sequence[Encoder],
     *,
+    unfitted: Sequence[Unfitted] = (),
     replace: bool = False,
     exclusions: Exclusions | None = None,
     leave_out: Sequence[str | bytes] = (),
@@ -53,11 +65,13 @@ def update(
     check_content: bool = False,
     retry_skipped: bool = False,
     on_batch: Callable[[Report], object] | None = None,
+    on_sample: Callable[[int, int], object] | None = None,
 ) -> Report:
     """Look at all roots, and read and encode what the catalogue does not know.
 
     It may be interrupted or killed at any moment: what was written stays, and the next update goes
     on from there. An image is read again only if it lacks a code of one of the encoders.
+
 
     Parameters
     ----------
@@ -68,6 +82,9 @@ def update(
         each, in any order.
     encoders : sequence of Encoder
         With different names.
+    unfitted : sequence of Unfitted
+        With other names. They are fitted to a sample of all files, if there is a picture; what was
+        read of it is not read again.
     replace : bool
         Where codes under one of the names come from another encoder, make new ones beside them;
         the old ones answer until the new ones are all there, and go then.
@@ -84,6 +101,8 @@ def update(
         Read files again that were skipped before.
     on_batch : callable, optional
         Given the report so far after every transaction, and while folders are scanned.
+    on_sample : callable, optional
+        Called as ``on_sample(pictures_read, pictures_at_most)`` while the sample is read.
 
     Returns
     -------
@@ -100,6 +119,8 @@ def update(
     task.scan(exclusions, leave_out, one_file_system)
     task.compare(exclusions, check_content, retry_skipped)
     task.hash_likely()
+    if unfitted:
+        task.fit(read, unfitted, on_sample or (lambda done, most: None))
     task.read(read)
     return task.finish(exclusions)
 
@@ -115,18 +136,17 @@ class Update:
         on_batch: Callable[[Report], object],
     ) -> None:
         self._catalogue = catalogue
+        self._encoders = [*encoders]
+        self._rows: dict[str, int] = {}
+        self._replace = replace
         self._on_batch = on_batch
         self._report = Report()
         self._started = time.monotonic()
         self._since_ns = time.time_ns()
         self._roots = {root.id: root.path for root in roots_of(catalogue)}
-        with catalogue.transaction():
-            self._encoders = {
-                enter_encoder(
-                    catalogue, one.name, one.fingerprint, one.bits, one.settings, beside=replace
-                ): one
-                for one in encoders
-            }
+        for one in encoders:
+            if not replace:
+                check_encoder(catalogue, one.name, one.fingerprint)
 
     def scan(
         self, exclusions: Exclusions, leave_out: Sequence[str | bytes], one_file_system: bool
@@ -164,17 +184,46 @@ class Update:
                         self._file(look, content)
             self._on_batch(self._report)
 
+    def fit(
+        self, read: Reader, unfitted: Sequence[Unfitted], on_sample: Callable[[int, int], object]
+    ) -> None:
+        """Read a sample and fit encoders to it; then acknowledge it, with codes of all encoders."""
+        most = max(one.sample for one in unfitted)
+        fitting = Fitting(self._catalogue, self._encoders, unfitted)
+        outcomes: list[Read | Skipped] = []
+        contents: set[bytes] = set()
+
+        def told(one: Read | Skipped) -> Read | Skipped:
+            if isinstance(one, Read) and one.content not in contents:
+                contents.add(one.content)
+                on_sample(len(contents), most)
+            return one
+
+        for looks in sampled_looks(self._catalogue, most, contents):
+            for batch in _batches(map(told, read(self._requests(looks)))):
+                fitting.add([one for one in batch if isinstance(one, Read)])
+                outcomes += [
+                    one.without_pixels() if isinstance(one, Read) else one for one in batch
+                ]
+        self._encoders += fitting.encoders()
+        self._enter()
+        self._on_batch(self._report)
+        for batch in _batches(outcomes):
+            reads = [one for one in batch if isinstance(one, Read)]
+            self._acknowledge(batch, fitting.rows(reads))
+
     def read(self, read: Reader) -> None:
         """Read the other files, and one of each image that lacks a code; file and encode them."""
+        self._enter()
         with self._catalogue.transaction():
-            want_codes(self._catalogue, self._encoders)
+            want_codes(self._catalogue, self._rows.values())
         query = "SELECT count(*) FROM temp.looks WHERE NOT done"
-        (self._report.to_read,) = self._catalogue.execute(query).fetchone()
+        (left,) = self._catalogue.execute(query).fetchone()
+        self._report.to_read = self._report.read + left
         self._on_batch(self._report)
-        requests = ((look.id, self._absolute(look.root, look.path)) for look in self._looks("TRUE"))
-        for outcomes in _batches(read(requests)):
-            self._write(outcomes)
-            self._on_batch(self._report)
+        for batch in _batches(read(self._requests(self._looks("TRUE")))):
+            reads = [one for one in batch if isinstance(one, Read)]
+            self._acknowledge(batch, encode_missing(self._catalogue, reads, self._encoders))
 
     def finish(self, exclusions: Exclusions) -> Report:
         """Drop the rows of what is no part of the collection any more, and complete the report."""
@@ -219,16 +268,33 @@ class Update:
                 return content
         return None
 
-    def _write(self, outcomes: Sequence[Read | Skipped]) -> None:
-        """Encode a batch and acknowledge it: images, codes and files in one transaction."""
-        reads = [one for one in outcomes if isinstance(one, Read)]
-        codes = encode_missing(self._catalogue, reads, self._encoders)
+    def _enter(self) -> None:
         with self._catalogue.transaction():
-            write_images(self._catalogue, reads, codes)
+            self._rows = {
+                one.name: enter_encoder(
+                    self._catalogue,
+                    one.name,
+                    one.fingerprint,
+                    one.bits,
+                    one.settings,
+                    beside=self._replace,
+                )
+                for one in self._encoders
+            }
+
+    def _requests(self, looks: Iterable[Look]) -> Iterator[tuple[int, bytes]]:
+        return ((look.id, self._absolute(look.root, look.path)) for look in looks)
+
+    def _acknowledge(self, outcomes: Sequence[Read | Skipped], rows: Rows) -> None:
+        """Write a batch: images, codes and files in one transaction."""
+        with self._catalogue.transaction():
+            reads = [one for one in outcomes if isinstance(one, Read)]
+            write_images(self._catalogue, reads, rows, self._rows)
             for outcome in outcomes:
                 self._file_outcome(outcome)
         self._report.read += len(outcomes)
-        self._report.encoded += len({content for _, content, *_ in codes})
+        self._report.encoded += len({row.content for row in rows})
+        self._on_batch(self._report)
 
     def _file_outcome(self, outcome: Read | Skipped) -> None:
         (look,) = looks_among(self._catalogue, "TRUE", outcome.token - 1, 1)
@@ -255,7 +321,9 @@ class Update:
 
         Images that are missing have none, and get theirs when they come back.
         """
-        waiting = self._encoders.keys() - {row.id for row in encoder_rows(self._catalogue).values()}
+        waiting = {*self._rows.values()} - {
+            row.id for row in encoder_rows(self._catalogue).values()
+        }
         with self._catalogue.transaction():
             for row in waiting:
                 activate(self._catalogue, row)

@@ -28,19 +28,25 @@ def evaluating(*modules: nn.Module) -> Iterator[None]:
             module.train(training)
 
 
-def encode(model: nn.Module, loss: Loss, inputs: Tensor, batch_size: int) -> Tensor:
+def encode(
+    model: nn.Module, loss: Loss, inputs: Tensor, batch_size: int, *, margins: bool = True
+) -> Tensor:
     """Return the margins of images or vectors, float32 (n, bits) on the CPU.
+
+    Or, if not `margins`, the outputs that these are made from, float32 (n, outputs).
 
     Those of an image do not depend on the others: products of matrices and convolutions of few
     rows are computed in another order than those of many, so that rows are added.
     """
     device = next(model.parameters()).device
-    margins = [torch.empty(0, loss.bits)]
+    parts = [torch.empty(0, loss.bits if margins else loss.outputs)]
     # Of images two are enough: the features of these are padded on their own.
     rows = BLOCK if inputs.ndim == 2 else 2
     with torch.inference_mode(), evaluating(model, loss), exact:
         for batch in torch.split(inputs, batch_size):
             if len(batch):
                 outputs = model(padded(batch, rows).to(device))[: len(batch)]
-                margins.append(loss.margins(padded(outputs, BLOCK))[: len(batch)].float().cpu())
-    return torch.cat(margins)
+                if margins:
+                    outputs = loss.margins(padded(outputs, BLOCK))[: len(batch)]
+                parts.append(outputs.float().cpu())
+    return torch.cat(parts)

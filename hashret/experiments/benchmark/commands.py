@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -15,20 +16,33 @@ __all__ = ["changes_since", "commands"]
 _MISSING = object()
 
 
-def commands(groups: Sequence[Group]) -> list[str]:
+def commands(groups: Sequence[Group], *, trials: bool = False) -> list[str]:
     """Return the ``hashret benchmark`` commands that measure all rows of groups.
 
-    Methods that were asked for alike, lengths of codes and seeds included, share one.
+    Methods that were asked for alike, lengths of codes and seeds included, share one. Those of
+    `trials` set what differs from what is set without being asked.
     """
     methods: dict[tuple[Any, ...], list[Group]] = {}
     for group in groups:
         asked = tuple(group[name] for name in ("protocol", "dataset", "budget", "network"))
-        asked = (*asked, group["device"], _seeds(group))
+        asked = (*asked, group["device"], _seeds(group), _set(group) if trials else "")
         methods.setdefault((*asked, group["method"]), []).append(group)
     together: dict[tuple[Any, ...], list[Group]] = {}
     for (*asked_, _), own in methods.items():
         together.setdefault((*asked_, _lengths(own)), []).extend(own)
-    return [_command(part, bits) for (*_, bits), part in together.items()]
+    return [
+        _command(part, bits, words, "trials" if trials else "results")
+        for (*_, words, bits), part in together.items()
+    ]
+
+
+def _set(group: Group) -> str:
+    old = {name: values[0] for name, values in changes_since(group).items()}
+    return "".join(f" --set {name}={_plain(value)}" for name, value in old.items())
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _seeds(group: Group) -> int:
@@ -48,8 +62,8 @@ def _lengths(groups: Sequence[Group]) -> tuple[int, ...] | None:
     return None if not found or fixed or found == SUITES[_suite(groups[0])].bits else found
 
 
-def _command(groups: Sequence[Group], bits: Iterable[int] | None) -> str:
-    first, suite = groups[0], _suite(groups[0])
+def _command(groups: Sequence[Group], bits: Iterable[int] | None, words: str, out: str) -> str:
+    first, suite, changes = groups[0], _suite(groups[0]), words
     words = f"hashret benchmark --suite {suite} --protocol {first['protocol']}"
     words += f" --methods {','.join(dict.fromkeys(group['method'] for group in groups))}"
     words += f" --bits {','.join(map(str, bits))}" if bits else ""
@@ -57,7 +71,7 @@ def _command(groups: Sequence[Group], bits: Iterable[int] | None) -> str:
         words += f" --{name} {first[name]}" if first[name] else ""
     words += f" --seeds {_seeds(first)}" if _seeds(first) > 1 else ""
     words += " --data cifar10-jpeg.zip" if suite == "cifar10" else ""
-    return f"{words} --out docs/results.jsonl --cache CACHE"
+    return f"{words}{changes} --out docs/{out}.jsonl --cache CACHE"
 
 
 def changes_since(group: Group) -> dict[str, tuple[Any, Any]]:

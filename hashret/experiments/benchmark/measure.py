@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from ...types import Codes
 from ..scoring import Labels, Scores, curves, exact_scores, figures, score_index, time_queries
 from ..steps import Advance, Steps
 from .inputs import Inputs, Source
+from .posteriors import accuracy, score_posteriors
 from .provenance import provenance
 from .rows import Row
 from .runs import Run
@@ -35,6 +36,7 @@ def measure(run: Run, source: Source, steps: Steps) -> Row:
     - ``query_microseconds``: median, of single queries by code on one thread;
     - ``train_seconds``, ``train_cpu_seconds``, ``encode_microseconds`` (an image, in batches),
       ``epochs``, ``training_precision``;
+    - of a classifier ``accuracy_database`` and ``accuracy_queries``: images whose class it tells;
     - what :func:`~.provenance.provenance` gives.
     """
     inputs, entry = source.inputs(run.protocol, run.seed, run.features), method(run.method)
@@ -42,6 +44,11 @@ def measure(run: Run, source: Source, steps: Steps) -> Row:
         if isinstance(entry, Exact):
             scores, microseconds = _score_exact(entry, inputs, advance)
             return _row(run, scores, microseconds)
+        if isinstance(entry, Deep) and entry.order != "hamming":
+            classifier, facts = _train(run, entry, source, inputs, advance)
+            by_product = entry.order == "inner-product"
+            found = score_posteriors(classifier, inputs, by_product, run.seed, advance)
+            return _row(run, *found, facts)
         encoded = encode(run, source, inputs, advance)
         advance(1, 1, "scoring")
         scores, microseconds = encoded.score(inputs), float(np.median(encoded.time()))
@@ -132,6 +139,28 @@ def _timed(fit: Callable[[], Any]) -> dict[str, Any]:
 def _train(
     run: Run, entry: Deep, source: Source, inputs: Inputs, advance: Advance
 ) -> tuple[Any, dict[str, Any]]:
+    """Return a trained network and facts of the training.
+
+    What is ranked by other than codes shares it with what is ranked by these: once trained, a
+    classifier is kept.
+    """
+    shared = replace(run, method=entry.loss)
+    kept = source.file("encoders", f"{shared.key}.safetensors") if entry.bit_a_class else None
+    if kept and kept.exists():
+        hasher = import_extra("hashret.deep", "torch").DeepHasher.load(kept, device=run.device)
+        return hasher, hasher.card_["benchmark"]
+    hasher, facts = _fitted(run, entry, source, inputs, advance)
+    if entry.bit_a_class:
+        facts |= accuracy(hasher, inputs)
+    if kept:
+        hasher.card_["benchmark"] = facts
+        hasher.save(kept)
+    return hasher, facts
+
+
+def _fitted(
+    run: Run, entry: Deep, source: Source, inputs: Inputs, advance: Advance
+) -> tuple[Any, dict[str, Any]]:
     """Train a network, from a checkpoint on if an interrupted run left one."""
     loss = entry.make(run.options)
     settings = dict(run.settings)
@@ -176,7 +205,9 @@ def count_epochs(images: int, loss: Any, labels: Labels) -> int:
     return max(1, round(images / (seen * int(loss.views))))
 
 
-def _row(run: Run, scores: Scores, microseconds: float, facts: dict[str, Any] | None = None) -> Row:
+def _row(
+    run: Run, scores: Scores, microseconds: float | None, facts: dict[str, Any] | None = None
+) -> Row:
     untrained = ("epochs", "train_seconds", "train_cpu_seconds", "encode_microseconds")
     row = run.fields() | figures(scores) | {"map10_padded": float(scores.map10_padded)}
     row |= dict.fromkeys(untrained) | (facts or {}) | {"query_microseconds": microseconds}

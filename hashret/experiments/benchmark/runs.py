@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -100,6 +101,7 @@ def list_runs(
     features: str | None = None,
     device: str = "auto",
     first_seed: int = 0,
+    changes: Mapping[str, Any] | None = None,
 ) -> list[Run]:
     """Return the runs of a benchmark.
 
@@ -129,6 +131,9 @@ def list_runs(
     device : str
         "auto", or a device as torch names it.
     first_seed : int
+    changes : mapping, optional
+        Options of the losses and encoders, or of :class:`hashret.deep.DeepHasher`, in place of
+        those that :mod:`~.training` gives, ``images`` among them: for trials of settings.
 
     Raises
     ------
@@ -149,7 +154,7 @@ def list_runs(
     if network is not None:
         names = import_extra("hashret.deep", "torch").network_names()
         (network,) = choose("network", [network], names if features is None else HEADS)
-    asked = _Asked(chosen, lengths, budget, network, features, device)
+    asked = _Asked(chosen, lengths, budget, network, features, device, dict(changes or {}))
     runs = [
         run
         for name in named
@@ -185,6 +190,7 @@ class _Asked:
     network: str | None
     features: str | None
     device: str
+    changes: Options
 
     def runs(self, name: str, protocol_name: str, seed: int) -> Iterator[Run]:
         """Yield a method's runs of one seed under one protocol, a run a variant and length."""
@@ -199,6 +205,7 @@ class _Asked:
                 lengths = (None,)
             elif isinstance(entry, Classic):
                 options = {**entry.options, **variant}
+                options |= {k: value for k, value in self.changes.items() if k in options}
                 facts |= {"options": options, "tables": options.get("tables")}
             else:
                 lengths = (self.suite.classes,) if entry.bit_a_class else self.lengths
@@ -219,7 +226,12 @@ class _Asked:
             settings = suite.settings(self.budget, protocol_name)
         else:
             settings = training_settings(name, suite.dataset, network, self.budget, vectors)
-        loss = entry.make({**entry.options, **variant})
+        options = {**entry.options, **variant}
+        own = {
+            key: self.changes[key] for key in entry.make(options).options().keys() & self.changes
+        }
+        settings |= _checked({key: self.changes[key] for key in self.changes.keys() - own.keys()})
+        loss = entry.make({**options, **own})
         if learns_from("features", loss) and not vectors:
             settings["teacher"] = suite.features
         options = loss.options()
@@ -232,6 +244,20 @@ class _Asked:
             "options": options,
             "settings": settings,
         }
+
+
+def _checked(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return settings of a training, or raise where there is no such."""
+    hasher = import_extra("hashret.deep", "torch").DeepHasher
+    known = inspect.signature(hasher).parameters.keys() | {"images"}
+    known -= {"network", "loss", "bits", "device", "random_state", "progress"}
+    for name in settings:
+        if name not in known:
+            raise ParameterError(
+                f"changes: expected an option of the loss, or one of {', '.join(sorted(known))}, "
+                f"got {name!r}"
+            )
+    return settings
 
 
 def _device(name: str) -> str:

@@ -23,6 +23,7 @@ __all__ = [
     "bounds",
     "first",
     "group_rows",
+    "group_settings",
     "interval",
     "mean",
     "show",
@@ -91,7 +92,7 @@ class Group:
 
     def over(self, name: str) -> Interval | None:
         """Return a figure's mean and interval over the seeds; None where a row lacks it."""
-        values = [row[name] for row in self.rows]
+        values: list[Any] = [row.get(name) for row in self.rows]
         return None if None in values else interval(values)
 
     def average(self, name: str) -> float | None:
@@ -104,16 +105,28 @@ def group_rows(rows: Sequence[Row]) -> list[Group]:
     """Gather rows that differ by seed only, in the order in which methods first came.
 
     Rows of other options or settings are never averaged: those of the newest row stand, and the
-    others were superseded. Of rows that agree in the seed too, the last stands.
+    others were superseded, as are those that say so ("superseded", and why). Of rows that agree
+    in the seed too, the last stands.
     """
     groups: dict[tuple[Any, ...], dict[str, dict[int, Row]]] = {}
     newest: dict[tuple[Any, ...], str] = {}
     for row in rows:
+        if "superseded" in row:
+            continue
         same = tuple(row[name] for name in SAME)
         newest[same] = json.dumps([row.get(name) for name in DECIDED], sort_keys=True)
         groups.setdefault(same, {}).setdefault(newest[same], {})[row["seed"]] = row
     standing = (groups[same][settings] for same, settings in newest.items())
     return [Group(tuple(found[seed] for seed in sorted(found))) for found in standing]
+
+
+def group_settings(rows: Sequence[Row]) -> list[Group]:
+    """Gather rows that differ by seed only, other options or settings apart, the oldest first."""
+    groups: dict[str, dict[int, Row]] = {}
+    for row in rows:
+        same = json.dumps([row.get(name) for name in (*SAME, *DECIDED)], sort_keys=True)
+        groups.setdefault(same, {})[row["seed"]] = row
+    return [Group(tuple(found[seed] for seed in sorted(found))) for found in groups.values()]
 
 
 Cell = Callable[[Group], str]

@@ -20,6 +20,6 @@ from __future__ import annotations
 
 from .companions import companions, raw_leaders
 from .pool import read_files
-from .results import Limits, Read, Skipped
+from .results import CodeOf, Limits, Read, Skipped
 
-__all__ = ["Limits", "Read", "Skipped", "companions", "raw_leaders", "read_files"]
+__all__ = ["CodeOf", "Limits", "Read", "Skipped", "companions", "raw_leaders", "read_files"]

@@ -6,7 +6,8 @@ import os
 import selectors
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from ...checks import check_int
@@ -14,7 +15,7 @@ from ...errors import HashretError
 from ...extras import import_extra
 from .process import Task, Worker
 from .protocol import LONGEST_PATH
-from .results import Limits, Read, Skipped
+from .results import CodeOf, Limits, Read, Skipped
 
 _Result = Read | Skipped
 # In a row, before it is the machine's fault rather than chance.
@@ -27,6 +28,8 @@ def read_files(
     side: int,
     limits: Limits | None = None,
     workers: int | None = None,
+    shows: bool = True,
+    functions: Mapping[str, CodeOf] | None = None,
 ) -> Iterator[Read | Skipped]:
     """Read and decode image files in processes of their own.
 
@@ -43,6 +46,12 @@ def read_files(
     limits : Limits, optional
     workers : int, optional
         Processes; one for each CPU this process may use by default.
+    shows : bool
+        Whether the pixels are wanted.
+    functions : mapping of str to callable, optional
+        Called by the workers with the pixels of each picture, which gives :attr:`Read.codes`: so
+        what takes its time is done on all CPUs, and few bytes travel. They are found by their
+        modules and names, and what they import, each worker does.
 
     Yields
     ------
@@ -64,8 +73,11 @@ def read_files(
     """
     import_extra("PIL", "images")
     side = check_int("side", side, 1)
+    limits = limits or Limits()
     count = _cpus() if workers is None else check_int("workers", workers, 1)
-    return _results(_Pool(side, limits or Limits(), count), files)
+    return _results(
+        _Pool(partial(Worker, side, limits, shows, functions or {}), limits, count), files
+    )
 
 
 def _results(pool: _Pool, files: Iterable[tuple[Any, bytes]]) -> Iterator[_Result]:
@@ -83,8 +95,8 @@ def _results(pool: _Pool, files: Iterable[tuple[Any, bytes]]) -> Iterator[_Resul
 class _Pool:
     """The workers that run now, and the tasks that are to be handed out again."""
 
-    def __init__(self, side: int, limits: Limits, count: int) -> None:
-        self._side, self._limits, self._count = side, limits, count
+    def __init__(self, start: Callable[[], Worker], limits: Limits, count: int) -> None:
+        self._start_worker, self._limits, self._count = start, limits, count
         self.workers: list[Worker] = []
         self._again: deque[Task] = deque()
         self._failed_starts = 0
@@ -144,7 +156,7 @@ class _Pool:
         return len(worker.tasks) + len(handed.get(worker, ()))
 
     def _start(self) -> Worker:
-        worker = Worker(self._side, self._limits)
+        worker = self._start_worker()
         self.workers.append(worker)
         self._selector.register(worker, selectors.EVENT_READ)
         return worker

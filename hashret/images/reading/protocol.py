@@ -11,6 +11,7 @@ side waits to write.
 from __future__ import annotations
 
 import json
+import math
 import re
 import struct
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ READY = b'{"ready": true}\n'
 _MOST_SLOTS = 64
 _SHARED = 2**26
 _DIGEST = re.compile("[0-9a-f]{64}")
+_HEX = re.compile("([0-9a-f]{2})+")
 _TASK = struct.Struct("<HH")
 # What a pipe must hold for the tasks and answers of all slots.
 PIPE_BYTES = _MOST_SLOTS * (_TASK.size + LONGEST_PATH)
@@ -44,6 +46,10 @@ class Settings:
         The descriptor of the memory for pixels.
     slots : int
         How many tasks a worker may have at a time.
+    shows : bool
+        Whether pixels are wanted.
+    functions : dict of str to str
+        What to call with the pixels, by name: ``module:function``.
     """
 
     side: int
@@ -52,6 +58,8 @@ class Settings:
     memory: int
     shared: int
     slots: int
+    shows: bool
+    functions: dict[str, str]
 
     @property
     def slot_bytes(self) -> int:
@@ -143,6 +151,18 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and len(value.encode()) < LONGEST_ANSWER
 
 
+def _are_codes(value: object) -> bool:
+    pairs = value.values() if isinstance(value, dict) else [()]
+    return all(
+        isinstance(pair, list)
+        and len(pair) == 2
+        and isinstance(pair[0], str)
+        and _HEX.fullmatch(pair[0]) is not None
+        and (pair[1] is None or (type(pair[1]) is float and math.isfinite(pair[1])))
+        for pair in pairs
+    )
+
+
 def _is_digest(value: object) -> bool:
     return isinstance(value, str) and _DIGEST.fullmatch(value) is not None
 
@@ -157,6 +177,7 @@ _READ: dict[str, Callable[[object], bool]] = {
     "height": _is_size,
     "taken": lambda value: value is None or _is_text(value),
     "shape": _is_shape,
+    "codes": _are_codes,
 }
 _SKIPPED: dict[str, Callable[[object], bool]] = {
     "slot": _is_number,

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
-from ...types import Images
+import numpy as np
+
+from ...types import Codes, Images
+
+# From a picture to its code, shape (bytes,), and its quality if it knows any.
+CodeOf = Callable[[Images], tuple[Codes, float | None]]
+
+NO_PIXELS: Images = np.empty((0, 0, 3), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -30,7 +38,9 @@ class Read:
     taken : str or None
         ISO 8601, by EXIF.
     pixels : ndarray of uint8, shape (h, w, 3)
-        Upright RGB, at most `side` on its longer side.
+        Upright RGB, at most `side` on its longer side; (0, 0, 3) if none were asked for.
+    codes : mapping of str to (bytes, float or None)
+        What the functions made of the pixels that workers were given.
     """
 
     token: Any
@@ -42,6 +52,11 @@ class Read:
     height: int
     taken: str | None
     pixels: Images
+    codes: Mapping[str, tuple[bytes, float | None]] = field(default_factory=dict)
+
+    def without_pixels(self) -> Self:
+        """Return what is left to be kept when they were used."""
+        return replace(self, pixels=NO_PIXELS)
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib
 import mmap
 import os
 import signal
 import sys
 import warnings
+from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -23,6 +25,7 @@ from ..formats import SIGNATURE_BYTES, begins_like_picture, picture_suffixes
 from ..regular_files import open_regular
 from .image import read_picture
 from .protocol import LONGEST_REASON, READY, Settings, answer, tasks
+from .results import CodeOf
 
 
 class _NoPictureError(Exception):
@@ -35,6 +38,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     warnings.simplefilter("ignore")
     import_extra("PIL.Image", "images").preinit()
+    functions = {name: _imported(place) for name, place in settings.functions.items()}
     stream, output = _take_streams()
     shared = mmap.mmap(settings.shared, settings.slots * settings.slot_bytes)
     _limit_memory(settings.memory)
@@ -43,7 +47,7 @@ def main() -> None:
         for slot, path in tasks(stream):
             # The parent ends a worker that is late; this ends one whose parent is no more.
             signal.setitimer(signal.ITIMER_REAL, 2 * settings.seconds + 10)
-            os.write(output, answer(slot, **_answer(path, slot, shared, settings)))
+            os.write(output, answer(slot, **_answer(path, slot, shared, settings, functions)))
             signal.setitimer(signal.ITIMER_REAL, 0)
     except BrokenPipeError:
         pass
@@ -71,13 +75,26 @@ def _limit_memory(most: int) -> None:
         return
 
 
-def _answer(path: bytes, slot: int, shared: mmap.mmap, settings: Settings) -> dict[str, Any]:
+def _imported(place: str) -> CodeOf:
+    module, _, name = place.partition(":")
+    function: CodeOf = getattr(importlib.import_module(module), name)
+    return function
+
+
+def _answer(
+    path: bytes,
+    slot: int,
+    shared: mmap.mmap,
+    settings: Settings,
+    functions: Mapping[str, CodeOf],
+) -> dict[str, Any]:
     content, is_picture = None, True
     try:
         suffix = os.path.splitext(os.fsdecode(path))[1]
         data, mtime_ns = _bytes_of(path, settings.pixels, suffix)
         content = hashlib.sha256(data).hexdigest()
         picture = read_picture(data, settings.side, settings.pixels, suffix)
+        made = {name: function(picture.pixels) for name, function in functions.items()}
     except _NoPictureError:
         reason, is_picture = "no picture", False
     except MemoryError:
@@ -88,8 +105,9 @@ def _answer(path: bytes, slot: int, shared: mmap.mmap, settings: Settings) -> di
         what = getattr(error, "strerror", None) or error
         reason = printable(f"cannot be read: {what}")[:LONGEST_REASON]
     else:
-        values = picture.pixels.reshape(-1)
-        np.frombuffer(shared, np.uint8, values.size, slot * settings.slot_bytes)[:] = values
+        if settings.shows:
+            values = picture.pixels.reshape(-1)
+            np.frombuffer(shared, np.uint8, values.size, slot * settings.slot_bytes)[:] = values
         return {
             "content": content,
             "size": len(data),
@@ -99,6 +117,9 @@ def _answer(path: bytes, slot: int, shared: mmap.mmap, settings: Settings) -> di
             "height": picture.height,
             "taken": picture.taken,
             "shape": picture.pixels.shape[:2],
+            "codes": {
+                name: (code.tobytes().hex(), quality) for name, (code, quality) in made.items()
+            },
         }
     return {"reason": reason, "content": content, "picture": is_picture}
 

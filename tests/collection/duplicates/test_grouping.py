@@ -13,19 +13,31 @@ from hashret.collection.duplicates.pool import Pool
 from hashret.collection.duplicates.rules import Rules
 
 
-def pool_of(codes, coded, roots, kept, copies) -> Pool:
+def pool_of(codes, coded, roots, kept, copies, inner=None, bordered=None) -> Pool:
     count = len(codes)
+    inner, bordered = (np.zeros(count) if one is None else one for one in (inner, bordered))
     return Pool(
         np.arange(count, dtype=np.int64) * 3 + 1,
         np.array(codes, np.uint8).reshape(count, 1),
         np.array(coded, bool),
-        np.zeros((count, 1), np.uint8),
-        np.zeros(count, bool),
+        np.array(inner, np.uint8).reshape(count, 1),
+        np.array(bordered, bool),
         np.array(roots, np.int64),
         np.ones((count, 2), np.int32),
         np.array(kept, bool),
         np.array(copies, bool),
     )
+
+
+def distance_of(pool, one, other):
+    """By the nearest of their codes; None if one of them has none that means something."""
+    distances = [
+        bin(int(mine[one, 0]) ^ int(others[other, 0])).count("1")
+        for mine, has in ((pool.codes, pool.coded), (pool.inner, pool.bordered))
+        for others, have in ((pool.codes, pool.coded), (pool.inner, pool.bordered))
+        if has[one] and have[other]
+    ]
+    return min(distances, default=None)
 
 
 def oracle(pool, rules, decisions):
@@ -35,12 +47,11 @@ def oracle(pool, rules, decisions):
             continue
         members = set()
         for other in range(keeper + 1, len(pool.ids)):
-            distance = bin(int(pool.codes[keeper, 0]) ^ int(pool.codes[other, 0])).count("1")
+            distance = distance_of(pool, keeper, other)
             same = pool.roots[keeper] == pool.roots[other]
             if (
                 other not in taken
-                and pool.coded[keeper]
-                and pool.coded[other]
+                and distance is not None
                 and distance <= rules.radius
                 and not pool.kept[other]
                 and int(pool.ids[other]) not in decisions.kept
@@ -56,7 +67,15 @@ def oracle(pool, rules, decisions):
 
 flags = st.integers(0, 7).map(lambda number: number == 0)
 rows = st.lists(
-    st.tuples(st.integers(0, 255), flags.map(lambda one: not one), st.integers(1, 2), flags, flags),
+    st.tuples(
+        st.integers(0, 255),
+        flags.map(lambda one: not one),
+        st.integers(1, 2),
+        flags,
+        flags,
+        st.integers(0, 255),
+        flags,
+    ),
     max_size=30,
 )
 sets = st.lists(st.sets(st.integers(0, 29), min_size=2, max_size=4), max_size=3)
@@ -72,7 +91,7 @@ sets = st.lists(st.sets(st.integers(0, 29), min_size=2, max_size=4), max_size=3)
     st.sampled_from([1, 3, 512]),
 )
 def test_groups_are_those_of_the_oracle(rows, radius, scope, apart, kept, block):
-    columns = [*zip(*rows, strict=True)] or [()] * 5
+    columns = [*zip(*rows, strict=True)] or [()] * 7
     pool = pool_of(*columns)
     rules = Rules(radius=radius, scope=scope)
     decided: dict[int, set[int]] = {}

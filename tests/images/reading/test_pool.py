@@ -25,6 +25,7 @@ from picture_files import encoded
 from PIL import Image
 
 from hashret.errors import HashretError, ParameterError
+from hashret.features.perceptual import pdq, pdq_within_borders
 from hashret.images.reading import Limits, Read, Skipped, process, read_files
 from hashret.images.reading.image import read_picture
 from hashret.images.reading.protocol import PIPE_BYTES, slots_for
@@ -33,6 +34,13 @@ from hashret.images.reading.protocol import PIPE_BYTES, slots_for
 def picture(seed: int) -> bytes:
     pixels = np.random.default_rng(seed).integers(0, 256, (24, 32, 3), np.uint8)
     return encoded(Image.fromarray(pixels), "PNG")
+
+
+def fails_at_one(pixels: np.ndarray) -> tuple[np.ndarray, None]:
+    """Fail at the picture of seed 7."""
+    if (pixels == np.random.default_rng(7).integers(0, 256, (24, 32, 3), np.uint8)).all():
+        raise RuntimeError("seven")
+    return np.zeros(1, np.uint8), None
 
 
 @pytest.fixture
@@ -222,6 +230,29 @@ def test_no_more_is_under_way_than_there_are_slots(folder):
     assert most <= 2 * 2 * slots
 
 
+@pytest.mark.parametrize("shows", [True, False])
+def test_workers_call_functions_with_the_pixels(folder, shows):
+    pytest.importorskip("pdqhash")
+    functions = {"whole": pdq, "inner": pdq_within_borders}
+    for path in sorted(folder.iterdir())[5:]:
+        path.unlink()
+    found = list(read_files(files(folder), side=512, shows=shows, functions=functions))
+    assert len(found) == 5
+    for result in found:
+        pixels = read_picture((folder / result.token).read_bytes(), 512, 10**6).pixels
+        assert result.pixels.shape == (pixels.shape if shows else (0, 0, 3))
+        for name, function in functions.items():
+            code, quality = function(pixels)
+            assert result.codes[name] == (code.tobytes(), quality)
+
+
+def test_a_function_that_fails_costs_the_file_it_fails_at(folder):
+    functions = {"none": fails_at_one}
+    found = by_token(read_files(files(folder), side=64, workers=1, functions=functions))
+    skipped = [name for name, result in found.items() if isinstance(result, Skipped)]
+    assert skipped == ["07.png"]
+
+
 def test_closing_ends_the_workers(folder, started):
     results = read_files(files(folder), side=16, workers=2)
     next(results)
@@ -256,6 +287,7 @@ SOUND = {
     "height": 1,
     "taken": None,
     "shape": [1, 1],
+    "codes": {},
 }
 SKIPPED = {"slot": 1, "content": None, "reason": "none", "picture": True}
 FORGED = [
@@ -287,6 +319,11 @@ FORGED = [
             {"shape": [1, 0]},
             {"shape": [1]},
             {"more": 1},
+            {"codes": []},
+            {"codes": {"pdq": ["00", 1.0]}},
+            {"codes": {"pdq": ["0", 1.0]}},
+            {"codes": {"pdq": ["00"]}},
+            {"codes": {"pdq": ["00", float("nan")]}},
         )
     ),
     *(

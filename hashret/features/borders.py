@@ -1,17 +1,13 @@
-"""How an image looks without its borders: frames, caption bars, the rest of a screen."""
+"""Borders of a picture: frames, caption bars, the rest of a screen."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ...types import Codes, Floats, Images
-from .perceptual import Perceptual
+__all__ = ["trimmed"]
 
-__all__ = ["Borderless", "trimmed"]
+Picture = npt.NDArray[np.uint8]
 
 # A line belongs to a border if so many of its pixels have its colour, nearly: text on it may not.
 _SHARE = 0.6
@@ -20,22 +16,7 @@ _NEAR = 20
 _LEAST = 0.2
 
 
-class Borderless(Perceptual):
-    """PDQ of a picture without the borders of one colour that it has, whatever is written on them.
-
-    Of a picture without any it is the code of :class:`Perceptual`.
-    """
-
-    name = "borderless"
-    fingerprint = "pdq-512-borderless-1"
-    settings: dict[str, Any] = {"kind": "borderless"}  # noqa: RUF012  (never changed)
-
-    def encode(self, pictures: Sequence[Images], /) -> tuple[Codes, Floats]:
-        """Return codes (n, 32) and qualities (n,)."""
-        return super().encode([trimmed(picture) for picture in pictures])
-
-
-def trimmed(picture: Images) -> Images:
+def trimmed(picture: Picture) -> Picture:
     """Return a picture without its borders; all of it if hardly anything would be left.
 
     Parameters
@@ -61,7 +42,7 @@ def trimmed(picture: Images) -> Images:
     return inside if enough and inside.shape != picture.shape else picture
 
 
-def _border(lines: npt.NDArray[np.uint8]) -> int:
+def _border(lines: Picture) -> int:
     """Return how many lines from the first on have mostly the colour of the first."""
     colour = np.median(lines[0], axis=0).astype(np.int16)
     # Few lines are looked at where there is no border.

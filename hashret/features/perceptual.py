@@ -1,0 +1,44 @@
+"""The hash PDQ of a picture: how it looks, and how much there is to see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..extras import import_extra
+from .borders import trimmed
+
+__all__ = ["pdq", "pdq_within_borders"]
+
+Picture = npt.NDArray[np.uint8]
+
+
+def pdq(picture: Picture) -> tuple[npt.NDArray[np.uint8], float]:
+    """Return the code of a picture and its quality.
+
+    Parameters
+    ----------
+    picture : ndarray of uint8, shape (h, w, 3)
+        RGB.
+
+    Returns
+    -------
+    code : ndarray of uint8, shape (32,)
+        256 bits of the lowest frequencies.
+    quality : float
+        From 0 to 1; below about a half it is too plain for its code to mean anything.
+
+    References
+    ----------
+    Facebook: The TMK+PDQF video-hashing algorithm and the PDQ image-hashing algorithm, 2019.
+    """
+    package: Any = import_extra("pdqhash", "collection")
+    bits, score = package.compute(np.ascontiguousarray(picture))
+    return np.packbits(bits), score / 100
+
+
+def pdq_within_borders(picture: Picture) -> tuple[npt.NDArray[np.uint8], float]:
+    """Return the code and quality of what is within the borders of a picture."""
+    return pdq(trimmed(picture))
