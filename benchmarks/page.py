@@ -49,9 +49,12 @@ class Server:
 
     @property
     def mebibytes(self) -> float:
-        """Resident, of the process that answers; those that decode are not counted."""
+        """Resident, of the process that answers, less files that are mapped.
+
+        Processes that decode are not counted.
+        """
         status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
-        return int(re.findall(r"VmRSS:\s+(\d+)", status)[0]) / 1024
+        return int(re.findall(r"RssAnon:\s+(\d+)", status)[0]) / 1024
 
     async def ask(self, path: str) -> tuple[float, bytes]:
         """Return seconds and body of an answer over a new connection."""
@@ -161,7 +164,7 @@ async def page_groups(server: Server) -> None:
     before = server.mebibytes
     first, body = await server.ask("/api/groups?limit=50")
     found, times = json.loads(body), [first]
-    while found["after"] is not None and len(times) < 400:
+    while found["after"] is not None and len(times) < 100:
         seconds, body = await server.ask(f"/api/groups?limit=50&after={found['after']}")
         found = json.loads(body)
         times.append(seconds)

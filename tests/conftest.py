@@ -75,6 +75,8 @@ def browser():
     lacking = pytest.fail if os.environ.get("CI") else pytest.skip
     if path is None:
         lacking("no chromium is installed")
+    # A busy machine is slow, not wrong.
+    playwright.expect.set_options(timeout=30_000)
     with playwright.sync_playwright() as driver:
         try:
             browser = driver.chromium.launch(

@@ -69,5 +69,7 @@ def serving(folder):
     """Serve a collection from a process of its own, and give its address."""
     command = [sys.executable, "-c", _SERVER, str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        yield f"http://{process.stdout.readline().strip()}/"
-        process.terminate()
+        try:
+            yield f"http://{process.stdout.readline().strip()}/"
+        finally:
+            process.terminate()

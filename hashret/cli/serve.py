@@ -35,6 +35,12 @@ def serve(
     max_upload: Annotated[
         str, typer.Option(metavar="N", help="Bytes of a picture that is searched for.")
     ] = "25MB",
+    thumbnails: Annotated[
+        int,
+        typer.Option(
+            min=0, metavar="N", help="Of the latest images, made ahead; others when looked at."
+        ),
+    ] = 20_000,
     verbose: Verbose = False,
     quiet: Quiet = False,
 ) -> None:
@@ -58,7 +64,12 @@ def serve(
         raise ParameterError(f"max-upload: expected a number such as 25MB, got {max_upload!r}")
     if token_file is not None:
         token = token_file.read_text(encoding="utf-8").strip()
-    settings = Settings(token=token, hosts=hosts_of(host, name or []), upload_bytes=int(size))
+    settings = Settings(
+        token=token,
+        hosts=hosts_of(host, name or []),
+        upload_bytes=int(size),
+        thumbnails=thumbnails,
+    )
     with open_collection(store) as collection:
         found = collection.store
     socket = bind(host, port)

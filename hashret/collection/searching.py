@@ -86,6 +86,7 @@ def search(
     where: str | None = None,
     rerank: bool = False,
     missing: bool = False,
+    ids: Ids | None = None,
 ) -> list[Answer]:
     """Find the images nearest to each query.
 
@@ -105,6 +106,8 @@ def search(
         Order candidates by the queries' margins.
     missing : bool
         Find images of which no file is present, too.
+    ids : ndarray of int64, optional
+        Only these images, which have codes of the encoder; instead of `where`.
 
     Returns
     -------
@@ -121,6 +124,8 @@ def search(
     among = None if where is None else _among(collection, index, where)
     wanted = _Wanted(k, radius, among)
     searcher = _Searcher(collection, index, missing, rerank)
+    if ids is not None:
+        wanted = wanted._replace(among=ids)
     return [
         Answer(query, () if query.code is None else searcher.answer(query, wanted))
         for query in queries

@@ -5,6 +5,7 @@
 ``lanes.py``         bounded work: who comes when all is full is told to come again
 ``decoding.py``      pictures decoded in worker processes that stay
 ``library.py``       the collection as many requests read it, and one changes it
+``thumbnails.py``    small JPEGs in the store, those of the latest images made ahead
 ``pictures.py``      images as JPEGs, kept in the store where it can be written
 ``groups.py``        groups of duplicates in a table that is paged by key
 ``filling.py``       that table filled
@@ -16,6 +17,7 @@
 ``maps.py``          that map made when it is asked for, and kept
 ``jobs.py``          filling and mapping in processes of their own, in the background
 ``work.py``          what runs in those
+``matches.py``       the images that fulfil a filter, for the next request with it
 ``folders.py``       the folders of a collection in time
 ``guard.py``         what every request passes: Host, Origin, token, sizes, headers
 ``metrics.py``       what is counted, for Prometheus

@@ -89,6 +89,8 @@ class GroupTable:
         self.path = path
         self._lock = threading.Lock()
         self._connection = self._opened(path)
+        # For a state of the file; counting goes through all open groups.
+        self._counted: tuple[object, dict[Choice, tuple[int, int, int]]] = (None, {})
 
     @staticmethod
     def _opened(path: str) -> sqlite3.Connection:
@@ -145,14 +147,26 @@ class GroupTable:
         return next(iter(self._entries("WHERE number = ?", [number])), None)
 
     def counts(self, choice: Choice = ALL) -> tuple[int, int, int]:
-        """Return how many groups are open, how many bytes they would free, and all groups."""
-        condition, values = _condition(choice)
+        """Return how many groups are open, how many bytes they would free, and the last number."""
         with self._lock:
-            row = self._connection.execute(
-                f"SELECT count(*), coalesce(sum(saved), 0) FROM groups WHERE {condition}", values
-            ).fetchone()
-            (known,) = self._connection.execute("SELECT count(*) FROM groups").fetchone()
-        return int(row[0]), int(row[1]), int(known)
+            (others,) = self._connection.execute("PRAGMA data_version").fetchone()
+            state = others, self._connection.total_changes
+            if self._counted[0] != state:
+                self._counted = state, {}
+            counts = self._counted[1]
+            if choice not in counts:
+                counts[choice] = self._count(choice)
+            return counts[choice]
+
+    def _count(self, choice: Choice) -> tuple[int, int, int]:
+        condition, values = _condition(choice)
+        opened, saved, known = self._connection.execute(
+            "SELECT count(*), coalesce(sum(saved), 0), "
+            "(SELECT coalesce(max(number), 0) FROM groups) "
+            f"FROM groups WHERE {condition}",
+            values,
+        ).fetchone()
+        return opened, saved, known
 
     def close_groups(self, numbers: Iterable[int], mark: int) -> None:
         """Close groups, all under a mark."""

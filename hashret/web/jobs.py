@@ -23,15 +23,15 @@ class Job:
     kind : str
     store : str
         Of the collection.
-    path : str
-        Where the result goes.
+    argument : str
+        Where the result goes, or what else the kind takes.
     """
 
-    def __init__(self, kind: str, store: str, path: str) -> None:
+    def __init__(self, kind: str, store: str, argument: str) -> None:
         code = _START.format(path=_import_path())
         # Its input is never written to: it ends when we do, however that comes.
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", code, kind, store, path],
+            [sys.executable, "-P", "-c", code, kind, store, argument],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -30,6 +30,9 @@ class Settings:
         Uploads that may wait for their turn.
     body_seconds : float
         In which a request has to have arrived.
+    thumbnails : int
+        Made ahead, in the background, of the latest images; others are made when they are looked
+        at.
 
     Raises
     ------
@@ -42,10 +45,12 @@ class Settings:
     upload_pixels: int = 50_000_000
     waiting: int = 8
     body_seconds: float = 30.0
+    thumbnails: int = 20_000
 
     def __post_init__(self) -> None:
         for name in ("upload_bytes", "upload_pixels", "waiting"):
             check_int(name, getattr(self, name), 1)
+        check_int("thumbnails", self.thumbnails, 0)
         token = self.token
         if token is not None and (
             len(token) < _LEAST_TOKEN or not token.isascii() or not token.isprintable()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 from collections.abc import Callable
 from typing import Annotated, TypeVar
 
@@ -12,13 +13,16 @@ from fastapi import Depends, Request
 from ..collection import Collection
 from ..collection.encoders import TextEncoder
 from ..images.reading import Limits
+from ..types import Ids
 from .bulk import Bulk
 from .decoding import Decoder
 from .finding import GroupFinder
 from .folders import Folders
+from .jobs import Job
 from .lanes import Busy, Lane, Room
 from .library import Library
 from .maps import Maps
+from .matches import Matches
 from .metrics import Metrics
 from .pictures import Pictures
 from .settings import Settings
@@ -52,7 +56,11 @@ class Site:
         self.groups = GroupFinder(store)
         self.bulk = Bulk(self.library, self.groups)
         self.maps = Maps(store)
-        self.folders = Folders()
+        self.folders = Folders(self.library, self.groups.folder)
+        self._matches = Matches()
+        self._lock = threading.Lock()
+        self._counted: tuple[object, int, dict[str, int]] | None = None
+        self._thumbnails: tuple[object, Job] | None = None
         self.uploads = Decoder(
             _UPLOAD_SIDE,
             Limits(pixels=settings.upload_pixels, seconds=_UPLOAD_SECONDS),
@@ -74,6 +82,31 @@ class Site:
     async def encode(self, work: Callable[[Collection], T]) -> T:
         """As :meth:`read`, for work that encodes."""
         return await self._encoding.run(lambda: self._with_encoder(work))
+
+    def matching(self, collection: Collection, where: str, encoder: str | None = None) -> Ids:
+        """Return the images that fulfil a filter, of those with a code of an encoder."""
+        return self._matches.get(collection, self.library.version, where, encoder)
+
+    def make_ahead(self, collection: Collection) -> None:
+        """Have thumbnails of the latest images made, if there are other images than last time."""
+        generation = collection.catalogue.generation
+        with self._lock:
+            known = self._thumbnails
+            if self.settings.thumbnails and (
+                known is None or (known[0] != generation and known[1].status is not None)
+            ):
+                job = Job("thumbnails", self.library.store, str(self.settings.thumbnails))
+                self._thumbnails = generation, job
+
+    def counts(self, collection: Collection) -> tuple[int, dict[str, int]]:
+        """Return how many images there are, and files by state; counted anew after changes."""
+        version = self.library.version
+        if self._counted is None or self._counted[0] != version:
+            catalogue = collection.catalogue
+            (images,) = catalogue.execute("SELECT count(*) FROM images").fetchone()
+            rows = catalogue.execute("SELECT state, count(*) FROM files GROUP BY state")
+            self._counted = version, images, dict(rows.fetchall())
+        return self._counted[1:]
 
     def text_encoder(self, collection: Collection, name: str) -> TextEncoder:
         """Return what makes codes of texts; kept, for it takes a while to load."""
@@ -101,12 +134,15 @@ class Site:
 
     def close(self) -> None:
         """End all threads and processes."""
+        if self._thumbnails is not None:
+            self._thumbnails[1].end()
         for part in (
             self.bulk,
             self.pictures,
             self.uploads,
             self.groups,
             self.maps,
+            self.folders,
             self.library,
         ):
             part.close()

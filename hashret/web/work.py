@@ -9,10 +9,15 @@ from collections.abc import Callable
 
 from .filling import fill_groups
 from .mapping import make_map
+from .thumbnails import make_thumbnails
 
 __all__ = ["KINDS", "main"]
 
-KINDS: dict[str, Callable[[str, str], None]] = {"groups": fill_groups, "map": make_map}
+KINDS: dict[str, Callable[[str, str], None]] = {
+    "groups": fill_groups,
+    "map": make_map,
+    "thumbnails": make_thumbnails,
+}
 
 
 def main() -> None:
@@ -20,8 +25,8 @@ def main() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if hasattr(os, "nice"):
         os.nice(10)
-    kind, store, path = sys.argv[1:]
-    KINDS[kind](store, path)
+    kind, store, argument = sys.argv[1:]
+    KINDS[kind](store, argument)
 
 
 def _end_with_parent() -> None:

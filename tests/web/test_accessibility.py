@@ -84,7 +84,7 @@ def test_what_opens_over_a_view(screen, site):
     screen.keyboard.press("a")
     expect(screen.locator(".toast")).to_be_visible()
     assert_accessible(screen, "decided")
-    screen.get_by_role("button", name="All 2 groups…").click()
+    screen.get_by_role("button", name="Clean up 2 groups…").click()
     expect(screen.locator(".option").first).to_be_visible()
     assert_accessible(screen, "many groups")
     screen.get_by_label("Keep all files").check()

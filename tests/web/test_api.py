@@ -10,9 +10,13 @@ import pytest
 from web_site import served, write
 
 from hashret.collection import Collection
+from hashret.collection.filters import parse_filter
+from hashret.web import Settings
+from hashret.web.folders import folders_of
+from hashret.web.thumbnails import kept_thumbnail
 
 
-def until(ask, seconds=20.0):
+def until(ask, seconds=120.0):
     """Ask until there is an answer."""
     end = time.monotonic() + seconds
     while (found := ask()) is None:
@@ -90,6 +94,27 @@ def test_pictures_are_made_of_pixels_alone(client):
     details = client.get(f"/api/images/{image['id']}").json()
     assert (details["format"], details["width"], details["height"]) == ("PNG", 160, 128)
     assert [place["state"] for place in details["places"]] == ["present"]
+
+
+def test_thumbnails_of_the_latest_are_made_ahead(own_folder):
+    with served(own_folder, Settings(thumbnails=9)) as client:
+        assert client.get("/api/info").status_code == 200
+
+        def made():
+            found = list((own_folder / ".hashret" / "thumbnails").rglob("*-360.jpg"))
+            return found if len(found) >= 9 else None
+
+        assert len(until(made)) == 9
+        write(own_folder / "new.png", 77)
+        with Collection.change(own_folder) as collection:
+            collection.update(workers=1)
+            ((content,),) = collection.catalogue.execute("SELECT content FROM images WHERE id = 12")
+
+        def kept():
+            client.get("/api/info")
+            return kept_thumbnail(str(own_folder / ".hashret"), content)
+
+        assert until(kept) == client.get("/images/12/thumbnail").content
 
 
 def test_a_picture_that_is_gone_or_another_is_none(own_folder):
@@ -193,6 +218,35 @@ def test_skipped_folders_and_map(client):
     assert sorted(points["id"]) == sorted(
         one["id"] for one in client.get("/api/images").json()["images"]
     )
+
+
+def test_folders_of_any_name(tmp_path):
+    names = [b"", b"a b", b"a b/c", b"a b/c\xff/d", b"\xff", b"'\"*?[", "größe".encode(), b"a b\n"]
+    for seed, name in enumerate(names):
+        os.makedirs(os.path.join(os.fsencode(tmp_path), name), exist_ok=True)
+        write(tmp_path / "one.png", seed)
+        to = os.path.join(os.fsencode(tmp_path), name, b"\xfe %d.png" % seed)
+        os.rename(tmp_path / "one.png", to)
+    with Collection.create([tmp_path]) as collection:
+        collection.update(["perceptual"], workers=1)
+        rows = folders_of(collection)
+        assert len(rows) == len(names)
+        assert {row["files"] for row in rows} == {1}
+        assert len({row["covers"][0] for row in rows}) == len(names)
+        for row in rows:
+            if row["filter"]:
+                condition, values = parse_filter(row["filter"])
+                query = f"SELECT id FROM images WHERE {condition}"
+                found = [id for (id,) in collection.catalogue.execute(query, values)]
+                assert row["covers"][0] in found
+    with served(tmp_path) as client:
+        assert len(client.get("/api/folders").json()) == len(names)
+        write(tmp_path / "zz" / "one.png", 99)
+        with Collection.change(tmp_path) as collection:
+            collection.update(workers=1)
+        assert len(client.get("/api/folders").json()) == len(names) + 1
+    with served(tmp_path) as client:
+        assert len(client.get("/api/folders").json()) == len(names) + 1
 
 
 def test_metrics_name_routes_not_addresses(client):

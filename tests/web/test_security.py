@@ -52,6 +52,8 @@ def test_other_sites_are_refused(client, headers):
     body = {"kind": "keep", "images": [1]}
     assert client.post("/api/decisions", json=body, headers=headers).status_code == 403
     assert client.delete("/api/decisions/1", headers=headers).status_code == 403
+    assert client.post("/api/bulk", json={"kind": "keep"}, headers=headers).status_code == 403
+    assert client.post("/api/bulk/undo", headers=headers).status_code == 403
     assert client.get("/api/info", headers=headers).status_code == 403
     assert client.get("/api/decisions").json()["decisions"] == []
 
@@ -77,6 +79,8 @@ def test_without_the_token_nothing_but_the_door(private):
         answer = private.get(path)
         assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
     assert private.post("/api/search/upload", content=b"x").status_code == 401
+    assert private.post("/api/bulk", json={"kind": "quarantine"}).status_code == 401
+    assert private.post("/api/bulk/undo").status_code == 401
     assert private.get("/", headers={"accept": "text/html"}).headers["location"] == "/login"
     assert private.get("/health").status_code == 200
     assert private.get("/static/base.css").status_code == 200
@@ -135,6 +139,13 @@ def png(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
+def saved(format: str, size: tuple[int, int], **options) -> bytes:
+    """A picture of one colour, of many pixels in few bytes."""
+    buffer = io.BytesIO()
+    Image.new("L", size).save(buffer, format, **options)
+    return buffer.getvalue()
+
+
 SVG = (
     b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 )
@@ -150,9 +161,26 @@ SVG = (
         (b"\xff\xd8\xff\xe0" + bytes(100), 422),
         (png(20_000, 20_000), 422),
         (png(2**31 - 1, 2**31 - 1), 422),
+        (saved("GIF", (8000, 8000)), 422),
+        (saved("TIFF", (8000, 8000), compression="tiff_lzw"), 422),
+        (saved("WEBP", (8000, 8000), lossless=True), 422),
+        (saved("JPEG", (100, 100))[:300], 422),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", 422),
     ],
-    ids=["empty", "text", "svg", "pdf", "damaged", "bomb", "huge", "eps"],
+    ids=[
+        "empty",
+        "text",
+        "svg",
+        "pdf",
+        "damaged",
+        "bomb",
+        "huge",
+        "gif",
+        "tiff",
+        "webp",
+        "cut",
+        "eps",
+    ],
 )
 def test_uploads_that_are_no_picture_are_refused(client, data, status):
     answer = client.post("/api/search/upload", content=data)

@@ -114,6 +114,40 @@ def test_a_body_that_does_not_come_is_given_up(port):
     assert time.monotonic() - started < 5
 
 
+_ENDLESS = """
+import hashret.web.server as server
+server._STUCK = 1.0
+async def application(scope, receive, send):
+    if scope["type"] == "lifespan":
+        while (await receive())["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.complete"})
+        await send({"type": "lifespan.shutdown.complete"})
+        return
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    for _ in range(1000):
+        await send({"type": "http.response.body", "body": bytes(10**5), "more_body": True})
+    await send({"type": "http.response.body"})
+bound = server.bind("127.0.0.1", 0)
+print(bound.address, flush=True)
+server.serve(application, [bound.socket])
+"""
+
+
+def test_an_answer_that_is_not_taken_is_given_up():
+    command = [sys.executable, "-c", _ENDLESS]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        port = int(process.stdout.readline().rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), 30) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            time.sleep(4)
+            taken = 0
+            with suppress(ConnectionError):
+                while part := connection.recv(2**20):
+                    taken += len(part)
+        assert taken < 10**8
+        process.terminate()
+
+
 def test_one_that_is_slow_keeps_nobody_waiting(port):
     slow = [socket.create_connection(("127.0.0.1", port)) for _ in range(50)]
     for connection in slow:

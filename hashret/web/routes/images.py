@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Annotated, Literal
 
+import numpy as np
 from fastapi import APIRouter, HTTPException, Path, Query, Response
 
 from ...collection import Collection
-from ...collection.filters import parse_filter
 from ...collection.images import Image, images_of
 from ...collection.labels import values_of
+from ...types import Ids
 from ..answers import Details, Images, Place, shown_image, shown_path
-from ..site import Current
+from ..site import Current, Site
 
 __all__ = ["router"]
 
@@ -31,7 +33,8 @@ async def listed(
     where: Annotated[str | None, Query(max_length=2000)] = None,
 ) -> Images:
     """List images, those that came last first, by pages."""
-    return await site.read(lambda collection: _page(collection, after, limit, where))
+    start = 2**63 - 1 if after is None else after
+    return await site.read(lambda collection: _page(site, collection, start, limit, where))
 
 
 @router.get("/api/images/{id}")
@@ -61,20 +64,36 @@ def _one(collection: Collection, id: int) -> Image:
     return image
 
 
-def _page(collection: Collection, after: int | None, limit: int, where: str | None) -> Images:
-    condition, values = parse_filter(where) if where else ("1", [])
-    ids = [
-        id
-        for (id,) in collection.catalogue.execute(
-            f"SELECT id FROM images WHERE id < ? AND ({condition}) AND EXISTS (SELECT 1 FROM files "
-            "WHERE files.content = images.content AND state = 'present') "
-            "ORDER BY id DESC LIMIT ?",
-            [2**63 - 1 if after is None else after, *values, limit],
-        )
-    ]
+def _page(site: Site, collection: Collection, start: int, limit: int, where: str | None) -> Images:
+    if where:
+        ids = _latest_of(collection, site.matching(collection, where), start, limit)
+    else:
+        ids = _ids(collection, "id < ? ORDER BY id DESC LIMIT ?", [start, limit])
     roots = [os.fsencode(root) for root in collection.roots]
     found = [shown_image(image, roots) for image in images_of(collection.catalogue, ids)]
     return Images(images=found[::-1], after=ids[-1] if len(ids) == limit else None)
+
+
+def _latest_of(collection: Collection, among: Ids, start: int, limit: int) -> list[int]:
+    """Return the latest of some images, which are ascending, before one; only present ones."""
+    found: list[int] = []
+    until = int(np.searchsorted(among, start))
+    while until > 0 and len(found) < limit:
+        chunk = json.dumps(among[max(0, until - limit) : until].tolist())
+        ids = "id IN (SELECT value FROM json_each(?)) ORDER BY id DESC LIMIT ?"
+        found += _ids(collection, ids, [chunk, limit - len(found)])
+        until -= limit
+    return found
+
+
+def _ids(collection: Collection, condition: str, values: list[object]) -> list[int]:
+    present = (
+        "EXISTS (SELECT 1 FROM files WHERE files.content = images.content AND state = 'present')"
+    )
+    rows = collection.catalogue.execute(
+        f"SELECT id FROM images WHERE {present} AND {condition}", values
+    )
+    return [id for (id,) in rows]
 
 
 def _details(collection: Collection, id: int) -> Details:

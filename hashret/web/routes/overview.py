@@ -17,7 +17,7 @@ from ...collection.searching import default_encoder
 from ...collection.settings import updated_at
 from ...images.decoding import printable
 from ..answers import EncoderShown, Info, RootShown, Skip, Skips, shown_path
-from ..site import Current
+from ..site import Current, Site
 
 __all__ = ["router"]
 
@@ -39,7 +39,7 @@ class FolderShown(BaseModel):
 @router.get("/info")
 async def info(site: Current) -> Info:
     """Return what there is in the collection."""
-    found = await site.read(_info)
+    found = await site.read(lambda collection: _info(site, collection))
     site.metrics.images.set(found.images)
     return found
 
@@ -58,8 +58,7 @@ async def skipped(
 @router.get("/folders")
 async def folders(site: Current) -> list[FolderShown]:
     """List the folders, the latest first."""
-    version = site.library.version
-    rows = await site.read(lambda collection: site.folders.get(collection, version))
+    rows = await site.read(site.folders.get)
     return [FolderShown(**row) for row in rows]
 
 
@@ -81,10 +80,11 @@ async def map_(site: Current) -> Response:
     return Response(made, media_type="application/octet-stream")
 
 
-def _info(collection: Collection) -> Info:
+def _info(site: Site, collection: Collection) -> Info:
+    # Who asks this opens the page: now they will be looked at.
+    site.make_ahead(collection)
     catalogue = collection.catalogue
-    (images,) = catalogue.execute("SELECT count(*) FROM images").fetchone()
-    count = "SELECT state, count(*) FROM files GROUP BY state"
+    images, files = site.counts(collection)
     at = updated_at(catalogue)
     encoders = [
         EncoderShown(name=name, bits=row.bits, texts=takes_text(row))
@@ -92,7 +92,7 @@ def _info(collection: Collection) -> Info:
     ]
     return Info(
         images=images,
-        files=dict(catalogue.execute(count).fetchall()),
+        files=files,
         encoders=encoders,
         default=default_encoder(collection) if encoders else None,
         roots=[

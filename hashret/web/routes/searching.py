@@ -55,6 +55,7 @@ async def by_text(
     """Find images by words, where the encoder knows some."""
     return await site.encode(
         lambda collection: _found(
+            site,
             collection,
             wanted,
             lambda name: queries.Query(text, site.text_encoder(collection, name).encode_text(text)),
@@ -67,7 +68,7 @@ async def by_id(site: Current, wanted: Asked, id: Annotated[int, Path(ge=1, lt=2
     """Find the images most like one of the collection."""
     return await site.read(
         lambda collection: _found(
-            collection, wanted, lambda name: queries.of_ids(collection, name, [id])[0]
+            site, collection, wanted, lambda name: queries.of_ids(collection, name, [id])[0]
         )
     )
 
@@ -83,7 +84,7 @@ async def by_upload(request: Request, site: Current, wanted: Asked) -> Found:
         return queries.Query(b"", code, None, read.content)
 
     return await site.encode(
-        lambda collection: _found(collection, wanted, lambda name: query(collection, name))
+        lambda collection: _found(site, collection, wanted, lambda name: query(collection, name))
     )
 
 
@@ -104,7 +105,9 @@ async def _read(request: Request, site: Site) -> Read:
     return read
 
 
-def _found(collection: Collection, wanted: Wanted, query: Callable[[str], queries.Query]) -> Found:
+def _found(
+    site: Site, collection: Collection, wanted: Wanted, query: Callable[[str], queries.Query]
+) -> Found:
     started = time.perf_counter()
     if not collection.encoders:
         raise HTTPException(409, "the collection has no codes yet: hashret index makes them")
@@ -114,9 +117,8 @@ def _found(collection: Collection, wanted: Wanted, query: Callable[[str], querie
     asked = query(name)
     if asked.reason is not None:
         raise HTTPException(404, asked.reason)
-    (answer,) = search(
-        collection, name, [asked], k=wanted.k, radius=wanted.radius, where=wanted.where
-    )
+    ids = None if wanted.where is None else site.matching(collection, wanted.where, name)
+    (answer,) = search(collection, name, [asked], k=wanted.k, radius=wanted.radius, ids=ids)
     roots = [os.fsencode(root) for root in collection.roots]
     return Found(
         encoder=name,

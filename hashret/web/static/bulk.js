@@ -43,7 +43,7 @@ export function ask(found, choice, ended) {
   h("div", { class: "buttons" }, h("button", { class: "button", type: "button", on: { click: () => dialog.close() } }, "Cancel"),
     h("button", { class: "button primary" }, `Do that with ${plural(found.open, "group")}`)));
   const which = [choice.tier === "byte-equal" && "of equal bytes", choice.tier === "pixel-equal" && "of equal pixels", choice.folder && `in folders with “${choice.folder}”`].filter(Boolean);
-  frame(`All ${plural(found.open, "group")}`, h("p", {}, `${which.length ? `Those ${which.join(", ")}. ` : ""}${bytes(found.saved)} could be freed.`), form);
+  frame(`Clean up ${plural(found.open, "group")}`, h("p", {}, `${which.length ? `Those ${which.join(", ")}. ` : ""}${bytes(found.saved)} could be freed.`), form);
 }
 
 /** Show how far it is, until it ends. */

@@ -72,20 +72,21 @@ class Review {
 
   show() {
     if (!this.chosen) count("duplicates", this.found.open);
-    if (!this.groups.length) {
+    if (!this.groups.length && !this.chosen) {
       this.place.replaceChildren(this.head(), this.nothing());
       return;
     }
     this.list.replaceChildren(...this.groups.map((group, at) => this.item(group, at)));
     this.place.replaceChildren(h("div", { class: "duplicates" }, h("div", { class: "aside" }, this.head(), this.list), this.main));
-    this.choose(this.at, false);
+    if (this.groups.length) this.choose(this.at, false);
+    else this.main.replaceChildren(this.nothing());
   }
 
   nothing() {
     const { finding, done, total, error } = this.found;
     if (finding) return empty("Looking for duplicates", total ? `${number(done)} of ${plural(total, "image")} compared` : "", "copies");
     if (error) return empty("The search for duplicates has failed", error, "skipped");
-    if (this.chosen) return empty("No group fits", "Choose others above.", "copies");
+    if (this.chosen) return empty("No group fits", "Choose other kinds or another folder.", "copies");
     return empty("No duplicates left", "All groups are decided on, or there were none.", "copies");
   }
 
@@ -113,13 +114,14 @@ class Review {
       h("select", { name: "tier", "aria-label": "Which groups", on: change("tier") }, Object.entries(CHOICES).map(option)),
       h("input", { name: "folder", type: "search", value: folder, placeholder: "any folder", "aria-label": "Folder", autocomplete: "off", on: change("folder") }),
       h("button", { class: "button", type: "button", disabled: !this.found.open || this.found.finding, on: { click: () => bulk.ask(this.found, this.choice, (task) => this.ended(task)) } },
-        `All ${plural(this.found.open, "group")}…`));
+        `Clean up ${plural(this.found.open, "group")}…`));
   }
 
   /** Show what many decisions have left. */
   async ended(task) {
     this.undone = task.state === "taken back" || !task.done ? [] : [{ bulk: true }];
     await this.load().catch((error) => toast(error.message));
+    get("/api/groups", { limit: 1 }).then((all) => count("duplicates", all.open), () => {});
   }
 
   item(group, at) {
@@ -169,7 +171,7 @@ class Review {
     this.main.replaceChildren(
       modes(this.mode, (mode) => this.compare(mode), () => this.swap()),
       stage(...pair, this.mode),
-      group.members.length > 1 && this.members(group),
+      ...(group.members.length > 1 ? [this.members(group)] : []),
       this.actions(group));
   }
 
@@ -188,7 +190,7 @@ class Review {
         h("button", { class: "button decision", type: "button", disabled: single, title: single ? "Files of equal bytes are one image" : null, on: { click: () => this.decide("not duplicates") } }, icon("apart"), "Not duplicates", h("kbd", {}, "n")),
         h("button", { class: "button primary decision", type: "button", on: { click: () => this.decide("keep") } }, icon("lock"), "Keep all", h("kbd", {}, "a")),
         h("button", { class: "button", type: "button", disabled: !this.undone.length, on: { click: () => this.undo() } }, icon("undo"), "Undo", h("kbd", {}, "u"))),
-      h("p", { class: "fine" }, "These only decide, and move nothing. ", h("b", {}, "All groups…"), " moves the copies of the groups that are left into a quarantine, and can be taken back."));
+      h("p", { class: "fine" }, "These only decide, and move nothing. ", h("b", {}, "Clean up…"), " moves the copies of the groups that are left into a quarantine, and can be taken back."));
   }
 
   look(at) {
