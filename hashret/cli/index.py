@@ -166,10 +166,14 @@ def index(
 
 @contextmanager
 def _terminated_as_interrupted() -> Iterator[None]:
-    """Take what a service manager or `kill` sends as Ctrl-C while the block runs."""
+    """Take what a service manager or `kill` sends as Ctrl-C, and say what that means here."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            "what was read so far is kept; the same command goes on from there"
+        ) from None
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -181,14 +185,9 @@ def _update(
     if lacking and shows:
         typer.echo(f"hashret: {shown(lacking)}", err=True)
     with Progress(shows) as progress:
-        try:
-            return collection.update(
-                names, on_batch=progress.update, on_sample=progress.sample, **options
-            )
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(
-                "what was read so far is kept; the same command goes on from there"
-            ) from None
+        return collection.update(
+            names, on_batch=progress.update, on_sample=progress.sample, **options
+        )
 
 
 def _watch(store: str, period: float, run: Any, tell: Any) -> None:
