@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from results_words import CHOSEN, SEEN
+from results_words import CHOSEN, DECIDED, SEEN
 
 from hashret.experiments.benchmark.commands import changes_since, commands
 from hashret.experiments.benchmark.findings import title
@@ -70,4 +70,4 @@ def trials(path: Path) -> list[str]:
     groups.sort(key=lambda g: (g["dataset"], g["features"] or "", g["method"], g["bits"]))
     table = table_of(groups, [*TRIED, gains(groups)]).markdown()
     measured = ["```sh", *commands(groups, trials=True), "```", "", *table] if groups else []
-    return [CHOSEN, *measured, SEEN]
+    return [CHOSEN, *measured, DECIDED, SEEN]

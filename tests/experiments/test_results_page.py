@@ -22,7 +22,7 @@ from hashret.experiments.benchmark.harness import run_benchmark
 from hashret.experiments.benchmark.orders import order, paired, separated
 from hashret.experiments.benchmark.rows import is_whole, read_rows
 from hashret.experiments.benchmark.runs import Run, list_runs
-from hashret.experiments.benchmark.tables import Group, group_rows
+from hashret.experiments.benchmark.tables import Group, group_rows, group_settings
 from hashret.experiments.study.results import CELLS
 from hashret.methods import method
 
@@ -243,7 +243,14 @@ def test_what_the_manual_says_of_methods_is_so():
 def test_words_beside_the_tables_have_no_figures_of_their_own(maker):
     import results_words as said
 
-    words = [said.HEADER, said.CHOSEN, said.SEEN, maker.LEARNED, *said.REMARKS.values()]
+    words = [
+        said.HEADER,
+        said.CHOSEN,
+        said.DECIDED,
+        said.SEEN,
+        maker.LEARNED,
+        *said.REMARKS.values(),
+    ]
     for text in words:
         assert not re.search(r"\d\.\d{2}|\b\d+ of \d+\b", text), text
 
@@ -257,6 +264,34 @@ def test_every_trial_has_its_command_and_no_query_in_it():
     wanted = [{key: row[key] for key in Run.__dataclass_fields__} for row in rows]
     assert all(row in runs for row in wanted)
     assert all(run in wanted for run in runs)
+
+
+def test_what_was_decided_is_what_the_trials_say():
+    groups = [
+        group for group in group_settings(read_rows(DOCS / "trials.jsonl")) if group["network"]
+    ]
+
+    def gain(method, measure, used="", **changed):
+        (found,) = (g for g in groups if differs(g) == changed and names(g) == (method, 32))
+        (base,) = (g for g in groups if not differs(g) and names(g) == (used or method, 32))
+        return found[measure] - base[measure]
+
+    def names(group):
+        return group["method"], group["bits"] if group["method"] != "classifier" else 32
+
+    def differs(group):
+        return {name: old for name, (old, _) in changes_since(group).items() if name != "images"}
+
+    assert gain("orthohash", "map_all", margin=0.3) > 0
+    assert gain("dhn-bounded", "map_all", used="dhn") > 0
+    assert gain("hashnet", "map_all", growth=0.128, period=8) < 0
+    assert gain("hashnet", "map_all", head_rate=10) < 0
+    assert gain("bihalf", "map_all", gamma=1) < 0 < gain("bihalf", "map10_mink", gamma=1)
+    assert gain("bihalf", "map_all", gamma=0.1) < 0
+    assert gain("cibhash", "map_all", code="sampled") > 0
+    assert gain("cibhash", "map10_mink", code="sampled") < 0
+    for name in ("orthohash", "hashnet", "classifier"):
+        assert gain(name, "map_all", learning_rate=0.003) > 0
 
 
 def test_superseded_rows_stand_apart(maker):
