@@ -294,6 +294,15 @@ def test_what_was_decided_is_what_the_trials_say():
         assert gain(name, "map_all", learning_rate=0.003) > 0
 
 
+def test_orthogonal_directions_score_higher_on_held_out_images():
+    groups = group_settings(read_rows(DOCS / "trials.jsonl"))
+    lsh = [group for group in groups if group["method"].startswith("lsh")]
+    scores = {(group["method"], group["bits"]): group.average("map_all") for group in lsh}
+    assert len(scores) == 4
+    for bits in (8, 16):
+        assert scores["lsh-orthogonal", bits] > scores["lsh-gaussian", bits]
+
+
 def test_superseded_rows_stand_apart(maker):
     rows = read_rows(DOCS / "results.jsonl")
     old = [row for row in rows if "superseded" in row]
