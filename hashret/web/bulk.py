@@ -27,8 +27,8 @@ BulkKind = Literal["keep", "not duplicates", "quarantine"]
 BULK_KINDS: tuple[BulkKind, ...] = get_args(BulkKind)
 
 _NAME = "bulk.json"
-# Groups that one transaction decides on.
-_AT_ONCE = 500
+# Groups that one transaction decides on, and that are moved before it is looked whether to go on.
+_AT_ONCE = {"keep": 500, "not duplicates": 500, "quarantine": 20}
 # Seconds until it is looked again whether groups are found, and the collection is free.
 _PAUSE = 0.3
 
@@ -253,7 +253,7 @@ class Bulk:
     def _pages(self, task: Task, table: GroupTable) -> Iterator[list[Entry]]:
         """Yield open groups by pages, until it is to end."""
         after: Cursor | None = None
-        while entries := table.page(_AT_ONCE, after, task.choice):
+        while entries := table.page(_AT_ONCE[task.kind], after, task.choice):
             if self._end.is_set() or self._stopping:
                 return
             yield entries
