@@ -14,8 +14,8 @@ const TIERS = { "byte-equal": "equal bytes", "pixel-equal": "equal pixels", near
 /** Show the view; return what ends it. */
 export async function render(place) {
   const review = new Review(place);
-  await review.load();
   const key = (event) => review.key(event);
+  await review.load();
   addEventListener("keydown", key);
   return () => {
     removeEventListener("keydown", key);
@@ -45,8 +45,8 @@ class Review {
     this.at = 0;
     this.show();
     if (found.finding) this.wait();
-    const running = await bulk.last();
-    if (running?.state === "running") bulk.watch((task) => this.ended(task));
+    // Not waited for: the keys are to work as soon as something is seen.
+    bulk.last().then((task) => task?.state === "running" && bulk.watch((last) => this.ended(last)), () => {});
   }
 
   /** Ask again until all groups are found; what is looked at stays where it is. */
