@@ -464,7 +464,9 @@ def test_no_two_c_files_include_each_other():
 
 
 PROTOTYPE = re.compile(r"^(?!static|typedef|#)[a-z][\w \*]*?\b(hr_\w+)\([^;{}]*?\);", re.M)
-DEFINITION = re.compile(r"^(?!static|typedef|#)[a-z][\w \*]*?\b(hr_\w+)\([^;{}]*?\) \{", re.M)
+DEFINITION = re.compile(
+    r"^(?!static|typedef|#)(?:TARGET )?[a-z][\w \*]*?\b(hr_\w+)\([^;{}]*?\) \{", re.M
+)
 
 
 def without_comments(path: Path) -> str:
