@@ -18,6 +18,7 @@ Map of the package, from the bottom up:
 - ``deep``: images to codes, learned in torch
 - ``evaluation``: metrics, named protocols, plots
 - ``collection``: a folder of images kept searchable
+- ``web``: the page and the JSON API that serve a collection
 - ``experiments``, ``cli``: what the ``hashret`` command runs
 
 Importing this package loads numpy and the engine only.
