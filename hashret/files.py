@@ -23,7 +23,7 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+def replacing(path: str | os.PathLike[str], *, sync: bool = True) -> Iterator[BinaryIO]:
     """Open a file that takes the name `path` when the block ends without an exception.
 
     The bytes go to a new file in the same folder, reach the disk, and only then take the name:
@@ -35,6 +35,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     Parameters
     ----------
     path : path-like
+    sync : bool
+        Wait until all is on the disk; not for what can be made again.
 
     Yields
     ------
@@ -75,18 +77,20 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             file.flush()
             if old is not None:
                 _take_after(temporary, old)
-            os.fsync(file.fileno())
+            if sync:
+                os.fsync(file.fileno())
         os.replace(temporary, target)
     except BaseException:
         with suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
-    _sync_folder(os.path.dirname(target))
+    if sync:
+        _sync_folder(os.path.dirname(target))
 
 
-def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+def write_bytes(path: str | os.PathLike[str], data: bytes, *, sync: bool = True) -> None:
     """Write a file by :func:`replacing`."""
-    with replacing(path) as file:
+    with replacing(path, sync=sync) as file:
         file.write(data)
 
 

@@ -236,6 +236,7 @@ TARGET static size_t sketches_avx512(const uint32_t *sketches, size_t words, siz
   return found;
 }
 
-const hr_kernels hr_kernels_avx512 = {"avx512",     scan_avx512,      distances_avx512,
-                                      distances_at, pack_mask_avx512, sketches_avx512};
+const hr_kernels hr_kernels_avx512 = {
+    "avx512", scan_avx512, distances_avx512, distances_at, pack_mask_avx512, sketches_avx512,
+    NULL,     NULL};
 #endif

@@ -83,6 +83,6 @@ static size_t sketches_neon(const uint32_t *sketches, size_t words, size_t count
   return found;
 }
 
-const hr_kernels hr_kernels_neon = {"neon",       scan_neon, distances_neon,
-                                    distances_at, pack_mask, sketches_neon};
+const hr_kernels hr_kernels_neon = {"neon",    scan_neon,     distances_neon, distances_at,
+                                    pack_mask, sketches_neon, NULL,           NULL};
 #endif

@@ -29,5 +29,5 @@ static size_t sketches_scalar(const uint32_t *sketches, size_t words, size_t cou
   return found;
 }
 
-const hr_kernels hr_kernels_scalar = {"scalar",     scan_scalar, distances_scalar,
-                                      distances_at, pack_mask,   sketches_scalar};
+const hr_kernels hr_kernels_scalar = {
+    "scalar", scan_scalar, distances_scalar, distances_at, pack_mask, sketches_scalar, NULL, NULL};

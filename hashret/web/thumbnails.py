@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from ..collection import Collection
 from ..collection.images import images_of
 from ..extras import import_extra
+from ..files import write_bytes
 from ..images.reading import Limits, Read, read_files
 from ..types import Images
 
@@ -48,16 +48,8 @@ def keep_thumbnail(store: str, content: bytes, data: bytes) -> None:
         As of a store that cannot be written, or a full disk.
     """
     path = _path(store, content)
-    folder = os.path.dirname(path)
-    os.makedirs(folder, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=folder)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.replace(name, path)
-    except BaseException:
-        os.remove(name)
-        raise
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    write_bytes(path, data, sync=False)
 
 
 def make_thumbnails(store: str, most: str) -> None:

@@ -19,7 +19,7 @@ COUNT = 30
 class Wide:
     """Codes and margins from the colours of a few places."""
 
-    name, fingerprint, bits, side = "wide", "wide-1", 24, 64
+    name, fingerprint, bits, side, code_of = "wide", "wide-1", 24, 64, None
     settings: dict = {"kind": "perceptual"}  # noqa: RUF012
 
     def project(self, pictures):

@@ -17,6 +17,8 @@ KERNELS = [
     "base/status.c",
     "kernels/cpu.c",
     "kernels/dispatch.c",
+    "kernels/strips.c",
+    "kernels/strips_avx2.c",
     *(f"kernels/hamming_{i}.c" for i in ("scalar", "avx2", "avx512", "neon")),
 ]
 
