@@ -69,6 +69,37 @@ def test_search_by_a_picture_of_ones_own(page, tmp_path):
     expect(page.locator("h1")).to_have_text("10 similar images")
 
 
+def test_filters_stay_when_the_picture_changes(page, tmp_path):
+    from web_site import write
+
+    write(tmp_path / "2.png", 2)
+    page.goto("/#/search?folder=copies")
+    expect(tiles(page)).to_have_count(3)
+    page.locator("input[type=file]").set_input_files(tmp_path / "2.png")
+    expect(page.locator("h1")).to_have_text("3 similar images")
+    page.get_by_role("button", name="Search for something else").click()
+    expect(page.locator("h1")).to_have_text("Images that fit")
+
+
+def test_a_part_of_a_folders_name_is_enough(page):
+    expect(tiles(page)).to_have_count(11)
+    if page.locator(".options > summary").is_visible():
+        page.locator(".options > summary").click()
+    page.locator("summary", has_text="Filters").last.click()
+    page.get_by_label("Folder").fill("copi")
+    page.keyboard.press("Enter")
+    expect(tiles(page)).to_have_count(3)
+    expect(page.get_by_label("Folder")).to_have_value("*copi*")
+
+
+def test_a_server_that_is_gone_is_told(page):
+    page.context.route("**/static/map.js", lambda route: route.abort())
+    alone = page.context.new_page()
+    alone.goto("/#/map")
+    expect(alone.locator("h1")).to_have_text("The server does not answer")
+    alone.close()
+
+
 def test_names_are_never_markup(page):
     page.goto("/#/search?words=name+%3D+%22%3Cb*%22")
     expect(tiles(page)).to_have_count(1)

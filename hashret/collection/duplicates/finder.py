@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -225,7 +226,8 @@ class _Chunk:
     def _order(self, file: File) -> tuple[Any, ...]:
         under = [not _is_in(file.path, [folder]) for folder in self._under]
         alone = not _has_companions(file.path)
-        return not _is_in(file.path, self._kept), *under, alone, file.mtime_ns, file.path
+        named = _is_named_as_copy(file.path)
+        return not _is_in(file.path, self._kept), *under, alone, named, file.mtime_ns, file.path
 
     def _may_go(self, keep: File, file: File) -> bool:
         if (keep.device, keep.inode) == (file.device, file.inode):
@@ -290,6 +292,14 @@ def _is_compared(file: File, folders: list[bytes]) -> bool:
 
 def _is_in(path: bytes, folders: list[bytes]) -> bool:
     return any(path.startswith(folder.rstrip(b"/") + b"/") for folder in folders)
+
+
+# "a (1)", "a - Copy", "Copy of a", "a copy 2": as programs name copies that they make.
+_COPY = re.compile(rb"^copy of |[ _-]\(\d+\)$|[ _-]copy( ?\(?\d+\)?)?$", re.IGNORECASE)
+
+
+def _is_named_as_copy(path: bytes) -> bool:
+    return _COPY.search(os.path.splitext(os.path.basename(path))[0]) is not None
 
 
 def _has_companions(path: bytes) -> bool:

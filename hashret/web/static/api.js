@@ -21,7 +21,7 @@ async function ask(path, options = {}) {
     answer = await fetch(path, { credentials: "same-origin", ...options });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Refused(0, "The server does not answer.");
+    throw new Refused(0, "The server does not answer: start hashret serve again.");
   }
   if (answer.status === 401) location.assign("/login");
   if (!answer.ok) throw new Refused(answer.status, await words(answer));

@@ -32,8 +32,15 @@ async function show() {
     if (link.dataset.view === name) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  const { render, title } = await VIEWS[name]();
+  let module;
+  try {
+    module = await VIEWS[name]();
+  } catch {
+    place.replaceChildren(empty("The server does not answer", "Start hashret serve again, then reload this page.", "skipped", "h1"));
+    return;
+  }
   if (mine !== turn) return;
+  const { render, title } = module;
   document.title = `${title} · hashret`;
   document.body.dataset.view = name;
   leave?.();
@@ -81,7 +88,9 @@ document.querySelector(".skip").addEventListener("click", (event) => {
 
 nameTheme();
 accept(() => {
-  location.hash = `#/search?upload=${Date.now()}`;
+  const { name, values } = route();
+  const { id, text, ...kept } = name === "search" ? Object.fromEntries(values) : {};
+  location.hash = `#/search?${new URLSearchParams({ ...kept, upload: Date.now() })}`;
 });
 try {
   await learn();

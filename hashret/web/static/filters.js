@@ -36,13 +36,21 @@ export function filters(values, collection, changed) {
   // Asked for when someone comes to the field: a large collection has many.
   const suggest = () => get("/api/folders").then((rows) => known.replaceChildren(...rows.slice(0, 500).map((row) => h("option", { value: row.name }))), () => {});
   const clear = h("button", { class: "button", type: "button", hidden: !has, on: { click: () => changed(Object.fromEntries(FIELDS.map((name) => [name, ""]))) } }, "Clear filters");
+  // A part of a folder's name becomes a pattern; a root's name may stand before a folder.
+  const folder = (typed) => {
+    const root = collection.roots.find(({ name }) => typed.startsWith(`${name}/`));
+    const inside = root ? typed.slice(root.name.length + 1) : typed;
+    const whole = !inside || inside.includes("*") || [...known.children].some(({ value }) => value === inside);
+    return whole ? inside : `*${inside}*`;
+  };
+  const value = (name) => (name === "folder" ? folder : String)(form.elements[name]?.value.trim() ?? "");
   const form = h("form", { class: "filters", on: {
     submit: (event) => event.preventDefault(),
-    change: () => changed(Object.fromEntries(FIELDS.map((name) => [name, form.elements[name]?.value.trim() ?? ""]))),
+    change: () => changed(Object.fromEntries(FIELDS.map((name) => [name, value(name)]))),
   } },
   input("from", "From", { type: "date" }),
   input("to", "Until", { type: "date" }),
-  input("folder", "Folder", { list: "folders", placeholder: "any", on: { focus: suggest } }), known,
+  input("folder", "Folder", { list: "folders", placeholder: "any, or a part of its name", on: { focus: suggest } }), known,
   input("size", "At least, MB", { type: "number", min: "0", step: "0.1", placeholder: "any" }),
   collection.keys?.includes("label") && input("label", "Label", { placeholder: "any" }),
   input("words", "In words", { placeholder: "width > 3000 and format = jpeg", spellcheck: "false" }), clear);

@@ -104,7 +104,7 @@ function asked(given) {
     return h("div", { class: "panel ask" }, h("div", { class: "dropzone" }, icon("upload"),
       h("p", {}, h("b", {}, "Drop a picture here,"), " paste one, or"), pick()));
   }
-  const clear = h("button", { class: "quiet round", type: "button", "aria-label": "Search for something else", on: { click: () => change(given, { id: "", upload: "" }) } }, icon("close"));
+  const clear = h("button", { class: "quiet round close", type: "button", "aria-label": "Search for something else", on: { click: () => change(given, { id: "", upload: "" }) } }, icon("close"));
   const name = h("span", { class: "name" }, own && !given.id ? picked.file.name || "pasted picture" : `Image ${given.id}`);
   const shown = given.id ? photo({ id: Number(given.id), name: "" }, "thumbnail", { alt: "The image that is searched for" })
     : h("img", { src: picked.url, alt: "The picture that is searched for", on: { error: (event) => event.target.replaceWith(h("span", { class: "broken" }, "no preview in this browser")) } });

@@ -189,6 +189,13 @@ def test_what_is_kept(root, options, keeper):
     assert len(members) == 3
 
 
+@pytest.mark.parametrize("name", ["a (1)", "a - Copy", "Copy of a", "a_copy 2", "a copy (3)"])
+def test_of_equal_files_the_one_that_is_not_named_as_a_copy_stays(root, name):
+    save(scene(1), root / f"{name}.jpg", OLD_NS - 10**15)
+    shutil.copyfile(root / f"{name}.jpg", root / "photocopy 5.jpg")
+    assert found(root) == {"photocopy 5.jpg": [(f"{name}.jpg", "byte-equal", None)]}
+
+
 def test_what_is_under_a_kept_root_is_never_a_member(root, tmp_path):
     archive = tmp_path / "archive"
     for number in range(2):
