@@ -326,7 +326,7 @@ cdef class Reader:
     def compared(self):
         """How many codes a search that compares all has to look at."""
         if self.allowed is None:
-            return len(self)
+            return hr_read_count(self.index.handle)
         return hr_filter_compared(self.index.handle, self.allowed.handle)
 
     def ids(self, out):

@@ -34,6 +34,8 @@ def open_reader(
     """
     while True:
         try:
+            if filter is None:
+                return _native.Reader(native, None, codes)
             if isinstance(filter, Filter):
                 return filter.open_reader()
             return _native.Reader(native, filter, codes, few)
