@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -49,7 +50,8 @@ def bind(host: str, port: int) -> Bound:
     except (OSError, UnicodeError) as error:
         if bound is not None:
             bound.close()
-        raise HashretError(f"{host}:{port}: cannot listen there: {error}") from error
+        hint = "; --port takes another" if getattr(error, "errno", None) == errno.EADDRINUSE else ""
+        raise HashretError(f"{host}:{port}: cannot listen there: {error}{hint}") from error
     name = f"[{host}]" if family == socket.AF_INET6 and ":" in host else host
     return Bound(bound, f"{name}:{bound.getsockname()[1]}")
 

@@ -72,7 +72,7 @@ def test_what_cannot_be_done_is_one_line(folder, tmp_path):
     assert_one_line(run(*serve, "--token-file", "none", cwd=folder), "none")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        assert_one_line(run("serve", "--port", port, cwd=folder), "cannot listen there")
+        assert_one_line(run("serve", "--port", port, cwd=folder), "--port takes another")
 
 
 def test_a_missing_extra_is_named(folder):

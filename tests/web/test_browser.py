@@ -97,6 +97,14 @@ def test_a_server_that_is_gone_is_told(page):
     alone = page.context.new_page()
     alone.goto("/#/map")
     expect(alone.locator("h1")).to_have_text("The server does not answer")
+    # Nothing is asked of this server: what another answered was its last word.
+    alone.route("**/api/bulk", lambda route: route.fulfill(json={}))
+    alone.route("**/api/bulk/progress", lambda route: route.abort())
+    alone.goto("/#/duplicates")
+    alone.get_by_role("button", name="Clean up 3 groups…").click()
+    alone.get_by_role("button", name="Do that with 3 groups").click()
+    said = alone.locator("dialog [role=status]")
+    expect(said).to_contain_text("start hashret serve again")
     alone.close()
 
 

@@ -60,11 +60,11 @@ export async function upload(file, values, options = {}) {
   }
 }
 
-/** Read lines of JSON as they come; asked for again where the connection breaks. */
-export async function lines(path, tell, ended, options = {}) {
+/** Read lines of JSON as they come; asked for again where the connection breaks, which `lost` is told. */
+export async function lines(path, tell, ended, lost) {
   for (let last = null; ; ) {
     try {
-      const reader = (await ask(path, options)).body.pipeThrough(new TextDecoderStream()).getReader();
+      const reader = (await ask(path)).body.pipeThrough(new TextDecoderStream()).getReader();
       for (let rest = ""; ; ) {
         const { done, value } = await reader.read();
         if (done) break;
@@ -75,6 +75,7 @@ export async function lines(path, tell, ended, options = {}) {
       if (last && ended(last)) return last;
     } catch (error) {
       if (error.name === "AbortError" || (error.status && error.status !== 503)) throw error;
+      lost(error);
     }
     await new Promise((resolve) => setTimeout(resolve, 1000));
   }

@@ -59,9 +59,10 @@ export async function watch(ended) {
     bar.value = task.done;
     said.textContent = `${number(task.done)} of ${plural(task.total, "group")}${task.files ? ` · ${plural(task.files, "file")}` : ""}`;
   };
+  const lost = (error) => { said.textContent = `${error.message} It goes on from where it was.`; };
   let last;
   try {
-    last = await lines("/api/bulk/progress", tell, (task) => task.state !== "running");
+    last = await lines("/api/bulk/progress", tell, (task) => task.state !== "running", lost);
   } catch (error) {
     said.textContent = error.message;
     return;
