@@ -1,8 +1,6 @@
 /* Tables of what queries are near. */
 #include "kernels/strips.h"
 
-#include <string.h>
-
 #include "base/bitstring.h"
 
 void hr_strips_near(const uint64_t *query, size_t words, uint8_t *near) {

@@ -14,7 +14,7 @@ void hr_subset_free(hr_subset *subset) {
   *subset = (hr_subset){0};
 }
 
-/* Where the code of a row lies, and the words of the next block beside it. */
+/* The words of a row's code, HR_LANES apart. */
 static const uint64_t *code_of(const hr_segment *segment, const hr_postings *postings, size_t row) {
   if (!postings) return hr_segment_words(segment, row);
   if (postings->by_row) return hr_code_at(postings->by_row, postings->words, row);
