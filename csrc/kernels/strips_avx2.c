@@ -3,7 +3,7 @@
  * Cost of a byte of 64 codes: two loads and six operations to split it into nibbles, and for each
  * query two loads of tables, four look-ups and four additions: 38 operations for 256 distances, so
  * that one to a code of one word takes 1.2, where counting the bits of each (hamming_avx2.c) takes
- * 2.3. Putting a code of one word into a strip takes about 1 ns.
+ * 2.3.
  */
 #include "kernels/strips_avx2.h"
 
