@@ -67,6 +67,22 @@ def test_search_by_a_picture_of_ones_own(page, tmp_path):
     slider.focus()
     page.keyboard.press("Home")
     expect(page.locator("h1")).to_have_text("10 similar images")
+    page.reload()
+    expect(page.locator("h1")).to_have_text("10 similar images")
+    expect(page.get_by_alt_text("The picture that is searched for")).to_be_visible()
+
+
+def test_a_picture_that_this_browser_never_saw_is_asked_for(page):
+    page.goto("/#/search?upload=1")
+    expect(page.locator("h1")).to_have_text("That picture is not at hand any more")
+
+
+def test_what_a_choice_means_is_told(page):
+    page.goto("/#/search?from=2001-01-01")
+    expect(page.locator("h1")).to_have_text("Images that fit")
+    if page.locator(".options > summary").is_visible():
+        page.locator(".options > summary").click()
+    expect(page.get_by_text("do not say when they were taken")).to_be_visible()
 
 
 def test_filters_stay_when_the_picture_changes(page, tmp_path):

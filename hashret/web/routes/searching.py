@@ -101,7 +101,8 @@ async def _read(request: Request, site: Site) -> Read:
     finally:
         await asyncio.to_thread(os.remove, path)
     if not isinstance(read, Read):
-        raise HTTPException(422, read.reason)
+        advice = "; a smaller copy of it will do" if "max_pixels" in read.reason else ""
+        raise HTTPException(422, read.reason + advice)
     return read
 
 
