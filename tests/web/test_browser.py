@@ -167,6 +167,22 @@ def test_duplicates_are_reviewed_by_keyboard_and_taken_back(page):
     expect(head).to_have_text("3 groups")
 
 
+def test_the_other_is_kept_instead(page):
+    page.goto("/#/duplicates")
+    expect(page.locator(".duplicates h1")).to_have_text("3 groups", timeout=60_000)
+    stays = page.locator("figcaption.keeps b")
+    other = page.locator("figcaption:not(.keeps) b")
+    button = page.get_by_role("button", name="Keep the other instead")
+    while button.is_disabled():
+        page.keyboard.press("j")
+    first, second = stays.inner_text(), other.inner_text()
+    page.keyboard.press("o")
+    expect(stays).to_have_text(second)
+    expect(other).to_have_text(first)
+    page.keyboard.press("u")
+    expect(page.locator(".group .said b", has_text=first).first).to_be_attached(timeout=30_000)
+
+
 def test_many_groups_at_once_and_taken_back(page, site):
     page.goto("/#/duplicates")
     head = page.locator("h1")
