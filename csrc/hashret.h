@@ -118,6 +118,10 @@ typedef enum {
 /* `typical`: with costs as on some machine, so that the model does not depend on the clock. */
 void hr_index_set_policy(hr_index *index, hr_policy policy, bool typical);
 
+/* So many words of codes, or fewer, are sorted by the search that misses it, more of them beside
+ * searches: at first as many as take some hundredths of a second. */
+void hr_index_set_soon(hr_index *index, size_t words);
+
 /* --- searching ------------------------------------------------------------ */
 
 /* Makes what a search needs (sorting, tables), beside readers and until `cancel`, which may
@@ -127,6 +131,8 @@ hr_status hr_make_ready(hr_index *index, const int *cancel);
  * that is nothing for such a thread, because it takes no time or because a search for so many
  * queries is over sooner if it waits, or if there can be no thread. */
 bool hr_prepare_beside(hr_index *index, size_t queries);
+/* Whether that thread works. */
+bool hr_index_working(const hr_index *index);
 /* Has that thread stop, and waits for its end so many milliseconds, or for ever if that is below 0;
  * whether it came. What it has not finished is begun anew by the next search that misses it. */
 bool hr_index_rest(hr_index *index, int milliseconds);

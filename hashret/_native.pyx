@@ -581,6 +581,11 @@ cdef class NativeIndex:
             over = hr_index_rest(handle, milliseconds)
         return over
 
+    @property
+    def working(self):
+        """Whether that thread works."""
+        return hr_index_working(self.alive())
+
     def compact(self, Cancel cancel):
         """Sort and merge all codes, drop removed ones, and make what searches need."""
         cdef hr_index *handle = self.alive()
@@ -598,6 +603,12 @@ cdef class NativeIndex:
         cdef hr_policy number = POLICIES[policy]
         with nogil:
             hr_index_set_policy(handle, number, typical)
+
+    def set_soon(self, size_t words):
+        """Have so many words of codes sorted by the search that misses it, more of them beside."""
+        cdef hr_index *handle = self.alive()
+        with nogil:
+            hr_index_set_soon(handle, words)
 
     def add(self, codes, ids, size_t n):
         cdef hr_index *handle = self.alive()

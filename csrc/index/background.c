@@ -41,7 +41,7 @@ static void join(hr_background *background) {
 static bool start(hr_index *index) {
   hr_background *background = &index->background;
   join(background);
-  if (HR_LOAD(&background->working) == HR_WORKING) return true;
+  if (hr_index_working(index)) return true;
   HR_STORE(&background->cancel, 0);
   HR_STORE(&background->working, HR_WORKING);
   if (hr_thread_start(&background->thread, work, index)) return true;
@@ -62,15 +62,17 @@ bool hr_prepare_beside(hr_index *index, size_t queries) {
   return works;
 }
 
+bool hr_index_working(const hr_index *index) {
+  return HR_LOAD(&index->background.working) == HR_WORKING;
+}
+
 bool hr_index_rest(hr_index *index, int milliseconds) {
   hr_background *background = &index->background;
   hr_lock_exclusive(&background->starting);
-  bool works = HR_LOAD(&background->working) == HR_WORKING;
-  if (works) HR_STORE(&background->cancel, 1);
-  for (; hr_background_works(index) && milliseconds; milliseconds -= milliseconds > 0)
-    hr_sleep_ms();
-  works = hr_background_works(index);
+  if (hr_index_working(index)) HR_STORE(&background->cancel, 1);
+  for (; hr_index_working(index) && milliseconds; milliseconds -= milliseconds > 0) hr_sleep_ms();
+  bool over = !hr_index_working(index);
   join(background);
   hr_unlock_exclusive(&background->starting);
-  return !works;
+  return over;
 }

@@ -4,12 +4,16 @@
 #include "base/memory.h"
 #include "storage/blocks.h"
 
+/* To sort so many words, and to make their tables, takes some hundredths of a second. */
+#define SOON_WORDS ((size_t)1 << 18)
+
 hr_status hr_index_create(uint32_t bits, hr_kind kind, uint32_t tables, hr_index **out) {
   hr_index *index = hr_alloc_zero(1, sizeof *index);
   if (!index) return HR_NO_MEMORY;
   index->bits = bits;
   index->kind = kind;
   index->tables = tables;
+  index->soon = SOON_WORDS;
   hr_segment_init(&index->main, bits);
   hr_segment_init(&index->delta, bits);
   hr_segment_init(&index->frozen[0], bits);
@@ -41,6 +45,12 @@ void hr_index_set_policy(hr_index *index, hr_policy policy, bool typical) {
   index->planner.policy = policy;
   index->planner.history = (hr_history){0};
   if (typical) index->planner.costs = hr_typical_costs;
+  hr_index_unlock(index);
+}
+
+void hr_index_set_soon(hr_index *index, size_t words) {
+  hr_index_lock(index);
+  index->soon = words;
   hr_index_unlock(index);
 }
 

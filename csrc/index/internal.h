@@ -43,6 +43,7 @@ struct hr_index {
   int wanting;      /* threads that wait to have the index for themselves */
   uint64_t state;   /* how often some thread had */
   hr_background background;
+  size_t soon; /* so many words, or fewer, are sorted by the search that misses it */
 };
 
 /* --- lock.c --- */
@@ -120,12 +121,5 @@ bool hr_index_too_many_removed(size_t removed, size_t rows);
 hr_status hr_index_build(hr_index *index, bool all, const int *cancel);
 /* Makes what searches need, with no code left aside and no tombstone, and takes the read lock. */
 hr_status hr_index_prepare_all(hr_index *index, const int *cancel);
-
-/* --- background.c: making it beside. --- */
-
-/* Whether the thread works. */
-static inline bool hr_background_works(const hr_index *index) {
-  return HR_LOAD(&index->background.working) == HR_WORKING;
-}
 
 #endif

@@ -41,7 +41,7 @@ static bool may_search(const hr_index *index, size_t queries) {
   if (missing == HR_NOTHING) return true;
   bool takes_long = hr_index_takes_long(index, missing);
   if (takes_long && hr_index_worth_waiting(index, missing, queries)) return false;
-  if (index->preparing || hr_background_works(index)) return true;
+  if (index->preparing || hr_index_working(index)) return true;
   return takes_long && hr_now_ns() < index->background.pause;
 }
 

@@ -88,7 +88,7 @@ static double left_to_scan(const hr_index *index, hr_missing missing) {
 
 bool hr_index_takes_long(const hr_index *index, hr_missing missing) {
   size_t rows = hr_index_aside(index) + (index->postings ? index->postings->rows.count : 0);
-  return (missing == HR_ORDER || missing == HR_TABLES) && rows > SOON_WORDS / index->main.words;
+  return (missing == HR_ORDER || missing == HR_TABLES) && rows > index->soon / index->main.words;
 }
 
 bool hr_index_worth_waiting(const hr_index *index, hr_missing missing, size_t queries) {

@@ -160,8 +160,8 @@ static size_t skip_tombstones(const hr_segment *segment, size_t row) {
 void hr_segment_pack_ids(hr_segment *segment) {
   size_t count = segment->count;
   const int64_t *ids = segment->ids;
-  if (!count || (uint64_t)ids[count - 1] - (uint64_t)ids[0] != count - 1) return;
-  segment->first_id = ids[0];
+  if (!ids || (count && (uint64_t)ids[count - 1] - (uint64_t)ids[0] != count - 1)) return;
+  segment->first_id = count ? ids[0] : 0;
   free(segment->ids);
   segment->ids = NULL;
 }
