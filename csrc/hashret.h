@@ -149,6 +149,9 @@ hr_status hr_read_lock_codes(hr_index *index, size_t queries);
  * takes a copy then, and unlocks. */
 bool hr_index_wanted(const hr_index *index);
 
+/* As the one or the other, but takes no time: HR_WANTED if that would. */
+hr_status hr_read_try_lock(hr_index *index, size_t queries, bool codes);
+
 /* What the functions without "read" tell, for those who hold the read lock already. */
 size_t hr_read_count(const hr_index *index);
 /* A number that is another one after each change. */

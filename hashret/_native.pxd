@@ -88,6 +88,7 @@ cdef extern from "hashret.h" nogil:
     hr_status hr_read_lock(hr_index *index, size_t queries)
     void hr_read_unlock(hr_index *index)
     hr_status hr_read_lock_codes(hr_index *index, size_t queries)
+    hr_status hr_read_try_lock(hr_index *index, size_t queries, bint codes)
     bint hr_index_wanted(const hr_index *index)
     size_t hr_read_count(const hr_index *index)
     uint64_t hr_read_state(const hr_index *index)

@@ -254,9 +254,12 @@ cdef class Reader:
         cdef hr_index *handle = index.alive()
         self.index = index
         self.forks = forks
-        with nogil:
-            status = (hr_read_lock_codes(handle, queries) if codes
-                      else hr_read_lock(handle, queries))
+        # To let the GIL go and have it back costs more than the lock, where other threads search.
+        status = hr_read_try_lock(handle, queries, codes)
+        if status == HR_WANTED:
+            with nogil:
+                status = (hr_read_lock_codes(handle, queries) if codes
+                          else hr_read_lock(handle, queries))
         _check(status, "search")
         self.locked = True
         try:

@@ -67,6 +67,17 @@ hr_status hr_index_lock_shared(hr_index *index, size_t queries, bool codes) {
   }
 }
 
+hr_status hr_read_try_lock(hr_index *index, size_t queries, bool codes) {
+  if (!hr_lock_try_shared(&index->lock)) return HR_WANTED;
+  if (codes && !listed(index)) {
+    hr_unlock_shared(&index->lock);
+    return HR_WANTED;
+  }
+  if (!queries || may_search(index, queries)) return HR_OK;
+  hr_unlock_shared(&index->lock);
+  return HR_NOT_READY;
+}
+
 hr_status hr_read_lock(hr_index *index, size_t queries) {
   return hr_index_lock_shared(index, queries, false);
 }
