@@ -5,7 +5,7 @@
 #include "storage/blocks.h"
 
 /* To sort so many words, and to make their tables, takes some hundredths of a second. */
-#define SOON_WORDS ((size_t)1 << 18)
+#define SOON_WORDS ((size_t)1 << 17)
 
 hr_status hr_index_create(uint32_t bits, hr_kind kind, uint32_t tables, hr_index **out) {
   hr_index *index = hr_alloc_zero(1, sizeof *index);

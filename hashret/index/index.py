@@ -46,6 +46,13 @@ class Index:
     of its container or control group, and not more than the environment
     variable ``HASHRET_THREADS``, a whole number.
 
+    Added codes are sorted, and merged with others, once enough have come: some
+    thousands by the search that finds them, more of them by a thread of the
+    index's own, while searches compare what is not sorted yet. Until that is
+    over the index takes up to about twice its memory. The thread is there only
+    while it works. With ``HASHRET_THREADS=1`` there is none, and a search may
+    have to sort all codes; :meth:`compact` does that at a time of one's choice.
+
     A forked process has the indexes of its parent, and may change them on its
     own. Only one that another thread was changing at that moment is lost there:
     every use of it raises a :exc:`~hashret.ForkError`.
@@ -220,7 +227,7 @@ class Index:
     def compact(self) -> None:
         """Sort and merge all codes now, and let go of what removed ones take.
 
-        A search needs that never: what it misses it has made within some hundredths of a second, or
+        No search needs that: what it misses is made within some hundredths of a second, or
         by a thread of the index while codes that are not sorted yet are compared. After this the
         next search is as fast as any. Other threads may search meanwhile; who adds, removes or
         updates waits. Ctrl-C ends it, and what was merged until then stays so.

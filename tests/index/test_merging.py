@@ -123,7 +123,7 @@ def test_a_search_goes_on_without_what_takes_long_to_make():
 
 
 def test_few_codes_are_sorted_at_once():
-    index, codes = fill(150_000)
+    index, codes = fill(100_000)
     assert index.explain(codes[7:8], 1).way == "mih"
     index, codes = fill(300, kind="mih")
     assert index.explain(codes[7:8], 1).way == "mih"
