@@ -118,19 +118,39 @@ typedef enum {
 /* `typical`: with costs as on some machine, so that the model does not depend on the clock. */
 void hr_index_set_policy(hr_index *index, hr_policy policy, bool typical);
 
+/* So many words of codes, or fewer, are sorted by the search that misses it, more of them beside
+ * searches: at first as many as take some hundredths of a second. */
+void hr_index_set_soon(hr_index *index, size_t words);
+
 /* --- searching ------------------------------------------------------------ */
 
 /* Makes what a search needs (sorting, tables), beside readers and until `cancel`, which may
  * be NULL. */
 hr_status hr_make_ready(hr_index *index, const int *cancel);
-/* Takes the read lock, or fails with HR_NOT_READY. */
-hr_status hr_read_lock(hr_index *index);
+/* Has it made on a thread of the index's own, while searches go on with what there is. False if
+ * that is nothing for such a thread, because it takes no time or because a search for so many
+ * queries is over sooner if it waits, or if there can be no thread. */
+bool hr_prepare_beside(hr_index *index, size_t queries);
+/* Whether that thread works. */
+bool hr_index_working(const hr_index *index);
+/* Has that thread stop, and waits for its end so many milliseconds, or for ever if that is below 0;
+ * whether it came. What it has not finished is begun anew by the next search that misses it. */
+bool hr_index_rest(hr_index *index, int milliseconds);
+/* Sorts and merges all codes, drops those that were removed, and makes what a search needs; writers
+ * wait, readers do not. */
+hr_status hr_index_compact(hr_index *index, const int *cancel);
+/* Takes the read lock for a search for so many queries, or fails with HR_NOT_READY: something is to
+ * be made before. 0: no search follows. */
+hr_status hr_read_lock(hr_index *index, size_t queries);
 void hr_read_unlock(hr_index *index);
 /* As hr_read_lock; then hr_read_codes may be called. */
-hr_status hr_read_lock_codes(hr_index *index);
+hr_status hr_read_lock_codes(hr_index *index, size_t queries);
 /* Whether a thread waits until all readers are gone; new ones wait behind it. Who reads for long
  * takes a copy then, and unlocks. */
 bool hr_index_wanted(const hr_index *index);
+
+/* As the one or the other, but takes no time: HR_WANTED if that would. */
+hr_status hr_read_try_lock(hr_index *index, size_t queries, bool codes);
 
 /* What the functions without "read" tell, for those who hold the read lock already. */
 size_t hr_read_count(const hr_index *index);

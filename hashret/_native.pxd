@@ -58,6 +58,7 @@ cdef extern from "hashret.h" nogil:
         HR_POLICY_TWO_WAYS
 
     void hr_index_set_policy(hr_index *index, hr_policy policy, bint typical)
+    void hr_index_set_soon(hr_index *index, size_t words)
     uint32_t hr_index_bits(const hr_index *index)
     hr_kind hr_index_kind(const hr_index *index)
     uint32_t hr_index_tables(const hr_index *index)
@@ -80,9 +81,14 @@ cdef extern from "hashret.h" nogil:
     size_t hr_index_ids(hr_index *index, int64_t *out, size_t room)
 
     hr_status hr_make_ready(hr_index *index, const int *cancel)
-    hr_status hr_read_lock(hr_index *index)
+    bint hr_prepare_beside(hr_index *index, size_t queries)
+    bint hr_index_rest(hr_index *index, int milliseconds)
+    bint hr_index_working(const hr_index *index)
+    hr_status hr_index_compact(hr_index *index, const int *cancel)
+    hr_status hr_read_lock(hr_index *index, size_t queries)
     void hr_read_unlock(hr_index *index)
-    hr_status hr_read_lock_codes(hr_index *index)
+    hr_status hr_read_lock_codes(hr_index *index, size_t queries)
+    hr_status hr_read_try_lock(hr_index *index, size_t queries, bint codes)
     bint hr_index_wanted(const hr_index *index)
     size_t hr_read_count(const hr_index *index)
     uint64_t hr_read_state(const hr_index *index)

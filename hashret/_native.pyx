@@ -5,6 +5,7 @@ Arrays cross this border as contiguous buffers whose length is checked here;
 dtypes, shapes and defaults are the business of the modules above.
 """
 
+import atexit
 import os
 import threading
 import time
@@ -239,6 +240,7 @@ cdef class Reader:
     `filter`: ids or a mask. If it allows at most one code in `few`, those are copied; 0: never.
     With `present`, ids that the index has not are left out: else they are an error. `allowed` is
     what another reader has made of the filter, which is used if the index has not changed since.
+    `queries`: how many are to be searched for, which may be worth waiting for what is being made.
     """
 
     cdef readonly NativeIndex index
@@ -247,25 +249,29 @@ cdef class Reader:
     cdef long forks
 
     def __cinit__(self, NativeIndex index, filter=None, bint codes=False, size_t few=0,
-                  bint present=False, Allowed allowed=None):
+                  bint present=False, Allowed allowed=None, size_t queries=1):
         cdef hr_status status
         cdef hr_index *handle = index.alive()
         self.index = index
         self.forks = forks
-        with nogil:
-            status = hr_read_lock_codes(handle) if codes else hr_read_lock(handle)
+        # To let the GIL go and have it back costs more than the lock, where other threads search.
+        status = hr_read_try_lock(handle, queries, codes)
+        if status == HR_WANTED:
+            with nogil:
+                status = (hr_read_lock_codes(handle, queries) if codes
+                          else hr_read_lock(handle, queries))
         _check(status, "search")
         self.locked = True
         try:
             if allowed is not None and allowed.state == hr_read_state(handle):
                 self.allowed = allowed
             elif filter is not None:
-                self.prepare(filter, few, present)
+                self.prepare(filter, few, present, queries)
         except BaseException:
             self.close()
             raise
 
-    cdef prepare(self, filter, size_t few, bint present):
+    cdef prepare(self, filter, size_t few, bint present, size_t queries):
         """Find the rows of a filter; where codes are to be found by row, lock them so."""
         cdef hr_index *handle = self.index.handle
         cdef _Buffer buffer = _Buffer(filter, 0)
@@ -284,7 +290,7 @@ cdef class Reader:
             status = hr_filter_open(handle, &asked, &made.handle, &culprit)
             if status == HR_NOT_READY:
                 hr_read_unlock(handle)
-                status = hr_read_lock_codes(handle)
+                status = hr_read_lock_codes(handle, queries)
                 self.locked = status == HR_OK
                 if status == HR_OK:
                     status = hr_filter_open(handle, &asked, &made.handle, &culprit)
@@ -562,6 +568,35 @@ cdef class NativeIndex:
             status = hr_make_ready(handle, &cancel.flag)
         _check(status, "search")
 
+    def prepare_beside(self, size_t queries):
+        """Have it made on a thread of the index's own; whether that works on it."""
+        cdef hr_index *handle = self.alive()
+        cdef bint works
+        with nogil:
+            works = hr_prepare_beside(handle, queries)
+        return works
+
+    def rest(self, int milliseconds):
+        """Stop that thread, and wait for it so long; below 0: until it is over."""
+        cdef hr_index *handle = self.alive()
+        cdef bint over
+        with nogil:
+            over = hr_index_rest(handle, milliseconds)
+        return over
+
+    @property
+    def working(self):
+        """Whether that thread works."""
+        return hr_index_working(self.alive())
+
+    def compact(self, Cancel cancel):
+        """Sort and merge all codes, drop removed ones, and make what searches need."""
+        cdef hr_index *handle = self.alive()
+        cdef hr_status status
+        with nogil:
+            status = hr_index_compact(handle, &cancel.flag)
+        _check(status, "compact")
+
     def set_policy(self, str policy, bint typical=False):
         """Fix what decides between tables and scan in an "auto" index, for tests and experiments.
 
@@ -571,6 +606,12 @@ cdef class NativeIndex:
         cdef hr_policy number = POLICIES[policy]
         with nogil:
             hr_index_set_policy(handle, number, typical)
+
+    def set_soon(self, size_t words):
+        """Have so many words of codes sorted by the search that misses it, more of them beside."""
+        cdef hr_index *handle = self.alive()
+        with nogil:
+            hr_index_set_soon(handle, words)
 
     def add(self, codes, ids, size_t n):
         cdef hr_index *handle = self.alive()
@@ -712,6 +753,17 @@ def _after_fork_in_child():
         if index is not None:
             index.wake_in_child(id(index) in still)
 
+
+def _at_exit():
+    # What a thread of an index still makes, nobody will use.
+    cdef NativeIndex index
+    for reference in _indexes.valuerefs():
+        index = reference()
+        if index is not None and index.handle != NULL:
+            index.rest(-1)
+
+
+atexit.register(_at_exit)
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent,

@@ -192,8 +192,10 @@ def live(rng: np.random.Generator, shape: Shape) -> Life:
 
 
 def change(rng: np.random.Generator, life: Life, plain: np.ndarray, ids: np.ndarray) -> None:
-    """Search, so that tables are made; then remove, update and add beside them."""
+    """Make tables, or begin to; then remove, update and add beside them."""
     for index in life.indexes.values():
+        if rng.random() < 0.5:
+            index.compact()
         index.search(np.zeros((1, (index.bits + 7) // 8), np.uint8), 1)
     n = len(life.ids)
     if n:

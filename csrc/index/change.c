@@ -11,7 +11,6 @@
 
 #define DELTA_ROWS ((size_t)4096)
 #define DELTA_SHARE 8 /* delta may hold an eighth of main */
-#define TOMBSTONE_SHARE 4
 
 /* The rows of a segment, to be changed. */
 static hr_segment *rows_of(hr_index *index, int segment) {
@@ -94,16 +93,15 @@ static hr_status flush(hr_index *index) {
   return HR_OK;
 }
 
-/* Puts the sorted codes back among the others, live ones only: the next search sorts anew. */
-static hr_status unsort(hr_index *index) {
-  hr_status status = hr_postings_unsort(index->postings, &index->main);
-  if (status) return status;
+/* Nothing is left of what was sorted or waits for it. */
+static void drop_sorted(hr_index *index) {
   hr_mih_free(index->mih);
   hr_postings_free(index->postings);
+  hr_segment_free(&index->frozen[0]);
+  hr_segment_free(&index->frozen[1]);
   index->mih = NULL;
   index->postings = NULL;
   index->planner.costs = (hr_costs){0};
-  return HR_OK;
 }
 
 /* Keeps the delta and the tombstones few. Running out of memory here loses nothing. */
@@ -112,12 +110,9 @@ static void compact(hr_index *index) {
   size_t removed = index->main.tombstones + index->delta.tombstones;
   bool gone = !hr_index_live(index);
   if ((delta > DELTA_ROWS && delta > main / DELTA_SHARE) ||
-      (removed > DELTA_ROWS && removed > (main + delta) / TOMBSTONE_SHARE) || (removed && gone))
+      hr_index_too_many_removed(removed, main + delta) || (removed && gone))
     (void)flush(index);
-  const hr_segment *sorted = hr_index_segment(index, HR_SORTED);
-  if (sorted && sorted->tombstones &&
-      (gone || sorted->tombstones > sorted->count / TOMBSTONE_SHARE))
-    (void)unsort(index);
+  if (gone && !index->preparing) drop_sorted(index);
 }
 
 static hr_status insert_delta(hr_index *index, const batch *b, size_t n) {
@@ -249,10 +244,9 @@ hr_status hr_index_remove(hr_index *index, const int64_t *ids, size_t n, int64_t
   return apply(index, delete_all, NULL, ids, n, culprit);
 }
 
-/* A row that tables list under its present code cannot change in place. */
+/* A row that tables list, or will list, under its present code cannot change in place. */
 static bool is_listed(const hr_index *index, int segment, size_t row) {
-  return segment == HR_SORTED ||
-         (segment == HR_MAIN && index->lsh && row < hr_lsh_count(index->lsh));
+  return segment < HR_MAIN || (segment == HR_MAIN && index->lsh && row < hr_lsh_count(index->lsh));
 }
 
 /* Puts the new codes of listed rows into the delta; the old rows still count. */

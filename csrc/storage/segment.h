@@ -52,6 +52,8 @@ hr_status hr_segment_open_live(hr_segment *segment);
 /* Replaces `segment` by the live rows of `segment` and `more`, merged by id; unchanged on failure.
  */
 hr_status hr_segment_merge(hr_segment *segment, const hr_segment *more);
+/* Leaves the list of ids out if they follow one another. */
+void hr_segment_pack_ids(hr_segment *segment);
 /* A copy of ids and tombstones, with codes that are zero. */
 hr_status hr_segment_copy_rows(const hr_segment *rows, hr_segment *out);
 /* Makes the memory the index's own. */

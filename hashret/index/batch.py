@@ -11,10 +11,11 @@ from .. import _native
 from ..errors import ShapeError
 from ..types import Distances, Ids
 from .arguments import SELF, IdsOrMask
+from .cores import may_start_threads
 from .filter import Filter
 from .schedule import plan, run_aside, run_parts
 
-__all__ = ["find_nearest", "find_within", "open_reader"]
+__all__ = ["compact", "find_nearest", "find_within", "open_reader"]
 
 MISSING = -1
 # Made once, for the sake of single queries.
@@ -27,21 +28,28 @@ def open_reader(
     *,
     codes: bool = False,
     few: int = 0,
+    queries: int = 1,
 ) -> _native.Reader:
-    """Lock an index for reading; make what searches need if it is missing.
+    """Lock an index for reading; make what searches for so many queries need if it is missing.
 
-    If `filter` allows at most one code in `few`, those are copied; 0: never.
+    What takes long to make is made beside, and not waited for, by a thread of the index's own. If
+    `filter` allows at most one code in `few`, those are copied; 0: never.
     """
     while True:
         try:
-            if filter is None:
-                return _native.Reader(native, None, codes)
             if isinstance(filter, Filter):
-                return filter.open_reader()
-            return _native.Reader(native, filter, codes, few)
+                return filter.open_reader(queries)
+            return _native.Reader(native, filter, codes, few, queries=queries)
         except _native.NotReady:
-            cancel = _native.Cancel()
-            run_aside(partial(native.make_ready, cancel), len(native), cancel)
+            if not (may_start_threads() and native.prepare_beside(queries)):
+                cancel = _native.Cancel()
+                run_aside(partial(native.make_ready, cancel), len(native), cancel)
+
+
+def compact(native: _native.NativeIndex) -> None:
+    """Sort and merge all codes, in a way that Ctrl-C can stop."""
+    cancel = _native.Cancel()
+    run_aside(partial(native.compact, cancel), len(native), cancel)
 
 
 def find_nearest(

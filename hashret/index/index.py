@@ -24,7 +24,7 @@ from .arguments import (
     check_tables,
     check_threads,
 )
-from .batch import find_nearest, find_within, open_reader
+from .batch import compact, find_nearest, find_within, open_reader
 from .explain import Explanation, explain
 from .file import read_bytes, read_file, to_bytes, write_file
 from .filter import FEW_PREPARED, Filter, all_ids, few_for, ids_of
@@ -45,6 +45,13 @@ class Index:
     there are cores for this process: of its affinity mask, within the CPU quota
     of its container or control group, and not more than the environment
     variable ``HASHRET_THREADS``, a whole number.
+
+    Added codes are sorted, and merged with others, once enough have come: some
+    thousands by the search that finds them, more of them by a thread of the
+    index's own, while searches compare what is not sorted yet. Until that is
+    over the index takes up to about twice its memory. The thread is there only
+    while it works. With ``HASHRET_THREADS=1`` there is none, and a search may
+    have to sort all codes; :meth:`compact` does that at a time of one's choice.
 
     A forked process has the indexes of its parent, and may change them on its
     own. Only one that another thread was changing at that moment is lost there:
@@ -143,7 +150,7 @@ class Index:
         return type(self).from_bytes, (self.to_bytes(),), self._added() or None
 
     def __copy__(self) -> Self:
-        with open_reader(self._native) as reader:
+        with open_reader(self._native, queries=0) as reader:
             made = self._of(reader.copy(), self._encoder)
         vars(made).update(self._added())
         return made
@@ -217,6 +224,30 @@ class Index:
         changed = check_ids(ids, len(packed))
         self._native.update(packed, changed, len(packed))
 
+    def compact(self) -> None:
+        """Sort and merge all codes now, and let go of what removed ones take.
+
+        No search needs that: what it misses is made within some hundredths of a second, or
+        by a thread of the index while codes that are not sorted yet are compared. After this the
+        next search is as fast as any. Other threads may search meanwhile; who adds, removes or
+        updates waits. Ctrl-C ends it, and what was merged until then stays so.
+
+        Raises
+        ------
+        MemoryError
+            If there is no room; the index is searched as before.
+
+        Examples
+        --------
+        >>> import numpy as np, hashret
+        >>> index = hashret.Index(bits=64)
+        >>> ids = index.add(np.random.default_rng(0).integers(0, 256, (300_000, 8), np.uint8))
+        >>> index.compact()
+        >>> index.explain(index.get([7]), k=1).way
+        'mih'
+        """
+        compact(self._native)
+
     def get(self, ids: npt.ArrayLike) -> Codes:
         """Return the packed codes of ids, uint8 (n, ceil(bits / 8)).
 
@@ -272,7 +303,7 @@ class Index:
             start, stop = check_range(allowed)
             allowed = ids[np.searchsorted(ids, start) : np.searchsorted(ids, stop)]
         given = check_filter(allowed)
-        with open_reader(self._native, given, few=FEW_PREPARED) as reader:
+        with open_reader(self._native, given, few=FEW_PREPARED, queries=0) as reader:
             return Filter(self._native, ids_of(reader, given), reader.allowed)
 
     def search(
@@ -419,11 +450,12 @@ class Index:
 
     def _reader(self, filter: Filter | npt.ArrayLike | None, queries: int) -> _native.Reader:
         if filter is None:
-            return open_reader(self._native)
+            return open_reader(self._native, queries=queries)
         if isinstance(filter, Filter):
             filter.check_index(self._native)
-            return open_reader(self._native, filter)
-        return open_reader(self._native, check_filter(filter), few=few_for(queries))
+            return open_reader(self._native, filter, queries=queries)
+        given, few = check_filter(filter), few_for(queries)
+        return open_reader(self._native, given, few=few, queries=queries)
 
     def _radius(self, radius: int) -> int:
         return min(check_int("radius", radius, 0), self._native.bits)
