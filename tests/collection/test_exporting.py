@@ -130,4 +130,4 @@ def test_an_empty_choice_is_an_empty_file(collection, tmp_path):
     for format in ("npy", "npz", "csv", "pgvector"):
         exported(collection, format, tmp_path / f"a.{format}", [])
     assert np.load(tmp_path / "a.npy").shape == (0, 32)
-    assert len(FORMATS) == 7
+    assert len(FORMATS) == 12
