@@ -82,7 +82,7 @@ def read(source: str | os.PathLike[str], bits: int | None = None, table: str = "
     Raises
     ------
     FormatError
-        If there is no such database, or the table has other columns.
+        If there is no such database, the table is damaged, or it has other columns.
     ParameterError
         If there is no such table, or `bits` is not what it says.
     CodeError
@@ -98,7 +98,11 @@ def read(source: str | os.PathLike[str], bits: int | None = None, table: str = "
     names = _tables(database)
     if table not in names:
         raise ParameterError(f"table: expected one of {', '.join(names) or 'none'}, got {table!r}")
-    return as_stored(database.open_table(table).to_arrow(), bits, where)
+    try:
+        found = database.open_table(table).to_arrow()
+    except (RuntimeError, ValueError, OSError) as error:
+        raise FormatError(f"{where}: no table that can be read: {str(error)[:200]}") from None
+    return as_stored(found, bits, where)
 
 
 def _tables(database: Any) -> list[str]:

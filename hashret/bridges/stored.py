@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ..checks import check_ids
 from ..codes import as_codes, check_bits
-from ..errors import FormatError, IdError, ParameterError
+from ..errors import DTypeError, FormatError, IdError, ParameterError
 from ..files import replacing
 from ..types import Codes, Ids
 
@@ -106,8 +106,9 @@ def writing(target: Target) -> Iterator[BinaryIO]:
     if isinstance(target, (str, os.PathLike)):
         with replacing(target) as file:
             yield file
-    else:
-        yield target
+        return
+    _check_file("target", target, "write")
+    yield target
 
 
 @contextmanager
@@ -116,5 +117,11 @@ def reading(source: Source) -> Iterator[tuple[BinaryIO, str]]:
     if isinstance(source, (str, os.PathLike)):
         with open(source, "rb") as file:
             yield file, os.fspath(source)
-    else:
-        yield source, "the file"
+        return
+    _check_file("source", source, "read")
+    yield source, "the file"
+
+
+def _check_file(name: str, file: object, method: str) -> None:
+    if not hasattr(file, method):
+        raise DTypeError(f"{name}: expected a path or a binary file, got {type(file).__name__}")

@@ -165,6 +165,10 @@ def test_tables_of_lancedb(tmp_path, rng):
     same(lance.read(tmp_path, table="second"), [[2]], 8, range(1))
     with pytest.raises(ParameterError, match="first, second"):
         lance.read(tmp_path)
+    for file in (tmp_path / "second.lance" / "data").iterdir():
+        file.write_bytes(file.read_bytes()[:9])
+    with pytest.raises(FormatError, match="no table that can be read"):
+        lance.read(tmp_path, table="second")
 
 
 def test_parquet_says_bits_and_compresses(tmp_path):

@@ -11,7 +11,7 @@ from bridge_cases import BITS, BRIDGES, FILES, bridge, random_codes, same
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hashret import CodeError, FormatError, HashretError, IdError, ParameterError
+from hashret import CodeError, DTypeError, FormatError, HashretError, IdError, ParameterError
 from hashret.bridges import dimension
 
 each_bridge = pytest.mark.parametrize("name", BRIDGES)
@@ -107,6 +107,29 @@ def test_every_truncation_is_noticed(name, rng):
 def test_no_junk_is_taken(name, junk):
     with pytest.raises((FormatError, ParameterError)):
         bridge(name).read(io.BytesIO(junk))
+
+
+@pytest.mark.parametrize("name", ["pgvector", "parquet", "milvus", "vespa", "opensearch"])
+@given(place=st.integers(0, 2**20), flip=st.integers(1, 255))
+def test_a_damaged_byte_is_an_error_of_ours_or_other_codes(name, place, flip):
+    file = io.BytesIO()
+    bridge(name).write(file, np.arange(60, dtype=np.uint8).reshape(20, 3), 24)
+    data = bytearray(file.getvalue())
+    data[place % len(data)] ^= flip
+    try:
+        stored = bridge(name).read(io.BytesIO(bytes(data)))
+    except HashretError:
+        return
+    assert len(stored.codes) == len(stored.ids)
+
+
+@each_file
+@pytest.mark.parametrize("wrong", [None, 5, ["a"]])
+def test_what_is_no_file_is_named(name, wrong):
+    with pytest.raises(DTypeError, match="target: expected a path or a binary file"):
+        bridge(name).write(wrong, [[1]], 8)
+    with pytest.raises(DTypeError, match="source: expected a path or a binary file"):
+        bridge(name).read(wrong)
 
 
 @each_bridge

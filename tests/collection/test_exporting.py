@@ -6,12 +6,13 @@ import csv
 import json
 import os
 import re
+from importlib import import_module
 
 import numpy as np
 import pytest
 from collection_photos import photos, write
 
-from hashret import HashretError
+from hashret import HashretError, MissingExtraError
 from hashret.codes import from_hex
 from hashret.collection import Collection
 from hashret.collection.exporting import FORMATS, export, rows
@@ -100,6 +101,22 @@ def test_usearch(collection, tmp_path):
     found = index.search(codes, 1)
     assert (np.asarray(found.keys).ravel() == ids).all()
     assert not np.asarray(found.distances).any()
+
+
+@pytest.mark.parametrize(
+    "format", ["pgcopy", "parquet", "faiss", "usearch", "lancedb", "milvus", "vespa", "opensearch"]
+)
+@pytest.mark.parametrize("chosen", [None, [2, 4], []])
+def test_every_bridge(format, chosen, collection, tmp_path):
+    try:
+        ids, codes = exported(collection, format, tmp_path / "a", chosen)
+    except MissingExtraError as error:
+        pytest.skip(str(error))
+    wanted = ids if chosen is None else np.array(chosen, np.int64)
+    name = {"pgcopy": "pgvector"}.get(format, format)
+    stored = import_module(f"hashret.bridges.{name}").read(tmp_path / "a", 256)
+    assert (stored.ids == wanted).all()
+    assert (stored.codes == codes[np.isin(ids, wanted)]).all()
 
 
 def test_parquet(collection, tmp_path):
