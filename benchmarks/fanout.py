@@ -2,8 +2,8 @@
 
 A query asks one replica of every shard, and is answered when the last shard is. A replica works on
 some queries at a time, the others wait in the order in which they came. Work is the same on every
-replica of a shard; a *pause* comes on top of it, to some tries and not to others: whatever else a
-machine does. Where a shard has not answered after some time, the same is asked of another of its
+replica of a shard, unless told otherwise; a *pause* comes on top of it, to some tries and not to
+others: whatever else a machine does. Where a shard has not answered after some time, the same is asked of another of its
 replicas (a *hedged* request: Dean and Barroso, The tail at scale, 2013); the first answer counts, a
 try that still waits in a queue then is dropped, one that runs goes on. The front end, the network
 and the merging of answers take no time here.
@@ -39,6 +39,9 @@ class Cluster:
         Share of the tries that are held up.
     pause : float
         Mean seconds of a pause, which are distributed exponentially.
+    same_work : bool
+        Whether a query is the same work for all replicas of a shard: otherwise each try draws its
+        own, as where the seconds that were seen differ for other reasons than the query.
     """
 
     shards: int
@@ -47,6 +50,7 @@ class Cluster:
     hedge: float | None = None
     pauses: float = 0.0
     pause: float = 0.0
+    same_work: bool = True
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ def simulate(cluster: Cluster, work: Seconds, rate: float, queries: int, seed: i
     last = np.zeros(len(arrivals))
     tries = 0
     for _ in range(cluster.shards):
-        shard = _Shard(cluster, rng.choice(work, len(arrivals)), rng)
+        shard = _Shard(cluster, work, rng)
         np.maximum(last, shard.answer(arrivals), out=last)
         tries += shard.tries
     each = cluster.shards * len(arrivals)
@@ -107,6 +111,7 @@ class _Shard:
         """Return when each query is answered."""
         replicas, hedge = self.cluster.replicas, self.cluster.hedge
         self._answered = np.full(len(arrivals), np.inf)
+        self._asked = self.rng.choice(self.work, len(arrivals))
         self._waiting: list[deque[int]] = [deque() for _ in range(replicas)]
         self._idle = [self.cluster.at_once] * replicas
         chosen = self.rng.integers(replicas, size=len(arrivals)).tolist()
@@ -136,8 +141,9 @@ class _Shard:
                 continue
             held = self.cluster.pauses and self.rng.random() < self.cluster.pauses
             extra = self.rng.exponential(self.cluster.pause) if held else 0.0
+            work = self._asked[query] if self.cluster.same_work else self.rng.choice(self.work)
             self._idle[replica] -= 1
-            self._push(time + self.work[query] + extra, DONE, query, replica)
+            self._push(time + work + extra, DONE, query, replica)
 
     def _push(self, time: float, kind: int, query: int, replica: int) -> None:
         # Events of one moment in the order in which they were thought of.

@@ -117,7 +117,15 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
 
 
 def _compare(work: Seconds, measured: Seconds, options: argparse.Namespace) -> None:
-    cluster = Cluster(options.shards, options.replicas, options.at_once, options.hedge)
+    cluster = Cluster(
+        options.shards,
+        options.replicas,
+        options.at_once,
+        options.hedge,
+        options.pauses,
+        options.pause,
+        same_work=not options.own_work,
+    )
     found = simulate(cluster, work, options.rate, options.queries, options.seed)
     seen = Outcome(measured, 0.0)
     for key, share in QUANTILES.items():
@@ -144,6 +152,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--at-once", type=int, default=1, help="queries that its replicas work on at a time")
     add("--hedge", type=float, help="seconds until it asks another replica")
     add("--rate", type=float, default=1.0, help="queries a second that it was asked")
+    add("--pauses", type=float, default=0.0, help="share of the tries that are held up")
+    add("--pause", type=float, default=0.0, help="mean seconds of a pause")
+    add("--own-work", action="store_true", help="each replica draws its own seconds for a query")
     return parser
 
 

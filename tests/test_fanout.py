@@ -65,6 +65,14 @@ def test_hedging_helps_against_pauses_and_not_against_work():
     assert slow.tries == 2
 
 
+def test_two_that_are_asked_at_once_answer_by_the_quicker():
+    """Each with work of its own: both are later than x with (1 - x) squared."""
+    cluster = Cluster(1, replicas=2, hedge=0.0, same_work=False)
+    outcome = simulate(cluster, UNIFORM, SELDOM, 4000, 0)
+    for share in (0.1, 0.5, 0.9):
+        assert outcome.quantile(share) == pytest.approx(1 - math.sqrt(1 - share), abs=0.03)
+
+
 def test_what_waits_when_it_is_answered_is_dropped():
     """Two replicas, hedged at once, full: tries in the queue cost nothing, so that it is stable."""
     outcome = simulate(Cluster(1, replicas=2, hedge=0.0), EXPONENTIAL, 0.8, 20_000, 0)

@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..checks import as_int64
-from ..codes import as_codes
 from ..errors import FormatError
 from ..extras import import_extra
 from ..types import Codes
-from .stored import Stored, bits_of
+from .stored import Stored, bits_of, checked
 
 __all__ = ["BITS", "COMPRESSION", "as_column", "as_stored", "code_schema"]
 
@@ -59,8 +57,7 @@ def as_stored(table: Any, bits: int | None, where: str) -> Stored:
     said = (table.schema.metadata or {}).get(BITS.encode())
     known = int(said) if said is not None and said.isdigit() else None
     length = bits_of(width, bits, known)
-    ids = as_int64("ids", table["id"].to_numpy())
-    return Stored(as_codes(values.reshape(-1, width), length), length, ids)
+    return checked(values.reshape(-1, width), length, table["id"].to_numpy())
 
 
 def _bytes_in(column: Any, width: int) -> npt.NDArray[Any]:

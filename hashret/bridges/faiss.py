@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..codes import as_codes
 from ..errors import FormatError
 from ..extras import import_extra
 from ..types import Codes, Ids
@@ -45,8 +44,8 @@ def read(source: Source, bits: int | None = None) -> Stored:
     ------
     FormatError
         If it is none, is truncated, or is of a kind that keeps no codes.
-    ParameterError, CodeError
-        If `bits` do not fit the codes.
+    ParameterError, CodeError, IdError
+        If `bits` do not fit the codes, or an id is -1 or repeated.
     MissingExtraError
         If faiss is not installed.
     """
@@ -111,8 +110,8 @@ def from_index(index: Any, bits: int | None = None) -> Stored:
     ------
     FormatError
         If it is another index: hash tables keep no codes to be read.
-    ParameterError, CodeError
-        If `bits` do not fit the codes.
+    ParameterError, CodeError, IdError
+        If `bits` do not fit the codes, or an id is -1 or repeated.
     MissingExtraError
         If faiss is not installed.
     """
@@ -126,7 +125,7 @@ def from_index(index: Any, bits: int | None = None) -> Stored:
         outer = faiss.downcast_IndexBinary(outer.index)
     length = bits_of(outer.d // 8, bits)
     ids, codes = _held(faiss, outer)
-    return Stored(as_codes(codes, length), length, ids if names is None else names[ids])
+    return checked(codes, length, ids if names is None else names[ids])
 
 
 def _held(faiss: Any, index: Any) -> tuple[Ids, Codes]:

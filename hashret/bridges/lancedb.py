@@ -85,8 +85,8 @@ def read(source: str | os.PathLike[str], bits: int | None = None, table: str = "
         If there is no such database, the table is damaged, or it has other columns.
     ParameterError
         If there is no such table, or `bits` is not what it says.
-    CodeError
-        If a code has a bit beyond its length.
+    CodeError, IdError
+        If a code has a bit beyond its length, or an id is -1 or repeated.
     MissingExtraError
         If lancedb is not installed.
     """

@@ -1,6 +1,7 @@
 """Milvus: JSON lines for its import, of a field ``BINARY_VECTOR``.
 
-A document is ``{"id": 7, "code": [255, 240]}``: the bytes of a code as numbers from 0 to 255. The
+A document is ``{"id": 7, "code": [255, 240]}``: the bytes of a code as numbers from 0 to 255, byte
+for byte as pymilvus's ``LocalBulkWriter`` writes JSON lines. The
 collection has a field ``id`` of type ``INT64`` as primary key, and a field ``code`` of type
 ``BINARY_VECTOR`` whose ``dim`` is :func:`~hashret.bridges.dimension`; its metric is ``HAMMING``.
 """

@@ -76,8 +76,8 @@ def read(source: Source, bits: int | None = None) -> Stored:
         If it is no such table, or is truncated.
     ParameterError
         If `bits` is not what the table says.
-    CodeError
-        If a code has a bit beyond its length.
+    CodeError, IdError
+        If a code has a bit beyond its length, or an id is -1 or repeated.
     MissingExtraError
         If pyarrow is not installed.
     """

@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ..codes import as_codes, check_bits
+from ..codes import check_bits
 from ..errors import FormatError, ParameterError
 from .stored import Source, Stored, Target, checked, dimension, reading, writing
 
@@ -98,6 +98,8 @@ def read(source: Source, bits: int | None = None) -> Stored:
         all of one length and none NULL.
     ParameterError
         If `bits` is not what the rows say.
+    IdError
+        If an id is -1, or repeated.
     """
     with reading(source) as (file, where):
         data = file.read()
@@ -128,7 +130,7 @@ def _rows(body: memoryview, bits: int, where: str) -> Stored:
             raise FormatError(
                 f"{where}: row {other[0]}: expected a bigint and a bit({bits}), none of them NULL"
             )
-    return Stored(as_codes(rows["code"], bits), bits, rows["id"].astype(np.int64))
+    return checked(rows["code"], bits, rows["id"].astype(np.int64))
 
 
 def _bits_in(body: memoryview, where: str) -> int:

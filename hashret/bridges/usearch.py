@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..checks import as_int64
-from ..codes import as_codes
 from ..errors import FormatError, IdError
 from ..extras import import_extra
 from .stored import Source, Stored, Target, bits_of, checked, reading, writing
@@ -120,4 +118,4 @@ def from_index(index: Any, bits: int | None = None) -> Stored:
     codes = np.zeros((len(keys), width), np.uint8)
     if len(keys):
         codes[:] = np.vstack(index.get(keys)).view(np.uint8)[:, :width]
-    return Stored(as_codes(codes, length), length, as_int64("ids", keys))
+    return checked(codes, length, keys)

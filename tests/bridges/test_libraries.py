@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from bridge_cases import bridge, random_codes, same
 
-from hashret import FormatError, Index, ParameterError
+from hashret import FormatError, IdError, Index, ParameterError
 from hashret.codes import from_lsb_first, to_lsb_first
 
 each_length = pytest.mark.parametrize("bits", [12, 100, 256])
@@ -213,3 +213,12 @@ def test_damaged_parquet_is_noticed(rng):
         except FormatError:
             pass
         data[place] ^= 0x10
+
+
+def test_ids_of_others_that_no_index_takes_are_refused():
+    faiss = pytest.importorskip("faiss")
+    for ids in ([7, 7], [-1, 2]):
+        index = faiss.IndexBinaryIDMap(faiss.IndexBinaryFlat(8))
+        index.add_with_ids(np.array([[1], [2]], np.uint8), np.array(ids))
+        with pytest.raises(IdError):
+            bridge("faiss").from_index(index)

@@ -8,7 +8,7 @@ import itertools
 import numpy as np
 import pytest
 from bridge_cases import BITS, BRIDGES, FILES, bridge, random_codes, same
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hashret import CodeError, DTypeError, FormatError, HashretError, IdError, ParameterError
@@ -103,6 +103,7 @@ def test_every_truncation_is_noticed(name, rng):
 
 
 @each_file
+@settings(max_examples=40)
 @given(junk=st.binary(max_size=200))
 def test_no_junk_is_taken(name, junk):
     with pytest.raises((FormatError, ParameterError)):
@@ -110,6 +111,7 @@ def test_no_junk_is_taken(name, junk):
 
 
 @pytest.mark.parametrize("name", ["pgvector", "parquet", "milvus", "vespa", "opensearch"])
+@settings(max_examples=40)
 @given(place=st.integers(0, 2**20), flip=st.integers(1, 255))
 def test_a_damaged_byte_is_an_error_of_ours_or_other_codes(name, place, flip):
     file = io.BytesIO()

@@ -75,7 +75,9 @@ def write_parquet(rows: Rows, file: BinaryIO) -> None:
         ],
         {"hashret.encoder": rows.encoder.fingerprint},
     )
-    with parquet.ParquetWriter(file, schema, compression=COMPRESSION) as writer:
+    with parquet.ParquetWriter(
+        file, schema, compression=COMPRESSION, write_page_checksum=True
+    ) as writer:
         for block in rows.blocks():
             columns = {
                 "id": block.ids,
