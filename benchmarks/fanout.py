@@ -3,10 +3,10 @@
 A query asks one replica of every shard, and is answered when the last shard is. A replica works on
 some queries at a time, the others wait in the order in which they came. Work is the same on every
 replica of a shard, unless told otherwise; a *pause* comes on top of it, to some tries and not to
-others: whatever else a machine does. Where a shard has not answered after some time, the same is asked of another of its
-replicas (a *hedged* request: Dean and Barroso, The tail at scale, 2013); the first answer counts, a
-try that still waits in a queue then is dropped, one that runs goes on. The front end, the network
-and the merging of answers take no time here.
+others: whatever else a machine does. Where a shard has not answered after some time, the same is
+asked of another of its replicas (a *hedged* request: Dean and Barroso, The tail at scale, 2013);
+the first answer counts, a try that still waits in a queue then is dropped, one that runs goes on.
+The front end, the network and the merging of answers take no time here.
 """
 
 from __future__ import annotations

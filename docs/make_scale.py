@@ -7,91 +7,29 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from scale_figures import DAY, duration, number, seconds, size, table
+from scale_sums import (
+    CORES,
+    FILE,
+    IMAGES,
+    MEMORY,
+    NETWORK,
+    RATE,
+    REPLICAS,
+    SHARD,
+    USED,
+    Plan,
+    Row,
+    Rows,
+    plans,
+)
 from scale_words import PAGE
 
 DOCS = Path(__file__).parent
-
-# What is assumed of a node, and of what is asked.
-CORES, MEMORY, USED = 32, 256 * 2**30, 0.8
-NETWORK = 25e9 / 8  # bytes a second
-FILE = 3e6  # bytes of a photograph
-RATE, REPLICAS, SHARD = 100, 2, 10**8
-IMAGES = (10**9, 10**11)
-HOUR, DAY = 3600.0, 86400.0
-
-Row = dict[str, Any]
-
-
-class Plan(NamedTuple):
-    """A collection of so many images, by codes of so many bits, searched in one way."""
-
-    images: int
-    bits: int
-    way: str
-    bytes: float
-    core_seconds: float
-
-    @property
-    def for_memory(self) -> int:
-        """Nodes whose memory holds all replicas."""
-        return math.ceil(self.images * self.bytes * REPLICAS / (MEMORY * USED))
-
-    @property
-    def for_queries(self) -> int:
-        """Nodes whose cores answer all queries."""
-        return math.ceil(self.core_seconds * RATE / CORES)
-
-    @property
-    def nodes(self) -> int:
-        """Nodes that suffice."""
-        return max(self.for_memory, self.for_queries, REPLICAS)
-
-
-class Rows:
-    """Measured constants by name."""
-
-    def __init__(self, rows: Iterable[Row]) -> None:
-        self.rows = list(rows)
-
-    def all(self, name: str, **about: Any) -> list[Row]:
-        """Return the rows of a name."""
-        return [
-            row
-            for row in self.rows
-            if row["name"] == name and all(row.get(key) == value for key, value in about.items())
-        ]
-
-    def one(self, name: str, **about: Any) -> Row:
-        """Return the row of a name with the most codes."""
-        found = self.all(name, **about)
-        if not found:
-            raise SystemExit(f"no row of {name} with {about}")
-        return max(found, key=lambda row: row.get("codes", 0))
-
-    def value(self, name: str, **about: Any) -> float:
-        """Return the value of that row."""
-        return float(self.one(name, **about)["value"])
-
-
-def plans(rows: Rows) -> list[Plan]:
-    """Return all that the page compares."""
-    found = []
-    for images in IMAGES:
-        for bits in (64, 256):
-            size = rows.value("scan_bytes", bits=bits)
-            for way, name in (("scan", "scan_seconds"), ("scan, batches", "scan_batch_seconds")):
-                cost = images * rows.value(name, bits=bits)
-                found.append(Plan(images, bits, way, size, cost))
-            for data in ("clustered", "uniform"):
-                row = rows.one("query_seconds", bits=bits, data=data)
-                cost = images / row["codes"] * row["value"]
-                size = rows.value("bytes", bits=bits, data=data)
-                found.append(Plan(images, bits, f"tables, {data}", size, cost))
-    return found
 
 
 def page(costs: Sequence[Row], tail: Sequence[Row], samples: Sequence[float]) -> str:
@@ -448,40 +386,6 @@ def tail_said(tail: Sequence[Row]) -> str:
         f"as long, and hedging makes that {hedged['p99'] / two['p99']:.2f} times as long again, "
         f"for {hedged['tries'] - 1:.1%} more tries."
     )
-
-
-def table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Return a table of Markdown."""
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
-
-
-def number(value: float) -> str:
-    """Return a count, of which three digits or all."""
-    return f"{value:,.0f}" if value >= 10 else f"{value:.3g}"
-
-
-def size(value: float) -> str:
-    """Return bytes in decimal units."""
-    units = ("B", "kB", "MB", "GB", "TB", "PB")
-    power = min(int(math.log10(value) / 3), len(units) - 1) if value >= 1 else 0
-    return f"{value / 1000**power:.3g} {units[power]}"
-
-
-def seconds(value: float) -> str:
-    """Return a short time."""
-    for unit, length in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if value >= length:
-            return f"{value / length:,.3g} {unit}" if value < 1000 else f"{value:,.0f} s"
-    return f"{1e9 * value:.3g} ns"
-
-
-def duration(value: float) -> str:
-    """Return a time that may be long."""
-    for unit, length in (("days", DAY), ("h", HOUR), ("min", 60.0)):
-        if value >= 2 * length:
-            return f"{number(value / length)} {unit}"
-    return seconds(value)
 
 
 def read(path: Path) -> list[Any]:

@@ -16,7 +16,7 @@ This page is written by
 The first measures what one thread, one file and one answer cost. The second simulates many shards.
 The third does the sums; no cluster of this size was run. {machine}
 
-What is assumed, not measured, is in `docs/make_scale.py`, to be changed there:
+What is assumed, not measured, is in `docs/scale_sums.py`, to be changed there:
 
 {assumed}
 

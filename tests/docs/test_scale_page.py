@@ -81,6 +81,9 @@ def test_costs_of_plans(maker):
     [
         (("size", 36.1e9), "36.1 GB"),
         (("size", 999), "999 B"),
+        (("size", 999.9e6), "1 GB"),
+        (("seconds", 0.9999), "1 s"),
+        (("seconds", 999.9), "1,000 s"),
         (("seconds", 0.0023), "2.3 ms"),
         (("seconds", 4.7e-7), "470 ns"),
         (("duration", 90_000), "25 h"),
