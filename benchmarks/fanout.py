@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from numpy.random import Generator
 
 __all__ = ["Cluster", "Outcome", "simulate"]
 
@@ -89,59 +90,61 @@ def simulate(cluster: Cluster, work: Seconds, rate: float, queries: int, seed: i
     last = np.zeros(len(arrivals))
     tries = 0
     for _ in range(cluster.shards):
-        shard = _Shard(cluster, work, rng)
-        np.maximum(last, shard.answer(arrivals), out=last)
+        shard = _Shard(cluster, work, arrivals, rng)
+        shard.run()
+        np.maximum(last, shard.answered, out=last)
         tries += shard.tries
     each = cluster.shards * len(arrivals)
     return Outcome((last - arrivals)[early:], tries / each)
 
 
-@dataclass
 class _Shard:
     """The replicas of one shard, and what is to happen to them."""
 
-    cluster: Cluster
-    work: Seconds
-    rng: np.random.Generator
-    tries: int = 0
-    _events: list[tuple[float, int, int, int, int]] = field(default_factory=list)
-    _order: int = 0
+    def __init__(self, cluster: Cluster, work: Seconds, arrivals: Seconds, rng: Generator) -> None:
+        self.tries = 0
+        self.answered = np.full(len(arrivals), np.inf)
+        self._cluster, self._work, self._rng = cluster, work, rng
+        self._asked = rng.choice(work, len(arrivals))
+        self._waiting: list[deque[int]] = [deque() for _ in range(cluster.replicas)]
+        self._idle = [cluster.at_once] * cluster.replicas
+        self._order = 0
+        self._events: list[tuple[float, int, int, int, int]] = []
+        self._plan(arrivals)
 
-    def answer(self, arrivals: Seconds) -> Seconds:
-        """Return when each query is answered."""
-        replicas, hedge = self.cluster.replicas, self.cluster.hedge
-        self._answered = np.full(len(arrivals), np.inf)
-        self._asked = self.rng.choice(self.work, len(arrivals))
-        self._waiting: list[deque[int]] = [deque() for _ in range(replicas)]
-        self._idle = [self.cluster.at_once] * replicas
-        chosen = self.rng.integers(replicas, size=len(arrivals)).tolist()
-        for query, time in enumerate(arrivals.tolist()):
-            self._push(time, ASK, query, chosen[query])
-            if hedge is not None and replicas > 1:
-                other = (chosen[query] + 1 + int(self.rng.integers(replicas - 1))) % replicas
-                self._push(time + hedge, LATE, query, other)
+    def run(self) -> None:
+        """Let all happen, until each query is answered."""
         while self._events:
             time, _, kind, query, replica = heapq.heappop(self._events)
             if kind == DONE:
-                self._answered[query] = min(self._answered[query], time)
+                self.answered[query] = min(self.answered[query], time)
                 self._idle[replica] += 1
                 self._next(time, replica)
-            elif kind == ASK or self._answered[query] > time:
+            elif kind == ASK or self.answered[query] > time:
                 self._waiting[replica].append(query)
                 self.tries += 1
                 self._next(time, replica)
-        return self._answered
+
+    def _plan(self, arrivals: Seconds) -> None:
+        """Have each query ask a replica, and another where the first is late."""
+        replicas, hedge = self._cluster.replicas, self._cluster.hedge
+        chosen = self._rng.integers(replicas, size=len(arrivals)).tolist()
+        for query, time in enumerate(arrivals.tolist()):
+            self._push(time, ASK, query, chosen[query])
+            if hedge is not None and replicas > 1:
+                other = (chosen[query] + 1 + int(self._rng.integers(replicas - 1))) % replicas
+                self._push(time + hedge, LATE, query, other)
 
     def _next(self, time: float, replica: int) -> None:
         """Begin what waits for a replica, while it is free."""
-        queue = self._waiting[replica]
+        cluster, rng, queue = self._cluster, self._rng, self._waiting[replica]
         while queue and self._idle[replica]:
             query = queue.popleft()
-            if self._answered[query] <= time:
+            if self.answered[query] <= time:
                 continue
-            held = self.cluster.pauses and self.rng.random() < self.cluster.pauses
-            extra = self.rng.exponential(self.cluster.pause) if held else 0.0
-            work = self._asked[query] if self.cluster.same_work else self.rng.choice(self.work)
+            held = cluster.pauses and rng.random() < cluster.pauses
+            extra = rng.exponential(cluster.pause) if held else 0.0
+            work = self._asked[query] if cluster.same_work else rng.choice(self._work)
             self._idle[replica] -= 1
             self._push(time + work + extra, DONE, query, replica)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from scale_figures import DAY, duration, number, seconds, size, table
 from scale_sums import (
+    BANDWIDTH,
     CORES,
     FILE,
     IMAGES,
@@ -80,6 +81,7 @@ def assumed() -> str:
         ("what", "value"),
         [
             ("a node", node),
+            ("its memory is read at", f"{size(BANDWIDTH)}/s by all cores together"),
             ("its network", f"{8 * NETWORK / 1e9:.0f} Gbit/s"),
             ("a photograph", size(FILE)),
             ("queries", f"{RATE} a second"),
@@ -181,14 +183,15 @@ def growth(rows: Rows) -> str:
 
 def nodes_table(all_plans: Sequence[Plan]) -> str:
     return table(
-        ("images", "bits", "way", "for memory", "for queries", "nodes"),
+        ("images", "bits", "way", "for room", "for processors", "for bandwidth", "nodes"),
         [
             (
                 number(plan.images),
                 plan.bits,
                 plan.way,
                 number(plan.for_memory),
-                number(plan.for_queries),
+                number(plan.for_cores),
+                number(plan.for_bandwidth) if plan.read else "",
                 f"**{number(plan.nodes)}**",
             )
             for plan in all_plans
@@ -202,13 +205,12 @@ def first(all_plans: Sequence[Plan]) -> str:
     for images in IMAGES:
         mine = [p for p in all_plans if p.images == images and p.way != "scan, batches"]
         cheapest = min(mine, key=lambda plan: plan.nodes)
-        short: dict[str, list[str]] = {"Memory": [], "Processors": []}
+        short: dict[str, list[str]] = {}
         for plan in mine:
-            what = "Processors" if plan.for_queries > plan.for_memory else "Memory"
-            short[what].append(f"{plan.bits} bits by {plan.way}")
-        words = [f"{what} first with {'; '.join(names)}." for what, names in short.items() if names]
+            short.setdefault(plan.short, []).append(f"{plan.bits} bits by {plan.way}")
+        words = "; ".join(f"{what} with {', '.join(names)}" for what, names in short.items())
         lines.append(
-            f"- **{number(images)} images.** {' '.join(words)} The fewest nodes, "
+            f"- **{number(images)} images.** What runs short first: {words}. The fewest nodes, "
             f"{number(cheapest.nodes)}, are those of {cheapest.bits} bits by {cheapest.way}."
         )
     return "\n".join(lines)
@@ -227,8 +229,9 @@ def breaks(rows: Rows, all_plans: Sequence[Plan], tail: Sequence[Row]) -> str:
     front = "has room" if max(_front_network(rows), _front_core(rows)) < 0.5 else "is short, too"
     told = (
         f"Comparing all codes: a query takes {seconds(scan.core_seconds)} of processor time, and "
-        f"{number(scan.for_queries)} nodes at {RATE} queries a second, where "
-        f"{number(scan.for_memory)} would hold the codes. Fewer bits, or batches, help.",
+        f"{number(scan.for_cores)} nodes for processors and {number(scan.for_bandwidth)} for the "
+        f"bandwidth of memory at {RATE} queries a second, where {number(scan.for_memory)} would "
+        "hold the codes. Fewer bits, or batches, help.",
         f"Tables of 256 bits: {tables.bytes / codes:.1f} times the memory of the codes, for "
         f"{tables.core_seconds / scan.core_seconds:.2f} times the processor time on uniform codes.",
         f"The tail: at {most} shards the p99 without hedging is "

@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 # What is assumed of a node, and of what is asked.
 CORES, MEMORY, USED = 32, 256 * 2**30, 0.8
 NETWORK = 25e9 / 8  # bytes a second
+BANDWIDTH = 200e9  # bytes a second that all cores of a node read of its memory
 FILE = 3e6  # bytes of a photograph
+BATCH = 100  # queries that go over the codes together, as was measured
 RATE, REPLICAS, SHARD = 100, 2, 10**8
 IMAGES = (10**9, 10**11)
 
@@ -24,6 +26,7 @@ class Plan(NamedTuple):
     way: str
     bytes: float
     core_seconds: float
+    read: float  # bytes of a query, where codes are read from end to end
 
     @property
     def for_memory(self) -> int:
@@ -31,14 +34,29 @@ class Plan(NamedTuple):
         return math.ceil(self.images * self.bytes * REPLICAS / (MEMORY * USED))
 
     @property
-    def for_queries(self) -> int:
+    def for_cores(self) -> int:
         """Nodes whose cores answer all queries."""
         return math.ceil(self.core_seconds * RATE / CORES)
 
     @property
+    def for_bandwidth(self) -> int:
+        """Nodes whose memory is read fast enough."""
+        return math.ceil(self.read * RATE / BANDWIDTH)
+
+    @property
+    def short(self) -> str:
+        """What runs short first."""
+        needs = {
+            "room in memory": self.for_memory,
+            "processors": self.for_cores,
+            "bandwidth of memory": self.for_bandwidth,
+        }
+        return max(needs, key=lambda what: needs[what])
+
+    @property
     def nodes(self) -> int:
         """Nodes that suffice."""
-        return max(self.for_memory, self.for_queries, REPLICAS)
+        return max(self.for_memory, self.for_cores, self.for_bandwidth, REPLICAS)
 
 
 class Rows:
@@ -73,12 +91,18 @@ def plans(rows: Rows) -> list[Plan]:
     for images in IMAGES:
         for bits in (64, 256):
             size = rows.value("scan_bytes", bits=bits)
-            for way, name in (("scan", "scan_seconds"), ("scan, batches", "scan_batch_seconds")):
+            for way, name, batch in (
+                ("scan", "scan_seconds", 1),
+                ("scan, batches", "scan_batch_seconds", BATCH),
+            ):
                 cost = images * rows.value(name, bits=bits)
-                found.append(Plan(images, bits, way, size, cost))
+                found.append(Plan(images, bits, way, size, cost, images * bits / 8 / batch))
             for data in ("clustered", "uniform"):
                 row = rows.one("query_seconds", bits=bits, data=data)
                 cost = images / row["codes"] * row["value"]
                 size = rows.value("bytes", bits=bits, data=data)
-                found.append(Plan(images, bits, f"tables, {data}", size, cost))
+                # Where it costs about as much, the planner has scanned.
+                scan = images * rows.value("scan_seconds", bits=bits)
+                read = images * bits / 8 if cost > scan / 2 else 0.0
+                found.append(Plan(images, bits, f"tables, {data}", size, cost, read))
     return found

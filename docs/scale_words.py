@@ -54,6 +54,10 @@ Two replicas of everything, in memory, and {rate} queries a second:
 
 {nodes}
 
+A query by itself reads all codes; those of a batch read them together. What tables read is a small
+part, here and there, and was not counted as bandwidth, but where a query by tables costs more than
+half of a scan: there the planner has scanned.
+
 {first}
 
 ## Network, and who merges

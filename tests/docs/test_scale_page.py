@@ -41,12 +41,15 @@ def test_every_constant_is_in_the_page(maker, rows):
 
 
 def test_sums_by_hand(maker):
-    plan = maker.Plan(10**11, 256, "scan", 32.0, 240.0)
+    plan = maker.Plan(10**11, 256, "scan", 32.0, 240.0, 3.2e12)
     # 3.2e12 bytes twice, on nodes that hold 0.8 of 256 GiB; 100 queries of 240 s on 32 cores.
     assert plan.for_memory == -(-64 * 10**11 // int(0.8 * 256 * GIB)) == 30
-    assert plan.for_queries == plan.nodes == 750
-    small = maker.Plan(10**6, 64, "scan", 8.0, 0.001)
-    assert (small.for_memory, small.for_queries, small.nodes) == (1, 1, 2)
+    assert plan.for_cores == 750
+    # 3.2e12 bytes a query at 200e9 a second.
+    assert plan.for_bandwidth == plan.nodes == 1600
+    assert plan.short == "bandwidth of memory"
+    small = maker.Plan(10**6, 64, "tables, uniform", 8.0, 0.001, 0.0)
+    assert (small.for_memory, small.for_cores, small.for_bandwidth, small.nodes) == (1, 1, 0, 2)
 
 
 def test_costs_of_plans(maker):
@@ -70,8 +73,14 @@ def test_costs_of_plans(maker):
     assert len(found) == 16
     assert found[10**9, 64, "scan"].core_seconds == pytest.approx(2)
     assert found[10**11, 64, "scan, batches"].core_seconds == pytest.approx(100)
+    assert found[10**11, 64, "scan"].read == 8e11
+    assert found[10**11, 64, "scan, batches"].read == 8e9
     # A hundred shards of ten million codes.
     assert found[10**9, 256, "tables, uniform"].core_seconds == pytest.approx(0.1)
+    assert found[10**9, 256, "tables, uniform"].read == 0
+    slow = [{**row, "value": 0.011} if row["name"] == "query_seconds" else row for row in rows]
+    scanned = {(p.images, p.bits, p.way): p for p in maker.plans(maker.Rows(slow))}
+    assert scanned[10**9, 256, "tables, uniform"].read == 32e9
     with pytest.raises(SystemExit, match="no row of scan_bytes"):
         maker.plans(maker.Rows(rows[1:]))
 
