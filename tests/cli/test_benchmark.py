@@ -31,7 +31,7 @@ def test_benchmark_takes_commas_and_prints_a_row_a_setting(tmp_path):
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (["--suite", "mnist"], "suite: expected one of fashion-mnist, cifar10, got 'mnist'"),
+        (["--suite", "mnist"], "suite: expected one of fashion-mnist, cifar10, two-axis, got"),
         (["--suite", "cifar10", "--bits", "many"], "bits: expected a whole number, got 'many'"),
         (["--suite", "cifar10", "--methods", "sift"], "methods: expected one of knn"),
     ],
