@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,9 +20,11 @@ from hashret.deep import loss_names
 from hashret.errors import ParameterError, ShapeError
 from hashret.evaluation import PROTOCOLS, protocol
 from hashret.experiments.benchmark import axes, edits
+from hashret.experiments.benchmark.axes_tables import by_rule
 from hashret.experiments.benchmark.drawn import drawn_shapes
 from hashret.experiments.benchmark.harness import run_benchmark
 from hashret.experiments.benchmark.inputs import Source
+from hashret.experiments.benchmark.rows import read_rows
 from hashret.experiments.benchmark.runs import list_runs
 from hashret.experiments.benchmark.suites import SUITES
 from hashret.experiments.steps import Steps
@@ -164,3 +169,42 @@ def test_edits_keep_size_and_type_and_change_every_image(family):
     np.testing.assert_array_equal(copies, edits.edited(images, family))
     if family != "grey":
         assert edits.edited(images[..., 0], family).shape == (4, 28, 30)
+
+
+def test_the_page_is_made_of_rows_alone(report, tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    docs = Path(__file__).parents[2] / "docs"
+    if not docs.exists():
+        pytest.skip("docs/ is not beside the tests")
+    (tmp_path / "docs" / "images").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(docs)
+    spec = importlib.util.spec_from_file_location("make_two_axis", docs / "make_two_axis.py")
+    maker = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(maker)
+    maker.main(report[1])
+    page = (tmp_path / "docs" / "two-axis.md").read_text("utf-8")
+    assert "## `drawn-shapes`" in page
+    assert "## `drawn-shapes-unseen`" in page
+    lines = [line.split(" | ") for line in page.splitlines() if line.startswith("| Prism")]
+    (row,) = [
+        r for r in report[0].rows if (r["method"], r["protocol"]) == ("prism", "drawn-shapes")
+    ]
+    assert f"{row['axes']['hamming']['untrained']['within']:.3f}" in lines[0][7]
+    # One seed is no claim.
+    assert "one seed in common, no claim" in page
+    pictures = re.findall(r"!\[.+\]\((images/.+\.png)\)", page)
+    assert len(pictures) == 4
+    assert all((tmp_path / "docs" / name).stat().st_size for name in pictures)
+
+
+def test_the_published_page_is_that_of_the_published_rows():
+    docs = Path(__file__).parents[2] / "docs"
+    if not (docs / "two-axis.jsonl").exists():
+        pytest.skip("docs/ is not beside the tests")
+    rows = read_rows(docs / "two-axis.jsonl")
+    page = (docs / "two-axis.md").read_text("utf-8")
+    for group in by_rule(rows):
+        assert group.over("untrained_map_all").text() in page
+    assert all(row["commit"] and "dirty" not in row["commit"] for row in rows)
+    assert all(row["judged"] == axes.judged()["judged"] for row in rows)

@@ -96,10 +96,9 @@ def run_benchmark(
     chosen = suite_of(suite)
     if quick and not chosen.quick:
         raise ParameterError(f"quick: the suite {suite} has no first look")
-    given = {name: value for name, value in asked.items() if value} if quick else asked
-    if quick:
-        given = {**chosen.quick, **given}
-    runs = list_runs(chosen, **given)
+    # What is not asked for is left to the first look's defaults, or else to the suite's.
+    given = {name: value for name, value in asked.items() if value not in (None, [], {})}
+    runs = list_runs(chosen, **{**(chosen.quick if quick else {}), **given})
     kept = Path(cache) if cache else path.parent / "cache"
     return measure_missing(
         runs,

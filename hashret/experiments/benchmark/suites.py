@@ -102,6 +102,7 @@ SUITES = {
             "methods": ["knn-cosine", "itq", "hashnet", "prism"],
             "bits": [16],
             "network": "linear",
+            "budget": "smoke",
         },
         datasets={
             "cifar10-nouns": {"classes": 10},
