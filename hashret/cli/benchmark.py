@@ -43,6 +43,9 @@ def benchmark(
     quick: Annotated[
         bool, typer.Option("--quick", help="A first look in seconds, without data: two-axis only.")
     ] = False,
+    augmented: Annotated[
+        int, typer.Option(help="Also the cost among the codes of so many views: two-axis only.")
+    ] = 0,
     changes: Annotated[
         list[str] | None,
         typer.Option("--set", help="NAME=VALUE, an option of a loss or training; may be repeated."),
@@ -69,6 +72,7 @@ def benchmark(
         changes=dict(_as_change(words) for words in changes or ()),
         steps=shown_steps(),
         quick=quick,
+        augmented=augmented,
     )
     words = f"Retrieval by binary hash, {suite}"
     if suite_of(suite).axes:

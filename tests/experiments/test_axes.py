@@ -139,6 +139,20 @@ def test_queries_and_both_databases_share_no_image(name):
     assert same is not PROTOCOLS[name].drawn
 
 
+def test_the_cost_is_measured_among_augmented_images_too(tmp_path):
+    given = {"methods": ["pca"], "protocols": ["drawn-shapes"], "quick": True}
+    (row,) = run_benchmark("two-axis", tmp_path / "r.jsonl", augmented=1000, **given).rows
+    assert row["augmented"] == 1000
+    assert row["images"] == 360
+    assert 0 < row["augmented_candidates"] <= 1000
+    assert row["distinct_codes"] <= 360
+    assert row["augmented_bucket_length"] * row["augmented_distinct_codes"] >= 1000
+    # A row that has it stands for one that was not asked for it, not the other way round.
+    assert run_benchmark("two-axis", tmp_path / "r.jsonl", **given).rows == (row,)
+    with pytest.raises(ParameterError, match="augmented: views are counted by the suite two-axis"):
+        run_benchmark("cifar10", tmp_path / "r.jsonl", augmented=10)
+
+
 def test_two_axes_need_two_query_images():
     data = drawn_shapes()
     one = Dataset(

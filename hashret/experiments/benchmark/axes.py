@@ -27,6 +27,7 @@ from ...evaluation.rules import (
 from ...evaluation.splits import Rows
 from ...evaluation.two_axis import Levels, Ranker, found_at, score_axes, share
 from ...methods import Exact, TwoPart, method
+from ...types import Codes
 from ..scoring import candidates_of, time_queries
 from ..steps import Advance, Steps
 from . import edits
@@ -68,17 +69,21 @@ def judged() -> Facts:
 class Encoded:
     """What the images of a protocol were made into: codes with margins, or vectors.
 
-    `edited` are copies of the first queries, by family.
+    `edited` are copies of the first queries, by family; `encode` makes more of the kind.
     """
 
     database: Any
     others: Any
     queries: Any
     edited: dict[str, Any]
+    encode: Callable[[Items], Any]
 
 
-def measure_axes(run: Run, source: Source, steps: Steps) -> Row:
+def measure_axes(run: Run, source: Source, steps: Steps, augmented: int = 0) -> Row:
     """Measure a run on both axes and return its row.
+
+    With `augmented` the cost of search is measured among so many codes, too, of random views of
+    the database's images.
 
     The row has the run's fields, the class measures of the Hamming distance under the names that
     all rows have, and
@@ -88,6 +93,7 @@ def measure_axes(run: Run, source: Source, steps: Steps) -> Row:
     - ``copies``: by rule and family of edits, how often the original is in the first 1, 10, 100;
     - ``distinct_codes``, ``bucket_length``, ``collision_entropy``, ``candidates`` and
       ``query_microseconds`` of the exact ten nearest by Hamming distance among the trained ones;
+    - the same as ``augmented_...`` among the codes of ``augmented`` random views, if asked;
     - ``judged`` and ``settings_digest``, and what :func:`~.provenance.provenance` gives.
     """
     rows = protocol(run.protocol).rows(source.images, run.seed)
@@ -100,12 +106,18 @@ def measure_axes(run: Run, source: Source, steps: Steps) -> Row:
             axes[name] = _axes(between, encoded, source, rows, ceilings)
             copies[name] = _copies(between, encoded)
         if isinstance(encoded.database, Coded):
-            facts |= _cost(encoded)
+            bits, queries = encoded.database.bits, encoded.queries.codes
+            facts |= _cost(bits, encoded.database.codes, queries)
+            if augmented:
+                codes = _augmented(source, run, rows, encoded, augmented, advance)
+                found = _cost(bits, codes, queries).items()
+                facts |= {f"augmented_{name}": value for name, value in found}
     first = axes[next(iter(rules))]["trained"]
     figures = {key: value for key, value in first.items() if key.startswith("map")}
     missing = ("distinct_codes", "query_microseconds", "train_seconds", "train_cpu_seconds")
     row = run.fields() | judged() | figures | dict.fromkeys(missing) | facts
     row |= {"settings_digest": _digest(run), "images": len(rows.database)}
+    row |= {"augmented": augmented} if augmented else {}
     return row | {"axes": axes, "copies": copies} | provenance(run.device)
 
 
@@ -148,7 +160,7 @@ def _each(run: Run, source: Source, rows: Rows, encode: Callable[[Items], Any]) 
         for family in edits.families(originals)
     }
     database, others, queries = parts
-    return Encoded(database, others, queries, copies)
+    return Encoded(database, others, queries, copies, encode)
 
 
 def _centred(source: Source, run: Run, rows: Rows) -> Callable[[Items], Items]:
@@ -273,9 +285,22 @@ def _joined(first: Any, second: Any) -> Any:
     return np.concatenate([first, second])
 
 
-def _cost(encoded: Encoded) -> Facts:
-    codes, queries = encoded.database.codes, encoded.queries.codes[:_TIMED]
-    index = Index(encoded.database.bits)
+def _augmented(
+    source: Source, run: Run, rows: Rows, encoded: Encoded, count: int, advance: Advance
+) -> Codes:
+    """Return the codes of `count` random views of the database's images."""
+    parts, done = [], 0
+    for images in edits.views(source.items(rows.database), count):
+        parts.append(encoded.encode(source.described_once(images, run.features)).codes)
+        done += len(images)
+        advance(done, count, "augmented images")
+    return np.concatenate(parts)
+
+
+def _cost(bits: int, codes: Codes, queries: Codes) -> Facts:
+    """Measure the exact ten nearest by Hamming distance among codes, and how these spread."""
+    queries = queries[:_TIMED]
+    index = Index(bits)
     index.add(codes)
     return {
         "distinct_codes": distinct_codes(codes),

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ...checks import check_int
 from ...errors import HashretError, ParameterError
 from ..steps import Steps
 from .axes import judged, measure_axes
@@ -36,8 +38,11 @@ def _one_axis(run: Run, source: Source, steps: Steps) -> Row:
     return measure(run, source, steps)
 
 
-def _judge(suite: Suite) -> _Judge:
-    return _Judge(measure_axes, judged()) if suite.axes else _Judge(_one_axis, {})
+def _judge(suite: Suite, augmented: int) -> _Judge:
+    if not suite.axes:
+        return _Judge(_one_axis, {})
+    fields = judged() | ({"augmented": augmented} if augmented else {})
+    return _Judge(partial(measure_axes, augmented=augmented), fields)
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,7 @@ def run_benchmark(
     cache: str | Path | None = None,
     steps: Steps | None = None,
     quick: bool = False,
+    augmented: int = 0,
     **asked: Any,
 ) -> Report:
     """Measure the runs that have no row in the file yet.
@@ -74,6 +80,8 @@ def run_benchmark(
         Where to report.
     quick : bool
         Ask for what the suite has for a first look, in place of its defaults.
+    augmented : int
+        On two axes, also measure the cost of search among the codes of so many random views.
     asked
         Methods, bits, seeds and so on, as :func:`~.runs.list_runs` takes them.
 
@@ -94,6 +102,8 @@ def run_benchmark(
     """
     steps, path = steps or Steps(), Path(out)
     chosen = suite_of(suite)
+    if check_int("augmented", augmented, 0) and not chosen.axes:
+        raise ParameterError("augmented: views are counted by the suite two-axis alone")
     if quick and not chosen.quick:
         raise ParameterError(f"quick: the suite {suite} has no first look")
     # What is not asked for is left to the first look's defaults, or else to the suite's.
@@ -105,7 +115,7 @@ def run_benchmark(
         path,
         lambda name: Source(name, steps, kept, data),
         steps,
-        judge=_judge(chosen),
+        judge=_judge(chosen, augmented),
     )
 
 

@@ -164,6 +164,12 @@ class Source:
             )
         return self._kept(features, images, "copies")
 
+    def described_once(self, images: Images, features: str | None) -> npt.NDArray[Any]:
+        """Likewise, of images that are not looked at again: nothing is kept."""
+        if features is None or features.endswith(".npz"):
+            return self.described(images, features)
+        return FEATURES[features](images, lambda done, total, words="": None)
+
     def file(self, *parts: str) -> Path | None:
         """Return a path in the cache, its folder made."""
         if self.cache is None:
