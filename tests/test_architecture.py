@@ -30,8 +30,9 @@ DOORS: dict[str, set[str]] = {
     "index": {"_native", "checks", "codes", "errors", "files", "types"},
     "rerank": {"checks", "codes", "errors", "types"},
     "bridges": {"checks", "codes", "errors", "extras", "files", "types"},
-    "methods": {"deep", "encoders", "errors", "extras"},
+    "methods": {"deep", "encoders", "errors", "extras", "prism"},
     "pipelines": {"errors"},
+    "prism": {"checks", "codes", "deep", "encoders", "errors", "extras", "files", "types"},
     "searcher": {"codes", "errors", "index", "pipelines", "types"},
     "__init__": {"_native", "errors", "codes", "index", "rerank", "searcher"},
     "images": {"checks", "errors", "extras", "types"},
@@ -231,6 +232,7 @@ PACKAGES: dict[str, set[str]] = {
         "pdqhash",
     },
     "encoders": {"numpy", "sklearn", "scipy", "safetensors"},
+    "prism": {"numpy", "safetensors"},
     "evaluation": {"numpy", "sklearn", "scipy", "matplotlib"},
     "deep": {"numpy", "torch", "safetensors", "rich", "onnx", "onnxscript"},
     "collection": {

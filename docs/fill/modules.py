@@ -40,6 +40,7 @@ MODULES = (
     "hashret.features.lite",
     "hashret.deep.losses",
     "hashret.deep",
+    "hashret.prism",
     "hashret.methods",
     "hashret.datasets",
     "hashret.evaluation",

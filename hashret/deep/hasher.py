@@ -20,7 +20,7 @@ from ..types import Codes
 from .losses import Loss, make_loss
 from .model.copying import check_not_meta, copied
 from .model.devices import find_device, moved
-from .model.encoding import encode
+from .model.encoding import encode, tapped
 from .model.hash_model import HashModel
 from .model.inputs import as_inputs
 from .model.isolation import seeded
@@ -282,16 +282,39 @@ class DeepHasher(Parametrised, Hyperparameters):
         """
         return self._encode(images, batch_size, margins=False)
 
+    def features(self, images: npt.ArrayLike, *, batch_size: int = 1024) -> npt.NDArray[np.float32]:
+        """Return what the hash layer is given, the penultimate layer's values.
+
+        Of the network "linear" these are the vectors, each column standardised.
+
+        Parameters
+        ----------
+        images, batch_size
+            As in :meth:`project`.
+
+        Returns
+        -------
+        features : ndarray of float32, shape (n, m)
+        """
+        inputs = self._checked(images)
+        batch_size = check_int("batch_size", batch_size, 1)
+        return tapped(self._fitted().model, inputs, batch_size).numpy()
+
     def _encode(
         self, images: npt.ArrayLike, batch_size: int, margins: bool
     ) -> npt.NDArray[np.float32]:
+        encoder, inputs = self._fitted(), self._checked(images)
+        batch_size = check_int("batch_size", batch_size, 1)
+        return encode(encoder.model, encoder.loss, inputs, batch_size, margins=margins).numpy()
+
+    def _checked(self, images: npt.ArrayLike) -> torch.Tensor:
+        """Return images as inputs, or raise unless they are like those of fit."""
         encoder, inputs = self._fitted(), as_inputs(images)
         shape, expected = tuple(inputs.shape[1:]), encoder.input_shape
         if shape != expected:
             form = "vectors of length" if len(expected) == 1 else "height, width, channels"
             raise ShapeError(f"images: expected {form} {expected} as in fit, got {shape}")
-        batch_size = check_int("batch_size", batch_size, 1)
-        return encode(encoder.model, encoder.loss, inputs, batch_size, margins=margins).numpy()
+        return inputs
 
     def transform(self, images: npt.ArrayLike, *, batch_size: int = 1024) -> Codes:
         """Return the packed codes of images, uint8 of shape (n, ceil(bits / 8))."""

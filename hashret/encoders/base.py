@@ -68,8 +68,8 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, 
         """Raise a ParameterError or DTypeError if a constructor parameter is out of range."""
 
     @abstractmethod
-    def _fit(self, features: Table) -> None:
-        """Set the arrays that `_fitted_shapes` names."""
+    def _fit(self, features: Table, y: object) -> None:
+        """Set the arrays that `_fitted_shapes` names; most encoders leave `y` alone."""
 
     def _fitted_shapes(self) -> dict[str, tuple[int, ...]]:
         """Name and shape of each array that is fitted, for ``n_features_in_`` features."""
@@ -90,7 +90,8 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, 
         Parameters
         ----------
         X : array_like of real, shape (n, d)
-        y : ignored
+        y : array_like, shape (n,), optional
+            Labels, where the encoder learns from them; others ignore it.
 
         Raises
         ------
@@ -106,7 +107,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, 
         self._check_parameters()
         before = vars(self).copy()
         try:
-            self._fit(self._table(X, reset=True))
+            self._fit(self._table(X, reset=True), y)
             self._fitted_ready()
         except BaseException:  # an encoder that was fitted before stays as it was
             self.__dict__ = before
