@@ -132,7 +132,10 @@ static void discard(made *m) {
 /* Leaves in `m` what was there before. */
 static void put_in_place(hr_index *index, made *m) {
   bool sorted = m->postings;
-  if (sorted) EXCHANGE(hr_postings *, index->postings, m->postings);
+  if (sorted) {
+    EXCHANGE(hr_postings *, index->postings, m->postings);
+    index->sorted = index->state;
+  }
   if (sorted || m->mih) {
     EXCHANGE(hr_mih *, index->mih, m->mih);
     index->planner.history = (hr_history){0};

@@ -23,9 +23,10 @@ struct hr_index {
   /* Held by whoever changes the index, from the first look to the last touch, so that new
    * tables can be made beside readers: putting those in place takes `lock`, as does a change. */
   hr_lock changing;
-  bool preparing; /* some reader makes new tables; the others use what there is */
-  int wanting;    /* threads that wait to have the index for themselves */
-  uint64_t state; /* how often some thread had */
+  bool preparing;  /* some reader makes new tables; the others use what there is */
+  int wanting;     /* threads that wait to have the index for themselves */
+  uint64_t state;  /* how often some thread had */
+  uint64_t sorted; /* what it was when the postings were put in place */
 };
 
 /* The index for oneself: `lock` held exclusively. */
