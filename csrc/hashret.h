@@ -228,6 +228,54 @@ void hr_hits_free(hr_hits *hits);
  * the first of them. */
 hr_status hr_merge(int32_t *distances, int64_t *ids, size_t parts, size_t count, size_t k);
 
+/* --- ranking rules ----------------------------------------------------------- */
+
+/* A distance in two parts: what differs in the first bits of a code, the prefix, and in the rest.
+ * Where the prefixes of query and code snap to the same centre, the nearest one, or the first of
+ * several, a share of the prefix's part is left. */
+typedef struct {
+  uint32_t prefix;        /* its bits: 1 to all */
+  const uint8_t *centres; /* packed, of so many bits; or NULL */
+  size_t centre_count;    /* at least 1, and less than 2^32 */
+  double share;           /* 0 to 1 */
+} hr_rule;
+
+/* The different prefixes of an index's codes. Opened and used under the read lock, as long as they
+ * fit: codes may be added and removed, until all are sorted anew. */
+typedef struct hr_prefixes hr_prefixes;
+hr_status hr_prefixes_open(const hr_index *index, const hr_rule *rule, hr_prefixes **out);
+void hr_prefixes_free(hr_prefixes *prefixes);
+bool hr_prefixes_fit(const hr_index *index, const hr_prefixes *prefixes);
+
+/* Queries by a ranking rule, of an index that is exact. */
+typedef struct {
+  const hr_prefixes *prefixes;
+  const uint8_t *queries; /* packed */
+  size_t count;
+  /* Of each query, `least_stride` apart: what h different bits of the prefix cost at least, h from
+   * 0 to all, then the same of the rest. Ascending; exact where there are no `costs`. */
+  const double *least;
+  size_t least_stride;
+  const double *costs; /* (count, bits): what each bit costs, so that sums are exact; or NULL */
+  const hr_filter *filter;
+  size_t k;      /* hr_rank_search: how many of the nearest; else SIZE_MAX */
+  double radius; /* hr_rank_within; else infinite */
+  const int *cancel;
+  hr_work *work; /* `checked`, and the prefixes whose codes were compared as `probed` */
+} hr_ranked;
+
+/* As hr_search and hr_range_search; a distance that is missing is infinite. */
+hr_status hr_rank_search(const hr_index *index, const hr_ranked *ranked, double *distances,
+                         int64_t *ids);
+typedef struct {
+  double *distances;
+  int64_t *ids;
+  size_t size, capacity;
+} hr_ranked_hits;
+hr_status hr_rank_within(const hr_index *index, const hr_ranked *ranked, int64_t *lims,
+                         hr_ranked_hits *hits);
+void hr_ranked_hits_free(hr_ranked_hits *hits);
+
 /* --- forks ------------------------------------------------------------------- */
 
 /* Keeps an index from changing until hr_read_unlock, if it can within some time. */

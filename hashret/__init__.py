@@ -9,6 +9,7 @@ Map of the package, from the bottom up:
 - ``errors``, ``types``, ``extras``, ``checks``, ``files``: the exceptions; kinds of arrays;
   optional packages; what callers hand in as numbers, arrays and pictures; writing files
 - ``codes``: packing, unpacking, other systems' bit orders, hashes as numbers and text
+- ``ranking``: ranking rules, by which codes are ordered more finely
 - ``index``: :class:`Index`, over the native engine
 - ``searcher``: :class:`Searcher`, an encoder with the index of its codes
 - ``pipelines``: scikit-learn pipelines as encoders
@@ -54,7 +55,7 @@ try:
 except ParameterError as _error:
     raise ImportError(str(_error)) from None
 
-from . import rerank
+from . import ranking, rerank
 from .index import Index
 from .searcher import Searcher
 
@@ -79,6 +80,7 @@ __all__ = [
     "codes",
     "cpu",
     "errors",
+    "ranking",
     "rerank",
 ]
 

@@ -152,6 +152,44 @@ cdef extern from "hashret.h" nogil:
     void hr_hits_free(hr_hits *hits)
     hr_status hr_merge(int32_t *distances, int64_t *ids, size_t parts, size_t count, size_t k)
 
+    ctypedef struct hr_rule:
+        uint32_t prefix
+        const uint8_t *centres
+        size_t centre_count
+        double share
+
+    ctypedef struct hr_prefixes:
+        pass
+
+    hr_status hr_prefixes_open(const hr_index *index, const hr_rule *rule, hr_prefixes **out)
+    void hr_prefixes_free(hr_prefixes *prefixes)
+    bint hr_prefixes_fit(const hr_index *index, const hr_prefixes *prefixes)
+
+    ctypedef struct hr_ranked:
+        const hr_prefixes *prefixes
+        const uint8_t *queries
+        size_t count
+        const double *least
+        size_t least_stride
+        const double *costs
+        const hr_filter *filter
+        size_t k
+        double radius
+        const int *cancel
+        hr_work *work
+
+    ctypedef struct hr_ranked_hits:
+        double *distances
+        int64_t *ids
+        size_t size
+        size_t capacity
+
+    hr_status hr_rank_search(const hr_index *index, const hr_ranked *ranked, double *distances,
+                             int64_t *ids)
+    hr_status hr_rank_within(const hr_index *index, const hr_ranked *ranked, int64_t *lims,
+                             hr_ranked_hits *hits)
+    void hr_ranked_hits_free(hr_ranked_hits *hits)
+
     ctypedef struct hr_join:
         pass
 

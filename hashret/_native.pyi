@@ -54,6 +54,26 @@ class Request:
 
 class Allowed: ...
 
+class RankedHits:
+    def __len__(self) -> int: ...
+    def copy_to(self, distances: Array, ids: Array) -> None: ...
+
+class RankedRequest:
+    @property
+    def count(self) -> int: ...
+    @property
+    def cancel(self) -> Cancel: ...
+    def __init__(
+        self, queries: Array, bits: int, least: Array, costs: Array | None = None
+    ) -> None: ...
+    def size(self, part: int, parts: int) -> int: ...
+
+class Prefixes:
+    def __init__(
+        self, reader: Reader, bits: int, centres: Array | None = None, share: float = 1.0
+    ) -> None: ...
+    def fit(self, reader: Reader) -> bool: ...
+
 class Reader:
     @property
     def index(self) -> NativeIndex: ...
@@ -100,6 +120,25 @@ class Reader:
         parts: int = 1,
         deferred: Array | None = None,
     ) -> Hits: ...
+    def ranked_search(
+        self,
+        request: RankedRequest,
+        prefixes: Prefixes,
+        k: int,
+        distances: Array,
+        ids: Array,
+        part: int = 0,
+        parts: int = 1,
+    ) -> tuple[int, int]: ...
+    def ranked_within(
+        self,
+        request: RankedRequest,
+        prefixes: Prefixes,
+        radius: float,
+        lims: Array,
+        part: int = 0,
+        parts: int = 1,
+    ) -> RankedHits: ...
 
 class Join:
     def __init__(self, reader: Reader, copy: bool = False) -> None: ...

@@ -12,6 +12,8 @@ import time
 import weakref
 
 from cpython.buffer cimport (PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer)
+from libc.math cimport INFINITY
+from libc.stdint cimport SIZE_MAX
 from libc.string cimport memcpy, memset
 
 from . import errors
@@ -221,6 +223,105 @@ cdef class Request:
         return request
 
 
+cdef class RankedHits:
+    """What a search within a radius of a ranking rule found, as two buffers to copy from."""
+
+    cdef hr_ranked_hits hits
+
+    def __dealloc__(self):
+        hr_ranked_hits_free(&self.hits)
+
+    def __len__(self):
+        return self.hits.size
+
+    def copy_to(self, distances, ids):
+        """Copy into float64 and int64 arrays of this length."""
+        cdef _Buffer d = _Buffer(distances, self.hits.size * sizeof(double), True)
+        cdef _Buffer i = _Buffer(ids, self.hits.size * sizeof(int64_t), True)
+        if self.hits.size:
+            memcpy(d.view.buf, self.hits.distances, self.hits.size * sizeof(double))
+            memcpy(i.view.buf, self.hits.ids, self.hits.size * sizeof(int64_t))
+
+
+cdef class RankedRequest:
+    """Queries of a ranking rule, divided into parts for threads; setting `cancel` ends them.
+
+    `least`, float64 (count or 1, bits + 2), is what so many different bits of the prefix, and of
+    the rest, cost at least; `costs`, float64 (count, bits) or None, what each bit costs.
+    """
+
+    cdef readonly size_t count
+    cdef readonly Cancel cancel
+    cdef uint32_t bits
+    cdef size_t stride
+    cdef _Buffer packed, least, costs
+
+    def __init__(self, queries, uint32_t bits, least, costs=None):
+        self.count, self.bits = len(queries), bits
+        self.packed = _Buffer(queries, self.count * ((bits + 7) // 8))
+        self.stride = bits + 2 if len(least) > 1 else 0
+        self.least = _Buffer(
+            least, (self.count if self.stride else 1) * (<size_t>bits + 2) * sizeof(double))
+        if costs is not None:
+            self.costs = _Buffer(costs, self.count * bits * sizeof(double))
+        self.cancel = Cancel()
+
+    cdef size_t first(self, size_t part, size_t parts) noexcept:
+        """Number of the first query of a part."""
+        return part * self.count // parts
+
+    def size(self, size_t part, size_t parts):
+        """Number of queries of a part."""
+        return self.first(part + 1, parts) - self.first(part, parts)
+
+    cdef hr_ranked of(self, size_t part, size_t parts, Reader reader, Prefixes prefixes):
+        cdef size_t first = self.first(part, parts)
+        cdef hr_ranked ranked
+        memset(&ranked, 0, sizeof(ranked))
+        ranked.prefixes = prefixes.handle
+        ranked.queries = <const uint8_t *>self.packed.view.buf + first * ((self.bits + 7) // 8)
+        ranked.count = self.first(part + 1, parts) - first
+        ranked.least = <const double *>self.least.view.buf + first * self.stride
+        ranked.least_stride = self.stride
+        if self.costs is not None:
+            ranked.costs = <const double *>self.costs.view.buf + first * self.bits
+        ranked.filter = reader.filter()
+        ranked.cancel = &self.cancel.flag
+        return ranked
+
+
+cdef class Prefixes:
+    """The prefixes of the codes that a reader sees, and of the readers after it while they fit.
+
+    `centres`, packed codes of `bits` bits, or None: what is left of the prefix's part of a
+    distance is `share` of it, where both snap to the same centre.
+    """
+
+    cdef hr_prefixes *handle
+    cdef NativeIndex index
+
+    def __cinit__(self, Reader reader, uint32_t bits, centres=None, double share=1.0):
+        cdef _Buffer buffer
+        cdef hr_rule rule
+        cdef hr_status status
+        memset(&rule, 0, sizeof(rule))
+        rule.prefix, rule.share = bits, share
+        if centres is not None:
+            buffer = _Buffer(centres, len(centres) * ((bits + 7) // 8))
+            rule.centres, rule.centre_count = <const uint8_t *>buffer.view.buf, len(centres)
+        self.index = reader.index
+        with nogil:
+            status = hr_prefixes_open(self.index.handle, &rule, &self.handle)
+        _check(status, "search")
+
+    def __dealloc__(self):
+        hr_prefixes_free(self.handle)
+
+    def fit(self, Reader reader):
+        """Return whether they are those of the codes that a reader of the same index sees."""
+        return hr_prefixes_fit(reader.index.handle, self.handle)
+
+
 cdef class Allowed:
     """What a reader has prepared of a filter: good for all readers of that state of the index."""
 
@@ -410,6 +511,44 @@ cdef class Reader:
         with nogil:
             status = hr_range_search(self.index.handle, &asked, <int64_t *>limits.view.buf,
                                      &hits.hits)
+        _check(status, "range_search")
+        return hits
+
+
+    def ranked_search(self, RankedRequest request, Prefixes prefixes, size_t k, distances, ids,
+                      size_t part=0, size_t parts=1):
+        """Fill float64 and int64 (count, k) for a part of the queries.
+
+        Return how many codes were compared, and of how many prefixes.
+        """
+        cdef size_t at = k * request.first(part, parts), room = k * request.count
+        cdef _Buffer d = _Buffer(distances, room * sizeof(double), True)
+        cdef _Buffer i = _Buffer(ids, room * sizeof(int64_t), True)
+        cdef hr_ranked asked = request.of(part, parts, self, prefixes)
+        cdef hr_work work
+        cdef hr_status status
+        memset(&work, 0, sizeof(work))
+        asked.k, asked.radius, asked.work = k, INFINITY, &work
+        with nogil:
+            status = hr_rank_search(self.index.handle, &asked, <double *>d.view.buf + at,
+                                    <int64_t *>i.view.buf + at)
+        _check(status, "search")
+        return work.checked, work.probed
+
+    def ranked_within(self, RankedRequest request, Prefixes prefixes, double radius, lims,
+                      size_t part=0, size_t parts=1):
+        """Fill `lims`, int64, with one entry more than a part has queries; return its hits."""
+        cdef _Buffer limits = _Buffer(
+            lims, (request.size(part, parts) + 1) * sizeof(int64_t), True)
+        cdef hr_ranked asked = request.of(part, parts, self, prefixes)
+        cdef RankedHits hits = RankedHits()
+        cdef hr_work work
+        cdef hr_status status
+        memset(&work, 0, sizeof(work))
+        asked.k, asked.radius, asked.work = SIZE_MAX, radius, &work
+        with nogil:
+            status = hr_rank_within(self.index.handle, &asked, <int64_t *>limits.view.buf,
+                                    &hits.hits)
         _check(status, "range_search")
         return hits
 

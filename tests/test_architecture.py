@@ -27,20 +27,21 @@ DOORS: dict[str, set[str]] = {
     "checks": {"errors", "types"},
     "_native": {"errors"},
     "codes": {"_native", "checks", "errors", "types"},
-    "index": {"_native", "checks", "codes", "errors", "files", "types"},
+    "ranking": {"checks", "codes", "errors", "types"},
+    "index": {"_native", "checks", "codes", "errors", "files", "ranking", "types"},
     "rerank": {"checks", "codes", "errors", "types"},
     "bridges": {"checks", "codes", "errors", "extras", "files", "types"},
     "methods": {"deep", "encoders", "errors", "extras", "prism"},
-    "pipelines": {"errors"},
+    "pipelines": {"errors", "ranking"},
     "prism": {"checks", "codes", "deep", "encoders", "errors", "extras", "files", "types"},
-    "searcher": {"codes", "errors", "index", "pipelines", "types"},
-    "__init__": {"_native", "errors", "codes", "index", "rerank", "searcher"},
+    "searcher": {"codes", "errors", "index", "pipelines", "ranking", "types"},
+    "__init__": {"_native", "errors", "codes", "index", "ranking", "rerank", "searcher"},
     "images": {"checks", "errors", "extras", "types"},
     "datasets": {"checks", "errors", "extras", "files", "images", "types"},
     "features": {"checks", "codes", "errors", "extras"},
-    "encoders": {"checks", "codes", "errors", "extras", "features", "files", "types"},
+    "encoders": {"checks", "codes", "errors", "extras", "features", "files", "ranking", "types"},
     "evaluation": {"checks", "codes", "datasets", "errors", "extras", "files", "types"},
-    "deep": {"", "checks", "codes", "errors", "evaluation", "extras", "files", "types"},
+    "deep": {"", "checks", "codes", "errors", "evaluation", "extras", "files", "ranking", "types"},
     "collection": {
         "",
         "bridges",
@@ -56,6 +57,7 @@ DOORS: dict[str, set[str]] = {
         "images",
         "index",
         "methods",
+        "ranking",
         "rerank",
         "types",
     },
@@ -268,7 +270,7 @@ PACKAGES: dict[str, set[str]] = {
 
 # The rooms of the engine, from the ground up: a file includes files of its own and of rooms before
 # it. `internal.h` is for its own room, hashret.h is the way in and for all.
-ROOMS = ["base", "kernels", "storage", "topk", "scan", "mih", "lsh", "planner", "index"]
+ROOMS = ["base", "kernels", "storage", "topk", "scan", "rank", "mih", "lsh", "planner", "index"]
 
 
 def part_of(path: Path) -> str:

@@ -199,6 +199,7 @@ static hr_status put_order(hr_index *index, made *m) {
   if (status) return status;
   EXCHANGE(hr_postings *, index->postings, m->postings);
   EXCHANGE(hr_mih *, index->mih, m->mih);
+  index->sorted = index->state;
   return HR_OK;
 }
 

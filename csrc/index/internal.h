@@ -42,6 +42,7 @@ struct hr_index {
   bool preparing;   /* something better is being made: searches use what there is */
   int wanting;      /* threads that wait to have the index for themselves */
   uint64_t state;   /* how often some thread had */
+  uint64_t sorted;  /* what it was when the postings were put in place */
   hr_background background;
   size_t soon; /* so many words, or fewer, are sorted by the search that misses it */
 };

@@ -21,6 +21,7 @@ MODULES = (
     "hashret.searcher",
     "hashret",
     "hashret.codes",
+    "hashret.ranking",
     "hashret.rerank",
     "hashret.types",
     "hashret.index",

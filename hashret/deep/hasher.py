@@ -16,6 +16,7 @@ from ..checks import check_int
 from ..codes import check_bits, pack
 from ..errors import ParameterError, ShapeError
 from ..files import write_bytes
+from ..ranking import HasRanking
 from ..types import Codes
 from .losses import Loss, make_loss
 from .model.copying import check_not_meta, copied
@@ -41,7 +42,7 @@ __all__ = ["DeepHasher"]
 
 
 @dataclass(eq=False, repr=False)
-class DeepHasher(Parametrised, Hyperparameters):
+class DeepHasher(HasRanking, Parametrised, Hyperparameters):
     """A deep encoder: images to codes, learned from labels, from features, or from images alone.
 
     In place of images it takes vectors, such as the embeddings of a trained network; each
@@ -235,7 +236,7 @@ class DeepHasher(Parametrised, Hyperparameters):
 
     def _keep(self, encoder: Encoder, card: Card) -> None:
         """Take what was fitted, of which parameters that are set later change nothing."""
-        self._encoder, self.card_ = encoder, card
+        self._encoder, self.card_, self._ranking = encoder, card, None
         self.classes_, self.input_shape_ = encoder.classes, encoder.input_shape
 
     def _fitted(self) -> Encoder:
@@ -326,22 +327,22 @@ class DeepHasher(Parametrised, Hyperparameters):
         return self._encoder.loss.bits if hasattr(self, "_encoder") else check_bits(self.bits)
 
     @property
-    def fingerprint(self) -> str:
+    def codes_fingerprint(self) -> str:
         """SHA-256 of weights and configuration: equal fingerprints give equal codes."""
         return self._fitted().fingerprint
 
     def save(self, path: str | Path) -> None:
         """Write the encoder to one safetensors file, atomically.
 
-        The configuration and :attr:`card_` are JSON in the file's metadata. A network that
-        was given as a module is kept as weights only.
+        The configuration, :attr:`card_` and :attr:`ranking` are JSON in the file's metadata. A
+        network that was given as a module is kept as weights only.
 
         Raises
         ------
         ParameterError
             If the card holds what JSON cannot.
         """
-        self._fitted().write(path, self.card_)
+        self._fitted().write(path, self.card_, self.ranking)
 
     def export_onnx(self, path: str | Path) -> None:
         """Write the encoder as an ONNX model of opset 18 and IR version 8, atomically.
@@ -385,7 +386,7 @@ class DeepHasher(Parametrised, Hyperparameters):
         ParameterError
             If `network` is missing or of another form; names the tensors that differ.
         """
-        encoder, card = read_encoder(path, network)
+        encoder, card, ranking = read_encoder(path, network)
         model, loss = encoder.model, encoder.loss
         hasher = cls(
             encoder.network,
@@ -399,4 +400,5 @@ class DeepHasher(Parametrised, Hyperparameters):
         moved(model, target)
         loss.to(target)
         hasher._keep(encoder, card)
+        hasher.ranking = ranking
         return hasher

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -21,6 +21,7 @@ from ..codes import MAX_BITS, check_bits
 from ..errors import DTypeError, FormatError, HashretError, ParameterError, ShapeError
 from ..extras import import_extra
 from ..files import write_bytes
+from ..ranking import HasRanking, rule_from
 from ..types import Codes, Floats
 from .blocks import Table
 from .margins import Projection, round_margins, rounding
@@ -31,7 +32,7 @@ FORMAT = 1
 _ENCODERS: dict[str, type[Encoder]] = {}
 
 
-class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC):  # type: ignore[misc]
+class Encoder(HasRanking, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Base class of the encoders: ``margins = finish((x - mean_) @ projection_)``.
 
     A subclass has scikit-learn's constructor, sets in `_fit` the float64 arrays that
@@ -109,6 +110,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, 
         try:
             self._fit(self._table(X, reset=True), y)
             self._fitted_ready()
+            self._ranking = None
         except BaseException:  # an encoder that was fitted before stays as it was
             self.__dict__ = before
             raise
@@ -136,7 +138,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, 
         return whole
 
     @property
-    def fingerprint(self) -> str:
+    def codes_fingerprint(self) -> str:
         """SHA-256 of the class, its parameters and fitted arrays; equal codes, equal fingerprint.
 
         The random state is left out: its effect is in the arrays. So are the names of columns.
@@ -151,7 +153,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, 
         return digest.hexdigest()
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the encoder to a safetensors file, replacing it only once complete."""
+        """Write encoder and ranking to a safetensors file, replacing it only once complete."""
         safetensors = import_extra("safetensors.numpy", "images")
         check_is_fitted(self)
         card = {
@@ -161,6 +163,8 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, 
             "features": self.n_features_in_,
             "fingerprint": self.fingerprint,
         }
+        if self.ranking is not None:
+            card["ranking"] = self.ranking.as_dict()
         if hasattr(self, "feature_names_in_"):
             card |= _names_card(list(self.feature_names_in_))
         arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in self._fitted_shapes()}
@@ -252,6 +256,8 @@ def load_encoder(path: str | os.PathLike[str]) -> Encoder:
                     raise FormatError(f"{name}: expected shape {shape}")
                 setattr(encoder, name, _as_finite(file.get_tensor(name), name))
             encoder._fitted_ready()
+            if "ranking" in card:
+                encoder.ranking = rule_from(card["ranking"])
     except (safetensors.SafetensorError, HashretError, *_MALFORMED) as error:
         raise FormatError(f"{path}: not a saved encoder: {error!r}") from error
     if encoder.fingerprint != card.get("fingerprint"):

@@ -13,6 +13,7 @@ from .. import _native
 from ..checks import check_ids, check_int, check_k, is_int
 from ..codes import as_codes, check_bits
 from ..errors import ParameterError, ShapeError
+from ..ranking import Rule
 from ..types import Codes, Distances, Ids
 from .arguments import (
     check_exclude,
@@ -24,11 +25,12 @@ from .arguments import (
     check_tables,
     check_threads,
 )
-from .batch import compact, find_nearest, find_within, open_reader
+from .batch import compact, find_nearest, find_within, open_reader, reader_of
 from .explain import Explanation, explain
 from .file import read_bytes, read_file, to_bytes, write_file
-from .filter import FEW_PREPARED, Filter, all_ids, few_for, ids_of
+from .filter import FEW_PREPARED, Filter, all_ids, ids_of
 from .graph import find_groups, find_neighbors, find_pairs
+from .ranked import Ranked
 
 __all__ = ["Index"]
 
@@ -306,6 +308,33 @@ class Index:
         with open_reader(self._native, given, few=FEW_PREPARED, queries=0) as reader:
             return Filter(self._native, ids_of(reader, given), reader.allowed)
 
+    def ranked(self, rule: Rule) -> Ranked:
+        """Return a view of the index that is searched by a ranking rule.
+
+        Parameters
+        ----------
+        rule : Rule
+            Of :mod:`hashret.ranking`.
+
+        Raises
+        ------
+        ParameterError
+            If the rule is for codes of another length, or the index is of a kind that is not
+            exact.
+        EncoderMismatchError
+            If the index was built under another rule.
+
+        Examples
+        --------
+        >>> import numpy as np, hashret
+        >>> from hashret.ranking import WeightedPrefix
+        >>> index = hashret.Index(bits=8)
+        >>> ids = index.add(np.array([[0b11000000], [0b10000000], [0b11110000]], np.uint8))
+        >>> index.ranked(WeightedPrefix(8, prefix_bits=2, weight=4)).search(index.get([0]), k=3)
+        (array([[0., 2., 4.]]), array([[0, 2, 1]]))
+        """
+        return Ranked(self._native, self._encoder, rule)
+
     def search(
         self,
         queries: npt.ArrayLike,
@@ -370,7 +399,7 @@ class Index:
         request = self._request(queries, margins, probes)
         threads = None if threads is None else check_threads(threads)
         excluded = None if exclude is None else check_exclude(exclude, request.count)
-        with self._reader(filter, request.count) as reader:
+        with reader_of(self._native, filter, request.count) as reader:
             return find_nearest(reader, request, k, threads, excluded)
 
     def explain(
@@ -407,7 +436,7 @@ class Index:
         request = self._request(query, None, 1)
         if request.count != 1:
             raise ShapeError(f"query: expected one code, got {request.count}")
-        with self._reader(filter, request.count) as reader:
+        with reader_of(self._native, filter, request.count) as reader:
             return explain(reader, request, k)
 
     def range_search(
@@ -437,7 +466,7 @@ class Index:
         request = self._request(queries, margins, probes)
         threads = None if threads is None else check_threads(threads)
         excluded = None if exclude is None else check_exclude(exclude, request.count)
-        with self._reader(filter, request.count) as reader:
+        with reader_of(self._native, filter, request.count) as reader:
             return find_within(reader, request, radius, threads, excluded)
 
     def _request(
@@ -447,15 +476,6 @@ class Index:
         packed = as_codes(queries, bits, "queries")
         scores = None if margins is None else check_margins(margins, len(packed), bits)
         return _native.Request(packed, bits, scores, check_probes(probes, self._native.kind))
-
-    def _reader(self, filter: Filter | npt.ArrayLike | None, queries: int) -> _native.Reader:
-        if filter is None:
-            return open_reader(self._native, queries=queries)
-        if isinstance(filter, Filter):
-            filter.check_index(self._native)
-            return open_reader(self._native, filter, queries=queries)
-        given, few = check_filter(filter), few_for(queries)
-        return open_reader(self._native, given, few=few, queries=queries)
 
     def _radius(self, radius: int) -> int:
         return min(check_int("radius", radius, 0), self._native.bits)

@@ -77,7 +77,7 @@ async function answer(given, where, collection, signal) {
   if (!results.length) return [head, empty("Nothing that near", "Widen the distance, ask for more results, or loosen the filter.")];
   return [head, grid(results, {
     href: (image) => like(given, image.id),
-    note: (image) => [String(image.distance), Math.max(0, 1 - image.distance / (found.bits / 2)), image.why, mark(image)],
+    note: (image) => [String(+image.distance.toFixed(2)), Math.max(0, 1 - image.distance / (found.farthest / 2)), image.why, mark(image)],
   })];
 }
 
