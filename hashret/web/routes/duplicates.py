@@ -11,7 +11,6 @@ from pydantic import BaseModel, Field
 from ...collection import Collection
 from ...collection.duplicates import decide, decided, time_of, withdraw
 from ..answers import Decided, Decisions, DecisionShown, Groups, GroupShown
-from ..filling import groups_among
 from ..groups import Choice, Cursor, Entry, GroupTable
 from ..site import Current, Site
 
@@ -73,7 +72,7 @@ async def make(site: Current, decision: Decision) -> Decided:
                 raise HTTPException(409, "the group has changed; load the page again")
             made = decide(collection.catalogue, decision.kind, decision.images)
             if decision.kind == "prefer":
-                _regroup(collection, table, decision.group, images)
+                site.groups.regroup(collection, decision.group, images)
             elif decision.group is not None:
                 time_ns = time_of(collection.catalogue, made)
                 assert time_ns is not None
@@ -145,18 +144,6 @@ def _is_of(decision: Decision, images: list[int]) -> bool:
     """Return whether a decision is on all images of a group, or prefers one of them."""
     said = set(decision.images)
     return said <= set(images) if decision.kind == "prefer" else said == set(images)
-
-
-def _regroup(
-    collection: Collection, table: GroupTable, group: int | None, images: list[int]
-) -> None:
-    """Make a group anew after its images were decided on; all of them if it is not known which."""
-    # Should this fail: the decision is made, and the table does not know of it.
-    before = table.fact("key")
-    table.outdate()
-    if group is not None:
-        table.replace(group, groups_among(collection, images, group))
-        table.note("key", before)
 
 
 def _images(table: GroupTable, group: int) -> list[int]:
