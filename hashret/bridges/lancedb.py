@@ -7,6 +7,7 @@ A code is a list of bytes of fixed length; the schema's metadata says ``hashret.
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
 import numpy.typing as npt
@@ -17,6 +18,8 @@ from .arrow import BITS, as_stored
 from .stored import Stored, checked
 
 __all__ = ["read", "write"]
+
+_TABLE = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 def write(
@@ -45,12 +48,16 @@ def write(
     ------
     ShapeError, DTypeError, CodeError, IdError
         If codes or ids are unfit; nothing is written then.
+    ParameterError
+        If `table` is no name for one.
     MissingExtraError
         If lancedb is not installed.
     """
     lancedb: Any = import_extra("lancedb", "lancedb")
     arrow: Any = import_extra("pyarrow", "lancedb")
     stored = checked(codes, bits, ids)
+    if not _TABLE.fullmatch(table):
+        raise ParameterError(f"table: expected letters, digits, _, - and ., got {table!r}")
     flat = arrow.array(stored.codes.ravel())
     column = arrow.FixedSizeListArray.from_arrays(flat, stored.codes.shape[1])
     schema = arrow.schema(

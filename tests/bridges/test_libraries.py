@@ -163,6 +163,8 @@ def test_tables_of_lancedb(tmp_path, rng):
     lance.write(tmp_path, [[3], [4]], 8, table="first")
     same(lance.read(tmp_path, table="first"), [[3], [4]], 8, range(2))
     same(lance.read(tmp_path, table="second"), [[2]], 8, range(1))
+    with pytest.raises(ParameterError, match="got 'a/b'"):
+        lance.write(tmp_path, [[1]], 8, table="a/b")
     with pytest.raises(ParameterError, match="first, second"):
         lance.read(tmp_path)
     for file in (tmp_path / "second.lance" / "data").iterdir():
