@@ -154,6 +154,31 @@ static hr_status check_new(hr_index *index, const batch *b, size_t n, int64_t *c
   return HR_OK;
 }
 
+/* So many rows take some milliseconds to be copied. */
+#define MANY_ROWS ((size_t)1 << 16)
+
+/* Makes room for n more rows in main while others read: the change itself would keep them waiting
+ * until all rows are copied. Only a merge may take main away meanwhile, as it freezes it. */
+static void make_room(hr_index *index, size_t n) {
+  hr_segment larger;
+  hr_segment_init(&larger, index->bits);
+  hr_lock_shared(&index->lock);
+  const uint64_t *blocks = index->main.blocks;
+  hr_status status = HR_OK;
+  if (index->main.count >= MANY_ROWS && !index->delta.count)
+    status = hr_segment_with_room(&index->main, n, &larger);
+  hr_unlock_shared(&index->lock);
+  if (status || !larger.blocks) return;
+  hr_index_lock(index);
+  if (index->main.blocks == blocks) {
+    hr_segment before = index->main;
+    index->main = larger;
+    larger = before;
+  }
+  hr_index_unlock(index);
+  hr_segment_free(&larger);
+}
+
 /* A change under the exclusive lock; it fails before it has changed anything. */
 typedef hr_status change(hr_index *index, const batch *b, size_t n, int64_t *culprit);
 
@@ -166,6 +191,11 @@ static hr_status change_alone(hr_index *index, change *make, const batch *b, siz
   return status;
 }
 
+static hr_status add(hr_index *index, const batch *b, size_t n, int64_t *culprit) {
+  hr_status status = check_new(index, b, n, culprit);
+  return status ? status : insert(index, b, n);
+}
+
 static hr_status apply(hr_index *index, change *make, const uint8_t *codes, const int64_t *ids,
                        size_t n, int64_t *culprit) {
   if (!n) return HR_OK;
@@ -174,15 +204,11 @@ static hr_status apply(hr_index *index, change *make, const uint8_t *codes, cons
   hr_status status = batch_open(&b, codes, ids, n, bytes, culprit);
   if (status) return status;
   hr_lock_exclusive(&index->changing);
+  if (make == add) make_room(index, n);
   status = change_alone(index, make, &b, n, culprit);
   hr_unlock_exclusive(&index->changing);
   batch_close(&b);
   return status;
-}
-
-static hr_status add(hr_index *index, const batch *b, size_t n, int64_t *culprit) {
-  hr_status status = check_new(index, b, n, culprit);
-  return status ? status : insert(index, b, n);
 }
 
 hr_status hr_index_add(hr_index *index, const uint8_t *codes, const int64_t *ids, size_t n,
@@ -206,6 +232,7 @@ hr_status hr_index_append(hr_index *index, const uint8_t *codes, size_t n, int64
   batch b = {.codes = codes, .ids = ids};
   hr_lock_exclusive(&index->changing);
   hr_status status = next_ids(index, ids, n, culprit);
+  if (!status) make_room(index, n);
   if (!status) status = change_alone(index, add, &b, n, culprit);
   hr_unlock_exclusive(&index->changing);
   return status;

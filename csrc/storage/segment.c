@@ -106,6 +106,14 @@ static size_t next_capacity(const hr_segment *segment, size_t needed) {
   return needed > larger ? needed : larger;
 }
 
+hr_status hr_segment_with_room(const hr_segment *segment, size_t n, hr_segment *out) {
+  hr_segment_init(out, segment->bits);
+  if (n > HR_MAX_ROWS - segment->count) return HR_TOO_MANY_ROWS;
+  size_t needed = segment->count + n;
+  if (needed <= segment->capacity) return HR_OK;
+  return copy(segment, next_capacity(segment, needed), segment->ids, out);
+}
+
 hr_status hr_segment_append(hr_segment *segment, const uint8_t *codes, const int64_t *ids,
                             size_t n) {
   if (!n) return HR_OK;
