@@ -18,7 +18,8 @@ typedef struct {
   double scan_ns;         /* of a query, as the model predicts */
   uint64_t *words;        /* the queries that are left for a scan, side by side */
   hr_collector **scanned; /* and their collectors */
-  size_t count;           /* how many they are */
+  size_t count;           /* how many they are, */
+  size_t probed;          /* and how many of them the tables have shown something */
   bool timed;             /* whether what a scan takes is worth knowing */
 } searching;
 
@@ -100,6 +101,7 @@ static hr_status answer(searching *s, size_t q, const hr_choice *choice, hr_coll
   bool left = choice->way == HR_WAY_SCAN;
   hr_status status = left ? HR_OK : probe(s, q, choice, collector, &left);
   if (!status && left) leave_for_scan(s, q, collector);
+  s->probed += !status && left && choice->way != HR_WAY_SCAN;
   return status;
 }
 
@@ -114,9 +116,11 @@ static hr_status scan_those_left(const searching *s) {
   hr_status status = hr_scan(source, &queries, s->scanned);
   /* Of many queries few may be left: a scan that they hardly share tells nothing of others. */
   bool shared = s->count == s->queries->count || s->count >= HR_GROUP;
-  if (!status && s->record && s->timed && shared)
-    hr_history_scanned(s->record, s->scan_ns, (hr_now_ns() - began) / (double)s->count);
-  return status;
+  if (status || !s->record || !s->timed || !shared) return status;
+  double ns = (hr_now_ns() - began) / (double)s->count;
+  if (s->probed == s->count) hr_history_scanned_after(s->record, s->scan_ns, ns);
+  if (!s->probed) hr_history_scanned(s->record, s->scan_ns, ns);
+  return HR_OK;
 }
 
 hr_status hr_planner_search(const hr_target *target, const hr_queries *queries,
