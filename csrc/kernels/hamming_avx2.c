@@ -247,6 +247,7 @@ const hr_kernels hr_kernels_avx2 = {
     .scan = scan_avx2,
     .distances = distances_avx2,
     .distances_at = distances_at,
+    .scan_rows = scan_rows,
     .pack_mask = pack_mask_avx2,
     .sketches = sketches_avx2,
     .to_strips = hr_avx2_to_strips,

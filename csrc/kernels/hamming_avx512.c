@@ -275,6 +275,7 @@ const hr_kernels hr_kernels_avx512 = {
     .scan = scan_avx512,
     .distances = distances_avx512,
     .distances_at = distances_at,
+    .scan_rows = scan_rows,
     .pack_mask = pack_mask_avx512,
     .sketches = sketches_avx512,
     .heads = {[HR_LONE] = {2, 16}, [HR_GROUPED] = {16, 96}},

@@ -110,6 +110,7 @@ const hr_kernels hr_kernels_neon = {
     .scan = scan_neon,
     .distances = distances_neon,
     .distances_at = distances_at,
+    .scan_rows = scan_rows,
     .pack_mask = pack_mask,
     .sketches = sketches_neon,
     .to_strips = hr_neon_to_strips,

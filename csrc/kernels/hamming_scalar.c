@@ -34,6 +34,7 @@ const hr_kernels hr_kernels_scalar = {
     .scan = scan_scalar,
     .distances = distances_scalar,
     .distances_at = distances_at,
+    .scan_rows = scan_rows,
     .pack_mask = pack_mask,
     .sketches = sketches_scalar,
 };

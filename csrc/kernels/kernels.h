@@ -46,6 +46,16 @@ typedef struct {
   size_t left; /* blocks that were left after their heads, counted for each query, are added */
 } hr_pass;
 
+/* A pass over some rows, which lie anywhere. */
+typedef struct {
+  const uint64_t *blocks;
+  size_t words;
+  const uint32_t *rows;
+  size_t count;
+  const uint64_t *query;
+  uint32_t limit;
+} hr_row_pass;
+
 /* Long codes have heads. Strips: their bytes lie one by one; else words do. */
 #define HR_HEAD_WORDS 4
 #define HR_HEAD_STEP(strips) ((strips) ? (size_t)4 : sizeof(uint64_t))
@@ -81,6 +91,9 @@ typedef struct {
   /* out[i]: the distance of row rows[i]. */
   void (*distances_at)(const uint64_t *blocks, size_t words, const uint32_t *rows, size_t count,
                        const uint64_t *query, uint16_t *out);
+  /* Writes to `hits`, in their order, those of the rows that lie at a distance < limit, and returns
+   * how many. */
+  size_t (*scan_rows)(const hr_row_pass *pass, hr_hit *hits);
   /* Bit j of bits[i]: whether flags[8i + j] is not zero, for i < count. */
   void (*pack_mask)(const uint8_t *flags, size_t count, uint8_t *bits);
   /* hits: ascending, the i < count (at most HR_SKETCHES) with sketch i, `words` 32-bit

@@ -98,7 +98,8 @@ static hr_status time_probes(trial *t, hr_costs *costs) {
     double began = hr_now_ns();
     hr_status status = hr_probe(t->mih, &query, NULL, &budget, t->collectors[q]);
     if (status) return status;
-    double expected = hr_costs_of(typical, &work); /* nothing where the first bucket is too long */
+    hr_costs own = hr_mih_costs(t->mih, typical);
+    double expected = hr_costs_of(&own, &work); /* nothing where the first bucket is too long */
     factors[q] = expected > 0 ? (hr_now_ns() - began) / expected : 1;
   }
   double most = MOST_BLOCKS * costs->block / typical->bucket;

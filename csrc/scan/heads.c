@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "hashret.h"
 #include "kernels/dispatch.h"
 
 /* Blocks of a turn that tries, of one that takes the best, and the most without heads on end.
@@ -22,6 +23,10 @@
  * b/2 - z sqrt(b)/2 is the limit: z for 8 rows of a block, and for four queries to 64 rows. */
 #define SURE_BLOCK 2.2
 #define SURE_STRIP 3.4
+
+static bool allowed = true;
+
+void hr_early_stopping(bool may) { allowed = may; }
 
 static uint32_t farthest_limit(const hr_pass *pass) {
   uint32_t most = 0;
@@ -51,7 +56,7 @@ static void begin_turn(hr_heads *h, hr_arm arm) {
 void hr_heads_begin(hr_heads *h, hr_pass *pass, hr_form form) {
   pass->head = pass->left = 0;
   h->from = pass->block;
-  if (!hr_active_kernels()->heads[form].look) return;
+  if (!allowed || !hr_active_kernels()->heads[form].look) return;
   uint32_t limit = farthest_limit(pass);
   if (h->form != form || !h->turn || (h->resting && limit < LOWER * h->limit)) {
     *h = (hr_heads){.form = form, .from = pass->block};
