@@ -43,6 +43,8 @@ const char *hr_status_text(hr_status status);
  * Not safe while searches run; meant for start-up. */
 hr_status hr_isa_select(const char *name);
 const char *hr_isa_name(void);
+/* For tests and experiments, with the same caution: whether scans may leave long codes early. */
+void hr_early_stopping(bool allowed);
 /* The i-th instruction set that runs here, fastest first; NULL past the last. */
 const char *hr_isa_supported(size_t i);
 
@@ -73,8 +75,10 @@ typedef struct hr_index hr_index;
 
 /* tables: how many equal parts of the code have a bucket table (HR_LSH); into how many
  * substrings a code is cut, at most HR_MAX_SUBSTRINGS (HR_MIH, HR_AUTO; 0: as suits the
- * number of codes); else 0. */
+ * number of codes; HR_TABLES_FOR_RADIUS + r, r < bits: as suits searches within the radius r);
+ * else 0. */
 #define HR_MAX_SUBSTRINGS 8
+#define HR_TABLES_FOR_RADIUS 256
 hr_status hr_index_create(uint32_t bits, hr_kind kind, uint32_t tables, hr_index **out);
 void hr_index_free(hr_index *index);
 

@@ -23,6 +23,7 @@ cdef extern from "hashret.h" nogil:
 
     hr_status hr_isa_select(const char *name)
     const char *hr_isa_name()
+    void hr_early_stopping(bint allowed)
     const char *hr_isa_supported(size_t i)
 
     ctypedef struct hr_pairs:

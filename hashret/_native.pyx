@@ -96,6 +96,11 @@ def select_isa(str name):
         )
 
 
+def early_stopping(bint allowed):
+    """Say whether scans may leave long codes early, for tests and experiments."""
+    hr_early_stopping(allowed)
+
+
 def isa():
     """Name of the kernels in use."""
     return (<bytes>hr_isa_name()).decode()

@@ -16,6 +16,7 @@ from ..errors import ParameterError, ShapeError
 from ..ranking import Rule
 from ..types import Codes, Distances, Ids
 from .arguments import (
+    TABLES_FOR_RADIUS,
     check_exclude,
     check_filter,
     check_fingerprint,
@@ -77,6 +78,11 @@ class Index:
         own bucket table of ``bits / tables`` (at most 64) bits. For ``"auto"`` and
         ``"mih"``: into how many substrings the code is cut, at most 8; by default as
         suits the number of codes. Fewer take less memory and more time.
+    radius : int, optional
+        For ``"auto"`` and ``"mih"``, in place of `tables`: how far away the codes are
+        that most searches will ask for, 0 to ``bits - 1``; 31 of 256 bits for copies by
+        PDQ. Tables are made for such searches: more of them than otherwise, and of long
+        codes they take less memory. No answer depends on it, only what it costs.
     encoder : str, optional
         Fingerprint of the encoder that makes the codes; it is kept in the file.
 
@@ -98,12 +104,13 @@ class Index:
         kind: str = "auto",
         *,
         tables: int | None = None,
+        radius: int | None = None,
         encoder: str | None = None,
     ) -> None:
         bits = check_bits(bits)
         if not isinstance(kind, str) or kind not in _native.KINDS:
             raise ParameterError(f"kind: expected one of {sorted(_native.KINDS)}, got {kind!r}")
-        tables = check_tables(kind, bits, tables)
+        tables = check_tables(kind, bits, tables, radius)
         self._native = _native.NativeIndex(bits, _native.KINDS[kind], tables)
         self._encoder = check_fingerprint(encoder)
 
@@ -126,7 +133,14 @@ class Index:
     @property
     def tables(self) -> int | None:
         """Number of bucket tables, if it was given."""
-        return self._native.tables or None
+        tables = self._native.tables
+        return tables if 0 < tables < TABLES_FOR_RADIUS or self.kind == "lsh" else None
+
+    @property
+    def radius(self) -> int | None:
+        """Radius that the bucket tables are made for, if it was given."""
+        tables = self._native.tables
+        return tables - TABLES_FOR_RADIUS if self.tables is None and tables else None
 
     @property
     def encoder(self) -> str | None:
@@ -146,7 +160,8 @@ class Index:
 
     def __repr__(self) -> str:
         tables = f", tables={self.tables}" if self.tables else ""
-        return f"<hashret.Index {self.kind}, {self.bits} bits{tables}, {len(self)} codes>"
+        radius = f", radius={self.radius}" if self.radius is not None else ""
+        return f"<hashret.Index {self.kind}, {self.bits} bits{tables}{radius}, {len(self)} codes>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self).from_bytes, (self.to_bytes(),), self._added() or None

@@ -20,8 +20,8 @@ FILTERS = st.sampled_from(["none", "ids", "mask", "prepared", "kept"])
 # Sizes at which "auto" sorts codes or makes tables are in test_planner.py.
 SHAPES = {
     "scan": [(5, None), (64, None), (100, None)],
-    "mih": [(5, None), (64, None), (64, 2), (100, 3)],
-    "auto": [(64, None), (130, 8)],
+    "mih": [(5, None), (64, None), (64, 2), (100, 3), (64, {"radius": 3}), (256, {"radius": 31})],
+    "auto": [(64, None), (130, 8), (256, {"radius": 31})],
     "lsh": [(24, 3), (160, 4)],
 }
 
@@ -39,9 +39,10 @@ class IndexMachine(RuleBasedStateMachine):
     )
     def start(self, shape, values, seed, beside):
         self.bits, self.tables = shape
+        options = self.tables if isinstance(self.tables, dict) else {"tables": self.tables}
         self.rng = np.random.default_rng(seed)
         self.pool = oracle.random_codes(self.rng, values, self.bits)
-        self.index = hashret.Index(self.bits, self.kind, tables=self.tables)
+        self.index = hashret.Index(self.bits, self.kind, **options)
         self.beside = beside
         self.sort_beside()
         self.model = {}
