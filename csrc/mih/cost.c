@@ -10,8 +10,8 @@
 const hr_costs hr_typical_costs = {
     .block = 2, .grouped = 0.5, .bucket = 100, .code = 1, .verify = 100};
 
-/* A code that a bucket refers to is fetched from elsewhere, which takes as long as so many that lie
- * in the bucket. */
+/* A code that a bucket refers to is fetched from elsewhere: it is reckoned as so many that lie in
+ * the bucket, however long that is. */
 #define REFERRED 12
 
 hr_costs hr_mih_costs(const hr_mih *mih, const hr_costs *costs) {
@@ -19,6 +19,7 @@ hr_costs hr_mih_costs(const hr_mih *mih, const hr_costs *costs) {
   if (!hr_mih_refers(mih)) return own;
   own.code *= REFERRED;
   own.verify = own.code;
+  own.block = own.code * HR_LANES;
   return own;
 }
 

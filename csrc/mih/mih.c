@@ -151,8 +151,9 @@ static uint32_t width_of(uint32_t bits, uint32_t tables, uint32_t i) {
  *
  * All codes within r were seen when the numbers of radii probed, of all tables together, are r + 1:
  * many tables are probed at few radii each, of short keys, whose buckets are many and long; few
- * tables at many radii of long keys. Ten million codes of 256 bits, r = 31: 8 tables take 11,000
- * buckets and 100,000 codes, 12 tables 1,900 and 9,000, 16 tables 270 and 41,000.
+ * tables at many radii of long keys. Of ten million uniform codes of 256 bits and r = 31, binomials
+ * say that 8 tables of 20 bits would take 11,000 buckets and 100,000 codes, 12 of 21 bits 1,900 and
+ * 9,000, 16 of 16 bits 270 and 41,000.
  */
 
 /* A directory takes at most a byte an entry. */

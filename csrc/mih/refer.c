@@ -1,8 +1,8 @@
 /* Buckets that hold numbers of entries: their codes are fetched from where they lie.
  *
  * Of long codes a sketch that tells anything takes 12 bytes or more an entry and table, a number 4.
- * A code so fetched takes about 12 times as long as a sketch in the bucket (cost.c), so that tables
- * of numbers have short buckets.
+ * A code so fetched is reckoned to take as long as 12 in the bucket (cost.c), so that tables of
+ * numbers have short buckets.
  */
 #include <string.h>
 
