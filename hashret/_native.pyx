@@ -265,8 +265,8 @@ cdef class RankedRequest:
         self.count, self.bits = len(queries), bits
         self.packed = _Buffer(queries, self.count * ((bits + 7) // 8))
         self.stride = bits + 2 if len(least) > 1 else 0
-        self.least = _Buffer(
-            least, (self.count if self.stride else 1) * (<size_t>bits + 2) * sizeof(double))
+        cdef size_t rows = self.count if self.stride or not self.count else 1
+        self.least = _Buffer(least, rows * (<size_t>bits + 2) * sizeof(double))
         if costs is not None:
             self.costs = _Buffer(costs, self.count * bits * sizeof(double))
         self.cancel = Cancel()

@@ -106,10 +106,14 @@ def of_pixels(
     name: str | bytes = b"",
     margins: bool = False,
 ) -> Query:
-    """Encode a picture that was read; with its margins if `margins`, or the ranking takes them."""
+    """Encode a picture that was read; with its margins if `margins`.
+
+    Also if the encoder has some and its ranking takes them.
+    """
     made, rule = collection.encoder(encoder), collection.ranking(encoder)
     (code,), _ = made.encode([read.pixels])
-    wanted = margins or (rule is not None and rule.takes == "margins")
+    taken = rule is not None and rule.takes == "margins" and hasattr(made, "project")
+    wanted = margins or taken
     values = _project_of(made)([read.pixels])[0] if wanted else None
     return Query(name, code, values, read.content, read.pixels)
 

@@ -351,8 +351,8 @@ class DeepHasher(HasRanking, Parametrised, Hyperparameters):
         grey images have one channel; or "vectors", float32 (n, d). Its outputs are "margins",
         float32 (n, bits), and "codes", uint8 (n, ceil(bits / 8)), as :meth:`transform` packs
         them. A margin very near 0 may fall on its other side in another runtime. The
-        model's properties hold ``hashret.bits``, ``hashret.fingerprint`` and
-        ``hashret.card``, as JSON.
+        model's properties hold ``hashret.bits``, ``hashret.fingerprint``, ``hashret.card``
+        and, if there is one, ``hashret.ranking``, as JSON.
 
         Raises
         ------
@@ -364,6 +364,7 @@ class DeepHasher(HasRanking, Parametrised, Hyperparameters):
             "bits": self.code_bits,
             "fingerprint": self.fingerprint,
             "card": as_json(self.card_),
+            **({} if self.ranking is None else {"ranking": self.ranking.as_dict()}),
         }
         write_bytes(path, as_onnx(encoder.model, encoder.loss, encoder.input_shape, known))
 

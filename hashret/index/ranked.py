@@ -141,7 +141,7 @@ class Ranked:
         ParameterError
             If `radius` is negative or NaN, or `threads` less than 1.
         """
-        radius = radius if radius == math.inf else float(check_number("radius", radius, least=0))
+        radius = _check_radius(radius)
         request, threads = self._request(queries), check_threads(threads)
         with reader_of(self._native, filter, request.count) as reader:
             prefixes = self._fitting(reader)
@@ -188,10 +188,17 @@ class Ranked:
     ) -> list[Any]:
         """Call ``task(part, parts)`` for parts of the queries, on several threads if that pays."""
         words = request.count * reader.compared * ((self._rule.bits + 63) // 64)
-        parts = min(thread_limit(threads), request.count) if words >= PARALLEL_WORDS else 1
-        if parts <= 1:
+        if words < PARALLEL_WORDS:
             return [task(0, 1)]
+        # One part, too, is on a thread of its own, so that Ctrl-C ends it.
+        parts = max(min(thread_limit(threads), request.count), 1)
         return run_parts(lambda part: task(part, parts), parts, request.cancel)
+
+
+def _check_radius(radius: float) -> float:
+    if isinstance(radius, (float, np.floating)) and radius == math.inf:
+        return math.inf
+    return float(check_number("radius", radius, least=0))
 
 
 def _joined(found: list[tuple[Ids, _native.RankedHits]]) -> tuple[Ids, Floats, Ids]:

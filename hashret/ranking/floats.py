@@ -69,9 +69,11 @@ class FloatQuery(Rule):
         costs[:, :own] *= prefix
         costs[:, own:] *= rest
         costs = _rounded(costs)
-        least = [_ascending_sums(costs[:, :own]), _ascending_sums(costs[:, own:])]
-        codes = np.packbits(margins > 0, axis=1)
-        return Asked(codes, np.concatenate(least, axis=1), costs)
+        # The sums of none, of the least, of the two least, ...
+        least = np.zeros((len(costs), self.bits + 2))
+        np.cumsum(np.sort(costs[:, :own], axis=1), axis=1, out=least[:, 1 : own + 1])
+        np.cumsum(np.sort(costs[:, own:], axis=1), axis=1, out=least[:, own + 2 :])
+        return Asked(np.packbits(margins > 0, axis=1), least, costs)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON can hold it."""
@@ -100,9 +102,3 @@ def _rounded(costs: Floats) -> Floats:
     _, exponents = np.frexp(costs.max(axis=1, initial=0.0, keepdims=True))
     rounded: Floats = np.ldexp(np.rint(np.ldexp(costs, _DIGITS - exponents)), exponents - _DIGITS)
     return rounded
-
-
-def _ascending_sums(costs: Floats) -> Floats:
-    """Return, of each row, the sums of none, the least, the two least, ... of its numbers."""
-    sums: Floats = np.cumsum(np.sort(costs, axis=1), axis=1)
-    return np.concatenate([np.zeros((len(costs), 1)), sums], axis=1)

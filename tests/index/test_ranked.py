@@ -250,6 +250,23 @@ def test_exclude_leaves_out_the_query_itself():
             np.testing.assert_array_equal(got, want)
 
 
+@pytest.mark.parametrize("kind", ["mih", "scan"])
+def test_no_queries_have_no_answers(kind):
+    index = hashret.Index(16, kind)
+    rule = WeightedPrefix(16, 8, 1)
+    for _ in range(2):
+        for one, queries in (
+            (rule, np.empty((0, 2), np.uint8)),
+            (FloatQuery(rule), np.empty((0, 16))),
+        ):
+            assert index.ranked(one).search(queries, 3)[0].shape == (0, 3)
+            lims, distances, ids = index.ranked(one).range_search(queries, 3)
+            assert lims.tolist() == [0]
+            assert len(distances) == len(ids) == 0
+            assert one.distances(queries, np.zeros((4, 2), np.uint8)).shape == (0, 4)
+        index.add(np.zeros((5, 2), np.uint8))
+
+
 def test_ties_go_by_id():
     index = hashret.Index(16)
     index.add(np.array([[0, 1], [0, 2], [128, 0], [0, 4]], np.uint8), ids=[9, 3, 5, 1])
@@ -266,6 +283,8 @@ def test_ties_go_by_id():
         lambda ranked: ranked.range_search([[0, 0]], -0.5),
         lambda ranked: ranked.range_search([[0, 0]], math.nan),
         lambda ranked: ranked.range_search([[0, 0]], -math.inf),
+        lambda ranked: ranked.range_search([[0, 0]], np.array([1.0, 2.0])),
+        lambda ranked: ranked.range_search([[0, 0]], None),
         lambda ranked: ranked.search([[0, 0]], 1, filter=[7]),
         lambda ranked: ranked.search([[0, 0]], 1, filter=[True]),
         lambda ranked: ranked.search([[0, 0]], 1, exclude=[1, 2]),

@@ -9,6 +9,7 @@ from typing import Any
 from ...errors import FormatError, HashretError, MissingExtraError, ParameterError
 from ...extras import import_extra
 from ...features.lite import NETWORKS
+from ...ranking import rule_from
 from ..catalogue import EncoderRow
 from ..updating import Encoder
 from .features import Features
@@ -140,6 +141,8 @@ def _from_onnx(name: str, path: Path, store: str) -> Encoder | Unfitted:
         raise FormatError(f"{path}: a model of texts; give the folder with its model of images")
     settings = {"features": "onnx", "image": keep(store, path.read_bytes(), ".onnx")}
     if "bits" in properties or properties.get("signs"):
+        if "ranking" in properties:
+            settings["ranking"] = rule_from(properties["ranking"]).as_dict()
         return OnnxSigns(name, store, settings | {"kind": "onnx"})
     return Unfitted(name, OnnxFeatures(store, settings))
 
