@@ -134,6 +134,7 @@ bool hr_index_before_fork(hr_index *index, int milliseconds) {
 
 /* The threads that held the locks, or prepared, are not in the child. */
 hr_status hr_index_in_child(hr_index *index) {
+  hr_unlock_shared(&index->lock);
   HR_STORE(&index->background.working, HR_RESTING);
   index->preparing = false;
   index->wanting = 0;
