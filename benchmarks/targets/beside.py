@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,11 +15,14 @@ import hashret
 from .. import check, data, peers
 from ..data import Codes
 from ..duel import OURS, Duel
+from ..peak_memory import forget_peak, resident
 from . import Row, target
 
 # Codes that are added at a time, and how often, at most: as many again as there were.
 ADDED, K = 100_000, 10
 LONGEST_MS = 50.0
+# What a merge may take beside what the index holds.
+MEMORY = 1.3
 # Queries of one turn of each thread, and how much more two threads are to do.
 TURN, ROUNDS, THREADS, SPEEDUP = 400, 15, 2, 1.8
 
@@ -41,6 +45,9 @@ def no_search_waits(size: int) -> Iterator[Row]:
     yield Row(f"{case}, the longest", max(searched) * 1e3, LONGEST_MS, True, "ms")
     yield Row(f"{case}, the median", float(np.median(searched)) * 1e3, unit="ms")
     yield Row(f"{case}, an add, the longest", max(added) * 1e3, unit="ms")
+    del codes, queries
+    if sys.platform == "linux":
+        yield Row(f"{case}, memory of a merge / index", _memory(index), MEMORY, True)
 
 
 @target(26, "Single queries from two Python threads: how many more than from one")
@@ -54,6 +61,16 @@ def threads(size: int) -> Iterator[Row]:
         more = THREADS * duel.ratio("one thread")
         best = THREADS * duel.ratio("one thread", best=True)
         yield Row(f"{size:,} {kind} codes", more, SPEEDUP, best=best)
+
+
+def _memory(index: hashret.Index) -> float:
+    """Ratio of what a merge takes beside the index, at most, to what that holds then."""
+    index.compact()
+    for turn in range(len(index) // ADDED // 7):
+        index.add(_more(turn))
+    before = forget_peak()
+    index.compact()
+    return (resident("VmHWM") - before) / float(index.stats()["bytes"])
 
 
 def _more(turn: int) -> Codes:

@@ -7,7 +7,8 @@
 #include "base/memory.h"
 #include "index/internal.h"
 
-/* After it ran out of memory it pauses so many times as long as it took, and no less than that. */
+/* After it failed, as it ran out of memory, it pauses so many times as long as it took, and no less
+ * than that. */
 #define PAUSE 10
 #define LEAST_PAUSE_NS 1e9
 
@@ -21,7 +22,7 @@ HR_THREAD(work, argument) {
     hr_unlock_exclusive(&index->building);
   }
   double ended = hr_now_ns(), pause = PAUSE * (ended - began);
-  if (status == HR_NO_MEMORY) {
+  if (status && status != HR_CANCELLED) {
     hr_index_lock(index);
     background->pause = ended + (pause > LEAST_PAUSE_NS ? pause : LEAST_PAUSE_NS);
     hr_index_unlock(index);

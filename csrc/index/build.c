@@ -137,11 +137,16 @@ static hr_status make_tables(const hr_index *index, const hr_postings *postings,
   return status;
 }
 
-/* The first time tables come later, when the unsorted codes are gone: both at once need the memory
- * of three. Then there are tables to search in until the new ones are ready. */
+/* What filters have asked for once, they find again. The first time tables come later, when the
+ * unsorted codes are gone: both at once need the memory of three. Then there are tables to search
+ * in until the new ones are ready. */
 static hr_status make_order(const hr_index *index, const int *cancel, made *m) {
   hr_status status = sort_in(&m->from, cancel, &m->postings);
   if (status || !m->postings) return status;
+  if (m->from.sorted.entry_of) {
+    m->postings->entry_of = hr_postings_entries(m->postings);
+    if (!m->postings->entry_of) return HR_NO_MEMORY;
+  }
   if (index->kind == HR_AUTO) status = hr_postings_keep_by_row(m->postings);
   if (!status && index->mih) status = make_tables(index, m->postings, cancel, m);
   return status;
@@ -197,9 +202,9 @@ static hr_status put_order(hr_index *index, made *m) {
   for (int i = 0; !status && m->postings && i < 2; i++)
     status = remove_gone(&m->from.frozen[i], &index->frozen[i], m->postings);
   if (status) return status;
+  index->replaced++;
   EXCHANGE(hr_postings *, index->postings, m->postings);
   EXCHANGE(hr_mih *, index->mih, m->mih);
-  index->sorted = index->state;
   return HR_OK;
 }
 
@@ -229,7 +234,7 @@ static hr_status put_in_place(hr_index *index, made *m) {
 static hr_status begin(hr_index *index, bool all, const int *cancel, made *m) {
   *m = (made){0};
   hr_segment_init(&m->main, index->bits);
-  hr_index_lock_gently(index, cancel);
+  hr_index_lock_gently(index);
   hr_status status = hr_cancelled(cancel) ? HR_CANCELLED : HR_OK;
   if (!status) m->what = hr_index_missing(index, all);
   m->calibrate = index->kind == HR_AUTO && !(index->planner.costs.block > 0);
@@ -245,7 +250,7 @@ static hr_status make_one(hr_index *index, const int *cancel, made *m) {
   hr_segment old[2];
   hr_segment_init(&old[0], index->bits);
   hr_segment_init(&old[1], index->bits);
-  hr_index_lock_gently(index, cancel);
+  hr_index_lock_gently(index);
   if (!status) status = put_in_place(index, m);
   for (int i = 0; !status && m->what == HR_ORDER && i < 2; i++)
     EXCHANGE(hr_segment, index->frozen[i], old[i]);

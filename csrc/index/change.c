@@ -101,6 +101,7 @@ static void drop_sorted(hr_index *index) {
   hr_segment_free(&index->frozen[1]);
   index->mih = NULL;
   index->postings = NULL;
+  index->replaced++;
   index->planner.costs = (hr_costs){0};
 }
 

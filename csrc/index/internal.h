@@ -42,7 +42,7 @@ struct hr_index {
   bool preparing;   /* something better is being made: searches use what there is */
   int wanting;      /* threads that wait to have the index for themselves */
   uint64_t state;   /* how often some thread had */
-  uint64_t sorted;  /* what it was when the postings were put in place */
+  uint64_t replaced; /* how often the sorted codes were */
   hr_background background;
   size_t soon; /* so many words, or fewer, are sorted by the search that misses it */
 };
@@ -56,7 +56,7 @@ void hr_index_close_locks(hr_index *index);
 void hr_index_lock(hr_index *index);
 void hr_index_unlock(hr_index *index);
 /* The same, for who can wait until some long search is over. */
-void hr_index_lock_gently(hr_index *index, const int *cancel);
+void hr_index_lock_gently(hr_index *index);
 /* Takes `building`, or HR_CANCELLED. */
 hr_status hr_index_wait_building(hr_index *index, const int *cancel);
 /* Holds `lock` shared. HR_NOT_READY if something is to be made before a search for so many queries;

@@ -1,6 +1,7 @@
 /* Holding an index: for oneself, and still while the process forks. */
 #include "base/cancel.h"
 #include "base/clock.h"
+#include "base/memory.h"
 #include "index/internal.h"
 
 /* Who puts something in place waits so many milliseconds for a moment without readers before it
@@ -16,8 +17,8 @@ void hr_index_lock(hr_index *index) {
 
 void hr_index_unlock(hr_index *index) { hr_unlock_exclusive(&index->lock); }
 
-void hr_index_lock_gently(hr_index *index, const int *cancel) {
-  for (int tries = 0; tries < GENTLE_TRIES && !hr_cancelled(cancel); tries++) {
+void hr_index_lock_gently(hr_index *index) {
+  for (int tries = 0; tries < GENTLE_TRIES; tries++) {
     if (hr_lock_try_exclusive(&index->lock)) {
       index->state++;
       return;
@@ -48,11 +49,21 @@ static bool may_search(const hr_index *index, size_t queries) {
 /* Sorted codes are found by row through a list that is made when first asked for. */
 static bool listed(const hr_index *index) { return !index->postings || index->postings->entry_of; }
 
+/* It is made beside readers, and thrown away if other codes are the sorted ones by then. */
 static hr_status list_codes(hr_index *index) {
+  hr_lock_shared(&index->lock);
+  uint64_t replaced = index->replaced;
+  uint32_t *entries = listed(index) ? NULL : hr_postings_entries(index->postings);
+  hr_status status = listed(index) || entries ? HR_OK : HR_NO_MEMORY;
+  hr_unlock_shared(&index->lock);
+  if (!entries) return status;
   hr_index_lock(index);
-  if (!listed(index)) index->postings->entry_of = hr_postings_entries(index->postings);
-  hr_status status = listed(index) ? HR_OK : HR_NO_MEMORY;
+  if (index->replaced == replaced && !listed(index)) {
+    index->postings->entry_of = entries;
+    entries = NULL;
+  }
   hr_index_unlock(index);
+  free(entries);
   return status;
 }
 
@@ -123,6 +134,7 @@ bool hr_index_before_fork(hr_index *index, int milliseconds) {
 
 /* The threads that held the locks, or prepared, are not in the child. */
 hr_status hr_index_in_child(hr_index *index) {
+  hr_unlock_shared(&index->lock);
   HR_STORE(&index->background.working, HR_RESTING);
   index->preparing = false;
   index->wanting = 0;

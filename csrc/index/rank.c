@@ -12,7 +12,7 @@ hr_status hr_prefixes_open(const hr_index *index, const hr_rule *rule, hr_prefix
   hr_prefixes *prefixes;
   hr_status status = hr_prefixes_create(rule, &prefixes);
   if (status) return status;
-  prefixes->state = index->sorted;
+  prefixes->state = index->replaced;
   if (index->postings) status = hr_prefixes_find(prefixes, index->postings);
   if (status)
     hr_prefixes_free(prefixes);
@@ -22,7 +22,7 @@ hr_status hr_prefixes_open(const hr_index *index, const hr_rule *rule, hr_prefix
 }
 
 bool hr_prefixes_fit(const hr_index *index, const hr_prefixes *prefixes) {
-  return !index->postings || prefixes->state == index->sorted;
+  return !index->postings || prefixes->state == index->replaced;
 }
 
 /* Comparing less than one code in so many costs less than walking. */

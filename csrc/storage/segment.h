@@ -46,7 +46,8 @@ size_t hr_segment_find(const hr_segment *segment, int64_t id);
 /* Appends live codes with ids above all present. Unchanged on failure. */
 hr_status hr_segment_append(hr_segment *segment, const uint8_t *codes, const int64_t *ids,
                             size_t n);
-/* A copy with room for n more rows than there are; HR_OK and an empty one if there is room already. */
+/* A copy with room for n more rows than there are; HR_OK and an empty one if there is room already.
+ */
 hr_status hr_segment_with_room(const hr_segment *segment, size_t n, hr_segment *out);
 /* Makes a live row a tombstone. The bitmap must exist: hr_segment_open_live. */
 void hr_segment_delete(hr_segment *segment, size_t row);
