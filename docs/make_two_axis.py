@@ -98,7 +98,7 @@ def claims(groups: Sequence[Group]) -> list[str]:
     if not ours or not zoo:
         return []
     best = max(zoo, key=lambda group: group.average(CLASS) or 0)
-    lines = [f"Against {title(best)}, the best of the zoo by class at these bits, paired by seed:"]
+    lines = [f"Against {title(best)}, the best here by class of those of one part, paired by seed:"]
     for group in ours:
         parts = []
         for name, words in ((CLASS, "class mAP"), (WITHIN, "within"), ("copies_10", "copies")):
