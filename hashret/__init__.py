@@ -31,6 +31,7 @@ import os as _os
 from . import _native, codes, errors
 from .errors import (
     CodeError,
+    ConflictError,
     DatasetNotFoundError,
     DTypeError,
     EncoderMismatchError,
@@ -44,6 +45,7 @@ from .errors import (
     ParameterError,
     ShapeError,
     TrainingError,
+    UnavailableError,
 )
 
 __version__ = "0.1.0"
@@ -59,6 +61,7 @@ from .searcher import Searcher
 
 __all__ = [
     "CodeError",
+    "ConflictError",
     "DTypeError",
     "DatasetNotFoundError",
     "EncoderMismatchError",
@@ -74,6 +77,7 @@ __all__ = [
     "Searcher",
     "ShapeError",
     "TrainingError",
+    "UnavailableError",
     "__version__",
     "codes",
     "cpu",

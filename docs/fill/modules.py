@@ -60,6 +60,7 @@ MODULES = (
     "hashret.collection.watching",
     "hashret.collection.catalogue",
     "hashret.web",
+    "hashret.cluster",
 )
 
 

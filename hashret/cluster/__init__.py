@@ -1,0 +1,36 @@
+"""Codes that outgrow one machine: an index of many files, which Ray serves and fills.
+
+================== ===============================================================
+``index.py``       :class:`ShardedIndex`: search, change, all as one index
+``manifest.py``    which files one state of it is made of
+``location.py``    where they lie: a folder, or what fsspec opens; two writers
+``cache.py``       copies of them on this machine, verified, within a budget
+``shard.py``       what one opened shard answers
+``merging.py``     many answers as one
+``filter.py``      ids that searches are restricted to
+``fleet.py``       who answers for shards: this process
+``writing.py``     new shards, removed ids
+``tables.py``      paths, metadata and failures, in Parquet
+================== ===============================================================
+
+A sharded index loads and searches without Ray; see ``docs/cluster.md``.
+"""
+
+from __future__ import annotations
+
+from .cache import Cache
+from .filter import ShardedFilter
+from .index import ShardedIndex
+from .location import Location, open_location
+from .manifest import Blob, Manifest, Shard
+
+__all__ = [
+    "Blob",
+    "Cache",
+    "Location",
+    "Manifest",
+    "Shard",
+    "ShardedFilter",
+    "ShardedIndex",
+    "open_location",
+]

@@ -1,0 +1,85 @@
+"""The table beside a shard, in Parquet: which files its codes are of, and which failed.
+
+=========== =========================================================================
+``id``      int64; of a file that failed the one that it would have had
+``path``    binary: the bytes of its path
+``reason``  string: why there is no code; null if there is
+``content`` binary: SHA-256 of its bytes, if they were read
+``quality`` double: of the code, if its encoder knows any
+``format``  string, ``width`` and ``height`` int32, ``taken`` string
+=========== =========================================================================
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..extras import import_extra
+from ..types import Ids
+
+__all__ = ["failures_of", "merge_tables", "paths_of", "write_table"]
+
+
+def write_table(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """Return a Parquet file of rows, in the order of their ids; what a row lacks is null."""
+    arrow: Any = import_extra("pyarrow", "ray")
+    return _written(arrow.Table.from_pylist(list(rows), schema=_schema()))
+
+
+def merge_tables(paths: Sequence[str], ids: Ids) -> bytes:
+    """Return a file of several: rows of these ids, and of what failed."""
+    arrow: Any = import_extra("pyarrow", "ray")
+    table = arrow.concat_tables([_read(path) for path in paths])
+    named = table["id"].to_numpy()
+    failed = table["reason"].is_valid().to_numpy()
+    kept = np.flatnonzero(failed | np.isin(named, ids))
+    return _written(table.take(kept[np.argsort(named[kept], kind="stable")]))
+
+
+def paths_of(path: str, ids: Ids) -> dict[int, bytes]:
+    """Return the paths of those ids that a file has."""
+    table = _read(path, ["id", "path", "reason"])
+    named = table["id"].to_numpy()
+    rows = np.flatnonzero(np.isin(named, ids) & ~table["reason"].is_valid().to_numpy())
+    return dict(zip(named[rows].tolist(), table["path"].take(rows).to_pylist(), strict=True))
+
+
+def failures_of(path: str) -> list[tuple[int, bytes, str]]:
+    """Return id, path and reason of what failed."""
+    table = _read(path, ["id", "path", "reason"])
+    rows = np.flatnonzero(table["reason"].is_valid().to_numpy())
+    failed = table.take(rows).to_pylist()
+    return [(row["id"], row["path"], row["reason"]) for row in failed]
+
+
+def _schema() -> Any:
+    arrow: Any = import_extra("pyarrow", "ray")
+    return arrow.schema(
+        [
+            arrow.field("id", arrow.int64(), nullable=False),
+            arrow.field("path", arrow.binary(), nullable=False),
+            ("reason", arrow.string()),
+            ("content", arrow.binary()),
+            ("quality", arrow.float64()),
+            ("format", arrow.string()),
+            ("width", arrow.int32()),
+            ("height", arrow.int32()),
+            ("taken", arrow.string()),
+        ]
+    )
+
+
+def _read(path: str, columns: list[str] | None = None) -> Any:
+    parquet: Any = import_extra("pyarrow.parquet", "ray")
+    return parquet.ParquetFile(path).read(columns=columns)
+
+
+def _written(table: Any) -> bytes:
+    parquet: Any = import_extra("pyarrow.parquet", "ray")
+    file = io.BytesIO()
+    parquet.write_table(table, file, compression="zstd")
+    return file.getvalue()
