@@ -217,10 +217,12 @@ CLUSTER: dict[str, set[str]] = {
         "fleet",
         "location",
         "manifest",
+        "replicas",
         "state",
         "tables",
         "writing",
     },
+    "replicas": {"cache", "fleet", "location", "manifest", "shard"},
     "state": {"filter", "fleet", "manifest", "merging"},
     "__init__": {"cache", "filter", "index", "location", "manifest"},
 }

@@ -9,6 +9,7 @@
 ``merging.py``     many answers as one
 ``filter.py``      ids that searches are restricted to
 ``fleet.py``       who answers for shards: this process
+``replicas/``      or actors of a Ray cluster: time-outs, failover, hedging, rebuilding
 ``writing.py``     new shards, removed ids
 ``tables.py``      paths, metadata and failures, in Parquet
 ================== ===============================================================

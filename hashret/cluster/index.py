@@ -135,7 +135,12 @@ class ShardedIndex:
         return cls(location, encoder=encoder, **options)
 
     def _new_fleet(self, manifest: Manifest, replicas: int) -> Fleet:
-        return LocalFleet(self._location, self._cache, manifest)
+        if not replicas:
+            return LocalFleet(self._location, self._cache, manifest)
+        # Ray takes seconds to import.
+        from .replicas import RayFleet
+
+        return RayFleet(self._location, self._cache, manifest, replicas)
 
     # -- what it is ------------------------------------------------------------------
 

@@ -42,8 +42,6 @@ def merge_within(
 ) -> tuple[Ids, Distances, Ids]:
     """Return all results of each query, by distance, then by id, in CSR form."""
     lims = np.sum([np.zeros(queries + 1, np.int64), *(each for each, _, _ in answers)], axis=0)
-    if len(answers) == 1:
-        return answers[0]
     if not answers:
         return lims, np.empty(0, np.int32), np.empty(0, np.int64)
     rows = np.concatenate([np.repeat(np.arange(queries), np.diff(each)) for each, _, _ in answers])
