@@ -218,13 +218,15 @@ CLUSTER: dict[str, set[str]] = {
         "location",
         "manifest",
         "replicas",
+        "shard",
         "state",
         "tables",
         "writing",
     },
+    "encoding": {"index", "location", "manifest", "replicas", "tables", "writing"},
     "replicas": {"cache", "fleet", "location", "manifest", "shard"},
     "state": {"filter", "fleet", "manifest", "merging"},
-    "__init__": {"cache", "filter", "index", "location", "manifest"},
+    "__init__": {"cache", "filter", "index", "location", "manifest", "replicas", "encoding"},
 }
 
 # The model and the losses know nothing of training, nor of files.

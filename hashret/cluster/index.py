@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from itertools import pairwise
 from types import TracebackType
 from typing import Any, Literal, Self, overload
 
@@ -22,8 +22,9 @@ from .filter import ShardedFilter
 from .fleet import Fleet, LocalFleet
 from .location import open_location
 from .manifest import Manifest, Shard
+from .shard import OpenShard
 from .state import Nearest, Question, State, Within
-from .tables import merge_tables, paths_of
+from .tables import all_paths, failures, merge_tables, paths_of
 from .writing import SHARD_CODES, batches, split, with_removed, write_shard
 
 __all__ = ["ShardedIndex"]
@@ -158,6 +159,16 @@ class ShardedIndex:
     def generation(self) -> int:
         """Which state of the index this reads."""
         return self._state.manifest.generation
+
+    @property
+    def location(self) -> str:
+        """What opens it again."""
+        return self._location.name
+
+    @property
+    def manifest(self) -> Manifest:
+        """This state of it."""
+        return self._state.manifest
 
     @property
     def shards(self) -> tuple[Shard, ...]:
@@ -374,15 +385,22 @@ class ShardedIndex:
         wanted = check_ids(ids)
         state = self._state
         where = state.where(wanted, "ids")
+        numbers = [n for n in np.unique(where) if state.shards[n].table is not None]
         found: dict[int, bytes] = {}
-        for number, shard in enumerate(state.shards):
-            if shard.table is not None and (where == number).any():
-                held = self._cache.hold(self._location, shard.table)
-                try:
-                    found |= paths_of(held.path, wanted[where == number])
-                finally:
-                    held.release()
+        with self._tables([state.shards[n] for n in numbers]) as files:
+            for number, file in zip(numbers, files, strict=True):
+                found |= paths_of(file, wanted[where == number])
         return [found.get(int(id)) for id in wanted]
+
+    def known_paths(self) -> set[bytes]:
+        """Return the paths of all files that were read, or failed."""
+        with self._tables(self.shards) as files:
+            return {path for file in files for path in all_paths(file)}
+
+    def failures(self) -> list[tuple[int, bytes, str]]:
+        """Return the files that have no code: their ids, paths, and the reasons."""
+        with self._tables(self.shards) as files:
+            return failures(files)
 
     def duplicates(self, radius: int, *, threads: int | None = None) -> list[Ids]:
         """Group codes that are linked by distances of at most `radius`, across all shards.
@@ -427,9 +445,7 @@ class ShardedIndex:
         else:
             new = check_ids(ids, len(packed))
             _check_once(new)
-            where = self._state.where(new)
-            if (where >= 0).any():
-                raise IdError(f"ids: {new[where >= 0][0]} is present already")
+            self._check_new(new)
         shards = [
             write_shard(self._location, manifest, part, named)
             for part, named in split(packed, new, most)
@@ -439,23 +455,28 @@ class ShardedIndex:
             self._commit(manifest.after(shards=(*manifest.shards, *shards), next_id=next_id))
         return new
 
-    def add_shards(self, shards: Iterable[Shard]) -> None:
+    def add_shards(self, shards: Iterable[Shard], next_id: int = 0) -> None:
         """Add shards that lie in the location already, as encoding writes them.
+
+        Parameters
+        ----------
+        shards : iterable of Shard
+        next_id : int
+            Ids below it are not given to others from now on.
 
         Raises
         ------
         ConflictError
             If another writer has changed the index since this one read it.
         IdError
-            If ids of theirs may be present.
+            If ids of theirs are present.
         """
         manifest, new = self._state.manifest, tuple(shards)
-        spans = sorted((shard.low, shard.high) for shard in (*manifest.shards, *new))
-        for (_, high), (low, _) in pairwise(spans):
-            if low <= high:
-                raise IdError(f"shards: ids {low} to {high} lie in two of them")
+        for shard in new:
+            if any(shard.low <= each.high and each.low <= shard.high for each in manifest.shards):
+                self._check_absent(shard)
         if new:
-            next_id = max(manifest.next_id, *(shard.high + 1 for shard in new))
+            next_id = max(next_id, manifest.next_id, *(shard.high + 1 for shard in new))
             self._commit(manifest.after(shards=(*manifest.shards, *new), next_id=next_id))
 
     def remove(self, ids: npt.ArrayLike) -> None:
@@ -555,6 +576,18 @@ class ShardedIndex:
 
     # -- writing ----------------------------------------------------------------------------------
 
+    def _check_new(self, ids: Ids) -> None:
+        where = self._state.where(ids)
+        if (where >= 0).any():
+            raise IdError(f"ids: {ids[where >= 0][0]} is present already")
+
+    def _check_absent(self, shard: Shard) -> None:
+        opened = OpenShard(self._location, self._cache, shard, self._state.manifest)
+        try:
+            self._check_new(opened.ids(shard))
+        finally:
+            opened.close()
+
     def _removed(self, shard: Shard) -> Ids:
         if shard.removed is None:
             return np.empty(0, np.int64)
@@ -565,15 +598,23 @@ class ShardedIndex:
         codes, ids = state.all_of(batch)
         table = None
         if any(shard.table for shard in batch):
-            files = [self._cache.hold(self._location, s.table) for s in batch if s.table]
-            try:
-                data = merge_tables([held.path for held in files], ids)
-            finally:
-                for held in files:
-                    held.release()
+            with self._tables(batch) as files:
+                data = merge_tables(files, ids)
             table = self._location.put(data, ".parquet")
         made = write_shard(self._location, state.manifest, codes, ids)
         return replace(made, table=table)
+
+    @contextmanager
+    def _tables(self, shards: Iterable[Shard]) -> Iterator[list[str]]:
+        """Return the paths of the tables of shards, which stay until the end of a block."""
+        with ExitStack() as stack:
+            files = []
+            for shard in shards:
+                if shard.table is not None:
+                    held = self._cache.hold(self._location, shard.table)
+                    stack.callback(held.release)
+                    files.append(held.path)
+            yield files
 
     def _commit(self, manifest: Manifest) -> None:
         self._location.commit(manifest)

@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ import numpy as np
 from ..extras import import_extra
 from ..types import Ids
 
-__all__ = ["failures_of", "merge_tables", "paths_of", "write_table"]
+__all__ = ["all_paths", "failures", "merge_tables", "paths_of", "write_table"]
 
 
 def write_table(rows: Sequence[Mapping[str, Any]]) -> bytes:
@@ -48,12 +48,36 @@ def paths_of(path: str, ids: Ids) -> dict[int, bytes]:
     return dict(zip(named[rows].tolist(), table["path"].take(rows).to_pylist(), strict=True))
 
 
-def failures_of(path: str) -> list[tuple[int, bytes, str]]:
+def failures(paths: Sequence[str]) -> list[tuple[int, bytes, str]]:
+    """Return id, path and reason of what failed by files, and succeeded by none."""
+    compute: Any = import_extra("pyarrow.compute", "ray")
+    failed = {one[0]: one for path in paths for one in _failures_of(path)}
+    for path in paths if failed else ():
+        table = _read(path, ["id", "reason"])
+        good = table.filter(table["reason"].is_null())
+        again = good.filter(compute.is_in(good["id"], value_set=_ids(failed)))
+        for id in again["id"].to_pylist():
+            failed.pop(id, None)
+    return sorted(failed.values())
+
+
+def all_paths(path: str) -> list[bytes]:
+    """Return the paths of a file, of what failed, too."""
+    paths: list[bytes] = _read(path, ["path"])["path"].to_pylist()
+    return paths
+
+
+def _failures_of(path: str) -> list[tuple[int, bytes, str]]:
     """Return id, path and reason of what failed."""
     table = _read(path, ["id", "path", "reason"])
     rows = np.flatnonzero(table["reason"].is_valid().to_numpy())
     failed = table.take(rows).to_pylist()
     return [(row["id"], row["path"], row["reason"]) for row in failed]
+
+
+def _ids(among: Iterable[int]) -> Any:
+    arrow: Any = import_extra("pyarrow", "ray")
+    return arrow.array(list(among), arrow.int64())
 
 
 def _schema() -> Any:

@@ -32,7 +32,9 @@ def write_shard(
     file = io.BytesIO()
     index.save(file)
     blob = location.put(file.getvalue(), ".hri")
-    return Shard(blob, len(ids), int(ids.min()), int(ids.max()), table)
+    # Of none of which anything could be read there is a table alone.
+    low, high = (int(ids.min()), int(ids.max())) if len(ids) else (0, -1)
+    return Shard(blob, len(ids), low, high, table)
 
 
 def split(codes: Codes, ids: Ids, most: int) -> Iterator[tuple[Codes, Ids]]:

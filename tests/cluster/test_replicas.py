@@ -12,6 +12,7 @@ import time
 import numpy as np
 import oracle
 import pytest
+from cluster_nodes import NODE, alive, kill, wait_until
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,40 +20,6 @@ import hashret
 from hashret.cluster import ShardedIndex
 
 pytest.importorskip("ray", reason="needs the extra 'ray'")
-
-# Not 127.0.0.1, which Ray takes for the machine's address on the network.
-HOST = "127.0.0.2"
-NODE = {
-    "num_cpus": 16,
-    "object_store_memory": 100 * 2**20,
-    "node_ip_address": HOST,
-}
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    # Of Ray's own, at its start and end.
-    import warnings
-
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import ray
-        from ray.cluster_utils import Cluster
-
-        made = Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
-        for _ in range(2):
-            made.add_node(**NODE)
-        ray.init(
-            address=made.address,
-            namespace="hashret",
-            log_to_driver=False,
-            logging_level="ERROR",
-            _node_ip_address=HOST,
-        )
-        yield made
-        ray.shutdown()
-        made.shutdown()
 
 
 def same(some, others):
@@ -174,18 +141,6 @@ class Steady:
         self.thread.join()
 
 
-def wait_until(true, seconds):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "not in time"
-        time.sleep(0.05)
-
-
-def kill(node):
-    """End a node's processes as a power cut does: the raylet, and its workers with it."""
-    os.kill(node.all_processes["raylet"][0].process.pid, signal.SIGKILL)
-
-
 def test_a_node_that_dies_costs_no_answer(cluster, tmp_path, rng, capsys):
     """No wrong answer, no error; the lost replicas are rebuilt on the nodes that are left."""
     codes = oracle.random_codes(rng, 3000, 64)
@@ -249,12 +204,6 @@ def test_an_actor_that_hangs_costs_no_answer(cluster, tmp_path, rng):
         assert steady.wrong == 0
         assert steady.errors == []
         assert max(steady.times) < 5
-
-
-def alive():
-    import ray
-
-    return [node["NodeID"] for node in ray.nodes() if node["Alive"]]
 
 
 def test_a_shard_without_replicas_is_named(cluster, tmp_path, rng):
