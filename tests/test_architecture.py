@@ -224,9 +224,10 @@ CLUSTER: dict[str, set[str]] = {
         "writing",
     },
     "encoding": {"index", "location", "manifest", "replicas", "tables", "writing"},
+    "collection": {"index", "location", "manifest", "writing"},
     "replicas": {"cache", "fleet", "location", "manifest", "shard"},
     "state": {"filter", "fleet", "manifest", "merging"},
-    "__init__": {"cache", "filter", "index", "location", "manifest", "replicas", "encoding"},
+    "__init__": {"cache", "filter", "index", "location", "manifest"},
 }
 
 # The model and the losses know nothing of training, nor of files.

@@ -61,6 +61,8 @@ MODULES = (
     "hashret.collection.catalogue",
     "hashret.web",
     "hashret.cluster",
+    "hashret.cluster.collection",
+    "hashret.cluster.encoding",
 )
 
 

@@ -10,6 +10,8 @@
 ``filter.py``      ids that searches are restricted to
 ``fleet.py``       who answers for shards: this process
 ``replicas/``      or actors of a Ray cluster: time-outs, failover, hedging, rebuilding
+``encoding/``      folders of pictures to shards, here or by tasks of Ray
+``collection.py``  the codes of a collection as shards, for its page
 ``writing.py``     new shards, removed ids
 ``tables.py``      paths, metadata and failures, in Parquet
 ================== ===============================================================

@@ -58,6 +58,7 @@ class Collection:
         self.catalogue = catalogue
         self._encoders: dict[str, Encoder] = {}
         self._indexes: dict[str, tuple[tuple[int, int], Index]] = {}
+        self._load: Callable[[Catalogue, EncoderRow], Any] = load_index
 
     @classmethod
     def create(
@@ -114,6 +115,7 @@ class Collection:
         """Open it once more for reading, by another thread; indexes and encoders are shared."""
         other = type(self)(read_catalogue(self.store))
         other._encoders, other._indexes = self._encoders, self._indexes
+        other._load = self._load
         return other
 
     @classmethod
@@ -181,8 +183,18 @@ class Collection:
         generation = self.catalogue.generation
         known = self._indexes.get(name)
         if known is None or known[0] != generation:
-            self._indexes[name] = known = generation, load_index(self.catalogue, self.row(name))
+            self._indexes[name] = known = generation, self._load(self.catalogue, self.row(name))
         return known[1]
+
+    def search_by(self, load: Callable[[Catalogue, EncoderRow], Any]) -> None:
+        """Search what `load` opens, which answers as an index does: shards on a cluster, say.
+
+        Parameters
+        ----------
+        load : callable
+            From the catalogue and the row of an encoder to the index of its codes, up to date.
+        """
+        self._load = load
 
     def update(
         self,

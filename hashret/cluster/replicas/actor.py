@@ -28,10 +28,16 @@ class ShardActor:
     """
 
     def __init__(
-        self, location: str, folder: str | None, budget: int | None, shard: Shard, head: Manifest
+        self,
+        location: str,
+        folder: str | None,
+        budget: int | None,
+        shard: Shard,
+        head: Manifest,
+        node: str,
     ) -> None:
         self._location, self._cache = open_location(location), Cache(folder, budget)
-        self._shard, self._head = shard, head
+        self._shard, self._head, self._node = shard, head, node
         self._lock = threading.Lock()
         self._open: OpenShard | None = None
         self._recent: deque[float] = deque(maxlen=100_000)
@@ -68,6 +74,7 @@ class ShardActor:
             "shard": self._shard.name,
             "codes": self._shard.count,
             "bytes": self._shard.index.size,
+            "node": self._node,
             "pid": os.getpid(),
             "calls": self._calls,
             "calls_per_second": sum(when > since for when in self._recent) / _RECENT,

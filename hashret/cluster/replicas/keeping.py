@@ -183,7 +183,7 @@ class Keeper:
             max_concurrency=_CONCURRENCY,
             max_restarts=0,
             scheduling_strategy=affinity(node, soft=False),
-        ).remote(*self._given, shard, self._head)
+        ).remote(*self._given, shard, self._head, node)
         return Replica(name, node, handle)
 
     def _end(self, replicas: Iterable[Replica]) -> None:
