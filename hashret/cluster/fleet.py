@@ -58,6 +58,7 @@ class LocalFleet(Fleet):
 
     def follow(self, manifest: Manifest) -> None:
         with self._lock:
+            self._manifest = manifest
             wanted = {shard.index.name for shard in manifest.shards}
             for name in self._open.keys() - wanted:
                 # A search that runs has its own reference, and so the mapping.
@@ -71,10 +72,10 @@ class LocalFleet(Fleet):
 
     def status(self) -> list[dict[str, Any]]:
         with self._lock:
-            opened = set(self._open)
+            opened, shards = set(self._open), self._manifest.shards
         return [
-            {"shard": shard.name, "node": "here", "open": shard.index.name in opened}
-            for shard in self._manifest.shards
+            {"shard": shard.name, "node": "here", "ready": shard.index.name in opened}
+            for shard in shards
         ]
 
     def close(self) -> None:
