@@ -181,6 +181,7 @@ def test_a_node_that_dies_costs_no_answer(cluster, tmp_path, rng, capsys):
         assert gap < 10
 
 
+@pytest.mark.slow
 def test_an_actor_that_hangs_costs_no_answer(cluster, tmp_path, rng):
     """The other replica is asked, and after some seconds the one that hangs is replaced."""
     codes = oracle.random_codes(rng, 1000, 64)

@@ -47,7 +47,7 @@ class EncoderSource:
         EncoderMismatchError
             If it has another fingerprint: this machine has another version of what it needs.
         """
-        encoder = _made(self)
+        encoder, _ = _made(self)
         if fingerprint is not None and encoder.fingerprint != fingerprint:
             raise EncoderMismatchError(
                 f"encoder {self.name}: is {encoder.fingerprint} here, expected {fingerprint}"
@@ -55,19 +55,20 @@ class EncoderSource:
         return encoder
 
 
-@functools.lru_cache(maxsize=4)
-def _made(source: EncoderSource) -> Any:
+@functools.cache
+def _made(source: EncoderSource) -> tuple[Any, Any]:
+    """Return an encoder, and the folder that goes when the process ends."""
     # An encoder of a file keeps a copy in a store; this one is the process's own.
-    store = tempfile.mkdtemp(prefix="hashret-")
+    store = tempfile.TemporaryDirectory(prefix="hashret-")
     given = source.name
     if source.data is not None:
-        given = os.path.join(store, source.name)
+        given = os.path.join(store.name, source.name)
         with open(given, "wb") as file:
             file.write(source.data)
-    encoder = new_encoder(given, store)
+    encoder = new_encoder(given, store.name)
     if not hasattr(encoder, "fingerprint"):
         raise ParameterError(
             f"encoder: {source.name} would have to be fitted to pictures first; give perceptual, "
             "borderless, or the file of an encoder that was fitted or trained"
         )
-    return encoder
+    return encoder, store

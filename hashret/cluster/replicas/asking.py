@@ -114,7 +114,8 @@ class _Question:
 
     def _start(self, replica: Replica, now: float) -> None:
         self._asked.add(replica)
-        reference = replica.handle.call.remote(*self._call[1::-1], self._call.arguments)
+        call = self._call
+        reference = replica.handle.call.remote(call.method, call.shard, call.arguments)
         replica.waiting += 1
         self._waiting[asyncio.wrap_future(reference.future())] = replica, now
 

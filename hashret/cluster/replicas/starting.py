@@ -11,7 +11,7 @@ from ...extras import import_extra
 __all__ = ["NAMESPACE", "connect"]
 
 NAMESPACE = "hashret"
-_LOCAL = "local"
+_LOCAL, _ANY = "local", "auto"
 # Of a local cluster: what travels is queries and answers.
 _STORE_BYTES = 200 * 2**20
 
@@ -22,9 +22,9 @@ def connect(address: str | None = None) -> Any:
     Parameters
     ----------
     address : str, optional
-        ``host:port`` of its head; ``"local"`` starts one in this machine that ends with this
-        process. By default ``$RAY_ADDRESS``, a cluster that runs on this machine, or else a local
-        one.
+        ``host:port`` of its head; ``"local"`` starts one on this machine that ends with this
+        process. By default, or as ``"auto"``, that of ``$RAY_ADDRESS``, one that runs on this
+        machine, or else a local one.
 
     Raises
     ------
@@ -40,12 +40,12 @@ def connect(address: str | None = None) -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     quiet = {"namespace": NAMESPACE, "log_to_driver": False, "logging_level": "ERROR"}
     if address != _LOCAL:
+        given = os.environ.get("RAY_ADDRESS") if address in (None, _ANY) else address
         try:
-            ray.init(address=address or "auto", **quiet)
+            ray.init(address=given or _ANY, **quiet)
             return ray
         except (ConnectionError, ValueError, RuntimeError) as error:
-            if address or os.environ.get("RAY_ADDRESS"):
-                given = address or os.environ["RAY_ADDRESS"]
+            if given:
                 raise HashretError(f"{given}: no Ray cluster answers there: {error}") from None
     ray.init(
         include_dashboard=False,
