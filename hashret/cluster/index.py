@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from itertools import pairwise
 from types import TracebackType
 from typing import Any, Literal, Self, overload
 
@@ -52,7 +53,8 @@ class ShardedIndex:
         Fingerprint that the index must have.
     replicas : int
         0: this process maps the shards. Otherwise each is mapped by so many actors of the Ray
-        cluster, on different nodes, as far as there are nodes.
+        cluster, on different nodes, as far as there are nodes; which cluster, a call of
+        :func:`hashret.cluster.replicas.connect` says before.
     cache : path-like, optional
         A folder for copies of the shards, on each machine; by default in the user's cache.
     budget : int, optional
@@ -472,6 +474,10 @@ class ShardedIndex:
             If ids of theirs are present.
         """
         manifest, new = self._state.manifest, tuple(shards)
+        spans = sorted((shard.low, shard.high) for shard in new if shard.count)
+        for (_, high), (low, _) in pairwise(spans):
+            if low <= high:
+                raise IdError(f"shards: ids {low} to {high} may lie in two of them")
         for shard in new:
             if any(shard.low <= each.high and each.low <= shard.high for each in manifest.shards):
                 self._check_absent(shard)
@@ -599,7 +605,7 @@ class ShardedIndex:
         table = None
         if any(shard.table for shard in batch):
             with self._tables(batch) as files:
-                data = merge_tables(files, ids)
+                data = merge_tables(files)
             table = self._location.put(data, ".parquet")
         made = write_shard(self._location, state.manifest, codes, ids)
         return replace(made, table=table)

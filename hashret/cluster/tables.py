@@ -30,14 +30,14 @@ def write_table(rows: Sequence[Mapping[str, Any]]) -> bytes:
     return _written(arrow.Table.from_pylist(list(rows), schema=_schema()))
 
 
-def merge_tables(paths: Sequence[str], ids: Ids) -> bytes:
-    """Return a file of several: rows of these ids, and of what failed."""
+def merge_tables(paths: Sequence[str]) -> bytes:
+    """Return a file of several.
+
+    Rows of codes that were removed stay: their files are known, and so not encoded again.
+    """
     arrow: Any = import_extra("pyarrow", "ray")
     table = arrow.concat_tables([_read(path) for path in paths])
-    named = table["id"].to_numpy()
-    failed = table["reason"].is_valid().to_numpy()
-    kept = np.flatnonzero(failed | np.isin(named, ids))
-    return _written(table.take(kept[np.argsort(named[kept], kind="stable")]))
+    return _written(table.take(np.argsort(table["id"].to_numpy(), kind="stable")))
 
 
 def paths_of(path: str, ids: Ids) -> dict[int, bytes]:

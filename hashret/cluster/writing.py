@@ -45,9 +45,9 @@ def split(codes: Codes, ids: Ids, most: int) -> Iterator[tuple[Codes, Ids]]:
 
 
 def with_removed(location: Location, shard: Shard, old: Ids, ids: Ids) -> Shard | None:
-    """Return a shard without some more ids; None if nothing is left of it."""
+    """Return a shard without some more ids; None if nothing is left of it, nor of files known."""
     removed = np.union1d(old, ids).astype("<i8")
-    if len(removed) == shard.count:
+    if len(removed) == shard.count and shard.table is None:
         return None
     return replace(shard, removed=location.put(removed.tobytes(), ".ids"))
 

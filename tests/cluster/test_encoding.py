@@ -143,6 +143,23 @@ def test_failed_files_are_read_again_when_asked(folder, tmp_path):
         assert index.paths(index.ids) == sorted(index.paths(index.ids))
 
 
+@pytest.mark.parametrize("share", [3, 1])
+def test_what_was_removed_does_not_come_back(folder, tmp_path, share):
+    encoded(tmp_path, folder)
+    with opened(tmp_path) as index:
+        kept = np.setdiff1d(index.ids, index.ids[::share])
+        index.remove(index.ids[::share])
+        for _ in range(2):
+            again = encoded(tmp_path, folder)
+            assert again.codes == 0
+            assert len(again.failures) == 2
+            index.refresh()
+            index.compact()
+            np.testing.assert_array_equal(index.ids, kept)
+            assert not any(shard.removed for shard in index.shards)
+            assert index.search(np.zeros((1, 32), np.uint8), 50)[1].max() == kept.max(initial=-1)
+
+
 def test_another_encoder_is_refused(folder, tmp_path):
     encoded(tmp_path, folder)
     with pytest.raises(hashret.EncoderMismatchError, match="pdq-512"):

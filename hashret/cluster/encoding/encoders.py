@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import os
+import shutil
 import tempfile
 from dataclasses import dataclass
 from typing import Any
@@ -47,7 +49,7 @@ class EncoderSource:
         EncoderMismatchError
             If it has another fingerprint: this machine has another version of what it needs.
         """
-        encoder, _ = _made(self)
+        encoder = _made(self)
         if fingerprint is not None and encoder.fingerprint != fingerprint:
             raise EncoderMismatchError(
                 f"encoder {self.name}: is {encoder.fingerprint} here, expected {fingerprint}"
@@ -56,19 +58,19 @@ class EncoderSource:
 
 
 @functools.cache
-def _made(source: EncoderSource) -> tuple[Any, Any]:
-    """Return an encoder, and the folder that goes when the process ends."""
-    # An encoder of a file keeps a copy in a store; this one is the process's own.
-    store = tempfile.TemporaryDirectory(prefix="hashret-")
+def _made(source: EncoderSource) -> Any:
+    # An encoder of a file keeps a copy in a store; this one goes with the process.
+    store = tempfile.mkdtemp(prefix="hashret-")
+    atexit.register(shutil.rmtree, store, ignore_errors=True)
     given = source.name
     if source.data is not None:
-        given = os.path.join(store.name, source.name)
+        given = os.path.join(store, source.name)
         with open(given, "wb") as file:
             file.write(source.data)
-    encoder = new_encoder(given, store.name)
+    encoder = new_encoder(given, store)
     if not hasattr(encoder, "fingerprint"):
         raise ParameterError(
             f"encoder: {source.name} would have to be fitted to pictures first; give perceptual, "
             "borderless, or the file of an encoder that was fitted or trained"
         )
-    return encoder, store
+    return encoder
