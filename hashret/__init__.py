@@ -33,6 +33,7 @@ import os as _os
 from . import _native, codes, errors
 from .errors import (
     CodeError,
+    ConflictError,
     DatasetNotFoundError,
     DTypeError,
     EncoderMismatchError,
@@ -46,6 +47,7 @@ from .errors import (
     ParameterError,
     ShapeError,
     TrainingError,
+    UnavailableError,
 )
 
 __version__ = "0.1.0"
@@ -61,6 +63,7 @@ from .searcher import Searcher
 
 __all__ = [
     "CodeError",
+    "ConflictError",
     "DTypeError",
     "DatasetNotFoundError",
     "EncoderMismatchError",
@@ -76,6 +79,7 @@ __all__ = [
     "Searcher",
     "ShapeError",
     "TrainingError",
+    "UnavailableError",
     "__version__",
     "codes",
     "cpu",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 __all__ = [
     "CodeError",
+    "ConflictError",
     "DTypeError",
     "DatasetNotFoundError",
     "EncoderMismatchError",
@@ -23,6 +24,7 @@ __all__ = [
     "ParameterError",
     "ShapeError",
     "TrainingError",
+    "UnavailableError",
 ]
 
 
@@ -77,6 +79,24 @@ class ImageError(HashretError, ValueError):
 
 class LockedError(HashretError, BlockingIOError):
     """Another process is changing what this one is to change; the message names it."""
+
+
+class ConflictError(HashretError, RuntimeError):
+    """Another writer has changed what this one was to change; nothing of this change is kept."""
+
+
+class UnavailableError(HashretError, ConnectionError):
+    """Shards of an index answer nowhere within the time allowed.
+
+    Attributes
+    ----------
+    shards : tuple of str
+        Their names.
+    """
+
+    def __init__(self, message: str, shards: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.shards = shards
 
 
 class TrainingError(HashretError, RuntimeError):

@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from cluster_nodes import cluster  # noqa: F401  (a fixture)
 from guard import no_network
 
 from hashret import _native

@@ -79,7 +79,29 @@ DOORS: dict[str, set[str]] = {
         "deep",
     },
     "web": {"", "checks", "collection", "errors", "extras", "files", "images", "index", "types"},
-    "cli": {"", "collection", "errors", "experiments", "extras", "files", "images", "web"},
+    "cluster": {
+        "",
+        "checks",
+        "codes",
+        "collection",
+        "errors",
+        "extras",
+        "files",
+        "images",
+        "index",
+        "types",
+    },
+    "cli": {
+        "",
+        "cluster",
+        "collection",
+        "errors",
+        "experiments",
+        "extras",
+        "files",
+        "images",
+        "web",
+    },
     "__main__": {"errors", "cli"},
 }
 
@@ -183,6 +205,36 @@ WEB: dict[str, set[str]] = {
     "__init__": {"application", "server", "settings"},
 }
 
+# Nothing of it needs Ray but the rooms that say so; an index is read and searched without.
+CLUSTER: dict[str, set[str]] = {
+    "manifest": set(),
+    "location": {"manifest"},
+    "cache": {"location", "manifest"},
+    "shard": {"cache", "location", "manifest"},
+    "filter": {"manifest", "shard"},
+    "fleet": {"cache", "location", "manifest", "shard"},
+    "merging": set(),
+    "tables": set(),
+    "writing": {"location", "manifest"},
+    "index": {
+        "cache",
+        "filter",
+        "fleet",
+        "location",
+        "manifest",
+        "replicas",
+        "shard",
+        "state",
+        "tables",
+        "writing",
+    },
+    "encoding": {"index", "location", "manifest", "replicas", "tables", "writing"},
+    "collection": {"index", "location", "manifest", "writing"},
+    "replicas": {"cache", "fleet", "location", "manifest", "shard"},
+    "state": {"filter", "fleet", "manifest", "merging"},
+    "__init__": {"cache", "filter", "index", "location", "manifest"},
+}
+
 # The model and the losses know nothing of training, nor of files.
 DEEP: dict[str, set[str]] = {
     "losses": set(),
@@ -208,6 +260,7 @@ LOSSES: dict[str, set[str]] = {
 
 # A room of a part is a file or a folder in it.
 INSIDE = {
+    "cluster": CLUSTER,
     "collection": COLLECTION,
     "experiments": EXPERIMENTS,
     "deep": DEEP,
@@ -265,6 +318,7 @@ PACKAGES: dict[str, set[str]] = {
         "threadpoolctl",
         "uvicorn",
     },
+    "cluster": {"fsspec", "numpy", "pyarrow", "ray"},
     "cli": {"typer", "rich"},
 }
 

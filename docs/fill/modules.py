@@ -71,6 +71,9 @@ MODULES = (
     "hashret.collection.watching",
     "hashret.collection.catalogue",
     "hashret.web",
+    "hashret.cluster",
+    "hashret.cluster.collection",
+    "hashret.cluster.encoding",
 )
 
 

@@ -29,6 +29,7 @@ Commands.modules = {
     "import": "import_",
     "export": "export",
     "verify": "verify",
+    "cluster": "cluster",
     "info": "info",
     "demo": "demo",
     "benchmark": "benchmark",

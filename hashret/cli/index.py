@@ -20,6 +20,7 @@ from .options import (
     Memory,
     Pixels,
     Quiet,
+    RayAddress,
     Seconds,
     SkipsOk,
     Store,
@@ -29,6 +30,7 @@ from .options import (
 )
 from .output import json_path, many, print_json, print_line, relative, shown
 from .progress import Progress
+from .shards import Shows, index_shards
 
 if TYPE_CHECKING:
     from ..collection import Collection
@@ -90,7 +92,10 @@ def index(
         typer.Option("--check-content", help="Hash every file, whatever its size and time say."),
     ] = False,
     retry_skipped: Annotated[
-        bool, typer.Option("--retry-skipped", help="Read files again that were skipped.")
+        bool,
+        typer.Option(
+            "--retry-skipped", "--retry-failed", help="Read files again that were skipped."
+        ),
     ] = False,
     forget_missing: Annotated[
         bool,
@@ -117,6 +122,15 @@ def index(
         float,
         typer.Option(min=0.01, metavar="MINUTES", help="With --watch: how often to look anyway."),
     ] = 60.0,
+    ray: RayAddress = None,
+    shards: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LOCATION",
+            help="With --ray: where the sharded index is made, a folder or an address that all "
+            "nodes reach.",
+        ),
+    ] = None,
     json: AsJson = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -136,11 +150,36 @@ def index(
       hashret index --exclude '*.psd' --watch    keep up with changes
 
       hashret index /mnt/dvd --store ~/dvd       a folder that cannot be written
+
+      hashret index --ray auto --shards /shared/codes /shared/photos      by a cluster
     """
     from ..collection.opening import open_to_index
 
+    limits = limits_of(max_pixels, max_seconds, max_memory)
+    if ray is not None or shards is not None:
+        refused = {
+            "store": store,
+            "re-encode": re_encode,
+            "exclude": exclude,
+            "hidden": hidden,
+            "one-file-system": one_file_system,
+            "check-content": check_content,
+            "forget-missing": forget_missing,
+            "forget-offline": forget_offline,
+            "watch": watch,
+        }
+        index_shards(
+            roots or [Path.cwd()],
+            ray,
+            shards,
+            refused=[name for name, given in refused.items() if given not in (None, False)],
+            encoders=encoder or [],
+            options={"limits": limits, "workers": workers, "retry_failed": retry_skipped},
+            shows=Shows(json, verbose, quiet, skips_ok),
+        )
+        return
     options = {
-        "limits": limits_of(max_pixels, max_seconds, max_memory),
+        "limits": limits,
         "workers": workers,
         "replace": re_encode,
         "check_content": check_content,

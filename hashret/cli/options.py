@@ -14,6 +14,7 @@ __all__ = [
     "Memory",
     "Pixels",
     "Quiet",
+    "RayAddress",
     "Seconds",
     "SkipsOk",
     "Store",
@@ -49,6 +50,15 @@ Seconds = Annotated[
 Memory = Annotated[
     str | None,
     typer.Option("--max-memory", metavar="N", help="That one file may take; 1.5GiB by default."),
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        metavar="ADDRESS",
+        help="A Ray cluster: host:port of its head, auto for one that runs here, local to start "
+        "one.",
+    ),
 ]
 Workers = Annotated[
     int | None, typer.Option(metavar="N", help="Processes that read files; one a CPU by default.")

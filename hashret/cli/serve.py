@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ..errors import ParameterError
-from .options import Quiet, Store, Verbose
+from .options import Quiet, RayAddress, Store, Verbose
 from .output import print_line
 
 __all__ = ["serve"]
+
+# So that a node that dies costs nothing.
+_REPLICAS = 2
 
 
 def serve(
@@ -41,6 +46,24 @@ def serve(
             min=0, metavar="N", help="Of the latest images, made ahead; others when looked at."
         ),
     ] = 20_000,
+    ray: RayAddress = None,
+    replicas: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Actors of a Ray cluster that search each part of the codes, on different nodes; "
+            "2 by default with --ray.",
+        ),
+    ] = None,
+    shards: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LOCATION",
+            help="With --ray: where the parts lie for its nodes, a folder or an address; by "
+            "default in the store.",
+        ),
+    ] = None,
     verbose: Verbose = False,
     quiet: Quiet = False,
 ) -> None:
@@ -53,6 +76,8 @@ def serve(
       hashret serve
 
       hashret serve --host 0.0.0.0 --name photos.example --token-file token.txt
+
+      hashret serve --ray auto --replicas 2      searched by a cluster
     """
     from ..collection.filters import as_number
     from ..collection.opening import open_collection
@@ -70,9 +95,26 @@ def serve(
         upload_bytes=int(size),
         thumbnails=thumbnails,
     )
+    if shards is not None and ray is None and replicas is None:
+        raise ParameterError("shards: expected with --ray or --replicas")
     with open_collection(store) as collection:
         found = collection.store
-    socket = bind(host, port)
-    if not quiet:
-        print_line(f"http://{socket.address}/  (Ctrl-C ends it)")
-    run(create_app(found, settings), [socket.socket], verbose=verbose)
+    with _sharded(ray, replicas, shards) as load:
+        socket = bind(host, port)
+        if not quiet:
+            print_line(f"http://{socket.address}/  (Ctrl-C ends it)")
+        run(create_app(found, settings, load), [socket.socket], verbose=verbose)
+
+
+@contextmanager
+def _sharded(ray: str | None, replicas: int | None, shards: str | None) -> Iterator[Any]:
+    """Give what opens indexes on a cluster, if one is asked for."""
+    if ray is None and replicas is None:
+        yield None
+        return
+    from ..cluster.collection import CollectionShards
+    from ..cluster.replicas import connect
+
+    connect(ray)
+    with closing(CollectionShards(shards, replicas=replicas or _REPLICAS)) as load:
+        yield load

@@ -60,6 +60,7 @@ class Collection:
         self._encoders: dict[str, Encoder] = {}
         self._indexes: dict[str, tuple[tuple[int, int], Index]] = {}
         self._ranked: dict[str, tuple[Index, Ranked]] = {}
+        self._load: Callable[[Catalogue, EncoderRow], Any] = load_index
 
     @classmethod
     def create(
@@ -117,6 +118,7 @@ class Collection:
         other = type(self)(read_catalogue(self.store))
         other._encoders, other._indexes = self._encoders, self._indexes
         other._ranked = self._ranked
+        other._load = self._load
         return other
 
     @classmethod
@@ -184,7 +186,7 @@ class Collection:
         generation = self.catalogue.generation
         known = self._indexes.get(name)
         if known is None or known[0] != generation:
-            self._indexes[name] = known = generation, load_index(self.catalogue, self.row(name))
+            self._indexes[name] = known = generation, self._load(self.catalogue, self.row(name))
         return known[1]
 
     def ranking(self, name: str) -> Rule | None:
@@ -199,8 +201,22 @@ class Collection:
             return None
         known = self._ranked.get(name)
         if known is None or known[0] is not index:
+            if not isinstance(index, Index):
+                raise ParameterError(
+                    f"encoder {name!r}: has a ranking rule, which needs its codes in one index"
+                )
             self._ranked[name] = known = index, index.ranked(rule)
         return known[1]
+
+    def search_by(self, load: Callable[[Catalogue, EncoderRow], Any]) -> None:
+        """Search what `load` opens, which answers as an index does: shards on a cluster, say.
+
+        Parameters
+        ----------
+        load : callable
+            From the catalogue and the row of an encoder to the index of its codes, up to date.
+        """
+        self._load = load
 
     def update(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,7 +14,14 @@ from fastapi.responses import JSONResponse
 from starlette.staticfiles import StaticFiles
 
 from .. import __version__
-from ..errors import HashretError, IdError, LockedError, MissingExtraError, ParameterError
+from ..errors import (
+    HashretError,
+    IdError,
+    LockedError,
+    MissingExtraError,
+    ParameterError,
+    UnavailableError,
+)
 from .answers import Refusal
 from .guard import Guard
 from .lanes import Busy
@@ -33,6 +40,7 @@ _ANSWERS: tuple[tuple[type[Exception], int, str | None], ...] = (
     (ParameterError, 400, None),
     (IdError, 404, None),
     (MissingExtraError, 501, None),
+    (UnavailableError, 503, "parts of the index cannot be reached now; try again soon"),
     (HashretError, 409, None),
     (sqlite3.OperationalError, 503, "the catalogue cannot be read now"),
     (PermissionError, 403, "the collection cannot be changed here: its store is read-only"),
@@ -45,7 +53,11 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def create_app(store: str | os.PathLike[str], settings: Settings | None = None) -> Any:
+def create_app(
+    store: str | os.PathLike[str],
+    settings: Settings | None = None,
+    load: Callable[..., Any] | None = None,
+) -> Any:
     """Make the application that serves a collection.
 
     Parameters
@@ -53,6 +65,9 @@ def create_app(store: str | os.PathLike[str], settings: Settings | None = None) 
     store : path
         A store, or the folder that has one.
     settings : Settings, optional
+    load : callable, optional
+        What opens the indexes that are searched, see
+        :meth:`hashret.collection.Collection.search_by`.
 
     Returns
     -------
@@ -64,7 +79,7 @@ def create_app(store: str | os.PathLike[str], settings: Settings | None = None) 
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.site = site = Site(store, settings, metrics)
+        app.state.site = site = Site(store, settings, metrics, load)
         yield
         site.close()
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from ..collection import Collection
 
@@ -22,6 +23,8 @@ class Library:
         Of the collection.
     readers : int
         Threads that may read at a time.
+    load : callable, optional
+        What opens indexes, see :meth:`hashret.collection.Collection.search_by`.
 
     Notes
     -----
@@ -29,8 +32,15 @@ class Library:
     connection at its moment in time. They share indexes and encoders.
     """
 
-    def __init__(self, store: str | os.PathLike[str], readers: int = 4) -> None:
+    def __init__(
+        self,
+        store: str | os.PathLike[str],
+        readers: int = 4,
+        load: Callable[..., Any] | None = None,
+    ) -> None:
         self._watch = Collection.open(store)
+        if load is not None:
+            self._watch.search_by(load)
         self.store = self._watch.store
         # Of one thread at a time, whose encoders stay in memory.
         self.encoding = self._watch.again()

@@ -6,7 +6,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 
@@ -46,11 +46,19 @@ class Site:
     store : path
     settings : Settings
     metrics : Metrics
+    load : callable, optional
+        As for :class:`.library.Library`.
     """
 
-    def __init__(self, store: str | os.PathLike[str], settings: Settings, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        store: str | os.PathLike[str],
+        settings: Settings,
+        metrics: Metrics,
+        load: Callable[..., Any] | None = None,
+    ) -> None:
         self.settings, self.metrics = settings, metrics
-        self.library = Library(store, _READERS)
+        self.library = Library(store, _READERS, load)
         store = self.library.store
         self.pictures = Pictures(store)
         self.groups = GroupFinder(store)

@@ -1,0 +1,224 @@
+"""All units of a plan: here, or as tasks of Ray."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ...checks import check_int
+from ...errors import ConflictError, EncoderMismatchError, HashretError
+from ...images.reading import Limits
+from ..index import ShardedIndex
+from ..location import open_location
+from ..manifest import Shard
+from ..replicas import connect
+from .encoders import EncoderSource
+from .plan import SHARD_FILES, Plan, Unit, listed, numbered
+from .unit import encode_unit, receipt_of
+
+__all__ = ["Encoded", "encode"]
+
+# How often a unit is given out again whose process or node has died, by Ray and then by us.
+_RETRIES, _ROUNDS = 3, 3
+# Of writing the manifest, when others write, too.
+_COMMITS = 10
+
+
+@dataclass
+class Encoded:
+    """What :func:`encode` did.
+
+    Attributes
+    ----------
+    files : int
+        That were new.
+    codes : int
+        Of them that have one now.
+    shards : int
+        That were written; `kept` were there from a run that was interrupted.
+    failures : list of (id, path, reason)
+        Of all files of the index, those that have no code.
+    unreachable : list of (path, reason)
+        Folders that could not be looked into.
+    """
+
+    files: int = 0
+    codes: int = 0
+    shards: int = 0
+    kept: int = 0
+    failures: list[tuple[int, bytes, str]] = field(default_factory=list)
+    unreachable: list[tuple[bytes, str]] = field(default_factory=list)
+
+
+def encode(
+    location: str | os.PathLike[str],
+    sources: Iterable[str | os.PathLike[str]],
+    *,
+    encoder: str = "perceptual",
+    ray: bool = False,
+    shard_files: int = SHARD_FILES,
+    retry_failed: bool = False,
+    limits: Limits | None = None,
+    workers: int | None = None,
+    cache: str | os.PathLike[str] | None = None,
+    on_unit: Callable[[int, int], None] | None = None,
+) -> Encoded:
+    """Encode the pictures of folders into a sharded index, which is made if there is none.
+
+    Which file goes into which shard, with which id, is fixed before any is read: new files in the
+    order of their paths. So the index does not depend on who is done when. A shard is written
+    whole, then noted as done: one that is done is not done again, whoever was interrupted. All
+    become part of the index at once, at the end.
+
+    Parameters
+    ----------
+    location : path-like or str
+        Of the index; every machine of the cluster has to reach it, as it has the sources.
+    sources : iterable of path-like
+        Files, and folders.
+    encoder : str
+        ``perceptual``, ``borderless``, or the file of a saved encoder or ONNX model.
+    ray : bool
+        Give the shards to the tasks of a Ray cluster, see :func:`.connect`; otherwise this process
+        does them, one after another.
+    shard_files : int
+        Files of a shard, at most.
+    retry_failed : bool
+        Read files again that failed before.
+    limits : Limits, optional
+        Of one file.
+    workers : int, optional
+        Processes that read the files of a shard; on a cluster 1, elsewhere one a CPU by default.
+    cache : path-like, optional
+        As for :class:`.ShardedIndex`.
+    on_unit : callable, optional
+        Called with how many shards are done, and how many there are.
+
+    Returns
+    -------
+    Encoded
+
+    Raises
+    ------
+    EncoderMismatchError
+        If the index has codes of another encoder.
+    HashretError
+        If a shard is not done though it was given out again and again; what is done is kept.
+    """
+    size = check_int("shard_files", shard_files, 1)
+    source = EncoderSource.of(encoder)
+    with _opened(location, source, cache) as index:
+        report = Encoded()
+        plan = _plan(index, sources, size, retry_failed, report)
+        done: dict[str, Shard] = {}
+        units = list(plan.units)
+        # Those that are to be read again are not done by what they were before.
+        known = {} if retry_failed else _known(index, units)
+        report.kept, report.files = len(known), len(plan.files)
+        done |= known
+        left = [unit for unit in units if unit.receipt not in known]
+        head = replace(index.manifest, shards=())
+        run = _on_ray if ray else _here
+        if left:
+            tell = on_unit or (lambda done, total: None)
+            tell(len(done), len(units))
+            work = (index.location, source, head, limits or Limits(), workers)
+            for receipt, shard in run(left, work):
+                done[receipt] = shard
+                tell(len(done), len(units))
+        shards = [done[unit.receipt] for unit in units]
+        report.shards, report.codes = len(left), sum(shard.count for shard in shards)
+        # Of a unit without a picture there is nothing to keep.
+        _commit(index, [shard for shard in shards if shard.table], plan.next_id)
+        report.failures = index.failures()
+        return report
+
+
+def _opened(location: Any, source: EncoderSource, cache: Any) -> ShardedIndex:
+    made = source.make()
+    try:
+        return ShardedIndex(location, encoder=made.fingerprint, cache=cache)
+    except FileNotFoundError:
+        pass
+    except EncoderMismatchError as error:
+        raise EncoderMismatchError(f"{error}; encode with that, or into another place") from None
+    try:
+        return ShardedIndex.create(location, made.bits, encoder=made.fingerprint, cache=cache)
+    except ConflictError:
+        return ShardedIndex(location, encoder=made.fingerprint, cache=cache)
+
+
+def _plan(
+    index: ShardedIndex, sources: Any, size: int, retry_failed: bool, report: Encoded
+) -> Plan:
+    paths, report.unreachable = listed(sources)
+    fingerprint = index.encoder or ""
+    if retry_failed:
+        wanted = set(paths)
+        again = sorted((id, path) for id, path, _ in index.failures() if path in wanted)
+        return Plan(tuple(again), fingerprint, size)
+    known = index.known_paths()
+    new = [path for path in paths if path not in known]
+    return Plan(numbered(new, index.manifest.next_id), fingerprint, size)
+
+
+def _known(index: ShardedIndex, units: list[Unit]) -> dict[str, Shard]:
+    location = open_location(index.location)
+    found = ((unit.receipt, receipt_of(location, unit)) for unit in units)
+    return {receipt: shard for receipt, shard in found if shard is not None}
+
+
+def _here(units: list[Unit], work: tuple[Any, ...]) -> Iterator[tuple[str, Shard]]:
+    place, source, head, limits, workers = work
+    count = workers or len(os.sched_getaffinity(0))
+    for unit in units:
+        yield unit.receipt, encode_unit(place, unit, source, head, limits, count)
+
+
+def _on_ray(units: list[Unit], work: tuple[Any, ...]) -> Iterator[tuple[str, Shard]]:
+    """Give out units as tasks, as many at a time as the cluster has room for, and some ahead."""
+    ray = connect()
+    place, source, head, limits, workers = work
+    # Once, not with each task: the file of an encoder has megabytes.
+    given = [ray.put(each) for each in (source, head, limits)]
+    task = ray.remote(encode_unit).options(
+        num_cpus=workers or 1, max_retries=_RETRIES, scheduling_strategy="SPREAD"
+    )
+    waiting: dict[Any, Unit] = {}
+    rounds: dict[str, int] = {}
+    queue = list(reversed(units))
+    while queue or waiting:
+        most = max(2, int(2 * ray.cluster_resources().get("CPU", 1)))
+        while queue and len(waiting) < most:
+            unit = queue.pop()
+            waiting[task.remote(place, unit, *given, workers or 1)] = unit
+        ready, _ = ray.wait(list(waiting), timeout=10)
+        for reference in ready:
+            unit = waiting.pop(reference)
+            try:
+                yield unit.receipt, ray.get(reference)
+            except ray.exceptions.RayTaskError as error:
+                # What the work itself raises: again it would do the same.
+                raise error.cause if isinstance(error.cause, HashretError) else error from None
+            except ray.exceptions.RayError as error:
+                rounds[unit.receipt] = rounds.get(unit.receipt, 0) + 1
+                if rounds[unit.receipt] == _ROUNDS:
+                    raise HashretError(
+                        f"a shard is not done though it was given out {_ROUNDS * (_RETRIES + 1)} "
+                        f"times ({error}); what is done is kept, and the same command goes on"
+                    ) from None
+                queue.append(unit)
+
+
+def _commit(index: ShardedIndex, shards: list[Shard], next_id: int) -> None:
+    """Add shards to the latest state; they have ids that nothing else has, or it is an error."""
+    for attempt in range(_COMMITS):
+        try:
+            index.add_shards(shards, next_id)
+            return
+        except ConflictError:
+            if attempt == _COMMITS - 1:
+                raise
+            index.refresh()

@@ -1,0 +1,22 @@
+"""Shards served by actors of a Ray cluster, each by several.
+
+================ ==================================================================
+``starting.py``  a cluster: one that runs, or a local one
+``actor.py``     what runs in the cluster: one shard, opened
+``replica.py``   an actor as its client sees it
+``keeping.py``   as many replicas as are wanted, on different nodes; lost ones rebuilt
+``asking.py``    a call to whichever answers first: time-outs, failover, hedging
+``fleet.py``     all of it as a :class:`.Fleet`
+================ ==================================================================
+
+Time-outs are ours: a call to an actor whose node has just died was seen to hang for 5 to 15 s,
+until Ray knows. Nothing that may wait for Ray's own bookkeeping is called while somebody waits
+for an answer; that is done by the keeper's thread.
+"""
+
+from __future__ import annotations
+
+from .fleet import RayFleet, served
+from .starting import connect
+
+__all__ = ["RayFleet", "connect", "served"]

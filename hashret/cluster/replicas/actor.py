@@ -1,0 +1,95 @@
+"""What runs in the cluster: one shard, opened, which answers calls."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from typing import Any
+
+from ..cache import Cache
+from ..location import open_location
+from ..manifest import Manifest, Shard
+from ..shard import OpenShard
+
+__all__ = ["ShardActor"]
+
+# Seconds over which calls are counted.
+_RECENT = 60.0
+_SEARCHES = frozenset({"search", "range_search"})
+
+
+class ShardActor:
+    """One shard.
+
+    Errors are answers, too: only what ends the process is an error of Ray. The shard is opened by
+    the first call, so that one that cannot be is told to who asks.
+    """
+
+    def __init__(
+        self,
+        location: str,
+        folder: str | None,
+        budget: int | None,
+        shard: Shard,
+        head: Manifest,
+        node: str,
+    ) -> None:
+        self._location, self._cache = open_location(location), Cache(folder, budget)
+        self._shard, self._head, self._node = shard, head, node
+        self._lock = threading.Lock()
+        self._open: OpenShard | None = None
+        self._recent: deque[float] = deque(maxlen=100_000)
+        self._calls = 0
+
+    def call(self, method: str, shard: Shard, arguments: tuple[Any, ...]) -> tuple[bool, Any]:
+        """Return whether a method of :class:`.OpenShard` succeeds, and its answer or error."""
+        try:
+            answer = getattr(self._opened(), method)(shard, *arguments)
+        except Exception as error:
+            return False, error
+        if method in _SEARCHES:
+            self._calls += 1
+            self._recent.append(time.monotonic())
+        return True, answer
+
+    def ready(self) -> bool:
+        """Open the shard; whether it can be."""
+        try:
+            self._opened()
+        except Exception:
+            return False
+        return True
+
+    def ping(self) -> int:
+        """Return the process id."""
+        return os.getpid()
+
+    def status(self) -> dict[str, Any]:
+        """Return what it serves, and how much."""
+        since = time.monotonic() - _RECENT
+        return {
+            "location": self._location.name,
+            "shard": self._shard.name,
+            "codes": self._shard.count,
+            "bytes": self._shard.index.size,
+            "node": self._node,
+            "pid": os.getpid(),
+            "calls": self._calls,
+            "calls_per_second": sum(when > since for when in self._recent) / _RECENT,
+        }
+
+    def _opened(self) -> OpenShard:
+        with self._lock:
+            if self._open is None:
+                self._open = OpenShard(self._location, self._cache, self._shard, self._head)
+                # Damage that left no trace is looked for while it already answers.
+                threading.Thread(target=self._verify, args=[self._open], daemon=True).start()
+            return self._open
+
+    def _verify(self, opened: OpenShard) -> None:
+        """Read the file through; the next call opens it anew if it is damaged."""
+        if not opened.is_whole(self._shard):
+            with self._lock:
+                self._open = None

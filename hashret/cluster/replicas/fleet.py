@@ -1,0 +1,127 @@
+"""A fleet of actors on a Ray cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Coroutine, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+from ...errors import UnavailableError
+from ..cache import Cache
+from ..fleet import Call, Fleet
+from ..location import Location
+from ..manifest import Manifest
+from .asking import Asker
+from .keeping import Keeper
+from .starting import NAMESPACE, connect
+
+__all__ = ["RayFleet", "served"]
+
+# Seconds to start the first actors, and to tell what they do.
+_START, _TELL = 120.0, 5.0
+
+
+class RayFleet(Fleet):
+    """Actors of a Ray cluster, `replicas` for each shard.
+
+    Raises
+    ------
+    UnavailableError
+        If shards have no replica that starts; names them.
+    """
+
+    def __init__(self, location: Location, cache: Cache, manifest: Manifest, replicas: int) -> None:
+        self._ray = connect()
+        self._keeper = Keeper(self._ray, location, cache, manifest, replicas)
+        self._asker = Asker(self._keeper)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="hashret-fleet", daemon=True
+        )
+        self._thread.start()
+        try:
+            self._wait()
+        except BaseException:
+            self.close()
+            raise
+
+    def follow(self, manifest: Manifest) -> None:
+        self._keeper.follow(manifest)
+
+    def ask(self, calls: Sequence[Call], timeout: float) -> list[Any]:
+        return self._submit(self._all(calls, timeout)).result()
+
+    async def ask_async(self, calls: Sequence[Call], timeout: float) -> list[Any]:
+        return await asyncio.wrap_future(self._submit(self._all(calls, timeout)))
+
+    def status(self) -> list[dict[str, Any]]:
+        replicas = self._keeper.all()
+        told = _answers(self._ray, [each.handle.status.remote() for each in replicas])
+        return [
+            {"node": each.node, "ready": each.ready, "waiting": each.waiting, **(one or {})}
+            for each, one in zip(replicas, told, strict=True)
+        ]
+
+    def close(self) -> None:
+        if self._loop.is_closed():
+            return
+        self._keeper.close()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _all(self, calls: Sequence[Call], timeout: float) -> list[Any]:
+        return await asyncio.gather(*(self._asker.ask(call, timeout) for call in calls))
+
+    def _submit(self, work: Coroutine[Any, Any, list[Any]]) -> Future[list[Any]]:
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def _wait(self) -> None:
+        end = time.monotonic() + _START
+        while lacking := self._keeper.lacking():
+            if time.monotonic() > end:
+                raise UnavailableError(
+                    f"no replica of {len(lacking)} shards starts within {_START:g} s: "
+                    f"{', '.join(lacking[:5])}; is there room on the cluster (half a CPU each)?",
+                    tuple(lacking),
+                )
+            time.sleep(0.02)
+
+
+def served(address: str | None = None) -> list[dict[str, Any]]:
+    """Return what all actors of a cluster serve: location, shard, bytes, calls a second.
+
+    Parameters
+    ----------
+    address : str, optional
+        As for :func:`.connect`.
+    """
+    ray = connect(address)
+    named = ray.util.list_named_actors(all_namespaces=True)
+    names = [each["name"] for each in named if each["namespace"] == NAMESPACE]
+    handles = []
+    for name in names:
+        try:
+            handles.append(ray.get_actor(name, namespace=NAMESPACE))
+        except ValueError:
+            # Ended since.
+            continue
+    told = _answers(ray, [each.status.remote() for each in handles])
+    return [one for one in told if one is not None]
+
+
+def _answers(ray: Any, references: list[Any]) -> list[Any]:
+    """Return the answers that come in time, None for the others."""
+    if not references:
+        return []
+    done, _ = ray.wait(references, num_returns=len(references), timeout=_TELL)
+    found = []
+    for reference in references:
+        try:
+            found.append(ray.get(reference, timeout=1) if reference in done else None)
+        except ray.exceptions.RayError:
+            found.append(None)
+    return found

@@ -1,0 +1,192 @@
+"""As many replicas of each shard as are wanted: started, watched, and rebuilt elsewhere."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from ..cache import Cache
+from ..location import Location
+from ..manifest import Manifest, Shard
+from .actor import ShardActor
+from .replica import Replica
+from .starting import NAMESPACE
+
+__all__ = ["Keeper"]
+
+# Seconds.
+_PERIOD = 0.5
+_PING_PERIOD, _PING_TIMEOUT = 2.0, 10.0
+_START_TIMEOUT = 120.0
+# Searches of one actor at a time; each uses the cores that it finds idle.
+_CONCURRENCY = 16
+
+
+class Keeper:
+    """The replicas of the shards of a manifest, and a thread that sees to them.
+
+    Parameters
+    ----------
+    ray : module
+    location : Location
+    cache : Cache
+        Whose folder and budget the actors have on their machines.
+    manifest : Manifest
+    wanted : int
+        Replicas of each shard; never two on one node.
+    """
+
+    def __init__(
+        self, ray: Any, location: Location, cache: Cache, manifest: Manifest, wanted: int
+    ) -> None:
+        self._ray, self._wanted = ray, wanted
+        # What an actor has to know of the manifest: what its codes are.
+        head = replace(manifest, shards=())
+        self._given = (location.name, cache.folder, cache.budget)
+        self._head = head
+        self._actor = ray.remote(ShardActor)
+        self._lock = threading.Lock()
+        self._shards: dict[str, Shard] = {}
+        self._replicas: dict[str, list[Replica]] = {}
+        self._nodes: set[str] = set()
+        self._woken, self._closed = threading.Event(), False
+        self.follow(manifest)
+        self._thread = threading.Thread(target=self._run, name="hashret-keeper", daemon=True)
+        self._thread.start()
+
+    def follow(self, manifest: Manifest) -> None:
+        """Have replicas of the shards of a manifest; those of others go when nobody waits."""
+        with self._lock:
+            self._shards = {shard.index.name: shard for shard in manifest.shards}
+        self._woken.set()
+
+    def replicas(self, shard: str) -> list[Replica]:
+        """Return those of a shard that may live, the one first that should be asked."""
+        with self._lock:
+            found = [each for each in self._replicas.get(shard, ()) if not each.lost]
+        # Python's sort is stable: those that are alike take turns.
+        turn = secrets.randbelow(len(found)) if len(found) > 1 else 0
+        return sorted(found[turn:] + found[:turn], key=lambda each: each.rank)
+
+    def all(self) -> list[Replica]:
+        """Return all replicas that may live."""
+        with self._lock:
+            names = list(self._replicas)
+        return [each for name in names for each in self.replicas(name)]
+
+    def lose(self, replica: Replica) -> None:
+        """Note that a replica has ended; another is started."""
+        replica.lost = True
+        self._woken.set()
+
+    def lacking(self) -> list[str]:
+        """Return the names of the shards that no replica is ready to serve."""
+        with self._lock:
+            return [
+                shard.name
+                for name, shard in self._shards.items()
+                if not any(each.ready and not each.lost for each in self._replicas.get(name, ()))
+            ]
+
+    def close(self) -> None:
+        """End all actors."""
+        self._closed = True
+        self._woken.set()
+        self._thread.join(timeout=2 * _PING_TIMEOUT)
+        with self._lock:
+            replicas = [each for some in self._replicas.values() for each in some]
+            self._replicas.clear()
+        self._end(replicas)
+
+    # -- the thread ------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._closed:
+            # Without its head a cluster tells nothing; who answers goes on answering.
+            with suppress(Exception):
+                self._look()
+            self._woken.wait(_PERIOD)
+            self._woken.clear()
+
+    def _look(self) -> None:
+        self._nodes = {node["NodeID"] for node in self._ray.nodes() if node["Alive"]}
+        for replica in self.all():
+            self._watch(replica)
+        with self._lock:
+            shards, gone = dict(self._shards), self._sorted_out()
+        self._end(gone)
+        for name, shard in shards.items():
+            self._fill(name, shard)
+
+    def _watch(self, replica: Replica) -> None:
+        """Lose a replica whose node is gone, or that does not answer a ping in time."""
+        if replica.node not in self._nodes:
+            self.lose(replica)
+            return
+        now = time.monotonic()
+        if replica.ping is None:
+            if not replica.ready or now > replica.pinged + _PING_PERIOD:
+                call = replica.handle.ping if replica.ready else replica.handle.ready
+                replica.ping, replica.pinged = call.remote(), now
+            return
+        done, _ = self._ray.wait([replica.ping], timeout=0)
+        if not done:
+            if now > replica.pinged + (_PING_TIMEOUT if replica.ready else _START_TIMEOUT):
+                self.lose(replica)
+            return
+        try:
+            self._ray.get(replica.ping, timeout=1)
+            replica.ready = True
+        except self._ray.exceptions.RayError:
+            self.lose(replica)
+        replica.ping = None
+
+    def _sorted_out(self) -> list[Replica]:
+        """Take out those that have ended, or that serve what is no longer wanted."""
+        gone = []
+        for name, replicas in list(self._replicas.items()):
+            over = [
+                each
+                for each in replicas
+                if each.lost or (name not in self._shards and not each.waiting)
+            ]
+            gone += over
+            self._replicas[name] = [each for each in replicas if each not in over]
+            if not self._replicas[name]:
+                del self._replicas[name]
+        return gone
+
+    def _fill(self, name: str, shard: Shard) -> None:
+        with self._lock:
+            used = {each.node for each in self._replicas.get(name, ())}
+            load = Counter(each.node for some in self._replicas.values() for each in some)
+        for node in sorted(self._nodes - used, key=lambda node: (load[node], node)):
+            if len(used) >= self._wanted or self._closed:
+                return
+            replica = self._started(name, shard, node)
+            used.add(node)
+            with self._lock:
+                self._replicas.setdefault(name, []).append(replica)
+
+    def _started(self, name: str, shard: Shard, node: str) -> Replica:
+        affinity = self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
+        handle = self._actor.options(
+            name=f"{shard.name}-{secrets.token_hex(4)}",
+            namespace=NAMESPACE,
+            num_cpus=0.5,
+            max_concurrency=_CONCURRENCY,
+            max_restarts=0,
+            scheduling_strategy=affinity(node, soft=False),
+        ).remote(*self._given, shard, self._head, node)
+        return Replica(name, node, handle)
+
+    def _end(self, replicas: Iterable[Replica]) -> None:
+        for replica in replicas:
+            with suppress(Exception):
+                self._ray.kill(replica.handle)

@@ -1,0 +1,46 @@
+"""An actor as its client sees it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Replica"]
+
+
+@dataclass(eq=False)
+class Replica:
+    """One of several actors that serve a shard.
+
+    Attributes
+    ----------
+    shard : str
+        The name of its index file.
+    node : str
+        Ray's id of its node.
+    handle : object
+        The actor.
+    ready : bool
+        Whether it has answered yet.
+    lost : bool
+        Whether it is known to have ended.
+    waiting : int
+        Calls that it has not answered.
+    """
+
+    shard: str
+    node: str
+    handle: Any
+    ready: bool = False
+    lost: bool = False
+    waiting: int = 0
+    since: float = field(default_factory=time.monotonic)
+    # The call that tells whether it lives.
+    ping: Any = None
+    pinged: float = 0.0
+
+    @property
+    def rank(self) -> tuple[bool, int]:
+        """The less, the sooner it will answer: one that hangs has ever more that wait."""
+        return not self.ready, self.waiting

@@ -1,0 +1,246 @@
+"""A real cluster of three raylets on this machine: the same answers, and nodes that die."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import oracle
+import pytest
+from cluster_nodes import NODE, alive, kill, wait_until
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import hashret
+from hashret.cluster import ShardedIndex
+
+pytest.importorskip("ray", reason="needs the extra 'ray'")
+
+
+def same(some, others):
+    assert len(some) == len(others)
+    for one, other in zip(some, others, strict=True):
+        np.testing.assert_array_equal(one, other)
+        assert one.dtype == other.dtype
+
+
+@pytest.fixture(scope="module", params=[1, 3, 7])
+def pair(request, cluster, tmp_path_factory):
+    """A sharded index on the cluster, and one index of the same codes."""
+    folder = tmp_path_factory.mktemp("sharded")
+    rng = np.random.default_rng(request.param)
+    codes = oracle.skewed_codes(rng, 400, 64, 90)
+    ids = rng.permutation(2000)[:400].astype(np.int64)
+    one = hashret.Index(64)
+    one.add(codes, ids)
+    with ShardedIndex.create(folder / "index", 64, cache=folder / "cache") as index:
+        for part in np.array_split(np.arange(400), request.param):
+            index.add(codes[part], ids[part])
+        gone = ids[::9]
+        index.remove(gone)
+        one.remove(gone)
+    many = ShardedIndex(folder / "index", cache=folder / "cache", replicas=1)
+    yield one, many
+    many.close()
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    k=st.integers(1, 500),
+    radius=st.integers(0, 25),
+    how=st.sampled_from(["none", "ids", "mask", "prepared"]),
+)
+@settings(max_examples=8, deadline=None)
+def test_a_cluster_answers_as_one_index(pair, seed, k, radius, how):
+    one, many = pair
+    rng = np.random.default_rng(seed)
+    ids = one.ids
+    queries = np.concatenate([one.get(rng.choice(ids, 3)), oracle.random_codes(rng, 2, 64)])
+    mask = rng.random(len(ids)) < 0.5
+    some = {"none": None, "ids": ids[mask], "mask": mask, "prepared": one.filter(ids[mask])}
+    filters = some[how], many.filter(ids[mask]) if how == "prepared" else some[how]
+    exclude = rng.choice(ids, 5)
+    for search in (
+        lambda each, filter: each.search(queries, k, filter=filter, exclude=exclude),
+        lambda each, filter: each.range_search(queries, radius, filter=filter),
+    ):
+        same(search(one, filters[0]), search(many, filters[1]))
+
+
+def test_a_cluster_compares_all_codes_as_one_index_does(pair):
+    one, many = pair
+    for radius in (0, 12, 20):
+        same(one.duplicates(radius), many.duplicates(radius))
+    same(
+        one.search(one.get(one.ids), 3, exclude="self"),
+        many.search(many.get(many.ids), 3, exclude="self"),
+    )
+    with pytest.raises(hashret.IdError, match="unknown id 5000"):
+        many.get([5000])
+
+
+def test_a_cluster_follows_changes(cluster, tmp_path, rng):
+    one = hashret.Index(64)
+    codes = oracle.random_codes(rng, 200, 64)
+    ShardedIndex.create(tmp_path / "index", 64, cache=tmp_path / "cache").close()
+    with ShardedIndex(tmp_path / "index", cache=tmp_path / "cache", replicas=1) as many:
+        same([one.add(codes)], [many.add(codes, shard_codes=100)])
+        older = ShardedIndex(tmp_path / "index", cache=tmp_path / "cache")
+        one.remove([3, 150])
+        many.remove([3, 150])
+        same(one.search(codes[:5], 9), many.search(codes[:5], 9))
+        many.compact()
+        assert len(many.shards) == 1
+        same(one.search(codes[:5], 9), many.search(codes[:5], 9))
+        assert len(older) == 200
+        older.close()
+
+        async def ask():
+            return await asyncio.gather(
+                *(many.search_async(codes[n : n + 1], 3) for n in range(20))
+            )
+
+        for number, found in enumerate(asyncio.run(ask())):
+            same(found, one.search(codes[number : number + 1], 3))
+        told = many.status()
+        assert {each["shard"] for each in told if each["ready"]} >= {s.name for s in many.shards}
+
+
+class Steady:
+    """Queries in a row, each checked, until told to stop."""
+
+    def __init__(self, many, one, queries):
+        self.many, self.one, self.queries = many, one, queries
+        self.times, self.ends, self.wrong, self.errors = [], [], 0, []
+        self.stopped = threading.Event()
+        self.thread = threading.Thread(target=self.run)
+
+    def run(self):
+        expected = self.one.search(self.queries, 5)
+        while not self.stopped.is_set():
+            start = time.monotonic()
+            try:
+                found = self.many.search(self.queries, 5)
+                self.wrong += not all(map(np.array_equal, found, expected))
+            except hashret.HashretError as error:
+                self.errors.append(error)
+            self.ends.append(time.monotonic())
+            self.times.append(self.ends[-1] - start)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *given):
+        self.stopped.set()
+        self.thread.join()
+
+
+def test_a_node_that_dies_costs_no_answer(cluster, tmp_path, rng, capsys):
+    """No wrong answer, no error; the lost replicas are rebuilt on the nodes that are left."""
+    codes = oracle.random_codes(rng, 3000, 64)
+    one = hashret.Index(64)
+    one.add(codes)
+    with ShardedIndex.create(tmp_path / "index", 64, cache=tmp_path / "cache") as index:
+        index.add(codes, shard_codes=1000)
+    node = cluster.add_node(**NODE)
+    wait_until(lambda: len(alive()) == 4, 30)
+    with ShardedIndex(tmp_path / "index", cache=tmp_path / "cache", replicas=2, timeout=10) as many:
+        wait_until(lambda: sum(each["ready"] for each in many.status()) == 6, 60)
+        told = many.status()
+        # Never two of a shard on one node.
+        assert len({(each["shard"], each["node"]) for each in told}) == 6
+        assert node.node_id in {each["node"] for each in told}
+        with Steady(many, one, codes[:3]) as steady:
+            time.sleep(1)
+            before = len(steady.times)
+            kill(node)
+            wait_until(
+                lambda: (
+                    [each["ready"] and each["node"] != node.node_id for each in many.status()]
+                    == [True] * 6
+                ),
+                60,
+            )
+        assert before
+        assert steady.wrong == 0
+        assert steady.errors == []
+        times = np.array(steady.times) * 1000
+        gap = np.diff(steady.ends).max()
+        with capsys.disabled():
+            print(
+                f"\n{len(times)} queries of 3 shards, a node killed: "
+                f"p50 {np.median(times):.1f} ms, p99 {np.quantile(times, 0.99):.1f} ms, "
+                f"longest gap {gap:.2f} s"
+            )
+        assert gap < 10
+
+
+@pytest.mark.slow
+def test_an_actor_that_hangs_costs_no_answer(cluster, tmp_path, rng):
+    """The other replica is asked, and after some seconds the one that hangs is replaced."""
+    codes = oracle.random_codes(rng, 1000, 64)
+    one = hashret.Index(64)
+    one.add(codes)
+    with ShardedIndex.create(tmp_path / "index", 64, cache=tmp_path / "cache") as index:
+        index.add(codes)
+    with ShardedIndex(tmp_path / "index", cache=tmp_path / "cache", replicas=2, timeout=10) as many:
+        wait_until(lambda: sum(each["ready"] for each in many.status()) == 2, 60)
+        pid = many.status()[0]["pid"]
+        with Steady(many, one, codes[:3]) as steady:
+            wait_until(lambda: len(steady.times) > 50, 30)
+            os.kill(pid, signal.SIGSTOP)
+            try:
+                wait_until(lambda: len(steady.times) > 150, 30)
+                wait_until(lambda: pid not in {each.get("pid", pid) for each in many.status()}, 60)
+            finally:
+                # By now Ray has ended it.
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        assert steady.wrong == 0
+        assert steady.errors == []
+        assert max(steady.times) < 5
+
+
+def test_a_shard_without_replicas_is_named(cluster, tmp_path, rng):
+    codes = oracle.random_codes(rng, 300, 64)
+    with ShardedIndex.create(tmp_path / "index", 64, cache=tmp_path / "cache") as index:
+        index.add(codes, shard_codes=100)
+        lost = index.shards[1]
+    with ShardedIndex(tmp_path / "index", cache=tmp_path / "cache", replicas=1, timeout=5) as many:
+        # Nor can it be opened again: its file is gone everywhere.
+        for folder in ("index/files", "cache"):
+            (tmp_path / folder / lost.index.name).unlink()
+        pid = next(each["pid"] for each in many.status() if each["shard"] == lost.name)
+        os.kill(pid, signal.SIGKILL)
+
+        def is_told():
+            try:
+                many.search(codes[:2], 3)
+            except hashret.UnavailableError as error:
+                return error.shards == (lost.name,) and lost.name in str(error)
+            return False
+
+        wait_until(is_told, 30)
+        (distances, ids), missing = many.search(codes[:2], 300, partial=True)
+        assert missing == (lost.name,)
+        assert set(ids.ravel()) == {*range(100), *range(200, 300), -1}
+        assert (distances[ids < 0] == 2147483647).all()
+
+
+def test_a_shard_damaged_on_a_node_is_fetched_again(cluster, tmp_path, rng):
+    codes = oracle.random_codes(rng, 300, 64)
+    with ShardedIndex.create(tmp_path / "index", 64, cache=tmp_path / "cache") as index:
+        index.add(codes)
+        path = tmp_path / "cache" / index.shards[0].index.name
+        expected = index.search(codes[:3], 9)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with ShardedIndex(tmp_path / "index", cache=tmp_path / "cache", replicas=1) as many:
+        same(many.search(codes[:3], 9), expected)

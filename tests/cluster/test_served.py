@@ -1,0 +1,66 @@
+"""A collection whose codes are shards: its searches, and its page, are those of one index."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("web_site")
+
+from web_site import fill, served, write
+
+from hashret.cluster.collection import CollectionShards
+from hashret.collection import Collection
+
+
+@pytest.fixture
+def photos(tmp_path):
+    return fill(tmp_path / "photos")
+
+
+def answers(app):
+    """What a search says of every image."""
+    with app:
+        ids = [one["id"] for one in app.get("/api/images").json()["images"]]
+        assert len(ids) > 5
+        found = [
+            app.get(f"/api/search/{id}", params={"k": 20, "where": "width = 160"}) for id in ids
+        ]
+        assert {one.status_code for one in found} == {200}
+        return [one.json()["results"] for one in found]
+
+
+def test_shards_follow_the_collection(photos, tmp_path):
+    shards = CollectionShards(tmp_path / "shards", shard_codes=4, cache=tmp_path / "cache")
+    for change in range(4):
+        with Collection.open(photos) as one, Collection.open(photos) as many:
+            many.search_by(shards)
+            index, expected = many.index("perceptual"), one.index("perceptual")
+            assert len(index.shards) > 1
+            np.testing.assert_array_equal(index.ids, expected.ids)
+            queries = expected.get(expected.ids)
+            for found, wanted in zip(
+                index.search(queries, 20), expected.search(queries, 20), strict=True
+            ):
+                np.testing.assert_array_equal(found, wanted)
+        write(photos / "new" / f"{change}.png", 100 + change)
+        (photos / "2024" / f"{change}.png").unlink()
+        with Collection.change(photos) as collection:
+            collection.update(workers=1, forget=change % 2 == 1)
+    shards.close()
+
+
+@pytest.mark.parametrize("replicas", [0, 2])
+def test_the_page_answers_from_shards(photos, tmp_path, replicas, request):
+    if replicas:
+        request.getfixturevalue("cluster")
+    from fastapi.testclient import TestClient
+
+    from hashret.web import create_app
+
+    options = {"shard_codes": 4, "cache": tmp_path / "cache", "replicas": replicas}
+    shards = CollectionShards(tmp_path / "shards", **options)
+    app = TestClient(create_app(photos, load=shards), base_url="http://localhost")
+    assert answers(app) == answers(served(photos))
+    assert len({each["shard"] for each in shards.status()}) > 1
+    shards.close()

@@ -1,0 +1,61 @@
+"""Nodes of a real Ray cluster on this machine, and what a test does to them."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import time
+import warnings
+
+import pytest
+
+# Not 127.0.0.1, which Ray takes for the machine's address on the network.
+HOST = "127.0.0.2"
+NODE = {"num_cpus": 16, "object_store_memory": 100 * 2**20, "node_ip_address": HOST}
+
+
+def wait_until(true, seconds):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "not in time"
+        time.sleep(0.05)
+
+
+def kill(node):
+    """End a node's processes as a power cut does: the raylet, and its workers with it."""
+    os.kill(node.all_processes["raylet"][0].process.pid, signal.SIGKILL)
+
+
+def alive():
+    import ray
+
+    return [node["NodeID"] for node in ray.nodes() if node["Alive"]]
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    pytest.importorskip("ray", reason="needs the extra 'ray'")
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # Ray leaves sockets to the collector.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import ray
+        from ray.cluster_utils import Cluster
+
+        made = Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
+        for _ in range(2):
+            made.add_node(**NODE)
+        ray.init(
+            address=made.address,
+            namespace="hashret",
+            log_to_driver=False,
+            logging_level="ERROR",
+            _node_ip_address=HOST,
+        )
+    yield made
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ray.shutdown()
+        made.shutdown()
+        gc.collect()
