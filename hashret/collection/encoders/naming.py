@@ -139,7 +139,10 @@ def _from_onnx(name: str, path: Path, store: str) -> Encoder | Unfitted:
     kind, properties = model_of(str(path))
     if kind != "images":
         raise FormatError(f"{path}: a model of texts; give the folder with its model of images")
-    settings = {"features": "onnx", "image": keep(store, path.read_bytes(), ".onnx")}
+    settings: dict[str, Any] = {
+        "features": "onnx",
+        "image": keep(store, path.read_bytes(), ".onnx"),
+    }
     if "bits" in properties or properties.get("signs"):
         if "ranking" in properties:
             settings["ranking"] = rule_from(properties["ranking"]).as_dict()
