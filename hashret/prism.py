@@ -9,6 +9,7 @@ loss ``nested`` for prefixes of prefixes.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import tempfile
@@ -18,10 +19,11 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from .checks import check_choice, check_int
+from .checks import as_array, check_choice, check_int
 from .codes import check_bits, pack
 from .deep import DeepHasher
 from .encoders import ResidualITQ
+from .encoders.residual import class_numbers
 from .errors import CodeError, FormatError, HashretError, ParameterError
 from .extras import import_extra
 from .files import write_bytes
@@ -40,8 +42,8 @@ class Prism:
     Parameters
     ----------
     prefix : DeepHasher
-        Of as many bits as the prefix has; `fit` trains it. A loss ``nested`` makes each of its
-        prefixes a code, too.
+        Of as many bits as the prefix has; `fit` trains a copy. A loss ``nested`` makes each of
+        its prefixes a code, too.
     bits : int
         Length of the whole code.
     gamma : float
@@ -56,7 +58,7 @@ class Prism:
 
     Attributes
     ----------
-    prefix_bits : int
+    prefix_ : DeepHasher
     residual_ : ResidualITQ
 
     Examples
@@ -118,19 +120,22 @@ class Prism:
         ------
         ParameterError, ShapeError, DTypeError
             If a parameter is out of range, the residual has more bits than its features have
-            rank, or labels do not fit.
+            rank, or labels do not fit; what was fitted before stays.
         """
-        residual = self._residual()
-        self.prefix.fit(images, labels, checkpoint=checkpoint, **learned)
-        self.residual_ = residual.fit(self._tapped(images), labels)
+        residual, prefix = self._residual(), copy.copy(self.prefix)
+        if self.gamma < 1:
+            class_numbers(labels, len(as_array("images", images)))  # refused before the training
+        prefix.fit(images, labels, checkpoint=checkpoint, **learned)
+        residual.fit(self._tapped(prefix, images), labels)
+        self.prefix_, self.residual_ = prefix, residual
         return self
 
     def project(self, images: npt.ArrayLike, *, batch_size: int = 1024) -> Margins:
         """Return the margins of the bits, float32 (n, bits): 1 where > 0."""
         self._check_fitted()
         parts = [
-            self.prefix.project(images, batch_size=batch_size),
-            self.residual_.project(self._tapped(images, batch_size)),
+            self.prefix_.project(images, batch_size=batch_size),
+            self.residual_.project(self._tapped(self.prefix_, images, batch_size)),
         ]
         return np.concatenate(parts, axis=1)
 
@@ -142,7 +147,7 @@ class Prism:
     def fingerprint(self) -> str:
         """SHA-256 of both parts: equal fingerprints give equal codes."""
         self._check_fitted()
-        words = [self.prefix.fingerprint, self.residual_.fingerprint, self.tap]
+        words = [self.prefix_.fingerprint, self.residual_.fingerprint, self.tap]
         return hashlib.sha256(" ".join(words).encode()).hexdigest()
 
     def save(self, path: str | Path) -> None:
@@ -151,7 +156,7 @@ class Prism:
         safetensors = import_extra("safetensors.numpy", "torch")
         with tempfile.TemporaryDirectory() as folder:
             files = {name: Path(folder, name) for name in ("prefix", "residual")}
-            self.prefix.save(files["prefix"])
+            self.prefix_.save(files["prefix"])
             self.residual_.save(files["residual"])
             parts = {k: np.frombuffer(file.read_bytes(), np.uint8) for k, file in files.items()}
         header = {
@@ -195,8 +200,9 @@ class Prism:
         except (safetensors.SafetensorError, HashretError, KeyError, ValueError) as error:
             raise FormatError(f"{path}: not a saved {_KIND}: {error!r}") from error
         encoder = cls(prefix, **settings)
-        encoder.residual_ = residual
-        if encoder.fingerprint != header.get("fingerprint"):
+        encoder.prefix_, encoder.residual_ = prefix, residual
+        whole = prefix.code_bits + residual.code_bits == encoder.bits
+        if not whole or encoder.fingerprint != header.get("fingerprint"):
             raise FormatError(f"{path}: damaged: the fingerprint does not fit the contents")
         return encoder
 
@@ -212,9 +218,11 @@ class Prism:
         residual._check_parameters()
         return residual
 
-    def _tapped(self, images: npt.ArrayLike, batch_size: int = 1024) -> npt.NDArray[Any]:
+    def _tapped(
+        self, prefix: DeepHasher, images: npt.ArrayLike, batch_size: int = 1024
+    ) -> npt.NDArray[Any]:
         if self.tap == "features":
-            return self.prefix.features(images, batch_size=batch_size)
+            return prefix.features(images, batch_size=batch_size)
         vectors = np.asarray(images)
         if vectors.ndim != 2:
             raise CodeError(

@@ -12,7 +12,7 @@ from hashret import Searcher
 from hashret.codes import unpack
 from hashret.deep import DeepHasher
 from hashret.encoders import ResidualITQ
-from hashret.errors import CodeError, FormatError, ParameterError
+from hashret.errors import CodeError, FormatError, ParameterError, ShapeError
 from hashret.prism import Prism
 
 
@@ -97,6 +97,18 @@ def test_the_inputs_can_be_tapped_in_place_of_the_features(table):
 def test_unfit_parameters_are_refused(table, given, words):
     with pytest.raises(ParameterError, match=words):
         Prism(prefix(epochs=1), **{"bits": 16, "random_state": 0} | given).fit(*table)
+
+
+def test_what_cannot_be_fitted_leaves_what_was_fitted(table):
+    X, y = table
+    encoder = Prism(prefix(), bits=16, random_state=0).fit(X, y)
+    before = encoder.fingerprint
+    with pytest.raises(ShapeError, match=r"y: expected \(240,\)"):
+        encoder.fit(X, np.eye(3, dtype=int)[y])
+    encoder.gamma = 0.1
+    with pytest.raises(ParameterError, match=r"bits: .* rank \d, .* got 8"):
+        encoder.fit(X[:, :2] @ np.ones((2, 24), "f4") + X[:, :1], y)
+    assert encoder.fingerprint == before
 
 
 def test_it_says_that_it_is_not_fitted_and_what_it_cannot_tap(table):

@@ -31,7 +31,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from ..errors import FormatError
+from ..errors import FormatError, ParameterError
 from .base import DATA_VARIABLE, Dataset, Labels, Progress, not_found, search_folders
 from .decoding import Size, read_image
 from .stacking import read_images
@@ -88,8 +88,10 @@ def two_levels(
 
     Raises
     ------
+    ParameterError
+        If there is no such data set.
     DatasetNotFoundError
-        If there is no such data set, or its folder is nowhere.
+        If its folder is nowhere.
     FormatError
         If the folder lacks a part, a table is not what it should be, or a class of the test
         images is none of the training images'.
@@ -131,7 +133,7 @@ def two_levels(
 
 def _layout(name: str) -> _Layout:
     if name not in TWO_LEVELS:
-        raise FormatError(f"name: expected one of {', '.join(TWO_LEVELS)}, got {name!r}")
+        raise ParameterError(f"name: expected one of {', '.join(TWO_LEVELS)}, got {name!r}")
     return TWO_LEVELS[name]
 
 

@@ -99,7 +99,7 @@ class ResidualITQ(Encoder):
             itq = ITQ(self.bits, self.rounds, self.random_state).fit(features)
             self.mean_, self.projection_ = itq.mean_, itq.projection_
             return
-        span = _class_span(features, mean, _labels(y, len(features)))
+        span = _class_span(features, mean, class_numbers(y, len(features)))
         left = np.empty(features.shape)
         for rows in blocks(*features.shape):
             left[rows] = centred(features[rows], mean)
@@ -115,8 +115,14 @@ class ResidualITQ(Encoder):
         return tags
 
 
-def _labels(y: object, count: int) -> npt.NDArray[np.int64]:
-    """Return the classes of images as numbers, -1 where there is none to learn a mean from."""
+def class_numbers(y: object, count: int) -> npt.NDArray[np.int64]:
+    """Return the classes of rows as numbers, -1 where there is none to learn a mean from.
+
+    Raises
+    ------
+    ParameterError, ShapeError, DTypeError
+        If `y` is missing, or not a label a row.
+    """
     if y is None:
         raise ParameterError(
             "y: expected labels, a class of each row (with gamma=1 none are needed): "

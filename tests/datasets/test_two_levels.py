@@ -13,7 +13,7 @@ pytest.importorskip("PIL")
 from PIL import Image
 
 from hashret.datasets import two_levels
-from hashret.errors import DatasetNotFoundError, FormatError, ImageError
+from hashret.errors import DatasetNotFoundError, FormatError, ImageError, ParameterError
 
 
 def picture(path, shade=0, size=(8, 8)):
@@ -118,7 +118,7 @@ def test_the_lists_of_grocery_decide_what_is_trained_on(tmp_path):
 
 def test_what_is_no_such_data_set_is_refused(tmp_path):
     with pytest.raises(
-        FormatError, match=r"name: expected one of cifar10-nouns, .* got 'imagenet'"
+        ParameterError, match=r"name: expected one of cifar10-nouns, .* got 'imagenet'"
     ):
         two_levels("imagenet", tmp_path)
     nested(tmp_path, train=1, test=0)

@@ -207,7 +207,8 @@ def _fitted(
         checkpoint.unlink(missing_ok=True)
     # What the part before an interruption took is not known.
     facts = dict.fromkeys(facts) if resumed else facts
-    precision = hasher.card_["training"]["precision"]
+    trained = encoder.prefix_ if isinstance(entry, TwoPart) else hasher
+    precision = trained.card_["training"]["precision"]
     return encoder, {"epochs": hasher.epochs, "training_precision": precision} | facts
 
 
