@@ -71,6 +71,7 @@ DOORS: dict[str, set[str]] = {
         "files",
         "index",
         "methods",
+        "ranking",
         "types",
         "datasets",
         "features",
