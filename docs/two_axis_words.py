@@ -71,11 +71,12 @@ the package. Finer labels of fewer than 20 images are left out.
 """
 
 REMARKS: dict[str, str] = {
+    "grocery-unseen": "One seed, that is one draw of classes: no claim.",
     "grocery": "A first look, not a verdict: heads are linear, over frozen features, on few "
     "images, "
     "and one length of code. In it the closed form does not give likeness for nothing: at "
     "equal bits prism is above HashNet within classes and for copies, and below it by "
-    "class, under every rule; the intervals stand under the tables."
+    "class, under every rule; the intervals stand under the tables.",
 }
 
 LIMITS = """## What was looked at, and what not
