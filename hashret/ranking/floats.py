@@ -25,7 +25,7 @@ class FloatQuery(Rule):
     In place of 1, a bit costs ``abs(margin) / scale``: the margin is what the encoder's ``project``
     gives for the query, whose code is the signs of that. Different codes hardly ever tie; equal
     codes always do. The asymmetric distance of M. Jain, H. Jégou, P. Gros, "Asymmetric Hamming
-    embedding", ACM Multimedia 2011; :func:`hashret.rerank.by_margins` orders a few candidates by it.
+    embedding", ACM Multimedia 2011; :func:`hashret.rerank.by_margins` orders candidates by it.
 
     Margins are taken as float32. What a bit costs, its weight included, is rounded to 40 binary
     digits below the query's largest cost: then no sum is rounded, whichever order it is made in.
@@ -114,7 +114,7 @@ def mean_margins(margins: npt.ArrayLike) -> npt.NDArray[np.float32]:
     Returns
     -------
     scale : ndarray of float32, shape (bits,)
-        Means of their absolute values; where all of a bit are 0, the least positive number.
+        Means of their absolute values; where all of a bit are 0, a tiny number.
 
     Raises
     ------
@@ -131,8 +131,9 @@ def mean_margins(margins: npt.ArrayLike) -> npt.NDArray[np.float32]:
         raise ShapeError(f"margins: expected (n, bits) of at least one image, got {given.shape}")
     if not np.isfinite(given).all():
         raise CodeError("margins: expected finite values, got NaN or infinity")
-    sizes = np.abs(given).mean(axis=0).astype(np.float32)
-    return np.maximum(sizes, np.finfo(np.float32).tiny)
+    sizes: npt.NDArray[np.float32] = np.abs(given).mean(axis=0).astype(np.float32)
+    sizes[sizes == 0] = np.finfo(np.float32).tiny
+    return sizes
 
 
 def _scale(scale: npt.ArrayLike, bits: int) -> npt.NDArray[np.float32]:
