@@ -4,7 +4,8 @@ Codes learned from labels collapse: images of a class get nearly one code, so th
 the thousand. Here a code is a *prefix* of `prefix_bits` learned from labels, and a *residual*: ITQ
 of the same network's features without what the classes explain, a closed form that takes seconds
 beyond the prefix's training. See :class:`~hashret.encoders.ResidualITQ` for the residual and the
-loss ``nested`` for prefixes of prefixes.
+loss ``nested`` for prefixes of prefixes. How the two parts count against each other is the
+encoder's :attr:`~Prism.ranking`, which :meth:`Prism.fit` chooses on held-out images.
 """
 
 from __future__ import annotations
@@ -24,9 +25,18 @@ from .codes import check_bits, pack
 from .deep import DeepHasher
 from .encoders import ResidualITQ
 from .encoders.residual import class_numbers
-from .errors import CodeError, FormatError, HashretError, ParameterError
+from .errors import (
+    CodeError,
+    DTypeError,
+    FormatError,
+    HashretError,
+    ParameterError,
+    ShapeError,
+)
+from .evaluation.choosing import best_rule
 from .extras import import_extra
 from .files import write_bytes
+from .ranking import ClassAware, Hamming, HasRanking, Rule, class_centres, rule_from
 from .types import Codes
 
 __all__ = ["Prism"]
@@ -34,9 +44,11 @@ __all__ = ["Prism"]
 FORMAT = 1
 _KIND = "prism encoder"
 Margins = npt.NDArray[np.float32]
+# Of the class-aware distance; above, the prefix of 8 to 32 bits comes all but first.
+WEIGHTS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 
 
-class Prism:
+class Prism(HasRanking):
     """A deep encoder for the first bits of a code, and ITQ of its features' residual for the rest.
 
     Parameters
@@ -72,6 +84,9 @@ class Prism:
     (200, 2)
     """
 
+    prefix_: DeepHasher
+    residual_: ResidualITQ
+
     def __init__(
         self,
         prefix: DeepHasher,
@@ -89,7 +104,7 @@ class Prism:
     @property
     def prefix_bits(self) -> int:
         """Bits of the prefix."""
-        return self.prefix.code_bits
+        return getattr(self, "prefix_", self.prefix).code_bits
 
     @property
     def code_bits(self) -> int:
@@ -101,16 +116,22 @@ class Prism:
         images: npt.ArrayLike,
         labels: npt.ArrayLike,
         *,
+        held_out: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
         checkpoint: str | Path | None = None,
         **learned: Any,
     ) -> Self:
-        """Train the prefix, then fit the residual to the same images.
+        """Train the prefix, then fit the residual to the same images; choose the ranking.
 
         Parameters
         ----------
         images : array_like
             What the prefix takes: images, or vectors.
         labels : array_like, shape (n,)
+        held_out : (images, labels), optional
+            Others, by which :attr:`ranking` is chosen: class-aware distance, of the weight of
+            :data:`WEIGHTS` by which looking for each of them among the others has the highest mean
+            average precision, or Hamming distance if that has. The classes' centres are those of
+            the training images' prefixes. By default the ranking is Hamming distance.
         checkpoint : path, optional
             Of the prefix's training; see :meth:`hashret.deep.DeepHasher.fit`.
         learned
@@ -120,22 +141,41 @@ class Prism:
         ------
         ParameterError, ShapeError, DTypeError
             If a parameter is out of range, the residual has more bits than its features have
-            rank, or labels do not fit; what was fitted before stays.
+            rank, or labels or `held_out` do not fit; what was fitted before stays.
         """
-        residual, prefix = self._residual(), copy.copy(self.prefix)
-        if self.gamma < 1:
-            class_numbers(labels, len(as_array("images", images)))  # refused before the training
-        prefix.fit(images, labels, checkpoint=checkpoint, **learned)
-        residual.fit(self._tapped(prefix, images), labels)
-        self.prefix_, self.residual_ = prefix, residual
+        made = copy.copy(self)
+        made.prefix_, made.residual_, made._ranking = copy.copy(self.prefix), self._residual(), None
+        # What is unfit is refused before the training.
+        judges = None if held_out is None else _held_out(held_out, as_array("images", images))
+        if self.gamma < 1 or judges:
+            classes = class_numbers(labels, len(as_array("images", images)))
+        made.prefix_.fit(images, labels, checkpoint=checkpoint, **learned)
+        made.residual_.fit(made._tapped(images), labels)
+        if judges:
+            made._ranking = made._chosen(made.prefix_.transform(images), classes, *judges)
+        vars(self).update(vars(made))
         return self
+
+    def _chosen(
+        self,
+        prefixes: Codes,
+        classes: npt.NDArray[np.int64],
+        images: npt.NDArray[Any],
+        labels: npt.NDArray[np.int64],
+    ) -> Rule | None:
+        """Return the rule that ranks images best, with centres of the training images' prefixes."""
+        bits, own = self.code_bits, self.prefix_bits
+        centres = class_centres(prefixes, classes, own, own)
+        aware = [ClassAware(bits, own, weight, centres=centres) for weight in WEIGHTS]
+        best = best_rule([Hamming(bits), *aware], self.project(images), labels)
+        return None if isinstance(best, Hamming) else best
 
     def project(self, images: npt.ArrayLike, *, batch_size: int = 1024) -> Margins:
         """Return the margins of the bits, float32 (n, bits): 1 where > 0."""
         self._check_fitted()
         parts = [
             self.prefix_.project(images, batch_size=batch_size),
-            self.residual_.project(self._tapped(self.prefix_, images, batch_size)),
+            self.residual_.project(self._tapped(images, batch_size)),
         ]
         return np.concatenate(parts, axis=1)
 
@@ -144,14 +184,14 @@ class Prism:
         return pack(self.project(images, batch_size=batch_size))
 
     @property
-    def fingerprint(self) -> str:
+    def codes_fingerprint(self) -> str:
         """SHA-256 of both parts: equal fingerprints give equal codes."""
         self._check_fitted()
-        words = [self.prefix_.fingerprint, self.residual_.fingerprint, self.tap]
+        words = [self.prefix_.codes_fingerprint, self.residual_.codes_fingerprint, self.tap]
         return hashlib.sha256(" ".join(words).encode()).hexdigest()
 
     def save(self, path: str | Path) -> None:
-        """Write both parts to one safetensors file, atomically."""
+        """Write both parts and :attr:`ranking` to one safetensors file, atomically."""
         self._check_fitted()
         safetensors = import_extra("safetensors.numpy", "torch")
         with tempfile.TemporaryDirectory() as folder:
@@ -168,6 +208,8 @@ class Prism:
             "random_state": self.random_state,
             "fingerprint": self.fingerprint,
         }
+        if self.ranking is not None:
+            header["ranking"] = self.ranking.as_dict()
         write_bytes(path, safetensors.save(parts, {"hashret": json.dumps(header)}))
 
     @classmethod
@@ -195,12 +237,14 @@ class Prism:
                 prefix = DeepHasher.load(Path(folder, "prefix"), device=device)
                 residual = ResidualITQ.load(Path(folder, "residual"))
             settings = {name: header[name] for name in ("bits", "gamma", "tap", "random_state")}
+            encoder = cls(prefix, **settings)
+            encoder.prefix_, encoder.residual_ = prefix, residual
+            if "ranking" in header:
+                encoder.ranking = rule_from(header["ranking"])
         except FormatError:
             raise
         except (safetensors.SafetensorError, HashretError, KeyError, ValueError) as error:
             raise FormatError(f"{path}: not a saved {_KIND}: {error!r}") from error
-        encoder = cls(prefix, **settings)
-        encoder.prefix_, encoder.residual_ = prefix, residual
         whole = prefix.code_bits + residual.code_bits == encoder.bits
         if not whole or encoder.fingerprint != header.get("fingerprint"):
             raise FormatError(f"{path}: damaged: the fingerprint does not fit the contents")
@@ -218,11 +262,9 @@ class Prism:
         residual._check_parameters()
         return residual
 
-    def _tapped(
-        self, prefix: DeepHasher, images: npt.ArrayLike, batch_size: int = 1024
-    ) -> npt.NDArray[Any]:
+    def _tapped(self, images: npt.ArrayLike, batch_size: int = 1024) -> npt.NDArray[Any]:
         if self.tap == "features":
-            return prefix.features(images, batch_size=batch_size)
+            return self.prefix_.features(images, batch_size=batch_size)
         vectors = np.asarray(images)
         if vectors.ndim != 2:
             raise CodeError(
@@ -233,3 +275,18 @@ class Prism:
     def _check_fitted(self) -> None:
         if not hasattr(self, "residual_"):
             raise ParameterError("Prism: not fitted yet, call fit or load first")
+
+
+def _held_out(
+    given: tuple[npt.ArrayLike, npt.ArrayLike], images: npt.NDArray[Any]
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+    """Return held-out images and their classes' numbers, or raise unless they can judge."""
+    if not isinstance(given, tuple) or len(given) != 2:
+        raise DTypeError(f"held_out: expected (images, labels), got {type(given).__name__}")
+    others = as_array("held_out", given[0])
+    if others.shape[1:] != images.shape[1:] or not others.ndim:
+        raise ShapeError(f"held_out: expected images {images.shape[1:]}, got {others.shape}")
+    numbers = class_numbers(given[1], len(others), "held_out")
+    if (numbers < 0).all():
+        raise ParameterError("held_out: no two images share a class, so that nothing is similar")
+    return others, numbers

@@ -130,7 +130,7 @@ def ranked_distances(queries, codes, rule):
     """All distances by a ranking rule, float (n_queries, n_codes), one query at a time.
 
     `rule`: a dictionary with bits, prefix_bits, weight; with centres and share, or without; with
-    `margins`, (n_queries, bits), where bits cost what the query's margins are.
+    `margins`, (n_queries, bits), where bits cost what the query's margins are, over `scale`.
     """
     bits, own = rule["bits"], rule["prefix_bits"]
     plain = np.unpackbits(codes, axis=1, count=bits)
@@ -156,7 +156,11 @@ def whole_costs(margins, rule):
     """What each bit costs in whole units, of which none costs 2 ** 40; and the unit."""
     own = rule["prefix_bits"]
     prices = [rule["weight"]] * own + [1.0] * (rule["bits"] - own)
-    costs = [abs(float(np.float32(m))) * p for m, p in zip(margins, prices, strict=True)]
+    scale = rule.get("scale", np.ones(rule["bits"]))
+    costs = [
+        abs(float(np.float32(m))) / float(s) * p
+        for m, s, p in zip(margins, scale, prices, strict=True)
+    ]
     unit = 2.0 ** (math.frexp(max(costs))[1] - 40)
     return np.array([round(cost / unit) for cost in costs], np.int64), unit
 

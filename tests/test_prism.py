@@ -9,11 +9,21 @@ pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
 from hashret import Searcher
-from hashret.codes import unpack
+from hashret.codes import pack, unpack
 from hashret.deep import DeepHasher
 from hashret.encoders import ResidualITQ
-from hashret.errors import CodeError, FormatError, ParameterError, ShapeError
-from hashret.prism import Prism
+from hashret.errors import (
+    CodeError,
+    DTypeError,
+    EncoderMismatchError,
+    FormatError,
+    ParameterError,
+    ShapeError,
+)
+from hashret.evaluation.choosing import map_under
+from hashret.experiments.benchmark.axes import _by_rule
+from hashret.prism import WEIGHTS, Prism
+from hashret.ranking import ClassAware, FloatQuery, Hamming, WeightedPrefix, mean_margins
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +83,96 @@ def test_a_file_gives_the_same_codes_and_a_damaged_one_is_refused(table, fitted,
 
 
 def test_a_searcher_takes_it(table, fitted):
+    assert fitted.ranking is None
     searcher = Searcher(fitted)
     searcher.add(table[0])
     assert searcher.search(table[0][3:4], k=1)[1].tolist() == [[3]]
+
+
+@pytest.fixture(scope="module")
+def ranked(table):
+    X, y = table
+    return Prism(prefix(), 20, 0.25, random_state=0).fit(
+        X[:160], y[:160], held_out=(X[160:], y[160:])
+    )
+
+
+def test_the_ranking_is_what_ranks_held_out_images_best(table, ranked):
+    X, y = table
+    rule, margins, own = ranked.ranking, ranked.project(X), 8
+    assert (rule.bits, rule.prefix_bits) == (20, own)
+    of_class = [unpack(ranked.transform(X[:160][y[:160] == c]), 20)[:, :own] for c in range(3)]
+    centres = pack(np.array([part.mean(axis=0) - 0.5 for part in of_class]))
+    np.testing.assert_array_equal(rule.centres, centres)
+    tried = [Hamming(20), *(ClassAware(20, own, w, centres=centres) for w in WEIGHTS)]
+    scores = [map_under(each, margins[160:], y[160:]) for each in tried]
+    assert tried[int(np.argmax(scores))] == rule
+    assert scores[0] < max(scores)
+    # The codes do not depend on it; the fingerprint does.
+    assert (
+        ranked.codes_fingerprint
+        == Prism(prefix(), 20, 0.25, random_state=0).fit(X[:160], y[:160]).fingerprint
+    )
+    assert ranked.fingerprint != ranked.codes_fingerprint
+
+
+def test_a_searcher_answers_in_the_order_that_is_judged(table, ranked, tmp_path):
+    X, _ = table
+    ranked.save(tmp_path / "encoder")
+    again = Prism.load(tmp_path / "encoder", device="cpu")
+    assert (again.ranking, again.fingerprint) == (ranked.ranking, ranked.fingerprint)
+    again.ranking = FloatQuery(ranked.ranking, mean_margins(ranked.project(X)))
+    for encoder in (ranked, again):
+        searcher = Searcher(encoder)
+        searcher.add(X)
+        distances, ids = searcher.search(X[160:], k=50)
+        judged = _by_rule(encoder.ranking)(encoder.project(X[160:]), encoder.project(X))
+        table_of = judged(slice(0, 80))
+        wanted = np.argsort(table_of, axis=1, kind="stable")[:, :50]
+        np.testing.assert_array_equal(ids, wanted)
+        np.testing.assert_array_equal(distances, np.take_along_axis(table_of, wanted, axis=1))
+        searcher.index.save(tmp_path / "index")
+        with pytest.raises(EncoderMismatchError, match="under another ranking rule"):
+            Searcher.load(tmp_path / "index", again if encoder is ranked else ranked)
+
+
+def test_a_file_whose_ranking_is_damaged_is_refused(ranked, tmp_path):
+    path = tmp_path / "encoder"
+    ranked.save(path)
+    whole = path.read_bytes()
+    for found, put in (
+        (b"class-aware", b"class-ahead"),
+        (b'\\"share\\": 0.5', b'\\"share\\": 0.6'),
+    ):
+        assert whole.count(found) == 1
+        path.write_bytes(whole.replace(found, put))
+        with pytest.raises(FormatError):
+            Prism.load(path, device="cpu")
+
+
+def test_fitting_again_without_held_out_images_drops_the_ranking(table):
+    X, y = table
+    encoder = Prism(prefix(epochs=1), 16, random_state=0).fit(X, y)
+    encoder.ranking = WeightedPrefix(16, 8, 4)
+    assert encoder.fit(X, y).ranking is None
+
+
+@pytest.mark.parametrize(
+    ("held_out", "error", "words"),
+    [
+        (3, DTypeError, r"held_out: expected \(images, labels\), got int"),
+        ((np.zeros((4, 24)),), DTypeError, "held_out: expected"),
+        ((np.zeros((4, 23)), [0, 0, 1, 1]), ShapeError, r"held_out: expected images \(24,\)"),
+        ((np.zeros((4, 24)), [0, 0, 1]), ShapeError, r"held_out: expected \(4,\), a label"),
+        ((np.zeros((3, 24)), [0, 1, 2]), ParameterError, "held_out: no two images share"),
+        ((np.zeros((0, 24)), []), ParameterError, "held_out: no two images share"),
+        ((np.zeros((2, 24)), None), ParameterError, "held_out: expected labels"),
+    ],
+)
+def test_held_out_images_that_cannot_judge_are_refused(table, held_out, error, words):
+    encoder = Prism(prefix(epochs=10**6), 16)  # before the training, which would not end
+    with pytest.raises(error, match=words):
+        encoder.fit(*table, held_out=held_out)
 
 
 def test_the_inputs_can_be_tapped_in_place_of_the_features(table):

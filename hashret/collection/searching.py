@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ..checks import check_int
-from ..codes import unpack
 from ..errors import HashretError
 from ..index import Index, Ranked
 from ..ranking import Hamming, Rule
@@ -216,8 +215,8 @@ def _search(by: Index | Ranked, query: Query, number: int, among: Ids | None) ->
 def _asked(query: Query, rule: Rule | None) -> npt.NDArray[Any]:
     """Return a query as a rule takes it; None takes codes."""
     assert query.code is not None
-    if rule is None or rule.takes == "codes":
+    if rule is None:
         return query.code[None]
-    if query.margins is not None:
+    if rule.takes == "margins" and query.margins is not None:
         return query.margins[None]
-    return np.where(unpack(query.code[None], rule.bits), 1.0, -1.0)
+    return rule.queries_of_codes(query.code[None])

@@ -115,7 +115,7 @@ class ResidualITQ(Encoder):
         return tags
 
 
-def class_numbers(y: object, count: int) -> npt.NDArray[np.int64]:
+def class_numbers(y: object, count: int, name: str = "y") -> npt.NDArray[np.int64]:
     """Return the classes of rows as numbers, -1 where there is none to learn a mean from.
 
     Raises
@@ -125,19 +125,21 @@ def class_numbers(y: object, count: int) -> npt.NDArray[np.int64]:
     """
     if y is None:
         raise ParameterError(
-            "y: expected labels, a class of each row (with gamma=1 none are needed): "
+            f"{name}: expected labels, a class of each row (with gamma=1 none are needed): "
             "requires y to be passed, but the target y is None"
         )
-    array = as_array("y", y)
+    array = as_array(name, y)
     if array.shape != (count,):
-        raise ShapeError(f"y: expected ({count},), a label a row, got {array.shape}")
+        raise ShapeError(f"{name}: expected ({count},), a label a row, got {array.shape}")
     if array.dtype.kind == "f":
         if not np.isfinite(array).all() or (array != np.trunc(array)).any():
-            raise DTypeError("y: expected integers or strings, got numbers that are not whole")
+            raise DTypeError(
+                f"{name}: expected integers or strings, got numbers that are not whole"
+            )
         array = array.astype(np.int64)
     if array.dtype.kind not in "biuUSO":
-        raise DTypeError(f"y: expected integers or strings, got {array.dtype}")
-    missing = [label is None or label == _MISSING for label in array.tolist()]
+        raise DTypeError(f"{name}: expected integers or strings, got {array.dtype}")
+    missing = np.array([label is None or label == _MISSING for label in array.tolist()], bool)
     words = array.astype(np.str_) if array.dtype.kind == "O" else array
     _, numbers, sizes = np.unique(words, return_inverse=True, return_counts=True)
     return np.where((sizes[numbers] < 2) | missing, _MISSING, numbers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .choosing import best_rule, map_under
 from .collisions import collision_entropy, distinct_codes, expected_bucket_length
 from .histograms import DistanceHistograms, distance_histograms
 from .metrics import (
@@ -33,11 +34,13 @@ __all__ = [
     "Split",
     "TiedScores",
     "average_precision",
+    "best_rule",
     "collision_entropy",
     "distance_histograms",
     "distances_within_and_between",
     "distinct_codes",
     "expected_bucket_length",
+    "map_under",
     "precision_at",
     "precision_recall_by_radius",
     "precision_within",

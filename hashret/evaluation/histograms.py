@@ -1,4 +1,4 @@
-"""From codes and labels to counts by Hamming distance, which every measure is made of."""
+"""From codes and labels to counts by distance, which every measure is made of."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import numpy.typing as npt
 
 from ..codes import as_codes, distance_histogram, hamming_distances
 from ..errors import DTypeError, ParameterError, ShapeError
-from ..types import Codes
+from ..types import Bools, Codes
 from .labels import bears_label, match_labels, share_a_label
 
 Counts = npt.NDArray[np.int64]
+Reals = npt.NDArray[np.floating[Any]]
 Exclude: TypeAlias = Literal["self"] | npt.ArrayLike | None
 
 # Distances of pairs are the diagonals of squares of this many.
@@ -28,7 +29,7 @@ class DistanceHistograms:
     Attributes
     ----------
     items : ndarray of int64, shape (n_queries, bits + 1)
-        Database items at Hamming distance 0 to bits.
+        Database items at Hamming distance 0 to bits; or at each of other distances, nearest first.
     relevant : ndarray of int64, shape (n_queries, bits + 1)
         Those of them that are relevant.
 
@@ -213,3 +214,55 @@ def relevant_groups(
     sizes = np.bincount(group.ravel(), minlength=len(distinct))
     for wanted, rows in zip(distinct, np.split(order, np.cumsum(sizes)[:-1]), strict=True):
         yield labelled[rows], share_a_label(labels, wanted)
+
+
+def tied_histograms(distances: Reals, relevant: Bools) -> DistanceHistograms:
+    """Count items, and relevant ones, at each distance of a table that a rule made.
+
+    Parameters
+    ----------
+    distances : ndarray, shape (n_queries, n)
+    relevant : ndarray of bool, shape (n_queries, n)
+
+    Returns
+    -------
+    histograms : DistanceHistograms
+        A column a distance, nearest first; those that a query has not are empty.
+
+    Examples
+    --------
+    >>> found = tied_histograms(np.array([[0.3, 0.3, 2.0]]), np.array([[True, False, True]]))
+    >>> found.items, found.relevant
+    (array([[2, 1]]), array([[1, 1]]))
+    """
+    if distances.shape != relevant.shape or distances.ndim != 2:
+        raise ShapeError(f"relevant: expected {distances.shape}, got {relevant.shape}")
+    ranks = _ranks(distances)
+    width = int(ranks.max(initial=-1)) + 1
+    keys = ranks + np.arange(len(ranks))[:, None] * width
+    size = len(ranks) * width
+    counts = (np.bincount(part, minlength=size) for part in _flat(keys, relevant))
+    items, hits = (count.reshape(-1, width).astype(np.int64) for count in counts)
+    return DistanceHistograms(items, hits)
+
+
+def _flat(keys: Counts, relevant: Bools) -> Iterator[Counts]:
+    yield keys.ravel()
+    yield keys[relevant]
+
+
+def _ranks(distances: Reals) -> Counts:
+    """Return the rank of each distance among the different ones, of its query or of all."""
+    if not distances.size:
+        return np.zeros(distances.shape, np.int64)
+    if distances.min() >= 0 and distances.max() < 2**12:
+        # Halves and whole numbers are ranks already, with gaps.
+        doubled = (2 * distances).astype(np.int64)
+        if (doubled == 2 * distances).all():
+            return doubled
+    order = np.argsort(distances, axis=1)
+    ordered = np.take_along_axis(distances, order, axis=1)
+    new = np.diff(ordered, axis=1, prepend=ordered[:, :1]) > 0
+    ranks = np.empty(distances.shape, np.int64)
+    np.put_along_axis(ranks, order, np.cumsum(new, axis=1), axis=1)
+    return ranks

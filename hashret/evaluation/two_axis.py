@@ -19,9 +19,8 @@ import numpy.typing as npt
 
 from ..errors import ParameterError, ShapeError
 from ..types import Bools, Floats
-from .histograms import Counts, DistanceHistograms
+from .histograms import Counts, DistanceHistograms, Reals, tied_histograms
 from .metrics import TiedScores, average_precision
-from .rules import Reals, tied_histograms
 
 __all__ = ["Levels", "Ranker", "TwoAxes", "found_at", "score_axes", "share"]
 

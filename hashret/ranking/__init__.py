@@ -18,9 +18,9 @@ an index by one, exactly; :meth:`Rule.distances` compares queries with codes wit
 
 from __future__ import annotations
 
-from .classes import ClassAware
+from .classes import ClassAware, class_centres
 from .fingerprints import check_rule, differ_in_rule, with_rule
-from .floats import FloatQuery
+from .floats import FloatQuery, mean_margins
 from .hamming import Hamming
 from .prefix import WeightedPrefix
 from .ranked import HasRanking
@@ -36,7 +36,9 @@ __all__ = [
     "Rule",
     "WeightedPrefix",
     "check_rule",
+    "class_centres",
     "differ_in_rule",
+    "mean_margins",
     "rule_from",
     "with_rule",
 ]

@@ -1,17 +1,19 @@
-"""Class-aware distance."""
+"""Class-aware distance, and the centres of classes."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
-from ..checks import check_number
-from ..codes import as_codes
-from ..errors import ParameterError, ShapeError
+from ..checks import as_array, check_number
+from ..codes import as_codes, pack, unpack
+from ..errors import DTypeError, ParameterError, ShapeError
+from ..types import Codes
 from .prefix import WeightedPrefix
 
-__all__ = ["ClassAware"]
+__all__ = ["ClassAware", "class_centres"]
 
 
 class ClassAware(WeightedPrefix):
@@ -26,7 +28,7 @@ class ClassAware(WeightedPrefix):
         As of :class:`WeightedPrefix`.
     centres : array_like
         Packed codes of `prefix_bits` bits, uint8 (n_classes, ceil(prefix_bits / 8)): what the
-        prefixes of a class should be, such as the signs of their mean.
+        prefixes of a class should be, such as :func:`class_centres`.
     share : float
         0 to 1: what is left of the prefix's part within a class.
 
@@ -77,3 +79,48 @@ class ClassAware(WeightedPrefix):
         """Return its parameters in a few words."""
         assert self.centres is not None
         return f"{super().summary()}, {len(self.centres)} centres, share={self.share:g}"
+
+
+def class_centres(
+    codes: npt.ArrayLike, labels: npt.ArrayLike, bits: int, prefix_bits: int
+) -> Codes:
+    """Return the majority of each bit of the prefixes of a class.
+
+    Parameters
+    ----------
+    codes : array_like of uint8, shape (n, ceil(bits / 8))
+        Of training images.
+    labels : array_like of int, shape (n,)
+        -1 where one is missing: such images have no part in it.
+    bits, prefix_bits : int
+        Of a code, and of its prefix.
+
+    Returns
+    -------
+    centres : ndarray of uint8, shape (n_classes, ceil(prefix_bits / 8))
+        In the order of the labels; a bit of as many 1 as 0 is 0.
+
+    Raises
+    ------
+    ShapeError, DTypeError, CodeError
+        If codes do not fit `bits`, or labels the codes.
+    ParameterError
+        If a number of bits is out of its range, or all labels are missing.
+
+    Examples
+    --------
+    >>> class_centres([[0b1000_0000], [0b1100_0000], [0b0100_0000]], [0, 0, 1], 8, 2)
+    array([[128],
+           [ 64]], dtype=uint8)
+    """
+    own = WeightedPrefix(bits, prefix_bits).prefix_bits
+    packed, numbers = as_codes(codes, bits), as_array("labels", labels)
+    if numbers.shape != (len(packed),):
+        raise ShapeError(f"labels: expected ({len(packed)},), got {numbers.shape}")
+    if numbers.dtype.kind not in "iu" and numbers.size:
+        raise DTypeError(f"labels: expected integers, got {numbers.dtype}")
+    classes = np.unique(numbers[numbers >= 0])
+    if not len(classes):
+        raise ParameterError("labels: expected some that are not missing")
+    ones = unpack(packed, bits)[:, :own]
+    return pack(np.stack([ones[numbers == label].mean(axis=0) > 0.5 for label in classes]))

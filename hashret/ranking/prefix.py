@@ -18,17 +18,17 @@ MAX_WEIGHT = 2.0**40
 class WeightedPrefix(Rule):
     """``weight * d_s + d_r``: the bits that differ in the prefix, and those in the rest.
 
-    For codes whose first bits say what an image shows, and the rest how it looks. At a weight of
-    1 this is Hamming distance; at more than ``bits - prefix_bits`` the prefix comes first and the
-    rest orders what ties in it; at 0 the rest alone counts. Of a weight of whole numbers all
-    distances are whole numbers.
+    For codes whose first bits say what an image shows, and the rest how it looks. The prefix may
+    be the whole code. At a weight of 1 this is Hamming distance; at more than
+    ``bits - prefix_bits`` the prefix comes first and the rest orders what ties in it; at 0 the
+    rest alone counts. Of a weight of whole numbers all distances are whole numbers.
 
     Parameters
     ----------
     bits : int
-        Length of a code, at least 2.
+        Length of a code.
     prefix_bits : int
-        Length of its first part, 1 to ``bits - 1``.
+        Length of its first part, 1 to `bits`.
     weight : float
         0 to 2 ** 40.
 
@@ -51,9 +51,9 @@ class WeightedPrefix(Rule):
     def __init__(self, bits: int, prefix_bits: int, weight: float = 1.0) -> None:
         self.bits = check_bits(bits)
         self.prefix_bits = check_int("prefix_bits", prefix_bits)
-        if not 1 <= self.prefix_bits < self.bits:
+        if not 1 <= self.prefix_bits <= self.bits:
             raise ParameterError(
-                f"prefix_bits: expected 1 to {self.bits - 1} of {self.bits} bits, got {prefix_bits}"
+                f"prefix_bits: expected 1 to the {self.bits} bits of a code, got {prefix_bits}"
             )
         self.weight = float(check_number("weight", weight, least=0))
         if self.weight > MAX_WEIGHT:

@@ -122,6 +122,10 @@ class Rule(ABC):
         """Return queries as the rule takes them, of the margins of their bits."""
         return margins if self.takes == "margins" else pack(margins)
 
+    def queries_of_codes(self, codes: Codes) -> npt.NDArray[Any]:
+        """Return queries as the rule takes them, of packed codes whose margins are not known."""
+        return codes
+
     def farthest(self, queries: npt.ArrayLike) -> Floats:
         """Return the distance of each query from the code that differs in all bits, float64 (n,).
 

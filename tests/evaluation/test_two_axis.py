@@ -1,4 +1,4 @@
-"""Ranking rules and scores on two axes, against loops and orders of ties."""
+"""Scores on two axes, under ranking rules, against orders of ties."""
 
 from __future__ import annotations
 
@@ -9,91 +9,54 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hashret.codes import pack
 from hashret.errors import ParameterError, ShapeError
 from hashret.evaluation import average_precision, distance_histograms
-from hashret.evaluation.rules import (
+from hashret.evaluation.histograms import tied_histograms
+from hashret.evaluation.two_axis import Levels, chance, found_at, score_axes, share
+from hashret.ranking import (
     ClassAware,
-    Coded,
     FloatQuery,
     Hamming,
     WeightedPrefix,
     class_centres,
-    tied_histograms,
+    mean_margins,
 )
-from hashret.evaluation.two_axis import Levels, chance, found_at, score_axes, share
 
 
-def coded(count, bits, seed=0):
-    return Coded.of(np.random.default_rng(seed).normal(size=(count, bits)))
-
-
-def by_loops(queries, database, cost):
-    """Sum a cost over the bits that differ."""
-    table = np.zeros((len(queries), len(database)))
-    for q, d, j in itertools.product(
-        range(len(queries)), range(len(database)), range(queries.bits)
-    ):
-        if (queries.margins[q, j] > 0) != (database.margins[d, j] > 0):
-            table[q, d] += cost(q, d, j)
-    return table
-
-
-def test_rules_are_what_their_words_say():
-    queries, database = coded(5, 11, 1), coded(9, 11, 2)
-    rng = np.random.default_rng(3)
-    centres, scale = rng.random((3, 6)) > 0.5, rng.uniform(0.5, 2, 11)
-    ones = by_loops(queries, database, lambda *_: 1)
-    np.testing.assert_array_equal(Hamming().distances(queries, database), ones)
-    weighted = by_loops(queries, database, lambda q, d, j: 4 if j < 6 else 1)
-    np.testing.assert_array_equal(WeightedPrefix(6, 4).distances(queries, database), weighted)
-    of = [
-        [int(((part.margins[i, :6] > 0) != centres).sum(axis=1).argmin()) for i in range(len(part))]
-        for part in (queries, database)
-    ]
-    halved = by_loops(
-        queries, database, lambda q, d, j: (2 if of[0][q] == of[1][d] else 4) if j < 6 else 1
-    )
-    np.testing.assert_array_equal(ClassAware(6, centres, 4).distances(queries, database), halved)
-    sure = by_loops(
-        queries,
-        database,
-        lambda q, d, j: abs(queries.margins[q, j]) / scale[j] * (4 if j < 6 else 1),
-    )
-    found = FloatQuery(scale, 6, 4).distances(queries, database)
-    assert found == pytest.approx(sure, abs=1e-3)
+def draw(count, bits, seed=0):
+    """Return margins."""
+    return np.random.default_rng(seed).normal(size=(count, bits))
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 70), st.integers(0, 2**31))
 def test_equal_codes_are_equally_far_under_every_rule(bits, seed):
     rng = np.random.default_rng(seed)
-    database = Coded.of(rng.normal(size=(40, bits)))
-    doubled = Coded.of(np.vstack([database.margins, 3 * database.margins]))
-    queries = Coded.of(rng.normal(size=(7, bits)))
+    database, queries = rng.normal(size=(40, bits)), rng.normal(size=(7, bits))
+    doubled = pack(np.vstack([database, 3 * database]))
     prefix = int(rng.integers(1, bits + 1))
-    centres = class_centres(database, rng.integers(0, 3, 40), prefix)
-    for rule in (
-        Hamming(),
-        WeightedPrefix(prefix, 3.3),
-        ClassAware(prefix, centres),
-        FloatQuery(np.abs(database.margins).mean(axis=0), prefix),
-    ):
-        found = rule.distances(queries, doubled)
+    centres = class_centres(pack(database), rng.integers(0, 3, 40), bits, prefix)
+    aware = ClassAware(bits, prefix, centres=centres)
+    scale = mean_margins(database)
+    for rule in (WeightedPrefix(bits, prefix, 3.3), aware, FloatQuery(aware, scale)):
+        found = rule.distances(rule.queries_of(queries), doubled)
         np.testing.assert_array_equal(found[:, :40], found[:, 40:])
 
 
 def test_histograms_of_a_rule_are_those_of_the_hamming_distance():
-    queries, database = coded(6, 8, 4), coded(50, 8, 5)
+    queries, database = pack(draw(6, 8, 4)), pack(draw(50, 8, 5))
+    distances = Hamming(8).distances(queries, database)
     labels, asked = np.arange(50) % 3, np.arange(6) % 3
     relevant = asked[:, None] == labels
-    found = tied_histograms(Hamming().distances(queries, database), relevant)
-    whole = distance_histograms(queries.codes, database.codes, 8, asked, labels)
+    found = tied_histograms(distances, relevant)
+    whole = distance_histograms(queries, database, 8, asked, labels)
     for k in (None, 10):
         ours, theirs = average_precision(found, k), average_precision(whole, k)
         np.testing.assert_allclose(ours.expected, theirs.expected)
         np.testing.assert_allclose(ours.low, theirs.low)
     # Whatever the numbers are: real ones are ranked a query at a time.
-    real = tied_histograms(np.log1p(Hamming().distances(queries, database)), relevant)
+    real = tied_histograms(np.log1p(distances), relevant)
     np.testing.assert_allclose(average_precision(real).expected, average_precision(whole).expected)
 
 
@@ -145,9 +108,5 @@ def test_unfit_tables_are_refused():
         score_axes(lambda rows: np.empty((0, 3)), Levels(np.zeros(0, int), np.zeros(3, int)))
     with pytest.raises(ParameterError, match="no copies"):
         found_at(lambda rows: np.empty((0, 3)), np.zeros(0, int))
-    with pytest.raises(ParameterError, match="prefix: expected 1 to 8 bits, got 9"):
-        WeightedPrefix(9).distances(coded(1, 8), coded(2, 8))
-    with pytest.raises(ShapeError, match="expected codes of 8 bits, got 9"):
-        Hamming().distances(coded(1, 9), coded(2, 8))
-    with pytest.raises(ParameterError, match="not missing"):
-        class_centres(coded(3, 8), np.full(3, -1), 8)
+    with pytest.raises(ShapeError, match=r"relevant: expected \(2, 3\), got \(2, 4\)"):
+        tied_histograms(np.zeros((2, 3)), np.zeros((2, 4), bool))

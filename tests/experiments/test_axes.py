@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import json
 import re
 from pathlib import Path
@@ -73,6 +74,40 @@ def test_rows_say_how_both_axes_were_judged(report):
         if row["bits"]:
             assert 1 <= row["distinct_codes"] <= row["images"]
             assert row["candidates"] > 0 < row["query_microseconds"]
+
+
+@pytest.mark.parametrize("prefix", [6, 11])
+def test_rules_are_what_the_page_says(prefix):
+    rng = np.random.default_rng(3)
+    trained, queries, database = (rng.normal(size=(n, 11)) for n in (30, 5, 9))
+    labels = rng.integers(-1, 3, 30)
+
+    def summed(cost):
+        """Sum a cost over the bits in which query and item differ."""
+        table = np.zeros((5, 9))
+        for q, d, j in itertools.product(range(5), range(9), range(11)):
+            if (queries[q, j] > 0) != (database[d, j] > 0):
+                table[q, d] += cost(q, d, j)
+        return table
+
+    centres = [(trained[labels == c] > 0).mean(axis=0)[:prefix] > 0.5 for c in range(3)]
+    of = [
+        [int(((one[:prefix] > 0) != centres).sum(axis=1).argmin()) for one in part]
+        for part in (queries, database)
+    ]
+    scale = np.abs(trained).mean(axis=0)
+    half = 6 if prefix == 6 else 5
+    wanted = {
+        "hamming": lambda q, d, j: 1,
+        "weighted": lambda q, d, j: 4 if j < half else 1,
+        "class-aware": lambda q, d, j: (2 if of[0][q] == of[1][d] else 4) if j < prefix else 1,
+        "float-query": lambda q, d, j: abs(queries[q, j]) / scale[j] * (4 if j < prefix else 1),
+    }
+    rules = axes._rules(trained, labels, prefix)
+    assert tuple(rules) == tuple(wanted) == axes.RULES
+    for name, cost in wanted.items():
+        found = rules[name](queries, database)(slice(1, 4))
+        np.testing.assert_allclose(found, summed(cost)[1:4], rtol=1e-5, err_msg=name)
 
 
 def test_the_ceiling_is_what_exact_neighbours_score_and_their_share_is_1(report):

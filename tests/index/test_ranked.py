@@ -54,7 +54,7 @@ def cases(draw):
     """A random number generator, a rule, and what the oracle is told of it."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     bits = draw(st.sampled_from(BITS))
-    own = draw(st.sampled_from(sorted({1, bits // 3 or 1, bits // 2, bits - 1})))
+    own = draw(st.sampled_from(sorted({1, bits // 3 or 1, bits // 2, bits - 1, bits})))
     rule, known = make_rule(
         rng,
         bits,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import oracle
 
-from hashret.ranking import ClassAware, FloatQuery, Hamming, WeightedPrefix
+from hashret.ranking import ClassAware, FloatQuery, WeightedPrefix
 
 WEIGHTS = [0.0, 0.3, 0.5, 1.0, 4.0, 1e6, 2.0**40]
 
@@ -15,12 +16,11 @@ def make_rule(rng, bits, own, weight, *, classes=0, share=0.5, floats=False):
     if classes:
         known |= {"centres": oracle.random_codes(rng, classes, own), "share": share}
         rule = ClassAware(bits, own, weight, centres=known["centres"], share=share)
-    elif own == bits:  # no rest: of codes of one bit
-        rule, known["weight"] = Hamming(bits), 1.0
-        known["prefix_bits"] = rule.prefix_bits
     else:
         rule = WeightedPrefix(bits, own, weight)
-    return (FloatQuery(rule) if floats else rule), known
+    if floats and rng.random() < 0.5:
+        known["scale"] = rng.uniform(0.1, 3, bits).astype(np.float32)
+    return (FloatQuery(rule, known.get("scale")) if floats else rule), known
 
 
 def make_queries(rng, count, rule, known):

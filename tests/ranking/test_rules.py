@@ -22,7 +22,15 @@ from hashret.errors import (
     ParameterError,
     ShapeError,
 )
-from hashret.ranking import ClassAware, FloatQuery, Hamming, WeightedPrefix, rule_from
+from hashret.ranking import (
+    ClassAware,
+    FloatQuery,
+    Hamming,
+    WeightedPrefix,
+    class_centres,
+    mean_margins,
+    rule_from,
+)
 
 ALL = [
     Hamming(16),
@@ -30,12 +38,13 @@ ALL = [
     ClassAware(16, 9, 4, centres=np.array([[1, 128], [255, 0]], np.uint8), share=0.25),
 ]
 ALL += [FloatQuery(rule) for rule in ALL]
+ALL += [FloatQuery(Hamming(16), np.geomspace(0.01, 3, 16))]
 
 
 @settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
-    bits=st.sampled_from([2, 3, 8, 9, 63, 64, 65, 130, 1024]),
+    bits=st.sampled_from([1, 2, 3, 8, 9, 63, 64, 65, 130, 1024]),
     weight=st.sampled_from(WEIGHTS),
     classes=st.sampled_from([0, 1, 5]),
     share=st.sampled_from([0.0, 0.3, 0.5, 1.0]),
@@ -43,7 +52,7 @@ ALL += [FloatQuery(rule) for rule in ALL]
 )
 def test_distances_equal_the_oracle(seed, bits, weight, classes, share, floats):
     rng = np.random.default_rng(seed)
-    own = int(rng.integers(1, bits))
+    own = int(rng.integers(1, bits + 1)) if rng.random() < 0.8 else bits
     rule, known = make_rule(rng, bits, own, weight, classes=classes, share=share, floats=floats)
     queries, plain, known = make_queries(rng, 3, rule, known)
     packed = plain if rule.takes == "codes" else codes.pack(plain)
@@ -119,13 +128,15 @@ def test_no_two_rules_have_one_fingerprint():
         {"rule": "hamming"},
         {"rule": "hamming", "bits": "8"},
         {"rule": "hamming", "bits": 8, "weight": 2},
-        {"rule": "weighted-prefix", "bits": 8, "prefix_bits": 8, "weight": 1.0},
+        {"rule": "weighted-prefix", "bits": 8, "prefix_bits": 9, "weight": 1.0},
         {"rule": "weighted-prefix", "bits": 8, "prefix_bits": 2, "weight": math.nan},
         {"rule": "class-aware", "bits": 8, "prefix_bits": 2, "centres": ["zz"], "share": 0.5},
         {"rule": "class-aware", "bits": 8, "prefix_bits": 2, "centres": ["c0", "c000"]},
         {"rule": "class-aware", "bits": 8, "prefix_bits": 2, "centres": 3},
         {"rule": "float-query", "of": {"rule": "float-query", "of": {"rule": "hamming"}}},
         {"rule": "float-query", "of": 3},
+        {"rule": "float-query", "of": {"rule": "hamming", "bits": 2}, "scale": [1.0, 0.0]},
+        {"rule": "float-query", "of": {"rule": "hamming", "bits": 2}, "scale": "no numbers"},
         {"rule": "hamming", "bits": 8, "of": {"rule": "hamming", "bits": 8}},
     ],
     ids=str,
@@ -148,10 +159,10 @@ def test_what_is_no_rule_is_a_format_error(saved):
         ),
         (DTypeError, "weight", lambda: WeightedPrefix(8, 2, "4")),
         (DTypeError, "weight", lambda: WeightedPrefix(8, 2, True)),
-        (ParameterError, "prefix_bits: expected 1 to 7 of 8", lambda: WeightedPrefix(8, 0)),
-        (ParameterError, "prefix_bits", lambda: WeightedPrefix(8, 8)),
+        (ParameterError, "prefix_bits: expected 1 to the 8 bits", lambda: WeightedPrefix(8, 0)),
+        (ParameterError, "prefix_bits", lambda: WeightedPrefix(8, 9)),
         (ParameterError, "prefix_bits", lambda: WeightedPrefix(8, -1)),
-        (ParameterError, "prefix_bits", lambda: WeightedPrefix(1, 1)),
+        (ParameterError, "prefix_bits", lambda: WeightedPrefix(1, 2)),
         (DTypeError, "prefix_bits", lambda: WeightedPrefix(8, 2.0)),
         (ParameterError, "bits", lambda: WeightedPrefix(5000, 2)),
         (ShapeError, "centres", lambda: ClassAware(16, 4, centres=np.zeros((2, 2), np.uint8))),
@@ -164,6 +175,20 @@ def test_what_is_no_rule_is_a_format_error(saved):
         (ParameterError, "share", lambda: ClassAware(16, 4, centres=[[0]], share=math.nan)),
         (DTypeError, "rule", lambda: FloatQuery(64)),
         (DTypeError, "rule", lambda: FloatQuery(FloatQuery(Hamming(8)))),
+        (ShapeError, r"scale: expected \(8,\)", lambda: FloatQuery(Hamming(8), np.ones(7))),
+        (ShapeError, "scale", lambda: FloatQuery(Hamming(8), 2.0)),
+        (DTypeError, "scale", lambda: FloatQuery(Hamming(1), ["a"])),
+        (ParameterError, "scale: .* got 0.0 for bit 1", lambda: FloatQuery(Hamming(2), [1, 0.0])),
+        (ParameterError, "scale: .* got nan", lambda: FloatQuery(Hamming(1), [math.nan])),
+        (ParameterError, "scale: .* got 1e", lambda: FloatQuery(Hamming(1), [1e300])),
+        (ParameterError, "scale: .* got 1e", lambda: FloatQuery(Hamming(1), [1e-300])),
+        (ShapeError, "margins", lambda: mean_margins(np.zeros((0, 8)))),
+        (CodeError, "margins", lambda: mean_margins([[math.nan]])),
+        (ShapeError, "labels", lambda: class_centres([[0], [1]], [0], 8, 4)),
+        (DTypeError, "labels", lambda: class_centres([[0], [1]], [0.0, 1.0], 8, 4)),
+        (ParameterError, "labels: .* not missing", lambda: class_centres([[0]], [-1], 8, 4)),
+        (ParameterError, "prefix_bits", lambda: class_centres([[0]], [0], 8, 9)),
+        (ShapeError, "codes", lambda: class_centres([[0]], [0], 16, 9)),
     ],
 )
 def test_bad_parameters_are_named(error, match, make):
@@ -194,6 +219,39 @@ def test_bad_margins_are_named(error, match, queries):
     ):
         with pytest.raises(error, match=match):
             refuse()
+
+
+def test_margins_of_codes_are_equally_sure_of_all_bits():
+    rng = np.random.default_rng(3)
+    left, right = oracle.random_codes(rng, 4, 30), oracle.random_codes(rng, 20, 30)
+    for rule in (Hamming(30), WeightedPrefix(30, 30, 4), WeightedPrefix(30, 9, 4)):
+        wanted = rule.distances(left, right)
+        assert rule.queries_of_codes(left) is left
+        for floats in (FloatQuery(rule), FloatQuery(rule, rng.uniform(0.1, 9, 30))):
+            found = floats.distances(floats.queries_of_codes(left), right)
+            np.testing.assert_array_equal(found, wanted)
+
+
+def test_a_scale_of_mean_margins_makes_parts_of_any_size_alike():
+    margins = np.random.default_rng(4).normal(size=(50, 16))
+    grown = margins * np.where(np.arange(16) < 5, 1000, 1)
+    database = codes.pack(margins)
+    found = [
+        FloatQuery(Hamming(16), mean_margins(part)).distances(part, database)
+        for part in (margins, grown)
+    ]
+    np.testing.assert_allclose(*found, rtol=1e-6, atol=1e-6)
+    assert mean_margins(np.zeros((3, 2))).min() > 0
+
+
+def test_centres_are_the_majority_of_each_class():
+    rng = np.random.default_rng(5)
+    packed, labels = oracle.random_codes(rng, 60, 21), rng.integers(-1, 4, 60)
+    bits = codes.unpack(packed, 21)
+    wanted = [(2 * bits[labels == c, :9].sum(axis=0) > (labels == c).sum()) for c in range(4)]
+    found = class_centres(packed, labels, 21, 9)
+    np.testing.assert_array_equal(codes.unpack(found, 9), wanted)
+    assert len(ClassAware(21, 9, centres=found).centres) == 4
 
 
 def test_codes_are_refused_where_they_do_not_fit():

@@ -12,21 +12,21 @@ import numpy as np
 import numpy.typing as npt
 
 from ... import Index
+from ...codes import pack
 from ...evaluation.collisions import collision_entropy, distinct_codes, expected_bucket_length
 from ...evaluation.protocols import protocol
-from ...evaluation.rules import (
-    RULES,
+from ...evaluation.splits import Rows
+from ...evaluation.two_axis import Levels, Ranker, found_at, score_axes, share
+from ...methods import Exact, TwoPart, method
+from ...ranking import (
     ClassAware,
-    Coded,
     FloatQuery,
     Hamming,
     Rule,
     WeightedPrefix,
     class_centres,
+    mean_margins,
 )
-from ...evaluation.splits import Rows
-from ...evaluation.two_axis import Levels, Ranker, found_at, score_axes, share
-from ...methods import Exact, TwoPart, method
 from ...types import Codes
 from ..scoring import candidates_of, time_queries
 from ..steps import Advance, Steps
@@ -37,7 +37,9 @@ from .provenance import provenance
 from .rows import Row
 from .runs import Run
 
-__all__ = ["JUDGED", "judged", "measure_axes"]
+__all__ = ["JUDGED", "RULES", "judged", "measure_axes"]
+
+RULES = ("hamming", "weighted", "class-aware", "float-query")
 
 # What decides figures beside a run: rows that were judged otherwise are measured again.
 JUDGED: dict[str, Any] = {
@@ -56,7 +58,7 @@ _TIMED = 200
 
 Items = npt.NDArray[Any]
 Between = Callable[[Any, Any], Ranker]
-"""From queries and a database, encoded, to a ranking of one by the other."""
+"""From queries and a database, margins or vectors, to a ranking of one by the other."""
 
 
 def judged() -> Facts:
@@ -67,16 +69,16 @@ def judged() -> Facts:
 
 @dataclass(frozen=True)
 class Encoded:
-    """What the images of a protocol were made into: codes with margins, or vectors.
+    """What the images of a protocol were made into: margins, whose signs are codes, or vectors.
 
     `edited` are copies of the first queries, by family; `encode` makes more of the kind.
     """
 
-    database: Any
-    others: Any
-    queries: Any
-    edited: dict[str, Any]
-    encode: Callable[[Items], Any]
+    database: Items
+    others: Items
+    queries: Items
+    edited: dict[str, Items]
+    encode: Callable[[Items], Items]
 
 
 def measure_axes(run: Run, source: Source, steps: Steps, augmented: int = 0) -> Row:
@@ -105,9 +107,9 @@ def measure_axes(run: Run, source: Source, steps: Steps, augmented: int = 0) -> 
         for name, between in rules.items():
             axes[name] = _axes(between, encoded, source, rows, ceilings)
             copies[name] = _copies(between, encoded)
-        if isinstance(encoded.database, Coded):
-            bits, queries = encoded.database.bits, encoded.queries.codes
-            facts |= _cost(bits, encoded.database.codes, queries)
+        if not isinstance(method(run.method), Exact):
+            bits, queries = encoded.database.shape[1], pack(encoded.queries)
+            facts |= _cost(bits, pack(encoded.database), queries)
             if augmented:
                 codes = _augmented(source, run, rows, encoded, augmented, advance)
                 found = _cost(bits, codes, queries).items()
@@ -132,23 +134,19 @@ def _encode(
     """Return the encoded images, rankings by the names of their rules, and facts of fitting."""
     entry = method(run.method)
     if isinstance(entry, Exact):
-        shape: Callable[[Items], Any] = _centred(source, run, rows) if entry.cosine else np.asarray
+        shape = _centred(source, run, rows) if entry.cosine else np.asarray
         return _each(run, source, rows, shape), {"float": _by_vectors}, {}
     inputs = source.inputs(run.protocol, run.seed, run.features)
     encoder, facts = fitted(run, source, inputs, advance)
-
-    def code(items: Items) -> Coded:
-        return Coded.of(encoder.project(items))
-
     prefix = encoder.code_bits
     if isinstance(entry, TwoPart):
         prefix = encoder.prefix_bits
-    trained = code(inputs.train)
+    trained = encoder.project(inputs.train)
     rules = _rules(trained, np.asarray(inputs.train_labels), prefix)
-    return _each(run, source, rows, code), rules, facts | {"prefix_bits": prefix}
+    return _each(run, source, rows, encoder.project), rules, facts | {"prefix_bits": prefix}
 
 
-def _each(run: Run, source: Source, rows: Rows, encode: Callable[[Items], Any]) -> Encoded:
+def _each(run: Run, source: Source, rows: Rows, encode: Callable[[Items], Items]) -> Encoded:
     assert rows.others is not None
     parts = [
         encode(source.items(part, run.features))
@@ -179,28 +177,30 @@ def _by_vectors(queries: Items, database: Items) -> Ranker:
     return rank
 
 
-def _rules(trained: Coded, labels: npt.NDArray[np.int64], prefix: int) -> dict[str, Between]:
+def _by_rule(rule: Rule) -> Between:
+    def between(queries: Items, database: Items) -> Ranker:
+        codes = pack(database)
+        return lambda rows: rule.distances(rule.queries_of(queries[rows]), codes)
+
+    return between
+
+
+def _rules(trained: Items, labels: npt.NDArray[np.int64], prefix: int) -> dict[str, Between]:
     """Return every rule, for whatever encoder; one without a prefix has the whole code for it.
 
     Where the whole code is the prefix a weight changes nothing: there "weighted" counts its first
     half more.
     """
-    weight, bits = JUDGED["weight"], trained.bits
-    known = labels >= 0
-    centres = class_centres(trained[known], labels[known], prefix)
+    weight, bits = JUDGED["weight"], trained.shape[1]
     half = prefix if prefix < bits else max(1, bits // 2)
-    scale = np.abs(trained.margins).mean(axis=0)
-    rules: dict[str, Rule] = {
-        "hamming": Hamming(),
-        "weighted": WeightedPrefix(half, weight),
-        "class-aware": ClassAware(prefix, centres, weight),
-        "float-query": FloatQuery(scale, prefix, weight),
-    }
-
-    def between(rule: Rule) -> Between:
-        return lambda queries, database: lambda rows: rule.distances(queries[rows], database)
-
-    return {name: between(rules[name]) for name in RULES}
+    centres = class_centres(pack(trained), labels, bits, prefix)
+    found: tuple[Rule, ...] = (
+        Hamming(bits),
+        WeightedPrefix(bits, half, weight),
+        ClassAware(bits, prefix, weight, centres=centres),
+        FloatQuery(WeightedPrefix(bits, prefix, weight), mean_margins(trained)),
+    )
+    return {name: _by_rule(rule) for name, rule in zip(RULES, found, strict=True)}
 
 
 def _levels(source: Source, rows: Rows, database: npt.NDArray[np.int64]) -> Levels:
@@ -265,7 +265,7 @@ def _copies(between: Between, encoded: Encoded) -> dict[str, dict[str, float]]:
     """Return how often originals are found, which no training saw, among the trained images."""
     first = next(iter(encoded.edited.values()))
     count = len(first)
-    database = _joined(encoded.database, encoded.queries[:count])
+    database = np.concatenate([encoded.database, encoded.queries[:count]])
     own = len(encoded.database) + np.arange(count)
     return {
         family: {
@@ -278,20 +278,13 @@ def _copies(between: Between, encoded: Encoded) -> dict[str, dict[str, float]]:
     }
 
 
-def _joined(first: Any, second: Any) -> Any:
-    if isinstance(first, Coded):
-        margins = np.concatenate([first.margins, second.margins])
-        return Coded(np.concatenate([first.codes, second.codes]), margins)
-    return np.concatenate([first, second])
-
-
 def _augmented(
     source: Source, run: Run, rows: Rows, encoded: Encoded, count: int, advance: Advance
 ) -> Codes:
     """Return the codes of `count` random views of the database's images."""
     parts, done = [], 0
     for images in edits.views(source.items(rows.database), count):
-        parts.append(encoded.encode(source.described_once(images, run.features)).codes)
+        parts.append(pack(encoded.encode(source.described_once(images, run.features))))
         done += len(images)
         advance(done, count, "augmented images")
     return np.concatenate(parts)
