@@ -10,17 +10,21 @@
 /* Rows aside of the tables are compared with every query, up to so many or this share. */
 #define ASIDE_ROWS ((size_t)256)
 #define ASIDE_SHARE 8
+/* HR_APPROXIMATE: its searches compare fewer than that already. */
+#define ASIDE_SHARE_OF_LISTS 32
 /* HR_AUTO: sorting pays from so many codes on; tables pay from so many different ones on: where
  * they do not, a query finds out at the cost of a bucket (history.h). */
 #define SCANNED_ROWS ((size_t)16384)
 #define SCANNED_ENTRIES ((size_t)1024)
 
-static bool sorts(const hr_index *index) { return index->kind == HR_AUTO || index->kind == HR_MIH; }
+static bool sorts(const hr_index *index) {
+  return index->kind == HR_AUTO || index->kind == HR_MIH || index->kind == HR_APPROXIMATE;
+}
 
 /* Whether the codes are too few to be sorted. */
 static bool stays_unsorted(const hr_index *index) {
   size_t rows = index->main.count + index->delta.count;
-  return index->kind == HR_AUTO && !index->postings && rows <= SCANNED_ROWS;
+  return index->kind != HR_MIH && !index->postings && rows <= SCANNED_ROWS;
 }
 
 static bool flushed(const hr_index *index) {
@@ -35,11 +39,12 @@ static bool sorted_enough(const hr_index *index, bool all) {
   size_t aside = index->main.count + index->delta.count;
   if (all) return !aside && (!postings || !postings->rows.tombstones);
   if (index->kind == HR_AUTO && aside <= SCANNED_ROWS) return true;
-  return aside <= sorted / ASIDE_SHARE || (aside <= ASIDE_ROWS && sorted);
+  size_t share = index->kind == HR_APPROXIMATE ? ASIDE_SHARE_OF_LISTS : ASIDE_SHARE;
+  return aside <= sorted / share || (aside <= ASIDE_ROWS && sorted);
 }
 
 static bool has_tables(const hr_index *index) {
-  if (!index->postings || index->mih) return true;
+  if (!index->postings || index->mih || index->kind == HR_APPROXIMATE) return true;
   return index->kind == HR_AUTO && index->postings->entries <= SCANNED_ENTRIES;
 }
 
@@ -63,6 +68,7 @@ bool hr_index_ready(const hr_index *index, bool all) {
 typedef struct {
   hr_postings *postings;
   hr_mih *mih;
+  hr_ivf *ivf;
   hr_lsh *lsh;
   hr_costs costs;
   hr_segment main; /* if `rows`: in place of main and delta */
@@ -95,6 +101,8 @@ hr_status hr_index_sort(const hr_index *index, const int *cancel, hr_postings **
 static hr_status sort_all(const hr_index *index, const int *cancel, made *m) {
   hr_status status = hr_index_sort(index, cancel, &m->postings);
   if (!status && index->kind == HR_AUTO) status = hr_postings_keep_by_row(m->postings);
+  if (!status && index->kind == HR_APPROXIMATE)
+    status = hr_ivf_build(m->postings, index->recall, cancel, &m->ivf);
   if (!status && index->mih) status = hr_mih_build(m->postings, index->tables, cancel, &m->mih);
   hr_segment_init(&m->main, index->bits);
   m->rows = true;
@@ -116,6 +124,7 @@ static hr_status make(const hr_index *index, bool all, const int *cancel, made *
 
 static void discard(made *m) {
   hr_mih_free(m->mih);
+  hr_ivf_free(m->ivf);
   hr_postings_free(m->postings);
   hr_lsh_free(m->lsh);
   hr_segment_free(&m->main);
@@ -133,6 +142,7 @@ static void discard(made *m) {
 static void put_in_place(hr_index *index, made *m) {
   bool sorted = m->postings;
   if (sorted) EXCHANGE(hr_postings *, index->postings, m->postings);
+  if (sorted) EXCHANGE(hr_ivf *, index->ivf, m->ivf);
   if (sorted || m->mih) {
     EXCHANGE(hr_mih *, index->mih, m->mih);
     index->planner.history = (hr_history){0};

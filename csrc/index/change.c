@@ -99,8 +99,10 @@ static hr_status unsort(hr_index *index) {
   hr_status status = hr_postings_unsort(index->postings, &index->main);
   if (status) return status;
   hr_mih_free(index->mih);
+  hr_ivf_free(index->ivf);
   hr_postings_free(index->postings);
   index->mih = NULL;
+  index->ivf = NULL;
   index->postings = NULL;
   index->planner.costs = (hr_costs){0};
   return HR_OK;
