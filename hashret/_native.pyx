@@ -331,13 +331,13 @@ cdef class Reader:
             return hr_read_count(self.index.handle)
         return hr_filter_compared(self.index.handle, self.allowed.handle)
 
-    def tuning(self, k):
-        """What kind "approximate" measured for the k nearest, or if None for all within a radius.
+    def tuning(self, size_t k):
+        """What kind "approximate" measured for the k nearest.
 
         None if all codes are compared; else k, recall, low and high in millionths, queries, lists
         and codes compared.
         """
-        cdef hr_tuning told = hr_read_tuning(self.index.handle, <size_t>-1 if k is None else k)
+        cdef hr_tuning told = hr_read_tuning(self.index.handle, k)
         if told.scan:
             return None
         return (told.k, told.recall, told.low, told.high, told.queries, told.lists,

@@ -11,7 +11,7 @@
 #define ASIDE_ROWS ((size_t)256)
 #define ASIDE_SHARE 8
 /* HR_APPROXIMATE: its searches compare fewer than that already. */
-#define ASIDE_SHARE_OF_LISTS 32
+#define ASIDE_SHARE_OF_LISTS 16
 /* HR_AUTO: sorting pays from so many codes on; tables pay from so many different ones on: where
  * they do not, a query finds out at the cost of a bucket (history.h). */
 #define SCANNED_ROWS ((size_t)16384)

@@ -43,11 +43,11 @@ static size_t nearest_of_all(const search *s) {
 static hr_status search_lists(search *s, const uint8_t *allow, bool *compare) {
   const hr_request *request = s->request;
   const hr_ivf *ivf = s->index->ivf;
-  size_t k = nearest_of_all(s);
-  *compare |= request->scan || request->parts > 1 || !hr_ivf_pays(ivf, k, s->queries.count);
+  hr_ivf_wish wish = {nearest_of_all(s), s->queries.radius};
+  *compare |= request->scan || request->parts > 1 || !hr_ivf_pays(ivf, &wish, s->queries.count);
   if (*compare) return HR_OK;
   hr_source source = hr_source_of_postings(s->index->postings, allow, HR_ENTRIES);
-  return hr_ivf_search(&(hr_ivf_request){ivf, &source, k}, &s->queries, s->collectors[HR_SORTED]);
+  return hr_ivf_search(&(hr_ivf_request){ivf, &source, wish}, &s->queries, s->collectors[HR_SORTED]);
 }
 
 /* Where few are allowed, comparing those is a scan that HR_MIH does too, and that no query is put

@@ -17,8 +17,8 @@
 typedef struct {
   uint32_t k, dial;           /* k = 0: not tuned */
   uint32_t recall, low, high; /* measured, with a 95% interval */
-  uint32_t reserved;
-  uint64_t compared; /* codes a query, centroids included */
+  uint32_t reach;             /* the mean k-th distance */
+  uint64_t compared;          /* codes a query, centroids included */
 } hr_ivf_level;
 
 typedef struct {

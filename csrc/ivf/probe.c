@@ -44,7 +44,15 @@ static uint32_t floor_root(uint64_t x) {
   return root;
 }
 
-/* How far centroids may lie: as long as fewer than k are found, anywhere. */
+/* Whether a list is looked into whose centroid is so much farther than the nearest: as long as
+ * fewer than k are found, any. */
+static bool leads_to(const probing *p, const hr_collector *found, uint64_t farther) {
+  if (found->k != SIZE_MAX && !hr_collector_full(found)) return true;
+  uint64_t dial = p->target->dial, unit = farther * HR_IVF_UNIT;
+  return unit * unit <= dial * dial * hr_collector_reach(found);
+}
+
+/* The farthest centroid of which that holds. */
 static uint32_t bound(const probing *p, const hr_collector *found, uint32_t nearest) {
   if (found->k != SIZE_MAX && !hr_collector_full(found)) return HR_MAX_BITS;
   uint64_t dial = p->target->dial, reach = hr_collector_reach(found);
@@ -95,7 +103,7 @@ static hr_status probe_one(const probing *p, const hr_queries *query, hr_collect
   size_t count = status ? 0 : order_lists(p, nearest, bound(p, found, least));
   for (size_t i = 0; !status && i < count; i++) {
     uint32_t list = p->lists[i];
-    if (p->distances[list] > bound(p, found, least)) break;
+    if (!leads_to(p, found, p->distances[list] - least)) break;
     status = scan_list(p, list, query, found);
   }
   return status;
@@ -166,26 +174,25 @@ hr_status hr_ivf_probe(const hr_ivf_target *target, const hr_queries *queries,
   return status;
 }
 
-/* The level that serves k: NULL if none does. All within a radius: the one of the largest dial. */
-static const hr_ivf_level *level_for(const hr_ivf *ivf, size_t k) {
-  const hr_ivf_level *widest = NULL;
+/* The level that serves the k nearest, or a radius if k is SIZE_MAX; NULL if none does. */
+static const hr_ivf_level *level_for(const hr_ivf *ivf, const hr_ivf_wish *wish) {
   for (int i = 0; i < HR_IVF_LEVELS && ivf->head.level[i].k; i++) {
     const hr_ivf_level *level = &ivf->head.level[i];
-    if (k != SIZE_MAX && level->k >= k) return level;
-    if (!widest || level->dial > widest->dial) widest = level;
+    bool serves = wish->k == SIZE_MAX ? level->reach >= wish->radius : level->k >= wish->k;
+    if (serves && level->dial != HR_IVF_SCAN) return level;
   }
-  return k == SIZE_MAX ? widest : NULL;
+  return NULL;
 }
 
-bool hr_ivf_pays(const hr_ivf *ivf, size_t k, size_t queries) {
-  const hr_ivf_level *level = level_for(ivf, k);
+bool hr_ivf_pays(const hr_ivf *ivf, const hr_ivf_wish *wish, size_t queries) {
+  const hr_ivf_level *level = level_for(ivf, wish);
   uint64_t share = queries < BATCH ? HR_IVF_SHARE : BATCH_SHARE;
-  return level && level->dial != HR_IVF_SCAN && level->compared < ivf->entries / share;
+  return level && level->compared < ivf->entries / share;
 }
 
 hr_tuning hr_ivf_tuning(const hr_ivf *ivf, size_t k) {
-  const hr_ivf_level *level = level_for(ivf, k);
-  if (!level || level->dial == HR_IVF_SCAN) return (hr_tuning){.scan = true};
+  const hr_ivf_level *level = level_for(ivf, &(hr_ivf_wish){.k = k});
+  if (!level) return (hr_tuning){.scan = true};
   return (hr_tuning){.k = level->k,
                      .lists = ivf->head.lists,
                      .queries = ivf->head.queries,
@@ -197,7 +204,7 @@ hr_tuning hr_ivf_tuning(const hr_ivf *ivf, size_t k) {
 
 hr_status hr_ivf_search(const hr_ivf_request *request, const hr_queries *queries,
                         hr_collector *collectors) {
-  const hr_ivf_level *level = level_for(request->ivf, request->k);
+  const hr_ivf_level *level = level_for(request->ivf, &request->wish);
   hr_ivf_target target = {request->ivf, request->source, level->dial};
   return hr_ivf_probe(&target, queries, collectors);
 }

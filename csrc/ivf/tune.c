@@ -7,7 +7,6 @@
  * taken whose recall is the wanted one and a standard error more. Then it is measured, with the
  * 95% percentile bootstrap over the queries (Efron 1979) as interval.
  */
-#include "base/bisect.h"
 #include "base/memory.h"
 #include "ivf/internal.h"
 #include "storage/blocks.h"
@@ -168,10 +167,22 @@ static void set_interval(const tuning *t, hr_ivf_level *level) {
 
 /* The least dial that reaches; more than HR_IVF_MAX_DIAL: none does. */
 static uint32_t least_dial(tuning *t, const hr_ivf_events *events, uint32_t k, double wanted) {
-  uint32_t dial = 0;
-  HR_BISECT(dial, HR_IVF_MAX_DIAL + 1, one,
-            (set_recalls(t, events, (uint32_t)one, k), !reaches(t, wanted)));
-  return dial;
+  uint32_t small = 0, end = HR_IVF_MAX_DIAL + 1;
+  while (small < end) {
+    uint32_t dial = small + (end - small) / 2;
+    set_recalls(t, events, dial, k);
+    if (reaches(t, wanted))
+      end = dial;
+    else
+      small = dial + 1;
+  }
+  return small;
+}
+
+static uint32_t mean_reach(const tuning *t, int number) {
+  size_t sum = 0;
+  for (size_t q = 0; q < t->count; q++) sum += t->kth[number][q];
+  return (uint32_t)(sum / t->count);
 }
 
 static hr_status tune_level(tuning *t, hr_ivf *ivf, int number, double wanted) {
@@ -188,6 +199,7 @@ static hr_status tune_level(tuning *t, hr_ivf *ivf, int number, double wanted) {
   if (status || t->work.checked / t->count >= ivf->entries / HR_IVF_SHARE) return status;
   level->dial = target.dial;
   level->recall = millionths(mean_recall(t, &variance));
+  level->reach = mean_reach(t, number);
   level->compared = t->work.checked / t->count;
   set_interval(t, level);
   return HR_OK;

@@ -399,7 +399,7 @@ class Index:
         """Tell how an index of kind ``"approximate"`` reaches its recall for the k nearest.
 
         Codes are grouped and tuned by the first search that finds 16,385 or more, and again by
-        one that finds a thirty-second more than there were; until then those added since are
+        one that finds a sixteenth more than there were; until then those added since are
         compared with each query, which costs time and no recall.
 
         Parameters

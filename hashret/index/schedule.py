@@ -45,7 +45,7 @@ def plan(
     kind = index.kind
     compared = reader.compared
     if kind == "approximate":
-        tuned = reader.tuning(k)
+        tuned = None if k is None else reader.tuning(k)
         kind, compared = ("scan", compared) if tuned is None else (kind, tuned[-1])
     if not again:
         if kind == "lsh":

@@ -115,6 +115,11 @@ def test_within_a_radius(made, filled, exact):
             assert set(ids[a:b].tolist()) <= set(all_ids[c:d].tolist())
     assert wanted > 1000
     assert found > 0.85 * wanted
+    # Farther than the neighbours that were measured all codes are compared.
+    for got, want in zip(
+        filled.range_search(made[1][:3], 120), exact.range_search(made[1][:3], 120), strict=True
+    ):
+        np.testing.assert_array_equal(got, want)
 
 
 def test_filters(made, filled, exact):
