@@ -10,8 +10,7 @@
 /* A query compares the centroids and some of the lists: with many lists these are few. */
 #define LISTS_SHARE 2 /* times the square root of the entries */
 #define MAX_LISTS ((size_t)1 << 16)
-/* Codes of each list that centroids are made of, and queries that measure the recall: about one in
- * two hundred wrong. */
+/* Codes of each list that centroids are made of, and codes that ask to measure the recall. */
 #define TRAINED 32
 #define QUERIES 2000
 

@@ -4,9 +4,7 @@
  * (dial / HR_IVF_UNIT) * sqrt(r) farther than the nearest, where r is the k-th distance found by
  * then, or the radius. A neighbour at distance r differs from the query by r bits, of which those
  * that two centroids differ in move it from one to the other: by about the square root of r. So one
- * dial serves queries with near and with far neighbours, and stops early at copies. Of 69,700 codes
- * of clothes (HOG, ITQ, 256 bits) it compares 1,800 where a fixed number of lists compares 2,500
- * for a recall of 0.95; of 60,000 codes in clusters of 25 (512 bits) 2,500 instead of 5,000.
+ * dial serves queries with near and with far neighbours, and stops early at copies.
  *
  * The dial is tuned on codes of its own, each left out of its answer (tune.c).
  */
