@@ -47,15 +47,12 @@ def uniform(n: int, bits: int, queries: int = 100, seed: int = 0) -> Searched:
     return _split(_random(np.random.default_rng(seed), n + queries, bits), queries, bits)
 
 
-def clustered(n: int, bits: int, queries: int = 100, seed: int = 0) -> Searched:
-    """Draw n / 1000 centres, and codes from them, each bit flipped with probability 1/8."""
-    return around(n, bits, 1000, queries, seed)
-
-
-def around(n: int, bits: int, share: int, queries: int = 100, seed: int = 0) -> Searched:
-    """Draw n / share centres, and codes from them, each bit flipped with probability 1/8."""
+def clustered(
+    n: int, bits: int, queries: int = 100, seed: int = 0, members: int = 1000
+) -> Searched:
+    """Draw n / members centres, and codes from them, each bit flipped with probability 1/8."""
     rng = np.random.default_rng(seed)
-    centres = _random(rng, max(n // share, 1), bits)
+    centres = _random(rng, max(n // members, 1), bits)
     codes = np.empty((n + queries, centres.shape[1]), np.uint8)
     for start in range(0, len(codes), PIECE):
         piece = codes[start : start + PIECE]

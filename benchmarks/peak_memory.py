@@ -32,6 +32,7 @@ def main(count: int, kind: str) -> None:
     index.add(codes[:1000])
     before = forget_peak()
     index.add(codes[1000:])
+    index.compact()
     index.search(queries[:1], 1, threads=1)
     peak = resident("VmHWM") - before
     print(json.dumps({"peak": peak, "index": index.stats()["bytes"]}))

@@ -33,14 +33,15 @@ USEARCH_CODES = 1_000_000
 
 
 def build(codes: Codes, bits: int, **options: Any) -> hashret.Index:
-    """Index the codes with ids 0, 1, 2, ..."""
+    """Index the codes with ids 0, 1, 2, ..., all sorted and with the tables that searches need."""
     index = hashret.Index(bits, **options)
     index.add(codes)
+    index.compact()
     return index
 
 
 def ready(codes: Codes, queries: Codes, bits: int, **options: Any) -> hashret.Index:
-    """Index the codes, and search once: the first search makes tables and measures costs."""
+    """Index the codes, and search once."""
     index = build(codes, bits, **options)
     index.search(queries[:1], 1, threads=1)
     return index

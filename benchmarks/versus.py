@@ -53,6 +53,8 @@ def _index(kind: str, codes: Any, **options: Any) -> Any:
 
     index = hashret.Index(codes.shape[1] * 8, kind, **options)
     index.add(codes)
+    if hasattr(index, "compact"):  # an older one sorts all codes when it is first searched
+        index.compact()
     index.search(codes[:1], 1)
     return index
 

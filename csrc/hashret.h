@@ -43,6 +43,8 @@ const char *hr_status_text(hr_status status);
  * Not safe while searches run; meant for start-up. */
 hr_status hr_isa_select(const char *name);
 const char *hr_isa_name(void);
+/* For tests and experiments, with the same caution: whether scans may leave long codes early. */
+void hr_early_stopping(bool allowed);
 /* The i-th instruction set that runs here, fastest first; NULL past the last. */
 const char *hr_isa_supported(size_t i);
 
@@ -80,9 +82,10 @@ typedef struct hr_index hr_index;
 
 /* tables: how many equal parts of the code have a bucket table (HR_LSH); into how many
  * substrings a code is cut, at most HR_MAX_SUBSTRINGS (HR_MIH, HR_AUTO; 0: as suits the
- * number of codes); else 0. recall: to be reached, in millionths, 1 to HR_MAX_RECALL
- * (HR_APPROXIMATE); else 0. */
+ * number of codes; HR_TABLES_FOR_RADIUS + r, r < bits: as suits searches within the radius r);
+ * else 0. recall: to be reached, in millionths, 1 to HR_MAX_RECALL (HR_APPROXIMATE); else 0. */
 #define HR_MAX_SUBSTRINGS 8
+#define HR_TABLES_FOR_RADIUS 256
 #define HR_MAX_RECALL 1000000
 hr_status hr_index_create(uint32_t bits, hr_kind kind, uint32_t tables, uint32_t recall,
                           hr_index **out);
@@ -129,6 +132,10 @@ typedef enum {
 /* `typical`: with costs as on some machine, so that the model does not depend on the clock. */
 void hr_index_set_policy(hr_index *index, hr_policy policy, bool typical);
 
+/* So many words of codes, or fewer, are sorted by the search that misses it, more of them beside
+ * searches: at first as many as take some hundredths of a second. */
+void hr_index_set_soon(hr_index *index, size_t words);
+
 /* --- searching ------------------------------------------------------------ */
 
 /* HR_APPROXIMATE: what was measured for the k nearest when the index was last tuned. */
@@ -143,14 +150,30 @@ typedef struct {
 /* Makes what a search needs (sorting, tables), beside readers and until `cancel`, which may
  * be NULL. */
 hr_status hr_make_ready(hr_index *index, const int *cancel);
-/* Takes the read lock, or fails with HR_NOT_READY. */
-hr_status hr_read_lock(hr_index *index);
+/* Has it made on a thread of the index's own, while searches go on with what there is. False if
+ * that is nothing for such a thread, because it takes no time or because a search for so many
+ * queries is over sooner if it waits, or if there can be no thread. */
+bool hr_prepare_beside(hr_index *index, size_t queries);
+/* Whether that thread works. */
+bool hr_index_working(const hr_index *index);
+/* Has that thread stop, and waits for its end so many milliseconds, or for ever if that is below 0;
+ * whether it came. What it has not finished is begun anew by the next search that misses it. */
+bool hr_index_rest(hr_index *index, int milliseconds);
+/* Sorts and merges all codes, drops those that were removed, and makes what a search needs; writers
+ * wait, readers do not. */
+hr_status hr_index_compact(hr_index *index, const int *cancel);
+/* Takes the read lock for a search for so many queries, or fails with HR_NOT_READY: something is to
+ * be made before. 0: no search follows. */
+hr_status hr_read_lock(hr_index *index, size_t queries);
 void hr_read_unlock(hr_index *index);
 /* As hr_read_lock; then hr_read_codes may be called. */
-hr_status hr_read_lock_codes(hr_index *index);
+hr_status hr_read_lock_codes(hr_index *index, size_t queries);
 /* Whether a thread waits until all readers are gone; new ones wait behind it. Who reads for long
  * takes a copy then, and unlocks. */
 bool hr_index_wanted(const hr_index *index);
+
+/* As the one or the other, but takes no time: HR_WANTED if that would. */
+hr_status hr_read_try_lock(hr_index *index, size_t queries, bool codes);
 
 /* What the functions without "read" tell, for those who hold the read lock already. */
 size_t hr_read_count(const hr_index *index);
@@ -229,6 +252,54 @@ void hr_hits_free(hr_hits *hits);
 /* Merges the results of `parts` calls, arrays of shape (parts, count, k), into
  * the first of them. */
 hr_status hr_merge(int32_t *distances, int64_t *ids, size_t parts, size_t count, size_t k);
+
+/* --- ranking rules ----------------------------------------------------------- */
+
+/* A distance in two parts: what differs in the first bits of a code, the prefix, and in the rest.
+ * Where the prefixes of query and code snap to the same centre, the nearest one, or the first of
+ * several, a share of the prefix's part is left. */
+typedef struct {
+  uint32_t prefix;        /* its bits: 1 to all */
+  const uint8_t *centres; /* packed, of so many bits; or NULL */
+  size_t centre_count;    /* at least 1, and less than 2^32 */
+  double share;           /* 0 to 1 */
+} hr_rule;
+
+/* The different prefixes of an index's codes. Opened and used under the read lock, as long as they
+ * fit: codes may be added and removed, until all are sorted anew. */
+typedef struct hr_prefixes hr_prefixes;
+hr_status hr_prefixes_open(const hr_index *index, const hr_rule *rule, hr_prefixes **out);
+void hr_prefixes_free(hr_prefixes *prefixes);
+bool hr_prefixes_fit(const hr_index *index, const hr_prefixes *prefixes);
+
+/* Queries by a ranking rule, of an index that is exact. */
+typedef struct {
+  const hr_prefixes *prefixes;
+  const uint8_t *queries; /* packed */
+  size_t count;
+  /* Of each query, `least_stride` apart: what h different bits of the prefix cost at least, h from
+   * 0 to all, then the same of the rest. Ascending; exact where there are no `costs`. */
+  const double *least;
+  size_t least_stride;
+  const double *costs; /* (count, bits): what each bit costs, so that sums are exact; or NULL */
+  const hr_filter *filter;
+  size_t k;      /* hr_rank_search: how many of the nearest; else SIZE_MAX */
+  double radius; /* hr_rank_within; else infinite */
+  const int *cancel;
+  hr_work *work; /* `checked`, and the prefixes whose codes were compared as `probed` */
+} hr_ranked;
+
+/* As hr_search and hr_range_search; a distance that is missing is infinite. */
+hr_status hr_rank_search(const hr_index *index, const hr_ranked *ranked, double *distances,
+                         int64_t *ids);
+typedef struct {
+  double *distances;
+  int64_t *ids;
+  size_t size, capacity;
+} hr_ranked_hits;
+hr_status hr_rank_within(const hr_index *index, const hr_ranked *ranked, int64_t *lims,
+                         hr_ranked_hits *hits);
+void hr_ranked_hits_free(hr_ranked_hits *hits);
 
 /* --- forks ------------------------------------------------------------------- */
 

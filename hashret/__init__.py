@@ -9,10 +9,12 @@ Map of the package, from the bottom up:
 - ``errors``, ``types``, ``extras``, ``checks``, ``files``: the exceptions; kinds of arrays;
   optional packages; what callers hand in as numbers, arrays and pictures; writing files
 - ``codes``: packing, unpacking, other systems' bit orders, hashes as numbers and text
+- ``ranking``: ranking rules, by which codes are ordered more finely
 - ``index``: :class:`Index`, over the native engine
 - ``searcher``: :class:`Searcher`, an encoder with the index of its codes
 - ``pipelines``: scikit-learn pipelines as encoders
 - ``rerank``: candidates of a search ordered by a finer distance
+- ``bridges``: codes to and from PostgreSQL, faiss, usearch, LanceDB, Parquet and others
 - ``images``: image files of any origin, decoded with care
 - ``datasets``, ``features``, ``encoders``: real data; images to vectors; vectors to codes
 - ``deep``: images to codes, learned in torch
@@ -53,7 +55,7 @@ try:
 except ParameterError as _error:
     raise ImportError(str(_error)) from None
 
-from . import rerank
+from . import ranking, rerank
 from .index import Index
 from .searcher import Searcher
 
@@ -78,6 +80,7 @@ __all__ = [
     "codes",
     "cpu",
     "errors",
+    "ranking",
     "rerank",
 ]
 

@@ -23,6 +23,7 @@ cdef extern from "hashret.h" nogil:
 
     hr_status hr_isa_select(const char *name)
     const char *hr_isa_name()
+    void hr_early_stopping(bint allowed)
     const char *hr_isa_supported(size_t i)
 
     ctypedef struct hr_pairs:
@@ -61,6 +62,7 @@ cdef extern from "hashret.h" nogil:
         HR_POLICY_TWO_WAYS
 
     void hr_index_set_policy(hr_index *index, hr_policy policy, bint typical)
+    void hr_index_set_soon(hr_index *index, size_t words)
     uint32_t hr_index_bits(const hr_index *index)
     hr_kind hr_index_kind(const hr_index *index)
     uint32_t hr_index_tables(const hr_index *index)
@@ -84,9 +86,14 @@ cdef extern from "hashret.h" nogil:
     size_t hr_index_ids(hr_index *index, int64_t *out, size_t room)
 
     hr_status hr_make_ready(hr_index *index, const int *cancel)
-    hr_status hr_read_lock(hr_index *index)
+    bint hr_prepare_beside(hr_index *index, size_t queries)
+    bint hr_index_rest(hr_index *index, int milliseconds)
+    bint hr_index_working(const hr_index *index)
+    hr_status hr_index_compact(hr_index *index, const int *cancel)
+    hr_status hr_read_lock(hr_index *index, size_t queries)
     void hr_read_unlock(hr_index *index)
-    hr_status hr_read_lock_codes(hr_index *index)
+    hr_status hr_read_lock_codes(hr_index *index, size_t queries)
+    hr_status hr_read_try_lock(hr_index *index, size_t queries, bint codes)
     bint hr_index_wanted(const hr_index *index)
     size_t hr_read_count(const hr_index *index)
     uint64_t hr_read_state(const hr_index *index)
@@ -155,6 +162,44 @@ cdef extern from "hashret.h" nogil:
                               hr_hits *hits)
     void hr_hits_free(hr_hits *hits)
     hr_status hr_merge(int32_t *distances, int64_t *ids, size_t parts, size_t count, size_t k)
+
+    ctypedef struct hr_rule:
+        uint32_t prefix
+        const uint8_t *centres
+        size_t centre_count
+        double share
+
+    ctypedef struct hr_prefixes:
+        pass
+
+    hr_status hr_prefixes_open(const hr_index *index, const hr_rule *rule, hr_prefixes **out)
+    void hr_prefixes_free(hr_prefixes *prefixes)
+    bint hr_prefixes_fit(const hr_index *index, const hr_prefixes *prefixes)
+
+    ctypedef struct hr_ranked:
+        const hr_prefixes *prefixes
+        const uint8_t *queries
+        size_t count
+        const double *least
+        size_t least_stride
+        const double *costs
+        const hr_filter *filter
+        size_t k
+        double radius
+        const int *cancel
+        hr_work *work
+
+    ctypedef struct hr_ranked_hits:
+        double *distances
+        int64_t *ids
+        size_t size
+        size_t capacity
+
+    hr_status hr_rank_search(const hr_index *index, const hr_ranked *ranked, double *distances,
+                             int64_t *ids)
+    hr_status hr_rank_within(const hr_index *index, const hr_ranked *ranked, int64_t *lims,
+                             hr_ranked_hits *hits)
+    void hr_ranked_hits_free(hr_ranked_hits *hits)
 
     ctypedef struct hr_join:
         pass

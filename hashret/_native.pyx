@@ -5,12 +5,15 @@ Arrays cross this border as contiguous buffers whose length is checked here;
 dtypes, shapes and defaults are the business of the modules above.
 """
 
+import atexit
 import os
 import threading
 import time
 import weakref
 
 from cpython.buffer cimport (PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer)
+from libc.math cimport INFINITY
+from libc.stdint cimport SIZE_MAX
 from libc.string cimport memcpy, memset
 
 from . import errors
@@ -93,6 +96,11 @@ def select_isa(str name):
             f"HASHRET_ISA: expected one of {', '.join(supported_isas())} on this machine, "
             f"got {name!r}"
         )
+
+
+def early_stopping(bint allowed):
+    """Say whether scans may leave long codes early, for tests and experiments."""
+    hr_early_stopping(allowed)
 
 
 def isa():
@@ -222,6 +230,105 @@ cdef class Request:
         return request
 
 
+cdef class RankedHits:
+    """What a search within a radius of a ranking rule found, as two buffers to copy from."""
+
+    cdef hr_ranked_hits hits
+
+    def __dealloc__(self):
+        hr_ranked_hits_free(&self.hits)
+
+    def __len__(self):
+        return self.hits.size
+
+    def copy_to(self, distances, ids):
+        """Copy into float64 and int64 arrays of this length."""
+        cdef _Buffer d = _Buffer(distances, self.hits.size * sizeof(double), True)
+        cdef _Buffer i = _Buffer(ids, self.hits.size * sizeof(int64_t), True)
+        if self.hits.size:
+            memcpy(d.view.buf, self.hits.distances, self.hits.size * sizeof(double))
+            memcpy(i.view.buf, self.hits.ids, self.hits.size * sizeof(int64_t))
+
+
+cdef class RankedRequest:
+    """Queries of a ranking rule, divided into parts for threads; setting `cancel` ends them.
+
+    `least`, float64 (count or 1, bits + 2), is what so many different bits of the prefix, and of
+    the rest, cost at least; `costs`, float64 (count, bits) or None, what each bit costs.
+    """
+
+    cdef readonly size_t count
+    cdef readonly Cancel cancel
+    cdef uint32_t bits
+    cdef size_t stride
+    cdef _Buffer packed, least, costs
+
+    def __init__(self, queries, uint32_t bits, least, costs=None):
+        self.count, self.bits = len(queries), bits
+        self.packed = _Buffer(queries, self.count * ((bits + 7) // 8))
+        self.stride = bits + 2 if len(least) > 1 else 0
+        cdef size_t rows = self.count if self.stride or not self.count else 1
+        self.least = _Buffer(least, rows * (<size_t>bits + 2) * sizeof(double))
+        if costs is not None:
+            self.costs = _Buffer(costs, self.count * bits * sizeof(double))
+        self.cancel = Cancel()
+
+    cdef size_t first(self, size_t part, size_t parts) noexcept:
+        """Number of the first query of a part."""
+        return part * self.count // parts
+
+    def size(self, size_t part, size_t parts):
+        """Number of queries of a part."""
+        return self.first(part + 1, parts) - self.first(part, parts)
+
+    cdef hr_ranked of(self, size_t part, size_t parts, Reader reader, Prefixes prefixes):
+        cdef size_t first = self.first(part, parts)
+        cdef hr_ranked ranked
+        memset(&ranked, 0, sizeof(ranked))
+        ranked.prefixes = prefixes.handle
+        ranked.queries = <const uint8_t *>self.packed.view.buf + first * ((self.bits + 7) // 8)
+        ranked.count = self.first(part + 1, parts) - first
+        ranked.least = <const double *>self.least.view.buf + first * self.stride
+        ranked.least_stride = self.stride
+        if self.costs is not None:
+            ranked.costs = <const double *>self.costs.view.buf + first * self.bits
+        ranked.filter = reader.filter()
+        ranked.cancel = &self.cancel.flag
+        return ranked
+
+
+cdef class Prefixes:
+    """The prefixes of the codes that a reader sees, and of the readers after it while they fit.
+
+    `centres`, packed codes of `bits` bits, or None: what is left of the prefix's part of a
+    distance is `share` of it, where both snap to the same centre.
+    """
+
+    cdef hr_prefixes *handle
+    cdef NativeIndex index
+
+    def __cinit__(self, Reader reader, uint32_t bits, centres=None, double share=1.0):
+        cdef _Buffer buffer
+        cdef hr_rule rule
+        cdef hr_status status
+        memset(&rule, 0, sizeof(rule))
+        rule.prefix, rule.share = bits, share
+        if centres is not None:
+            buffer = _Buffer(centres, len(centres) * ((bits + 7) // 8))
+            rule.centres, rule.centre_count = <const uint8_t *>buffer.view.buf, len(centres)
+        self.index = reader.index
+        with nogil:
+            status = hr_prefixes_open(self.index.handle, &rule, &self.handle)
+        _check(status, "search")
+
+    def __dealloc__(self):
+        hr_prefixes_free(self.handle)
+
+    def fit(self, Reader reader):
+        """Return whether they are those of the codes that a reader of the same index sees."""
+        return hr_prefixes_fit(reader.index.handle, self.handle)
+
+
 cdef class Allowed:
     """What a reader has prepared of a filter: good for all readers of that state of the index."""
 
@@ -241,6 +348,7 @@ cdef class Reader:
     `filter`: ids or a mask. If it allows at most one code in `few`, those are copied; 0: never.
     With `present`, ids that the index has not are left out: else they are an error. `allowed` is
     what another reader has made of the filter, which is used if the index has not changed since.
+    `queries`: how many are to be searched for, which may be worth waiting for what is being made.
     """
 
     cdef readonly NativeIndex index
@@ -249,25 +357,29 @@ cdef class Reader:
     cdef long forks
 
     def __cinit__(self, NativeIndex index, filter=None, bint codes=False, size_t few=0,
-                  bint present=False, Allowed allowed=None):
+                  bint present=False, Allowed allowed=None, size_t queries=1):
         cdef hr_status status
         cdef hr_index *handle = index.alive()
         self.index = index
         self.forks = forks
-        with nogil:
-            status = hr_read_lock_codes(handle) if codes else hr_read_lock(handle)
+        # To let the GIL go and have it back costs more than the lock, where other threads search.
+        status = hr_read_try_lock(handle, queries, codes)
+        if status == HR_WANTED:
+            with nogil:
+                status = (hr_read_lock_codes(handle, queries) if codes
+                          else hr_read_lock(handle, queries))
         _check(status, "search")
         self.locked = True
         try:
             if allowed is not None and allowed.state == hr_read_state(handle):
                 self.allowed = allowed
             elif filter is not None:
-                self.prepare(filter, few, present)
+                self.prepare(filter, few, present, queries)
         except BaseException:
             self.close()
             raise
 
-    cdef prepare(self, filter, size_t few, bint present):
+    cdef prepare(self, filter, size_t few, bint present, size_t queries):
         """Find the rows of a filter; where codes are to be found by row, lock them so."""
         cdef hr_index *handle = self.index.handle
         cdef _Buffer buffer = _Buffer(filter, 0)
@@ -286,7 +398,7 @@ cdef class Reader:
             status = hr_filter_open(handle, &asked, &made.handle, &culprit)
             if status == HR_NOT_READY:
                 hr_read_unlock(handle)
-                status = hr_read_lock_codes(handle)
+                status = hr_read_lock_codes(handle, queries)
                 self.locked = status == HR_OK
                 if status == HR_OK:
                     status = hr_filter_open(handle, &asked, &made.handle, &culprit)
@@ -418,6 +530,44 @@ cdef class Reader:
         with nogil:
             status = hr_range_search(self.index.handle, &asked, <int64_t *>limits.view.buf,
                                      &hits.hits)
+        _check(status, "range_search")
+        return hits
+
+
+    def ranked_search(self, RankedRequest request, Prefixes prefixes, size_t k, distances, ids,
+                      size_t part=0, size_t parts=1):
+        """Fill float64 and int64 (count, k) for a part of the queries.
+
+        Return how many codes were compared, and of how many prefixes.
+        """
+        cdef size_t at = k * request.first(part, parts), room = k * request.count
+        cdef _Buffer d = _Buffer(distances, room * sizeof(double), True)
+        cdef _Buffer i = _Buffer(ids, room * sizeof(int64_t), True)
+        cdef hr_ranked asked = request.of(part, parts, self, prefixes)
+        cdef hr_work work
+        cdef hr_status status
+        memset(&work, 0, sizeof(work))
+        asked.k, asked.radius, asked.work = k, INFINITY, &work
+        with nogil:
+            status = hr_rank_search(self.index.handle, &asked, <double *>d.view.buf + at,
+                                    <int64_t *>i.view.buf + at)
+        _check(status, "search")
+        return work.checked, work.probed
+
+    def ranked_within(self, RankedRequest request, Prefixes prefixes, double radius, lims,
+                      size_t part=0, size_t parts=1):
+        """Fill `lims`, int64, with one entry more than a part has queries; return its hits."""
+        cdef _Buffer limits = _Buffer(
+            lims, (request.size(part, parts) + 1) * sizeof(int64_t), True)
+        cdef hr_ranked asked = request.of(part, parts, self, prefixes)
+        cdef RankedHits hits = RankedHits()
+        cdef hr_work work
+        cdef hr_status status
+        memset(&work, 0, sizeof(work))
+        asked.k, asked.radius, asked.work = SIZE_MAX, radius, &work
+        with nogil:
+            status = hr_rank_within(self.index.handle, &asked, <int64_t *>limits.view.buf,
+                                    &hits.hits)
         _check(status, "range_search")
         return hits
 
@@ -577,6 +727,35 @@ cdef class NativeIndex:
             status = hr_make_ready(handle, &cancel.flag)
         _check(status, "search")
 
+    def prepare_beside(self, size_t queries):
+        """Have it made on a thread of the index's own; whether that works on it."""
+        cdef hr_index *handle = self.alive()
+        cdef bint works
+        with nogil:
+            works = hr_prepare_beside(handle, queries)
+        return works
+
+    def rest(self, int milliseconds):
+        """Stop that thread, and wait for it so long; below 0: until it is over."""
+        cdef hr_index *handle = self.alive()
+        cdef bint over
+        with nogil:
+            over = hr_index_rest(handle, milliseconds)
+        return over
+
+    @property
+    def working(self):
+        """Whether that thread works."""
+        return hr_index_working(self.alive())
+
+    def compact(self, Cancel cancel):
+        """Sort and merge all codes, drop removed ones, and make what searches need."""
+        cdef hr_index *handle = self.alive()
+        cdef hr_status status
+        with nogil:
+            status = hr_index_compact(handle, &cancel.flag)
+        _check(status, "compact")
+
     def set_policy(self, str policy, bint typical=False):
         """Fix what decides between tables and scan in an "auto" index, for tests and experiments.
 
@@ -586,6 +765,12 @@ cdef class NativeIndex:
         cdef hr_policy number = POLICIES[policy]
         with nogil:
             hr_index_set_policy(handle, number, typical)
+
+    def set_soon(self, size_t words):
+        """Have so many words of codes sorted by the search that misses it, more of them beside."""
+        cdef hr_index *handle = self.alive()
+        with nogil:
+            hr_index_set_soon(handle, words)
 
     def add(self, codes, ids, size_t n):
         cdef hr_index *handle = self.alive()
@@ -727,6 +912,17 @@ def _after_fork_in_child():
         if index is not None:
             index.wake_in_child(id(index) in still)
 
+
+def _at_exit():
+    # What a thread of an index still makes, nobody will use.
+    cdef NativeIndex index
+    for reference in _indexes.valuerefs():
+        index = reference()
+        if index is not None and index.handle != NULL:
+            index.rest(-1)
+
+
+atexit.register(_at_exit)
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent,

@@ -16,11 +16,13 @@ from .extras import import_extra
 
 __all__ = [
     "METHODS",
+    "TWO_PARTS",
     "VARIANTS",
     "Classic",
     "Deep",
     "Exact",
     "Method",
+    "TwoPart",
     "learns_from",
     "method",
     "method_names",
@@ -96,7 +98,48 @@ class Deep:
         return import_extra("hashret.deep", "torch").make_loss(self.loss, **options)
 
 
+@dataclass(frozen=True)
+class TwoPart(Deep):
+    """A loss for the first bits of a code, and a closed form for the rest: `hashret.prism.Prism`.
+
+    The options are the loss's; `residual` are :class:`~hashret.prism.Prism`'s `gamma` and `tap`,
+    and `share`, the prefix's part of the bits.
+    """
+
+    residual: Options = field(default_factory=dict)
+    encoder = "ResidualITQ"
+
+    def prefix_bits(self, bits: int) -> int:
+        """Return how many bits of a code are the prefix.
+
+        Raises
+        ------
+        ParameterError
+            If nothing is left for one of the parts.
+        """
+        count = round(bits * float(self.residual["share"]))
+        if not 0 < count < bits:
+            raise ParameterError(
+                f"bits: a share of {self.residual['share']} for the prefix leaves nothing for one "
+                f"of the parts, got {bits}"
+            )
+        return count
+
+    def around(self, hasher: Any, bits: int, seed: int, residual: Options) -> Any:
+        """Return the encoder around a hasher of the prefix, not fitted."""
+        prism = import_extra("hashret.prism", "torch").Prism
+        return prism(hasher, bits, gamma=residual["gamma"], tap=residual["tap"], random_state=seed)
+
+
 Method: TypeAlias = Exact | Classic | Deep
+
+_NESTED = {"loss": "hashnet"}
+
+
+def _two_parts(title: str, loss: str, options: Options, gamma: float) -> TwoPart:
+    residual = {"gamma": gamma, "tap": "features", "share": 0.5}
+    return TwoPart(title, loss, options, residual=residual)
+
 
 METHODS: dict[str, Method] = {
     "knn": Exact("Exact k-NN, Euclidean"),
@@ -127,8 +170,24 @@ METHODS: dict[str, Method] = {
     "bgan": Deep("BGAN, an experiment", "bgan"),
 }
 
+# Design A of codes with two axes, its dial, and the closed forms that are its controls.
+TWO_PARTS: dict[str, Method] = {
+    "prism": _two_parts("Prism, nested HashNet and residual", "nested", _NESTED, 0.5),
+    "prism-0": _two_parts("Prism, gamma 0", "nested", _NESTED, 0.0),
+    "prism-25": _two_parts("Prism, gamma 0.25", "nested", _NESTED, 0.25),
+    "prism-100": _two_parts("Prism, gamma 1", "nested", _NESTED, 1.0),
+    "prism-greedyhash": _two_parts(
+        "Prism, nested GreedyHash", "nested", {"loss": "greedyhash"}, 0.5
+    ),
+    "hashnet-c1": _two_parts("HashNet and ITQ (C1)", "hashnet", {}, 1.0),
+    "hashnet-c3": _two_parts("HashNet and residual (C3)", "hashnet", {}, 0.0),
+    "orthohash-c1": _two_parts("OrthoHash and ITQ (C1)", "orthohash", {}, 1.0),
+    "orthohash-c3": _two_parts("OrthoHash and residual (C3)", "orthohash", {}, 0.0),
+    "classifier-itq": _two_parts("Classifier and ITQ", "classifier", {}, 1.0),
+}
+
 # Options that go with any method, shown on one: run when they are named, and not with all.
-VARIANTS: dict[str, Method] = {
+VARIANTS: dict[str, Method] = TWO_PARTS | {
     "classifier-softmax": Deep(
         "Classifier, by the query's softmax", "classifier", {"code": "one-hot"}, True, "softmax"
     ),

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import DTypeError, ParameterError
+from .ranking import HasRanking
 
 __all__ = ["PipelineEncoder", "as_encoder"]
 
@@ -35,12 +36,13 @@ def as_encoder(encoder: Any) -> Any:
     return PipelineEncoder(encoder)
 
 
-class PipelineEncoder:
+class PipelineEncoder(HasRanking):
     """The encoder that a fitted pipeline makes: its steps, then the encoder at its end.
 
     It keeps a copy of the pipeline; fitting that again changes nothing here. Of the earlier
     steps nothing is known but what they return: where they compute with all rows at once, as
-    matrix products do, codes may depend on the batch in bits that are nearly undecided.
+    matrix products do, codes may depend on the batch in bits that are nearly undecided. Codes are
+    ranked by the rule of that encoder.
 
     Parameters
     ----------
@@ -56,12 +58,13 @@ class PipelineEncoder:
                 f"got a {type(last).__name__} as its last step"
             )
         self._last = copy.copy(last)
+        self._ranking = getattr(last, "ranking", None)
         self._steps = [
             (name, copy.deepcopy(step))
             for name, step in steps
             if step is not None and not isinstance(step, str)  # "passthrough"
         ]
-        self.fingerprint  # noqa: B018  (an unfit pipeline is refused here, not at the first search)
+        self.codes_fingerprint  # noqa: B018  (an unfit pipeline is refused here, not at the first search)
 
     @property
     def code_bits(self) -> int:
@@ -69,14 +72,15 @@ class PipelineEncoder:
         return int(self._last.code_bits)
 
     @cached_property
-    def fingerprint(self) -> str:
+    def codes_fingerprint(self) -> str:
         """SHA-256 of the steps: their classes, settings and fitted values, and the encoder's own.
 
         That of the encoder alone where it is the only step, as the codes are the same.
         """
+        own = str(getattr(self._last, "codes_fingerprint", self._last.fingerprint))
         if not self._steps:
-            return str(self._last.fingerprint)
-        digest = hashlib.sha256(self._last.fingerprint.encode())
+            return own
+        digest = hashlib.sha256(own.encode())
         for name, step in self._steps:
             for part in _parts(step, name):
                 digest.update(f"{len(part)} ".encode() + part)

@@ -13,7 +13,8 @@ from .codes import pack
 from .errors import EncoderMismatchError
 from .index import Index
 from .pipelines import as_encoder
-from .types import Codes, Distances, Ids
+from .ranking import Rule, differ_in_rule
+from .types import Codes, Distances, Floats, Ids
 
 __all__ = ["Encoder", "Searcher", "check_encoder"]
 
@@ -39,23 +40,31 @@ def check_encoder(index: Index, encoder: Encoder) -> None:
     Raises
     ------
     EncoderMismatchError
-        If the index holds codes of another length, or of another encoder, or was not told
-        whose they are.
+        If the index holds codes of another length, or of another encoder, was built under
+        another ranking rule, or was not told whose codes they are.
     """
     encoder = as_encoder(encoder)
     if index.bits != encoder.code_bits:
         raise EncoderMismatchError(
             f"encoder: makes codes of {encoder.code_bits} bits, the index holds {index.bits}"
         )
-    if index.encoder != encoder.fingerprint:
+    if index.encoder == encoder.fingerprint:
+        return
+    if differ_in_rule(index.encoder or "", encoder.fingerprint):
         raise EncoderMismatchError(
-            f"encoder: its fingerprint is {encoder.fingerprint}, the index holds codes of "
-            f"{index.encoder}"
+            "encoder: it makes the index's codes, but the index was built under another ranking "
+            f"rule: {encoder.fingerprint} is not {index.encoder}"
         )
+    raise EncoderMismatchError(
+        f"encoder: its fingerprint is {encoder.fingerprint}, the index holds codes of "
+        f"{index.encoder}"
+    )
 
 
 class Searcher:
     """An index that takes what its encoder takes: images, or vectors.
+
+    Where the encoder has a ranking rule (:mod:`hashret.ranking`), the searches are by that.
 
     Parameters
     ----------
@@ -93,6 +102,8 @@ class Searcher:
             index = Index(encoder.code_bits, encoder=encoder.fingerprint, **options)
         check_encoder(index, encoder)
         self._index = index
+        rule: Rule | None = getattr(encoder, "ranking", None)
+        self._ranked = None if rule is None else index.ranked(rule)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], encoder: Encoder, *, mmap: bool = False) -> Self:
@@ -125,25 +136,36 @@ class Searcher:
         """Encode and add; see :meth:`Index.add <hashret.Index.add>`."""
         return self._index.add(self.encode(inputs), ids)
 
-    def search(self, inputs: npt.ArrayLike, k: int, **options: Any) -> tuple[Distances, Ids]:
+    def search(
+        self, inputs: npt.ArrayLike, k: int, **options: Any
+    ) -> tuple[Distances | Floats, Ids]:
         """Encode and search; see :meth:`Index.search <hashret.Index.search>`.
 
-        An index of kind "lsh" probes its buckets in the order of the encoder's margins.
+        An index of kind "lsh" probes its buckets in the order of the encoder's margins. By a
+        ranking rule distances are float64; see :meth:`Ranked.search
+        <hashret.index.ranked.Ranked.search>`.
         """
-        margins, options = self._query(inputs, options)
-        return self._index.search(pack(margins), k, **options)
+        margins = self._encoder.project(inputs)
+        if self._ranked is not None:
+            return self._ranked.search(self._ranked.rule.queries_of(margins), k, **options)
+        return self._index.search(pack(margins), k, **self._with_margins(margins, options))
 
     def range_search(
-        self, inputs: npt.ArrayLike, radius: int, **options: Any
-    ) -> tuple[Ids, Distances, Ids]:
-        """Encode and search; see :meth:`Index.range_search <hashret.Index.range_search>`."""
-        margins, options = self._query(inputs, options)
-        return self._index.range_search(pack(margins), radius, **options)
+        self, inputs: npt.ArrayLike, radius: float, **options: Any
+    ) -> tuple[Ids, Distances | Floats, Ids]:
+        """Encode and search; see :meth:`Index.range_search <hashret.Index.range_search>`.
 
-    def _query(
-        self, inputs: npt.ArrayLike, options: dict[str, Any]
-    ) -> tuple[npt.NDArray[np.float32], dict[str, Any]]:
+        By a ranking rule radius and distances are its own, any real numbers.
+        """
         margins = self._encoder.project(inputs)
-        if self._index.kind == "lsh":
-            options = {"margins": margins, **options}
-        return margins, options
+        if self._ranked is not None:
+            return self._ranked.range_search(
+                self._ranked.rule.queries_of(margins), radius, **options
+            )
+        options = self._with_margins(margins, options)
+        return self._index.range_search(pack(margins), radius, **options)  # type: ignore[arg-type]
+
+    def _with_margins(
+        self, margins: npt.NDArray[np.float32], options: dict[str, Any]
+    ) -> dict[str, Any]:
+        return {"margins": margins, **options} if self._index.kind == "lsh" else options

@@ -40,6 +40,7 @@ class Shape:
     size: int
     data: str
     tables: int | None
+    suited: int | None  # the radius that tables are made for
     queries: int
     k: int
     radius: int
@@ -53,12 +54,14 @@ def draw_shape(rng: np.random.Generator) -> Shape:
     if size > 100_000:
         bits = min(bits, 256)  # the oracle reads every code for every query
     tables = int(rng.integers(1, min(bits, 8) + 1)) if rng.random() < 0.4 else None
+    suited = int(rng.integers(bits)) if tables is None and rng.random() < 0.4 else None
     k = int(rng.choice([1, 2, 10, 10, 50, 100, 1000, size, size + 3]))
     return Shape(
         bits=bits,
         size=size,
         data=str(rng.choice(DATA)),
         tables=tables,
+        suited=suited,
         queries=queries,
         k=min(k, max(1, 20_000_000 // size // 10)) if size > 2_000 else k,
         radius=int(rng.integers(0, bits + 2) * rng.choice([0.1, 0.3, 1.0], p=[0.5, 0.4, 0.1])),
@@ -177,8 +180,8 @@ def live(rng: np.random.Generator, shape: Shape) -> Life:
         ids[ids == -1] = 10 * shape.size
     life = Life(plain[:0], ids[:0], {})
     for kind in KINDS:
-        tables = None if kind == "scan" else shape.tables
-        life.indexes[kind] = hashret.Index(shape.bits, kind, tables=tables)
+        options = {} if kind == "scan" else {"tables": shape.tables, "radius": shape.suited}
+        life.indexes[kind] = hashret.Index(shape.bits, kind, **options)
     whole = rng.random() < 0.5
     first = shape.size if whole else int(shape.size * rng.choice([0.8, 0.95]))
     life.add(plain[:first], ids[:first])
@@ -192,8 +195,10 @@ def live(rng: np.random.Generator, shape: Shape) -> Life:
 
 
 def change(rng: np.random.Generator, life: Life, plain: np.ndarray, ids: np.ndarray) -> None:
-    """Search, so that tables are made; then remove, update and add beside them."""
+    """Make tables, or begin to; then remove, update and add beside them."""
     for index in life.indexes.values():
+        if rng.random() < 0.5:
+            index.compact()
         index.search(np.zeros((1, (index.bits + 7) // 8), np.uint8), 1)
     n = len(life.ids)
     if n:

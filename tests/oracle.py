@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 MISSING_DISTANCE = 2147483647
@@ -122,3 +124,67 @@ def histograms(queries, codes, bits, relevant, exclude=None):
                 counts[0, i, distance] += 1
                 counts[1, i, distance] += relevant[i][j]
     return counts
+
+
+def ranked_distances(queries, codes, rule):
+    """All distances by a ranking rule, float (n_queries, n_codes), one query at a time.
+
+    `rule`: a dictionary with bits, prefix_bits, weight; with centres and share, or without; with
+    `margins`, (n_queries, bits), where bits cost what the query's margins are.
+    """
+    bits, own = rule["bits"], rule["prefix_bits"]
+    plain = np.unpackbits(codes, axis=1, count=bits)
+    out = np.zeros((len(queries), len(codes)))
+    for i, query in enumerate(np.unpackbits(queries, axis=1, count=bits)):
+        differ = (plain != query).astype(np.int64)
+        if "margins" in rule:
+            costs, unit = whole_costs(rule["margins"][i], rule)
+            prefix, rest = (
+                differ[:, :own] @ costs[:own] * unit,
+                differ[:, own:] @ costs[own:] * unit,
+            )
+        else:
+            prefix, rest = rule["weight"] * differ[:, :own].sum(axis=1), differ[:, own:].sum(axis=1)
+        if "centres" in rule:
+            same = [snap(code[:own], rule) == snap(query[:own], rule) for code in plain]
+            prefix = np.where(np.array(same, bool), rule["share"] * prefix, prefix)
+        out[i] = prefix + rest
+    return out
+
+
+def whole_costs(margins, rule):
+    """What each bit costs in whole units, of which none costs 2 ** 40; and the unit."""
+    own = rule["prefix_bits"]
+    prices = [rule["weight"]] * own + [1.0] * (rule["bits"] - own)
+    costs = [abs(float(np.float32(m))) * p for m, p in zip(margins, prices, strict=True)]
+    unit = 2.0 ** (math.frexp(max(costs))[1] - 40)
+    return np.array([round(cost / unit) for cost in costs], np.int64), unit
+
+
+def snap(prefix, rule):
+    """The number of the nearest centre, of several the first."""
+    centres = np.unpackbits(rule["centres"], axis=1, count=rule["prefix_bits"])
+    return int((centres != prefix).sum(axis=1).argmin())
+
+
+def ranked_search(distances, ids, k):
+    """The k nearest by (distance, id) of rows of distances, filled up with infinity and -1."""
+    found = np.full((len(distances), k), np.inf)
+    named = np.full((len(distances), k), -1, np.int64)
+    for i, row in enumerate(distances):
+        order = np.lexsort((ids, row))[:k]
+        found[i, : len(order)] = row[order]
+        named[i, : len(order)] = ids[order]
+    return found, named
+
+
+def ranked_within(distances, ids, radius):
+    """Everything within `radius` of whole rows of distances, by (distance, id), in CSR form."""
+    lims, found, named = [0], [np.zeros(0)], [np.zeros(0, np.int64)]
+    for row in distances:
+        inside = np.flatnonzero(row <= radius)
+        order = inside[np.lexsort((ids[inside], row[inside]))]
+        found.append(row[order])
+        named.append(ids[order])
+        lims.append(lims[-1] + len(order))
+    return np.array(lims, np.int64), np.concatenate(found), np.concatenate(named)

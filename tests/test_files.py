@@ -125,7 +125,7 @@ def test_a_folder_that_is_missing_or_a_file_is_named(tmp_path, write):
     assert os.listdir(tmp_path) == ["file"]
 
 
-@pytest.mark.parametrize("path", [None, 1.5, ["a"], object()], ids=repr)
+@pytest.mark.parametrize("path", [None, 1.5, ["a"], object()], ids=lambda one: type(one).__name__)
 def test_what_is_no_path_is_refused_by_name(path):
     with pytest.raises(DTypeError, match="path: expected a path, got"):
         write_bytes(path, b"")

@@ -41,7 +41,7 @@ def long_codes(size: int) -> Iterator[Row]:
 def _sets(size: int) -> Iterator[tuple[str, Searched]]:
     """Codes around many centres, and of real images (their HOG features by random projections)."""
     for bits in (256, 512, 1024):
-        yield "clustered", data.around(min(size, MOST), bits, CENTRE, QUERIES)
+        yield "clustered", data.clustered(min(size, MOST), bits, QUERIES, members=CENTRE)
     for tables in (16, 32):
         real = data.fashion_mnist_codes(16, tables, size >= SIZES["small"], QUERIES)
         yield real.source, Searched(real.codes, real.queries, real.bits)

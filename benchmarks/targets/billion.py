@@ -47,6 +47,7 @@ def _build(path: Path, size: int) -> Iterator[Row]:
     began = time.perf_counter()
     for codes in pieces(size):
         index.add(codes)
+    index.compact()
     index.search(codes[:1], 1, threads=1)
     ready = time.perf_counter()
     index.save(path)

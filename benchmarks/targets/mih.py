@@ -69,12 +69,10 @@ def collapsed(size: int) -> Iterator[Row]:
 
 @target(12, "Bytes an item, 64 bits", most=SIZES["huge"])
 def bytes_an_item(size: int) -> Iterator[Row]:
-    codes, queries, bits = data.uniform(size, 64, queries=2)
+    codes, _, bits = data.uniform(size, 64, queries=2)
     goal = 18.0 if size >= SIZES["huge"] else None
     for name, tables in (("tables as suits", None), ("two tables", 2)):
         index = peers.build(codes, bits, kind="mih", tables=tables)
-        # The first search makes the tables.
-        index.search(queries, 1, threads=1)
         size_of_one = float(index.stats()["bytes_per_code"])
         yield Row(f"{size:,} codes, {name}", size_of_one, goal, at_most=True, unit=" bytes")
         del index

@@ -17,6 +17,7 @@ static inline void hr_lock_shared(hr_lock *lock) { AcquireSRWLockShared(lock); }
 static inline void hr_unlock_shared(hr_lock *lock) { ReleaseSRWLockShared(lock); }
 static inline bool hr_lock_try_shared(hr_lock *lock) { return TryAcquireSRWLockShared(lock); }
 static inline void hr_lock_exclusive(hr_lock *lock) { AcquireSRWLockExclusive(lock); }
+static inline bool hr_lock_try_exclusive(hr_lock *lock) { return TryAcquireSRWLockExclusive(lock); }
 static inline void hr_unlock_exclusive(hr_lock *lock) { ReleaseSRWLockExclusive(lock); }
 static inline void hr_sleep_ms(void) { Sleep(1); }
 #else
@@ -41,6 +42,7 @@ static inline void hr_lock_shared(hr_lock *lock) { pthread_rwlock_rdlock(lock); 
 static inline void hr_unlock_shared(hr_lock *lock) { pthread_rwlock_unlock(lock); }
 static inline bool hr_lock_try_shared(hr_lock *lock) { return !pthread_rwlock_tryrdlock(lock); }
 static inline void hr_lock_exclusive(hr_lock *lock) { pthread_rwlock_wrlock(lock); }
+static inline bool hr_lock_try_exclusive(hr_lock *lock) { return !pthread_rwlock_trywrlock(lock); }
 static inline void hr_unlock_exclusive(hr_lock *lock) { pthread_rwlock_unlock(lock); }
 static inline void hr_sleep_ms(void) {
   struct timespec pause = {0, 1000000};

@@ -11,7 +11,6 @@
 
 #define DELTA_ROWS ((size_t)4096)
 #define DELTA_SHARE 8 /* delta may hold an eighth of main */
-#define TOMBSTONE_SHARE 4
 
 /* The rows of a segment, to be changed. */
 static hr_segment *rows_of(hr_index *index, int segment) {
@@ -94,18 +93,18 @@ static hr_status flush(hr_index *index) {
   return HR_OK;
 }
 
-/* Puts the sorted codes back among the others, live ones only: the next search sorts anew. */
-static hr_status unsort(hr_index *index) {
-  hr_status status = hr_postings_unsort(index->postings, &index->main);
-  if (status) return status;
+/* Nothing is left of what was sorted or waits for it. */
+static void drop_sorted(hr_index *index) {
   hr_mih_free(index->mih);
   hr_ivf_free(index->ivf);
   hr_postings_free(index->postings);
+  hr_segment_free(&index->frozen[0]);
+  hr_segment_free(&index->frozen[1]);
   index->mih = NULL;
   index->ivf = NULL;
   index->postings = NULL;
+  index->replaced++;
   index->planner.costs = (hr_costs){0};
-  return HR_OK;
 }
 
 /* Keeps the delta and the tombstones few. Running out of memory here loses nothing. */
@@ -114,12 +113,9 @@ static void compact(hr_index *index) {
   size_t removed = index->main.tombstones + index->delta.tombstones;
   bool gone = !hr_index_live(index);
   if ((delta > DELTA_ROWS && delta > main / DELTA_SHARE) ||
-      (removed > DELTA_ROWS && removed > (main + delta) / TOMBSTONE_SHARE) || (removed && gone))
+      hr_index_too_many_removed(removed, main + delta) || (removed && gone))
     (void)flush(index);
-  const hr_segment *sorted = hr_index_segment(index, HR_SORTED);
-  if (sorted && sorted->tombstones &&
-      (gone || sorted->tombstones > sorted->count / TOMBSTONE_SHARE))
-    (void)unsort(index);
+  if (gone && !index->preparing) drop_sorted(index);
 }
 
 static hr_status insert_delta(hr_index *index, const batch *b, size_t n) {
@@ -161,6 +157,31 @@ static hr_status check_new(hr_index *index, const batch *b, size_t n, int64_t *c
   return HR_OK;
 }
 
+/* So many rows take some milliseconds to be copied. */
+#define MANY_ROWS ((size_t)1 << 16)
+
+/* Makes room for n more rows in main while others read: the change itself would keep them waiting
+ * until all rows are copied. Only a merge may take main away meanwhile, as it freezes it. */
+static void make_room(hr_index *index, size_t n) {
+  hr_segment larger;
+  hr_segment_init(&larger, index->bits);
+  hr_lock_shared(&index->lock);
+  const uint64_t *blocks = index->main.blocks;
+  hr_status status = HR_OK;
+  if (index->main.count >= MANY_ROWS && !index->delta.count)
+    status = hr_segment_with_room(&index->main, n, &larger);
+  hr_unlock_shared(&index->lock);
+  if (status || !larger.blocks) return;
+  hr_index_lock(index);
+  if (index->main.blocks == blocks) {
+    hr_segment before = index->main;
+    index->main = larger;
+    larger = before;
+  }
+  hr_index_unlock(index);
+  hr_segment_free(&larger);
+}
+
 /* A change under the exclusive lock; it fails before it has changed anything. */
 typedef hr_status change(hr_index *index, const batch *b, size_t n, int64_t *culprit);
 
@@ -173,6 +194,11 @@ static hr_status change_alone(hr_index *index, change *make, const batch *b, siz
   return status;
 }
 
+static hr_status add(hr_index *index, const batch *b, size_t n, int64_t *culprit) {
+  hr_status status = check_new(index, b, n, culprit);
+  return status ? status : insert(index, b, n);
+}
+
 static hr_status apply(hr_index *index, change *make, const uint8_t *codes, const int64_t *ids,
                        size_t n, int64_t *culprit) {
   if (!n) return HR_OK;
@@ -181,15 +207,11 @@ static hr_status apply(hr_index *index, change *make, const uint8_t *codes, cons
   hr_status status = batch_open(&b, codes, ids, n, bytes, culprit);
   if (status) return status;
   hr_lock_exclusive(&index->changing);
+  if (make == add) make_room(index, n);
   status = change_alone(index, make, &b, n, culprit);
   hr_unlock_exclusive(&index->changing);
   batch_close(&b);
   return status;
-}
-
-static hr_status add(hr_index *index, const batch *b, size_t n, int64_t *culprit) {
-  hr_status status = check_new(index, b, n, culprit);
-  return status ? status : insert(index, b, n);
 }
 
 hr_status hr_index_add(hr_index *index, const uint8_t *codes, const int64_t *ids, size_t n,
@@ -213,6 +235,7 @@ hr_status hr_index_append(hr_index *index, const uint8_t *codes, size_t n, int64
   batch b = {.codes = codes, .ids = ids};
   hr_lock_exclusive(&index->changing);
   hr_status status = next_ids(index, ids, n, culprit);
+  if (!status) make_room(index, n);
   if (!status) status = change_alone(index, add, &b, n, culprit);
   hr_unlock_exclusive(&index->changing);
   return status;
@@ -251,10 +274,9 @@ hr_status hr_index_remove(hr_index *index, const int64_t *ids, size_t n, int64_t
   return apply(index, delete_all, NULL, ids, n, culprit);
 }
 
-/* A row that tables list under its present code cannot change in place. */
+/* A row that tables list, or will list, under its present code cannot change in place. */
 static bool is_listed(const hr_index *index, int segment, size_t row) {
-  return segment == HR_SORTED ||
-         (segment == HR_MAIN && index->lsh && row < hr_lsh_count(index->lsh));
+  return segment < HR_MAIN || (segment == HR_MAIN && index->lsh && row < hr_lsh_count(index->lsh));
 }
 
 /* Puts the new codes of listed rows into the delta; the old rows still count. */

@@ -173,7 +173,8 @@ static const char *check_shape(const header *h) {
   if (h->rows > HR_MAX_ROWS) return "too many rows";
   if (h->kind == HR_SCAN && h->tables) return "tables in an index without";
   if ((h->kind == HR_MIH || h->kind == HR_AUTO) &&
-      (h->tables > HR_MAX_SUBSTRINGS || h->tables > h->bits))
+      !(h->tables <= HR_MAX_SUBSTRINGS && h->tables <= h->bits) &&
+      !(h->tables >= HR_TABLES_FOR_RADIUS && h->tables - HR_TABLES_FOR_RADIUS < h->bits))
     return "impossible number of tables";
   if (h->kind == HR_LSH &&
       (!h->tables || h->tables > h->bits || h->bits % h->tables || h->bits / h->tables > 64))

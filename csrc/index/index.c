@@ -4,6 +4,9 @@
 #include "base/memory.h"
 #include "storage/blocks.h"
 
+/* To sort so many words, and to make their tables, takes some hundredths of a second. */
+#define SOON_WORDS ((size_t)1 << 17)
+
 hr_status hr_index_create(uint32_t bits, hr_kind kind, uint32_t tables, uint32_t recall,
                           hr_index **out) {
   hr_index *index = hr_alloc_zero(1, sizeof *index);
@@ -12,11 +15,12 @@ hr_status hr_index_create(uint32_t bits, hr_kind kind, uint32_t tables, uint32_t
   index->kind = kind;
   index->tables = tables;
   index->recall = recall;
+  index->soon = SOON_WORDS;
   hr_segment_init(&index->main, bits);
   hr_segment_init(&index->delta, bits);
-  bool first = !hr_lock_init(&index->lock);
-  if (!first || hr_lock_init(&index->changing)) {
-    if (first) hr_lock_destroy(&index->lock);
+  hr_segment_init(&index->frozen[0], bits);
+  hr_segment_init(&index->frozen[1], bits);
+  if (hr_index_open_locks(index)) {
     free(index);
     return HR_NO_MEMORY;
   }
@@ -26,14 +30,16 @@ hr_status hr_index_create(uint32_t bits, hr_kind kind, uint32_t tables, uint32_t
 
 void hr_index_free(hr_index *index) {
   if (!index) return;
+  (void)hr_index_rest(index, -1);
   hr_mih_free(index->mih);
   hr_postings_free(index->postings);
+  hr_segment_free(&index->frozen[0]);
+  hr_segment_free(&index->frozen[1]);
   hr_segment_free(&index->main);
   hr_segment_free(&index->delta);
   hr_ivf_free(index->ivf);
   hr_lsh_free(index->lsh);
-  hr_lock_destroy(&index->lock);
-  hr_lock_destroy(&index->changing);
+  hr_index_close_locks(index);
   free(index);
 }
 
@@ -42,6 +48,12 @@ void hr_index_set_policy(hr_index *index, hr_policy policy, bool typical) {
   index->planner.policy = policy;
   index->planner.history = (hr_history){0};
   if (typical) index->planner.costs = hr_typical_costs;
+  hr_index_unlock(index);
+}
+
+void hr_index_set_soon(hr_index *index, size_t words) {
+  hr_index_lock(index);
+  index->soon = words;
   hr_index_unlock(index);
 }
 
@@ -58,7 +70,8 @@ size_t hr_index_count(hr_index *index) {
 }
 
 static size_t bytes_of(const hr_index *index) {
-  return hr_segment_bytes(&index->main) + hr_segment_bytes(&index->delta) +
+  return hr_segment_bytes(&index->frozen[0]) + hr_segment_bytes(&index->frozen[1]) +
+         hr_segment_bytes(&index->main) + hr_segment_bytes(&index->delta) +
          (index->lsh ? hr_lsh_bytes(index->lsh) : 0) + (index->ivf ? hr_ivf_bytes(index->ivf) : 0) +
          (index->postings ? hr_postings_bytes(index->postings) : 0) +
          (index->mih ? hr_mih_bytes(index->mih) + sizeof index->planner : 0);
@@ -91,7 +104,7 @@ hr_status hr_read_codes(const hr_index *index, const int64_t *ids, size_t n, uin
 
 hr_status hr_index_get(hr_index *index, const int64_t *ids, size_t n, uint8_t *codes,
                        int64_t *culprit) {
-  hr_status status = hr_index_lock_shared(index, false, true);
+  hr_status status = hr_index_lock_shared(index, 0, true);
   if (status) return status;
   status = hr_read_codes(index, ids, n, codes, culprit);
   hr_unlock_shared(&index->lock);
@@ -116,7 +129,7 @@ size_t hr_index_ids(hr_index *index, int64_t *out, size_t room) {
 /* Counted by sorting. */
 static hr_status count_distinct(const hr_index *index, size_t *out) {
   hr_postings *sorted = index->postings;
-  bool all = sorted && !sorted->rows.tombstones && !index->main.count && !index->delta.count;
+  bool all = sorted && hr_index_missing(index, true) == HR_NOTHING;
   hr_status status = all ? HR_OK : hr_index_sort(index, NULL, &sorted);
   if (status) return status;
   *out = hr_postings_distinct(sorted);

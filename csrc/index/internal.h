@@ -2,18 +2,32 @@
 #ifndef HR_INDEX_INTERNAL_H
 #define HR_INDEX_INTERNAL_H
 
+#include "base/compiler.h"
 #include "base/lock.h"
+#include "base/thread.h"
 #include "ivf/probe.h"
 #include "lsh/lsh.h"
 #include "planner/planner.h"
 #include "storage/segment.h"
 #include "storage/subset.h"
 
+/* A thread of the index's own, which makes what searches need while they go on. */
+typedef enum { HR_RESTING, HR_WORKING, HR_ENDED } hr_working;
+typedef struct {
+  hr_lock starting; /* held by who starts or joins the thread; before all others */
+  hr_thread thread; /* unless it is resting */
+  int working;      /* hr_working: read and written atomically */
+  int cancel;       /* polled by the thread */
+  double pause;     /* by the clock: it ran out of memory, and is not started before */
+} hr_background;
+
 struct hr_index {
   hr_kind kind;
   uint32_t bits, tables, recall;
-  /* Codes are in three segments. */
+  /* Codes are in segments. */
   hr_postings *postings; /* HR_AUTO, HR_MIH, HR_APPROXIMATE: nearly all codes, sorted; NULL: none */
+  hr_segment frozen[2];  /* main and delta as they were when a merge began, which sorts them in;
+                            none of their codes changes, but they can be removed */
   hr_segment main;       /* the other codes, sorted by id */
   hr_segment delta;      /* codes added since with ids that do not follow those of main */
   hr_mih *mih;           /* tables over the postings; NULL: too few codes */
@@ -21,24 +35,38 @@ struct hr_index {
   hr_lsh *lsh;           /* tables over the first rows of main; NULL until a search needs them */
   hr_planner planner;    /* HR_AUTO: what is known about searching the postings */
   int64_t next_id;       /* one past the largest ever added */
-  hr_lock lock;
-  /* Held by whoever changes the index, from the first look to the last touch, so that new
-   * tables can be made beside readers: putting those in place takes `lock`, as does a change. */
-  hr_lock changing;
-  bool preparing; /* some reader makes new tables; the others use what there is */
-  int wanting;    /* threads that wait to have the index for themselves */
-  uint64_t state; /* how often some thread had */
+  /* To be taken in this order. */
+  hr_lock building; /* by whoever makes what searches need; nobody else replaces the sorted codes or
+                       the tables, or frees what is frozen */
+  hr_lock changing; /* by whoever adds, removes or updates, and by who must keep others from it for
+                       long, beside readers */
+  hr_lock lock;     /* shared by readers; exclusively by who changes what those see */
+  bool preparing;   /* something better is being made: searches use what there is */
+  int wanting;      /* threads that wait to have the index for themselves */
+  uint64_t state;   /* how often some thread had */
+  uint64_t replaced; /* how often the sorted codes were */
+  hr_background background;
+  size_t soon; /* so many words, or fewer, are sorted by the search that misses it */
 };
 
+/* --- lock.c --- */
+
+/* HR_NO_MEMORY, and none is open. */
+hr_status hr_index_open_locks(hr_index *index);
+void hr_index_close_locks(hr_index *index);
 /* The index for oneself: `lock` held exclusively. */
 void hr_index_lock(hr_index *index);
 void hr_index_unlock(hr_index *index);
-/* Holds `lock` shared. `search`: HR_NOT_READY if something is to be made before one; `codes`: they
- * can be found by row. */
-hr_status hr_index_lock_shared(hr_index *index, bool search, bool codes);
+/* The same, for who can wait until some long search is over. */
+void hr_index_lock_gently(hr_index *index);
+/* Takes `building`, or HR_CANCELLED. */
+hr_status hr_index_wait_building(hr_index *index, const int *cancel);
+/* Holds `lock` shared. HR_NOT_READY if something is to be made before a search for so many queries;
+ * 0: no search follows. `codes`: they can be found by row. */
+hr_status hr_index_lock_shared(hr_index *index, size_t queries, bool codes);
 
 /* Ids in one segment do not follow those in another. */
-enum { HR_SORTED, HR_MAIN, HR_DELTA, HR_SEGMENTS };
+enum { HR_SORTED, HR_FROZEN_MAIN, HR_FROZEN_DELTA, HR_MAIN, HR_DELTA, HR_SEGMENTS };
 /* NULL: nothing is there. */
 const hr_segment *hr_index_segment(const hr_index *index, int segment);
 
@@ -68,10 +96,34 @@ hr_status hr_index_sort(const hr_index *index, const int *cancel, hr_postings **
 /* Live codes. Needs a lock. */
 size_t hr_index_live(const hr_index *index);
 
+/* --- ready.c: what a search lacks. Need a lock. --- */
+
+/* The first thing that is missing; in the order in which they are made. */
+typedef enum {
+  HR_NOTHING,
+  HR_ONE_SEGMENT, /* main and delta merged, of those that stay unsorted */
+  HR_LISTS,       /* the tables of HR_LSH */
+  HR_ORDER,       /* sorted codes */
+  HR_TABLES,      /* over those */
+  HR_COSTS,       /* of searching them */
+} hr_missing;
+/* `all`: no code is to be left aside, and no row to be a tombstone. */
+hr_missing hr_index_missing(const hr_index *index, bool all);
+/* Whether that takes so long to make that no search should wait for it, but one for so many queries
+ * that it is over sooner if it does. */
+bool hr_index_takes_long(const hr_index *index, hr_missing missing);
+bool hr_index_worth_waiting(const hr_index *index, hr_missing missing, size_t queries);
+bool hr_index_sorts(const hr_index *index);
+/* Rows that lie beside the sorted ones. */
+size_t hr_index_aside(const hr_index *index);
+/* Whether a removed share of so many rows is to be dropped. */
+bool hr_index_too_many_removed(size_t removed, size_t rows);
+
+/* --- build.c: making it. --- */
+
+/* Makes what searches need; `building` is held, and `changing` if `all` or for HR_LSH. */
+hr_status hr_index_build(hr_index *index, bool all, const int *cancel);
 /* Makes what searches need, with no code left aside and no tombstone, and takes the read lock. */
 hr_status hr_index_prepare_all(hr_index *index, const int *cancel);
-/* Whether a search may begin; with `all`, also no code is left aside and no row is a tombstone.
- * Needs a lock. */
-bool hr_index_ready(const hr_index *index, bool all);
 
 #endif

@@ -30,7 +30,7 @@ hr_status hr_join_open(const hr_index *index, bool copy, hr_join **out) {
   join->rows = hr_index_live(index);
   hr_status status = HR_OK;
   /* Codes in lists are not in the order that tables need. */
-  if (copy || !index->postings || index->ivf || index->main.count || index->delta.count) {
+  if (copy || !index->postings || index->ivf || hr_index_aside(index)) {
     status = hr_index_gather(index, &join->gathered);
   } else {
     join->borrowed = index;

@@ -47,7 +47,8 @@ static hr_status search_lists(search *s, const uint8_t *allow, bool *compare) {
   *compare |= request->scan || request->parts > 1 || !hr_ivf_pays(ivf, &wish, s->queries.count);
   if (*compare) return HR_OK;
   hr_source source = hr_source_of_postings(s->index->postings, allow, HR_ENTRIES);
-  return hr_ivf_search(&(hr_ivf_request){ivf, &source, wish}, &s->queries, s->collectors[HR_SORTED]);
+  return hr_ivf_search(&(hr_ivf_request){ivf, &source, wish}, &s->queries,
+                       s->collectors[HR_SORTED]);
 }
 
 /* Where few are allowed, comparing those is a scan that HR_MIH does too, and that no query is put
@@ -90,14 +91,14 @@ static hr_status scan(const hr_source *source, const hr_queries *queries,
   return status;
 }
 
-/* The main segment is divided among the parts; the delta goes with the last part. */
+/* Large segments are divided among the parts; the deltas go with the last part. */
 static hr_status search_rows(search *s, int segment) {
   hr_index *index = s->index;
   const hr_request *request = s->request;
   const hr_subset *few = few_of(s, segment);
   hr_source source = few ? hr_source_of_subset(few, s->queries.width)
                          : hr_source_of_segment(s->rows[segment], allowed(s, segment));
-  if (segment == HR_MAIN)
+  if (segment == HR_MAIN || segment == HR_FROZEN_MAIN)
     hr_source_divide(&source, request->part, request->parts);
   else if (request->part + 1 < request->parts)
     source.end = 0;

@@ -2,8 +2,13 @@
 #include "index/internal.h"
 
 const hr_segment *hr_index_segment(const hr_index *index, int segment) {
-  if (segment == HR_SORTED) return index->postings ? &index->postings->rows : NULL;
-  return segment == HR_MAIN ? &index->main : &index->delta;
+  switch (segment) {
+    case HR_SORTED: return index->postings ? &index->postings->rows : NULL;
+    case HR_FROZEN_MAIN: return &index->frozen[0];
+    case HR_FROZEN_DELTA: return &index->frozen[1];
+    case HR_MAIN: return &index->main;
+    default: return &index->delta;
+  }
 }
 
 size_t hr_index_live(const hr_index *index) {

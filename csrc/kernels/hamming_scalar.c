@@ -30,4 +30,11 @@ static size_t sketches_scalar(const uint32_t *sketches, size_t words, size_t cou
 }
 
 const hr_kernels hr_kernels_scalar = {
-    "scalar", scan_scalar, distances_scalar, distances_at, pack_mask, sketches_scalar, NULL, NULL};
+    .name = "scalar",
+    .scan = scan_scalar,
+    .distances = distances_scalar,
+    .distances_at = distances_at,
+    .scan_rows = scan_rows,
+    .pack_mask = pack_mask,
+    .sketches = sketches_scalar,
+};

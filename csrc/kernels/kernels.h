@@ -41,7 +41,32 @@ typedef struct {
   const uint8_t *strips;    /* for scan_strips (strips.h): those of the blocks from `first` on, */
   size_t first;
   const uint8_t *near; /* and the queries' tables */
+  size_t head;         /* so many bytes of codes are compared first, a multiple of HR_HEAD_STEP, and
+                          the rest only where some row may still be a hit; 0: all at once */
+  size_t left; /* blocks that were left after their heads, counted for each query, are added */
 } hr_pass;
+
+/* A pass over some rows, which lie anywhere. */
+typedef struct {
+  const uint64_t *blocks;
+  size_t words;
+  const uint32_t *rows;
+  size_t count;
+  const uint64_t *query;
+  uint32_t limit;
+} hr_row_pass;
+
+/* Long codes have heads. Strips: their bytes lie one by one; else words do. */
+#define HR_HEAD_WORDS 4
+#define HR_HEAD_STEP(strips) ((strips) ? (size_t)4 : sizeof(uint64_t))
+
+/* How codes are compared, which decides what a look at the sums of heads costs. */
+typedef enum { HR_LONE, HR_GROUPED, HR_STRIPS, HR_FORMS } hr_form;
+
+/* In the time that comparing a byte of the codes takes: a look, and a branch not foreseen. */
+typedef struct {
+  uint16_t look, miss;
+} hr_head_cost;
 
 /* Rows of a strip. Its distances are bytes: limits above cannot be told from each other. */
 #define HR_STRIP 64
@@ -66,6 +91,9 @@ typedef struct {
   /* out[i]: the distance of row rows[i]. */
   void (*distances_at)(const uint64_t *blocks, size_t words, const uint32_t *rows, size_t count,
                        const uint64_t *query, uint16_t *out);
+  /* Writes to `hits`, in their order, those of the rows that lie at a distance < limit, and returns
+   * how many. */
+  size_t (*scan_rows)(const hr_row_pass *pass, hr_hit *hits);
   /* Bit j of bits[i]: whether flags[8i + j] is not zero, for i < count. */
   void (*pack_mask)(const uint8_t *flags, size_t count, uint8_t *bits);
   /* hits: ascending, the i < count (at most HR_SKETCHES) with sketch i, `words` 32-bit
@@ -78,6 +106,7 @@ typedef struct {
   /* As scan, of HR_GROUP queries; block - first is a multiple of HR_STRIP_BLOCKS, and no limit is
    * above HR_STRIP_LIMIT. */
   size_t (*scan_strips)(hr_pass *pass, hr_hit *hits);
+  hr_head_cost heads[HR_FORMS]; /* all zero: heads are not looked at */
 } hr_kernels;
 
 #define HR_SKETCHES 256
@@ -100,5 +129,15 @@ extern const hr_kernels hr_kernels_neon;
    : (words) == 4 ? function(4, __VA_ARGS__) \
    : (words) == 8 ? function(8, __VA_ARGS__) \
                   : function(words, __VA_ARGS__))
+
+/* The same with the words of heads too, of codes of up to eight. */
+#define HR_BY_HEAD(function, head, words, ...)                        \
+  ((words) > 8 || (head) > 6 ? function((head), (words), __VA_ARGS__) \
+   : (head) == 1             ? function(1, (words), __VA_ARGS__)      \
+   : (head) == 2             ? function(2, (words), __VA_ARGS__)      \
+   : (head) == 3             ? function(3, (words), __VA_ARGS__)      \
+   : (head) == 4             ? function(4, (words), __VA_ARGS__)      \
+   : (head) == 5             ? function(5, (words), __VA_ARGS__)      \
+                             : function(6, (words), __VA_ARGS__))
 
 #endif

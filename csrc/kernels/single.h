@@ -26,6 +26,29 @@ TARGET static inline void distances_at(const uint64_t *blocks, size_t words, con
     out[i] = (uint16_t)code_distance(hr_code_at(blocks, words, rows[i]), words, query);
 }
 
+/* Rows whose first words are fetched ahead; of random codes two words of a long one tell. */
+#define ROWS_AHEAD 24
+#define FIRST_WORDS 2
+
+TARGET HR_INLINE void fetch_row(const hr_row_pass *pass, size_t i) {
+  const uint64_t *code = hr_code_at(pass->blocks, pass->words, pass->rows[i]);
+  for (size_t w = 0; w < FIRST_WORDS && w < pass->words; w++) HR_PREFETCH(code + w * HR_LANES);
+}
+
+TARGET static size_t scan_rows(const hr_row_pass *pass, hr_hit *hits) {
+  size_t found = 0, first = pass->words < FIRST_WORDS ? pass->words : FIRST_WORDS;
+  for (size_t i = 0; i < ROWS_AHEAD && i < pass->count; i++) fetch_row(pass, i);
+  for (size_t i = 0; i < pass->count; i++) {
+    if (i + ROWS_AHEAD < pass->count) fetch_row(pass, i + ROWS_AHEAD);
+    const uint64_t *code = hr_code_at(pass->blocks, pass->words, pass->rows[i]);
+    uint32_t distance = code_distance(code, first, pass->query);
+    if (distance >= pass->limit) continue;
+    distance += code_distance(code + first * HR_LANES, pass->words - first, pass->query + first);
+    if (distance < pass->limit) hits[found++] = (hr_hit){pass->rows[i], (uint16_t)distance, 0};
+  }
+  return found;
+}
+
 /* The rows of block b that are hits of query q. */
 TARGET static inline size_t take_hits(const hr_pass *pass, size_t b, uint32_t q, hr_hit *hits) {
   unsigned allowed = pass->allow ? pass->allow[b] : 0xFFu;

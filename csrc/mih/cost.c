@@ -10,6 +10,19 @@
 const hr_costs hr_typical_costs = {
     .block = 2, .grouped = 0.5, .bucket = 100, .code = 1, .verify = 100};
 
+/* A code that a bucket refers to is fetched from elsewhere: it is reckoned as so many that lie in
+ * the bucket, however long that is. */
+#define REFERRED 12
+
+hr_costs hr_mih_costs(const hr_mih *mih, const hr_costs *costs) {
+  hr_costs own = *costs;
+  if (!hr_mih_refers(mih)) return own;
+  own.code *= REFERRED;
+  own.verify = own.code;
+  own.block = own.code * HR_LANES;
+  return own;
+}
+
 /* What `codes` codes in one bucket take. */
 static double codes_cost(const hr_costs *costs, double codes) {
   double fetched = fmin(codes, HR_FETCHED_CODES);
@@ -75,8 +88,8 @@ double hr_costs_of(const hr_costs *costs, const hr_work *work) {
 
 /* The present limit bounds what is left to do: the k-th distance only falls. So what was once
  * estimated to pay does, until it has cost more than that. */
-bool hr_probing_pays(hr_probing *p, const hr_budget *budget, double next_ns) {
-  const hr_costs *costs = budget->costs;
+bool hr_probing_pays(hr_probing *p, const hr_budget *budget, const hr_costs *costs,
+                     double next_ns) {
   double scan_ns = budget->scan_ns, spent = hr_costs_of(costs, p->work);
   if (!budget->estimate) {
     /* By the clock: what is estimated may be what is mistaken. */

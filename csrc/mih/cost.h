@@ -2,7 +2,7 @@
 #ifndef HR_COST_H
 #define HR_COST_H
 
-#include "hashret.h"
+#include "mih/mih.h"
 
 /* Measured on the machine; all zero: not yet. */
 typedef struct {
@@ -19,6 +19,8 @@ typedef struct {
 
 /* Where none were measured. */
 extern const hr_costs hr_typical_costs;
+/* What looking into the buckets of these tables costs. */
+hr_costs hr_mih_costs(const hr_mih *mih, const hr_costs *costs);
 /* What is to be expected of the work on a query that was not scanned. */
 double hr_costs_of(const hr_costs *costs, const hr_work *work);
 

@@ -11,14 +11,14 @@
 typedef struct {
   uint32_t start, prefix;
   uint32_t *directory; /* 2^prefix + 1 offsets */
-  uint32_t *sketches;  /* `sketch_words` an entry; NULL: the sorted codes */
+  uint32_t *sketches;  /* `sketch_words` an entry, or its number if that is 0; NULL: the sorted
+                          codes */
 } hr_mih_table;
 
 /* The first bytes of the tables in a file. */
 typedef struct {
   uint32_t tables, sketch_words;
   uint32_t prefix[HR_MIH_MAX_TABLES];
-  uint32_t reserved[6];
 } hr_mih_shape;
 
 _Static_assert(sizeof(hr_mih_shape) == 64, "the shape has no padding");
@@ -76,6 +76,16 @@ typedef struct {
   uint32_t key, at; /* its bucket, and its position in the table */
 } hr_candidate;
 
+/* Whether tables hold numbers of entries in place of sketches. */
+static inline bool hr_mih_refers(const hr_mih *mih) { return !mih->sketch_words; }
+/* 32-bit words an entry in a table. */
+static inline size_t hr_mih_width(const hr_mih *mih) {
+  return hr_mih_refers(mih) ? 1 : mih->sketch_words;
+}
+
+/* Entries that buckets refer to are compared together: they are far from each other. */
+#define HR_REFERRED 512
+
 /* Candidates are verified together, the nearest first: most of the others are out by then. */
 #define HR_PENDING 1024
 
@@ -95,8 +105,10 @@ typedef struct {
   hr_candidate pending[HR_PENDING];
   uint64_t order[HR_PENDING]; /* distance of its sketch, no more than the code's, << 32 | which */
   size_t pendings, enough;    /* that many are verified at once */
-  double began;               /* by the clock, where that counts */
-  double estimate;            /* going on pays until so many nanoseconds were spent */
+  uint32_t referred[HR_REFERRED]; /* entries to be compared, */
+  size_t referreds;               /* and how many they are */
+  double began;                   /* by the clock, where that counts */
+  double estimate;                /* going on pays until so many nanoseconds were spent */
 } hr_probing;
 
 /* Whether a bucket that was probed at an earlier radius has shown a code, of which the first bits
@@ -120,6 +132,13 @@ bool hr_probing_filter(hr_probing *p, uint32_t number, hr_bucket bucket, uint32_
 /* Verifies those that wait. False when out of memory. */
 bool hr_probing_verify(hr_probing *p, uint32_t number);
 
+/* --- refer.c --- */
+
+/* Compares, soon, the entries that a bucket refers to. False when out of memory. */
+bool hr_probing_refer(hr_probing *p, const hr_mih_table *t, hr_bucket bucket);
+/* Compares those that wait. False when out of memory. */
+bool hr_probing_compare(hr_probing *p);
+
 /* --- cost.c --- */
 
 /* What probing a table at a radius will cost. Its buckets are as long as those of the last radius,
@@ -131,6 +150,6 @@ uint32_t hr_probing_cheapest(const hr_probing *p, const double *price);
 /* Whether all codes within `reach` were seen: a table that was probed to the end shows all. */
 bool hr_probing_complete(const hr_probing *p, const uint32_t *next, uint32_t reach);
 /* Whether going on, with buckets that cost `next_ns`, is worth it beside a scan. */
-bool hr_probing_pays(hr_probing *p, const hr_budget *budget, double next_ns);
+bool hr_probing_pays(hr_probing *p, const hr_budget *budget, const hr_costs *costs, double next_ns);
 
 #endif

@@ -11,7 +11,8 @@
  * Table 0 is the sorted codes themselves: a bucket is a run of them. The other tables
  * keep of each code a sketch, the first bits that its bucket does not tell, sorted by
  * bucket: a code is judged by what lies in the bucket, and only a candidate is
- * verified among the sorted codes. With 64-bit codes a sketch is 4 bytes.
+ * verified among the sorted codes. With 64-bit codes a sketch is 4 bytes. Tables made for a radius
+ * that short sketches tell nothing of keep the numbers of entries in their place (refer.c).
  */
 #include "mih/mih.h"
 
@@ -74,7 +75,7 @@ static size_t directory_bytes(const hr_mih_table *t) {
 }
 
 static size_t sketches_bytes(const hr_mih *mih) {
-  return mih->postings->entries * mih->sketch_words * sizeof(uint32_t);
+  return mih->postings->entries * hr_mih_width(mih) * sizeof(uint32_t);
 }
 
 static hr_status build_directory(hr_mih_table *t, const hr_postings *postings, const int *cancel) {
@@ -114,10 +115,28 @@ HR_INLINE hr_status put_sketches(uint32_t words, const hr_mih *mih, hr_mih_table
   return HR_OK;
 }
 
+/* The same of numbers in place of sketches. */
+static hr_status put_numbers(const hr_postings *postings, hr_mih_table *t, const int *cancel) {
+  for (size_t e = 0; e < postings->entries; e += TOGETHER) {
+    if (e % HR_POLL == 0 && hr_cancelled(cancel)) return HR_CANCELLED;
+    size_t n = hr_least(postings->entries - e, TOGETHER);
+    uint32_t *to[TOGETHER];
+    for (size_t i = 0; i < n; i++) {
+      uint32_t key = hr_mih_key(t, hr_postings_entry(postings, e + i), HR_LANES);
+      to[i] = t->sketches + t->directory[key]++;
+      HR_PREFETCH(to[i]);
+    }
+    for (size_t i = 0; i < n; i++) *to[i] = (uint32_t)(e + i);
+  }
+  hr_starts_again(t->directory, (size_t)1 << t->prefix);
+  return HR_OK;
+}
+
 static hr_status build_sketches(const hr_mih *mih, hr_mih_table *t, const int *cancel) {
-  if (mih->postings->entries > SIZE_MAX / sizeof(uint32_t) / mih->sketch_words) return HR_NO_MEMORY;
+  if (mih->postings->entries > SIZE_MAX / sizeof(uint32_t) / hr_mih_width(mih)) return HR_NO_MEMORY;
   t->sketches = hr_alloc_aligned(sketches_bytes(mih));
   if (!t->sketches) return HR_NO_MEMORY;
+  if (hr_mih_refers(mih)) return put_numbers(mih->postings, t, cancel);
   return HR_BY_WIDTH(put_sketches, mih->sketch_words, mih, t, cancel);
 }
 
@@ -128,12 +147,66 @@ static uint32_t width_of(uint32_t bits, uint32_t tables, uint32_t i) {
   return start_of(bits, tables, i + 1) - start_of(bits, tables, i);
 }
 
-static hr_mih_shape lay_out(const hr_postings *postings, uint32_t tables) {
-  uint32_t bits = postings->rows.bits,
-           widest = log2_floor(postings->entries / MIN_BUCKET_CODES + 1);
-  hr_mih_shape shape = {.tables = tables ? tables : suitable_tables(bits, postings->entries)};
+/* --- tables for searches within a radius ------------------------------------------------------
+ *
+ * All codes within r were seen when the numbers of radii probed, of all tables together, are r + 1:
+ * many tables are probed at few radii each, of short keys, whose buckets are many and long; few
+ * tables at many radii of long keys. Of ten million uniform codes of 256 bits and r = 31, binomials
+ * say that 8 tables of 20 bits would take 11,000 buckets and 100,000 codes, 12 of 21 bits 1,900 and
+ * 9,000, 16 of 16 bits 270 and 41,000.
+ */
+
+/* A directory takes at most a byte an entry. */
+#define DIRECTORY_ENTRIES 4
+
+static uint32_t widest_prefix(size_t entries, size_t least) {
+  uint32_t widest = log2_floor(entries / least + 1);
   if (widest > MAX_PREFIX) widest = MAX_PREFIX;
-  if (!widest) widest = 1;
+  return widest ? widest : 1;
+}
+
+/* What is expected of a search within `radius`, with uniform codes, at typical costs. */
+static double radius_cost(const hr_mih *mih, uint32_t radius) {
+  hr_costs costs = hr_mih_costs(mih, &hr_typical_costs);
+  double sum = 0;
+  for (uint32_t i = 0; i < mih->tables; i++) {
+    uint32_t prefix = mih->shape.prefix[i];
+    uint32_t radii = (radius + 1) / mih->tables + (i < (radius + 1) % mih->tables);
+    double bucket = (double)mih->postings->entries / (double)((size_t)1 << prefix);
+    for (uint32_t r = 0; r < radii && r <= prefix; r++)
+      sum += hr_binomial(prefix, r) * (costs.bucket + bucket * costs.code);
+  }
+  return sum;
+}
+
+/* Sketches of one word are no longer than a number, and tell something of shorter codes. */
+static uint32_t sketch_for_radius(uint32_t radius) {
+  return radius_of(32, 1, FALSE_SHARE) > radius ? 1 : 0;
+}
+
+static hr_mih_shape lay_out_for(const hr_postings *postings, uint32_t radius) {
+  hr_mih_shape best = {0};
+  uint32_t bits = postings->rows.bits;
+  double least = INFINITY;
+  for (uint32_t tables = 1; tables <= HR_MIH_MAX_TABLES && tables <= bits; tables++) {
+    hr_mih_shape shape = {.tables = tables, .sketch_words = sketch_for_radius(radius)};
+    uint32_t widest = widest_prefix(postings->entries, DIRECTORY_ENTRIES);
+    for (uint32_t i = 0; i < tables; i++)
+      shape.prefix[i] = (uint32_t)hr_least(width_of(bits, tables, i), widest);
+    hr_mih mih = {
+        .postings = postings, .tables = tables, .sketch_words = shape.sketch_words, .shape = shape};
+    double cost = radius_cost(&mih, radius);
+    if (cost >= least) continue;
+    least = cost;
+    best = shape;
+  }
+  return best;
+}
+
+static hr_mih_shape lay_out(const hr_postings *postings, uint32_t tables) {
+  if (tables >= HR_TABLES_FOR_RADIUS) return lay_out_for(postings, tables - HR_TABLES_FOR_RADIUS);
+  uint32_t bits = postings->rows.bits, widest = widest_prefix(postings->entries, MIN_BUCKET_CODES);
+  hr_mih_shape shape = {.tables = tables ? tables : suitable_tables(bits, postings->entries)};
   for (uint32_t i = 0; i < shape.tables; i++)
     shape.prefix[i] = (uint32_t)hr_least(width_of(bits, shape.tables, i), widest);
   shape.sketch_words = suitable_sketch(bits, shape.prefix[0], postings->entries);
@@ -206,7 +279,7 @@ static bool plausible(const hr_mih_shape *s, uint32_t bits) {
     uint32_t most = (uint32_t)hr_least(width_of(bits, s->tables, i), MAX_PREFIX);
     if (!s->prefix[i] || s->prefix[i] > most) return false;
   }
-  return s->sketch_words && s->sketch_words <= (bits + 31) / 32;
+  return s->sketch_words <= (bits + 31) / 32;
 }
 
 /* The next part of `size` bytes, which begins at a multiple of 64; NULL past the end. */

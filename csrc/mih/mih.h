@@ -12,12 +12,12 @@
 
 #include "storage/postings.h"
 
-#define HR_MIH_MAX_TABLES 8
+#define HR_MIH_MAX_TABLES 14
 
 typedef struct hr_mih hr_mih;
 
-/* Tables over the entries of `postings`, which must outlive them. tables = 0: as many as
- * suit the number of entries. */
+/* Tables over the entries of `postings`, which must outlive them. tables: as hr_index_create says.
+ */
 hr_status hr_mih_build(const hr_postings *postings, uint32_t tables, const int *cancel,
                        hr_mih **out);
 void hr_mih_free(hr_mih *mih);

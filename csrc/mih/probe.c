@@ -68,8 +68,8 @@ static void fetch_lines(const char *from, const char *to) {
 static void fetch_bucket(const hr_probing *p, const hr_mih_table *t, const hr_bucket *b) {
   const hr_mih *mih = p->mih;
   if (t->sketches) {
-    fetch_lines((const char *)(t->sketches + (size_t)b->from * mih->sketch_words),
-                (const char *)(t->sketches + (size_t)b->to * mih->sketch_words));
+    fetch_lines((const char *)(t->sketches + (size_t)b->from * hr_mih_width(mih)),
+                (const char *)(t->sketches + (size_t)b->to * hr_mih_width(mih)));
   } else {
     size_t block = mih->postings->words * HR_LANES;
     fetch_lines((const char *)(mih->postings->blocks + b->from / HR_LANES * block),
@@ -88,15 +88,20 @@ static void find_buckets(const hr_probing *p, const hr_mih_table *t, hr_bucket *
   }
 }
 
+static bool visit_bucket(hr_probing *p, uint32_t number, hr_bucket bucket) {
+  if (!number) return compare_codes(p, bucket);
+  if (hr_mih_refers(p->mih)) return hr_probing_refer(p, &p->mih->table[number], bucket);
+  return hr_probing_filter(p, number, bucket, p->next[number]);
+}
+
 static bool visit(hr_probing *p, uint32_t number, const hr_bucket *buckets, size_t n) {
+  bool in_place = !number || !hr_mih_refers(p->mih);
   for (size_t i = 0; i < n; i++) {
     if (buckets[i].from == buckets[i].to) continue;
     uint32_t codes = buckets[i].to - buckets[i].from;
     p->work->checked += codes;
-    if (codes > HR_FETCHED_CODES) p->work->streamed += codes - HR_FETCHED_CODES;
-    bool ok = number ? hr_probing_filter(p, number, buckets[i], p->next[number])
-                     : compare_codes(p, buckets[i]);
-    if (!ok) return false;
+    if (in_place && codes > HR_FETCHED_CODES) p->work->streamed += codes - HR_FETCHED_CODES;
+    if (!visit_bucket(p, number, buckets[i])) return false;
   }
   p->work->probed += n;
   return true;
@@ -121,6 +126,7 @@ static hr_status probe_table(hr_probing *p, uint32_t number) {
     if (hr_cancelled(p->cancel)) return HR_CANCELLED;
   }
   if (p->pendings && !hr_probing_verify(p, number)) return HR_NO_MEMORY;
+  if (p->referreds && !hr_probing_compare(p)) return HR_NO_MEMORY;
   p->next[number]++;
   p->length[number] = (double)(p->work->checked - checked) / (double)(p->work->probed - probed);
   return HR_OK;
@@ -147,7 +153,7 @@ static void begin(hr_probing *p, const hr_mih *mih, const hr_queries *query, uin
   p->collector = collector;
   p->work = query->work;
   p->sketches = sketches;
-  p->pendings = 0;
+  p->pendings = p->referreds = 0;
   p->estimate = 0;
   p->enough = k < FEWEST_PENDING ? FEWEST_PENDING : k < HR_PENDING ? k : HR_PENDING;
   memset(p->next, 0, sizeof p->next);
@@ -176,17 +182,17 @@ hr_status hr_probe(const hr_mih *mih, const hr_queries *query, const uint8_t *al
   begin(&p, mih, query, sketches, collector);
   p.allow = allow;
   if (budget && !budget->estimate) p.began = hr_now_ns();
-  const hr_costs *costs = budget ? budget->costs : &hr_typical_costs;
+  hr_costs costs = hr_mih_costs(mih, budget ? budget->costs : &hr_typical_costs);
   hr_status status = HR_OK;
-  for (uint32_t i = 0; i < mih->tables; i++) p.price[i] = hr_probing_price(&p, costs, i, 0);
+  for (uint32_t i = 0; i < mih->tables; i++) p.price[i] = hr_probing_price(&p, &costs, i, 0);
   while (!status && !hr_probing_complete(&p, p.next, hr_collector_reach(collector))) {
     uint32_t number = hr_probing_cheapest(&p, p.price);
-    if (budget && !hr_probing_pays(&p, budget, p.price[number])) {
+    if (budget && !hr_probing_pays(&p, budget, &costs, p.price[number])) {
       budget->abandoned = true;
       break;
     }
     status = probe_table(&p, number);
-    p.price[number] = hr_probing_price(&p, costs, number, p.next[number]);
+    p.price[number] = hr_probing_price(&p, &costs, number, p.next[number]);
   }
   p.work->radius = radius_seen(&p);
   return status;

@@ -38,11 +38,13 @@ typedef struct {
   hr_collector *opened, *collectors[TRIAL_QUERIES];
 } trial;
 
-/* What a scan for `count` queries takes of each, for what lies within `radius`. */
+/* What a scan for `count` queries takes of each, for what lies within `radius`, where no code is
+ * left early. */
 static hr_status time_scan(const trial *t, size_t count, uint32_t radius, double *each) {
   hr_source source = hr_source_of_postings(t->postings, NULL, HR_ENTRIES);
   hr_queries queries = hr_queries_part(&t->queries, 0, count);
   if (source.end > TRIAL_BLOCKS) source.end = TRIAL_BLOCKS;
+  source.whole = true;
   *each = INFINITY;
   for (int round = 0; round < ROUNDS; round++) {
     for (size_t q = 0; q < count; q++) hr_collector_reset(t->collectors[q], radius);
@@ -96,7 +98,8 @@ static hr_status time_probes(trial *t, hr_costs *costs) {
     double began = hr_now_ns();
     hr_status status = hr_probe(t->mih, &query, NULL, &budget, t->collectors[q]);
     if (status) return status;
-    double expected = hr_costs_of(typical, &work); /* nothing where the first bucket is too long */
+    hr_costs own = hr_mih_costs(t->mih, typical);
+    double expected = hr_costs_of(&own, &work); /* nothing where the first bucket is too long */
     factors[q] = expected > 0 ? (hr_now_ns() - began) / expected : 1;
   }
   double most = MOST_BLOCKS * costs->block / typical->bucket;

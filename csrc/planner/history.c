@@ -75,14 +75,20 @@ static double scan_cost(const hr_record *record, double predicted) {
   return known > 0 ? known : predicted;
 }
 
+static double after_cost(const hr_record *record, double predicted) {
+  float known = load(&record->after);
+  return known > 0 ? known : scan_cost(record, predicted);
+}
+
 /* What each way takes in all; 0: not known. Returns the cheapest. */
 static hr_way load_costs(const hr_record *record, double scan_ns, double *cost) {
   hr_way best = HR_WAY_SCAN;
+  double after = after_cost(record, scan_ns);
   cost[HR_WAY_SCAN] = scan_cost(record, scan_ns);
   for (int way = 0; way < HR_WAYS; way++) {
     if (way == HR_WAY_SCAN) continue;
     double ns = load(&record->ns[way]);
-    cost[way] = ns > 0 ? ns + load(&record->left[way]) * cost[HR_WAY_SCAN] : 0;
+    cost[way] = ns > 0 ? ns + load(&record->left[way]) * after : 0;
     if (cost[way] > 0 && cost[way] < cost[best]) best = (hr_way)way;
   }
   return best;
@@ -133,10 +139,17 @@ void hr_history_probed(hr_record *record, const hr_choice *choice, double ns, bo
   move(&record->left[choice->way], left, times, PROBE_MEMORY);
 }
 
-void hr_history_scanned(hr_record *record, double scan_ns, double ns) {
-  float *average = &record->ns[HR_WAY_SCAN];
-  double known = scan_cost(record, scan_ns);
-  uint32_t times = add(&record->times[HR_WAY_SCAN], 1) + 2; /* what was predicted counts as one */
+/* Moves what a scan takes, which is known to be `known`, towards what was found. What was known at
+ * first counts as one time. */
+static void move_scan(float *average, uint32_t *times, double known, double ns) {
   store(average, (float)known);
-  move(average, fmax(fmin(ns, known * SURPRISE), known / SURPRISE), times, SCAN_MEMORY);
+  move(average, fmax(fmin(ns, known * SURPRISE), known / SURPRISE), add(times, 1) + 2, SCAN_MEMORY);
+}
+
+void hr_history_scanned(hr_record *record, double scan_ns, double ns) {
+  move_scan(&record->ns[HR_WAY_SCAN], &record->times[HR_WAY_SCAN], scan_cost(record, scan_ns), ns);
+}
+
+void hr_history_scanned_after(hr_record *record, double scan_ns, double ns) {
+  move_scan(&record->after, &record->afters, after_cost(record, scan_ns), ns);
 }

@@ -25,8 +25,10 @@ typedef enum {
 typedef struct {
   float ns[HR_WAYS];       /* what a query takes, without a scan that follows */
   float left[HR_WAYS];     /* share of queries that a scan follows */
+  float after;             /* what that scan takes: it knows a limit from what the tables showed */
   float saved;             /* what may be spent on trying another way, in nanoseconds */
   uint32_t times[HR_WAYS]; /* how often a way was timed */
+  uint32_t afters;         /* and a scan that followed one */
   uint32_t asked;          /* queries */
   uint32_t tries;          /* runs of queries that tried another way */
   uint32_t trying, other;  /* queries still to come of such a run, and the way that they go */
@@ -67,7 +69,8 @@ uint32_t hr_history_section(const hr_record *record, bool together, size_t left)
 hr_choice hr_history_choose(hr_record *record, uint32_t queries, double scan_ns);
 /* A query took `ns`, and is left for a scan or not. */
 void hr_history_probed(hr_record *record, const hr_choice *choice, double ns, bool left);
-/* A scan took `ns` of a query, where scan_ns was predicted. */
+/* A scan took `ns` of a query, where scan_ns was predicted, or of one that had been probed. */
 void hr_history_scanned(hr_record *record, double scan_ns, double ns);
+void hr_history_scanned_after(hr_record *record, double scan_ns, double ns);
 
 #endif

@@ -19,7 +19,9 @@ typedef struct {
   uint64_t *words;        /* the queries that are left for a scan, side by side */
   hr_collector **scanned; /* and their collectors */
   size_t count;           /* how many they are */
-  bool timed;             /* whether what a scan takes is worth knowing */
+  size_t after; /* how many more there are, from the end on, that are scanned apart: of long
+                   codes, when the tables have shown a limit */
+  bool timed;   /* whether what a scan takes is worth knowing */
 } searching;
 
 static bool has_choice(const hr_target *t) {
@@ -59,15 +61,23 @@ static hr_choice choose(const searching *s, uint32_t queries) {
   return choice;
 }
 
-static void leave_for_scan(searching *s, size_t q, hr_collector *collector) {
+/* A limit that is known makes scans of long codes cheaper (heads.h): such are not mixed with
+ * others, so that it is known by how much. */
+static bool scans_apart(const searching *s) {
+  return s->record && s->queries->width >= HR_HEAD_WORDS;
+}
+
+static void leave_for_scan(searching *s, size_t q, bool probed, hr_collector *collector) {
   size_t width = s->queries->width;
   if (s->target->deferred) {
     s->target->deferred[q] = 1;
     return;
   }
   hr_collector_restart(collector, hr_source_unit(&s->target->source));
-  memcpy(s->words + s->count * width, hr_query(s->queries, q), width * sizeof *s->words);
-  s->scanned[s->count++] = collector;
+  bool apart = probed && scans_apart(s);
+  size_t place = apart ? s->queries->count - ++s->after : s->count++;
+  memcpy(s->words + place * width, hr_query(s->queries, q), width * sizeof *s->words);
+  s->scanned[place] = collector;
 }
 
 /* Adds to all the work what was done for one query, whose radius counts if it was answered. */
@@ -99,24 +109,50 @@ static hr_status probe(const searching *s, size_t q, const hr_choice *choice,
 static hr_status answer(searching *s, size_t q, const hr_choice *choice, hr_collector *collector) {
   bool left = choice->way == HR_WAY_SCAN;
   hr_status status = left ? HR_OK : probe(s, q, choice, collector, &left);
-  if (!status && left) leave_for_scan(s, q, collector);
+  if (!status && left) leave_for_scan(s, q, choice->way != HR_WAY_SCAN, collector);
   return status;
 }
 
-static hr_status scan_those_left(const searching *s) {
+static int by_limit(const void *left, const void *right) {
+  uint32_t a = (*(hr_collector *const *)left)->limit, b = (*(hr_collector *const *)right)->limit;
+  return a < b ? -1 : a > b;
+}
+
+/* Puts the queries that are scanned apart in the order of their limits: of a group the highest
+ * decides how soon codes are left. */
+static void sort_by_limit(const searching *s, const hr_collector *collectors) {
+  size_t width = s->queries->width, first = s->queries->count - s->after;
+  qsort(s->scanned + first, s->after, sizeof *s->scanned, by_limit);
+  for (size_t i = first; i < s->queries->count; i++)
+    memcpy(s->words + i * width, hr_query(s->queries, (size_t)(s->scanned[i] - collectors)),
+           width * sizeof *s->words);
+}
+
+/* Scans those of the queries left from `first` on. */
+static hr_status scan_those_left(const searching *s, size_t first, size_t count, bool after) {
   const hr_source *source = &s->target->source;
   hr_queries queries = *s->queries;
-  queries.words = s->words;
-  queries.count = s->count;
-  queries.work->checked += (uint64_t)s->count * (source->end - source->first) * HR_LANES;
-  queries.work->scanned += s->count;
+  queries.words = s->words + first * queries.width;
+  queries.count = count;
+  queries.work->checked += (uint64_t)count * (source->end - source->first) * HR_LANES;
+  queries.work->scanned += count;
   double began = hr_now_ns();
-  hr_status status = hr_scan(source, &queries, s->scanned);
+  hr_status status = hr_scan(source, &queries, s->scanned + first);
   /* Of many queries few may be left: a scan that they hardly share tells nothing of others. */
-  bool shared = s->count == s->queries->count || s->count >= HR_GROUP;
-  if (!status && s->record && s->timed && shared)
-    hr_history_scanned(s->record, s->scan_ns, (hr_now_ns() - began) / (double)s->count);
-  return status;
+  bool shared = count == s->queries->count || count >= HR_GROUP;
+  if (status || !s->record || !s->timed || !shared) return status;
+  double ns = (hr_now_ns() - began) / (double)count;
+  (after ? hr_history_scanned_after : hr_history_scanned)(s->record, s->scan_ns, ns);
+  return HR_OK;
+}
+
+/* Queries that go the same way: of long codes so many as are scanned together by strips. */
+#define LONG_SECTION 16
+
+static uint32_t section_of(const searching *s, bool together, size_t left) {
+  uint32_t section = hr_history_section(s->record, together, left);
+  if (!together || !scans_apart(s)) return section;
+  return left < LONG_SECTION ? (uint32_t)left : LONG_SECTION;
 }
 
 hr_status hr_planner_search(const hr_target *target, const hr_queries *queries,
@@ -125,13 +161,17 @@ hr_status hr_planner_search(const hr_target *target, const hr_queries *queries,
   hr_status status = begin(&s, target, queries) ? HR_OK : HR_NO_MEMORY;
   bool together = queries->count >= HR_GROUP;
   for (size_t q = 0; !status && q < queries->count;) {
-    uint32_t section = hr_history_section(s.record, together, queries->count - q);
+    uint32_t section = section_of(&s, together, queries->count - q);
     hr_choice choice = choose(&s, section);
     s.timed |= choice.timed;
     for (size_t end = q + section; !status && q < end; q++)
       status = answer(&s, q, &choice, &collectors[q]);
   }
-  if (!status && s.count) status = scan_those_left(&s);
+  if (!status && s.count) status = scan_those_left(&s, 0, s.count, false);
+  if (!status && s.after) {
+    sort_by_limit(&s, collectors);
+    status = scan_those_left(&s, queries->count - s.after, s.after, true);
+  }
   free(s.words);
   free(s.scanned);
   return status;

@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "kernels/dispatch.h"
 #include "kernels/strips.h"
+#include "scan/heads.h"
 #include "storage/blocks.h"
 #include "topk/threshold.h"
 
@@ -57,6 +58,7 @@ typedef struct {
   hr_collector *const *collectors;
   size_t first, end;
   const uint8_t *strips; /* of these blocks, or NULL */
+  hr_heads *heads;       /* of these queries, or NULL: codes are compared whole */
 } group;
 
 /* Strips are made for at least so many queries, of codes of so many words. */
@@ -144,11 +146,15 @@ static size_t pass_end(const group *g, const hr_pass *pass, size_t window) {
   return g->end - pass->block > window && end < g->end ? end : g->end;
 }
 
-static size_t scan_pass(hr_pass *pass, hr_hit *hits) {
+static size_t scan_pass(const group *g, hr_pass *pass, hr_hit *hits) {
   const hr_kernels *kernels = hr_active_kernels();
   bool strips = pass->strips && (pass->block - pass->first) % HR_STRIP_BLOCKS == 0;
   for (size_t q = 0; q < HR_GROUP; q++) strips &= pass->limit[q] <= HR_STRIP_LIMIT;
-  return (strips ? kernels->scan_strips : kernels->scan)(pass, hits);
+  hr_form form = strips ? HR_STRIPS : pass->queries == 1 ? HR_LONE : HR_GROUPED;
+  if (g->heads) hr_heads_begin(g->heads, pass, form);
+  size_t found = (strips ? kernels->scan_strips : kernels->scan)(pass, hits);
+  if (g->heads) hr_heads_end(g->heads, pass);
+  return found;
 }
 
 static bool scan_group(const group *g) {
@@ -161,7 +167,7 @@ static bool scan_group(const group *g) {
     pass.end = pass_end(g, &pass, window);
     for (size_t q = 0; q < g->queries->count; q++)
       pass.limit[q] = hr_collector_bar(g->collectors[q]);
-    size_t found = scan_pass(&pass, hits);
+    size_t found = scan_pass(g, &pass, hits);
     if (!(g->source->postings ? offer_entries : offer_rows)(g, hits, found)) return false;
     if (window < g->end - g->first) window *= 2;
   }
@@ -176,6 +182,14 @@ static uint8_t *alloc_strips(const hr_source *s, const hr_queries *queries, size
   return hr_alloc_aligned(hr_strip_count(tile) * HR_STRIP * s->words * sizeof(uint64_t));
 }
 
+/* Early stopping is for long codes, where there are some; NULL: not here, or no memory. */
+#define HEADS_BLOCKS 256
+
+static hr_heads *alloc_heads(const hr_source *s, const hr_queries *queries) {
+  if (s->whole || s->words < HR_HEAD_WORDS || s->end - s->first < HEADS_BLOCKS) return NULL;
+  return hr_alloc_zero((queries->count + HR_GROUP - 1) / HR_GROUP, sizeof(hr_heads));
+}
+
 static hr_status scan_tile(const group *tile) {
   const hr_queries *queries = tile->queries;
   for (size_t q = 0; q < queries->count; q += HR_GROUP) {
@@ -184,6 +198,7 @@ static hr_status scan_tile(const group *tile) {
     group g = *tile;
     g.queries = &some;
     g.collectors += q;
+    if (tile->heads) g.heads += q / HR_GROUP;
     if (!scan_group(&g)) return HR_NO_MEMORY;
   }
   return HR_OK;
@@ -193,6 +208,7 @@ static hr_status scan_tiles(const hr_source *s, const hr_queries *queries,
                             hr_collector *const *collectors) {
   size_t block = hr_block_bytes(1, s->words), tile = TILE_BYTES / block;
   uint8_t *strips = alloc_strips(s, queries, tile);
+  hr_heads *heads = alloc_heads(s, queries);
   hr_status status = HR_OK;
   for (size_t start = s->first; !status && start < s->end; start += tile) {
     size_t stop = s->end - start > tile ? start + tile : s->end;
@@ -201,8 +217,9 @@ static hr_status scan_tiles(const hr_source *s, const hr_queries *queries,
                                      stop - start, strips);
     status = hr_cancelled(queries->cancel)
                  ? HR_CANCELLED
-                 : scan_tile(&(group){s, queries, collectors, start, stop, strips});
+                 : scan_tile(&(group){s, queries, collectors, start, stop, strips, heads});
   }
+  free(heads);
   hr_free_aligned(strips);
   return status;
 }
@@ -231,7 +248,7 @@ static bool look_around(const hr_source *s, const hr_queries *query, hr_collecto
   size_t from = place > s->first + around ? place - around : s->first;
   size_t to = s->end - from > 2 * around ? from + 2 * around : s->end;
   if (from >= to) return true;
-  if (!scan_group(&(group){s, query, &collector, from, to, NULL})) return false;
+  if (!scan_group(&(group){s, query, &collector, from, to, NULL, NULL})) return false;
   hr_collector_restart(collector, HR_ENTRIES);
   return true;
 }

@@ -14,6 +14,7 @@ typedef struct {
   size_t least;                /* of sorted codes: those before are not meant */
   const uint32_t *rows;        /* the rows of these codes, ascending; NULL: all rows in order */
   const hr_postings *postings; /* what is found are entries of these; NULL: rows */
+  bool whole;                  /* codes are compared whole, though heads might pay */
 } hr_source;
 
 hr_source hr_source_of_segment(const hr_segment *segment, const uint8_t *allow);

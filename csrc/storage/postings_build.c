@@ -244,6 +244,7 @@ static bool copy_ids(hr_postings *sorted, const sorting *s) {
   }
   for (size_t i = 0; number && i < s->count; i++) s->order[i] = number[s->order[i]];
   free(number);
+  hr_segment_pack_ids(rows);
   return true;
 }
 

@@ -106,6 +106,14 @@ static size_t next_capacity(const hr_segment *segment, size_t needed) {
   return needed > larger ? needed : larger;
 }
 
+hr_status hr_segment_with_room(const hr_segment *segment, size_t n, hr_segment *out) {
+  hr_segment_init(out, segment->bits);
+  if (n > HR_MAX_ROWS - segment->count) return HR_TOO_MANY_ROWS;
+  size_t needed = segment->count + n;
+  if (needed <= segment->capacity) return HR_OK;
+  return copy(segment, next_capacity(segment, needed), segment->ids, out);
+}
+
 hr_status hr_segment_append(hr_segment *segment, const uint8_t *codes, const int64_t *ids,
                             size_t n) {
   if (!n) return HR_OK;
@@ -134,7 +142,9 @@ hr_status hr_segment_open_live(hr_segment *segment) {
   if (segment->live) return HR_OK;
   segment->live = hr_alloc_zero(hr_block_count(segment->capacity), 1);
   if (!segment->live) return HR_NO_MEMORY;
-  for (size_t row = 0; row < segment->count; row++) hr_set_bit(segment->live, row);
+  memset(segment->live, 0xFF, segment->count / 8);
+  for (size_t row = segment->count / 8 * 8; row < segment->count; row++)
+    hr_set_bit(segment->live, row);
   return HR_OK;
 }
 
@@ -154,6 +164,16 @@ static size_t skip_tombstones(const hr_segment *segment, size_t row) {
   return row;
 }
 
+/* Unsigned: ids may lie farther apart than an id can be. */
+void hr_segment_pack_ids(hr_segment *segment) {
+  size_t count = segment->count;
+  const int64_t *ids = segment->ids;
+  if (!ids || (count && (uint64_t)ids[count - 1] - (uint64_t)ids[0] != count - 1)) return;
+  segment->first_id = count ? ids[0] : 0;
+  free(segment->ids);
+  segment->ids = NULL;
+}
+
 hr_status hr_segment_merge(hr_segment *segment, const hr_segment *more) {
   size_t total = hr_segment_live(segment) + hr_segment_live(more);
   if (total > HR_MAX_ROWS) return HR_TOO_MANY_ROWS;
@@ -170,12 +190,7 @@ hr_status hr_segment_merge(hr_segment *segment, const hr_segment *more) {
     else
       b = skip_tombstones(more, b + 1);
   }
-  /* Unsigned: ids may lie farther apart than an id can be. */
-  if (total && (uint64_t)merged.ids[total - 1] - (uint64_t)merged.ids[0] == total - 1) {
-    merged.first_id = merged.ids[0];
-    free(merged.ids);
-    merged.ids = NULL;
-  }
+  hr_segment_pack_ids(&merged);
   hr_segment_free(segment);
   *segment = merged;
   return HR_OK;

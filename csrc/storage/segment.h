@@ -46,12 +46,17 @@ size_t hr_segment_find(const hr_segment *segment, int64_t id);
 /* Appends live codes with ids above all present. Unchanged on failure. */
 hr_status hr_segment_append(hr_segment *segment, const uint8_t *codes, const int64_t *ids,
                             size_t n);
+/* A copy with room for n more rows than there are; HR_OK and an empty one if there is room already.
+ */
+hr_status hr_segment_with_room(const hr_segment *segment, size_t n, hr_segment *out);
 /* Makes a live row a tombstone. The bitmap must exist: hr_segment_open_live. */
 void hr_segment_delete(hr_segment *segment, size_t row);
 hr_status hr_segment_open_live(hr_segment *segment);
 /* Replaces `segment` by the live rows of `segment` and `more`, merged by id; unchanged on failure.
  */
 hr_status hr_segment_merge(hr_segment *segment, const hr_segment *more);
+/* Leaves the list of ids out if they follow one another. */
+void hr_segment_pack_ids(hr_segment *segment);
 /* A copy of ids and tombstones, with codes that are zero. */
 hr_status hr_segment_copy_rows(const hr_segment *rows, hr_segment *out);
 /* Makes the memory the index's own. */

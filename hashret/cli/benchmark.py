@@ -13,7 +13,7 @@ from .printing import print_table, raise_failures, shown_steps
 
 
 def benchmark(
-    suite: Annotated[str, typer.Option(help="fashion-mnist or cifar10.")],
+    suite: Annotated[str, typer.Option(help="fashion-mnist, cifar10 or two-axis.")],
     methods: Annotated[
         list[str] | None, typer.Option(help="Names, with commas or repeated; all by default.")
     ] = None,
@@ -24,7 +24,9 @@ def benchmark(
     protocol: Annotated[
         list[str] | None, typer.Option(help="Names, with commas or repeated.")
     ] = None,
-    budget: Annotated[str, typer.Option(help="Training of a run: smoke, zoo or long.")] = "zoo",
+    budget: Annotated[
+        str | None, typer.Option(help="Training of a run: smoke, zoo (the default) or long.")
+    ] = None,
     network: Annotated[str | None, typer.Option(help="For deep methods.")] = None,
     features: Annotated[
         str | None,
@@ -38,14 +40,21 @@ def benchmark(
         Path | None, typer.Option(help="Folder for features, checkpoints and codes.")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A first look in seconds, without data: two-axis only.")
+    ] = False,
+    augmented: Annotated[
+        int, typer.Option(help="Also the cost among the codes of so many views: two-axis only.")
+    ] = 0,
     changes: Annotated[
         list[str] | None,
         typer.Option("--set", help="NAME=VALUE, an option of a loss or training; may be repeated."),
     ] = None,
 ) -> None:
     """Compare methods on real data: a row a run in a file that an interrupt does not hurt."""
+    from ..experiments.benchmark import axes_tables, tables
     from ..experiments.benchmark.harness import run_benchmark
-    from ..experiments.benchmark.tables import COLUMNS, group_rows, table_of
+    from ..experiments.benchmark.suites import suite_of
 
     report = run_benchmark(
         suite,
@@ -62,8 +71,14 @@ def benchmark(
         device=device,
         changes=dict(_as_change(words) for words in changes or ()),
         steps=shown_steps(),
+        quick=quick,
+        augmented=augmented,
     )
-    table = table_of(group_rows(report.rows), COLUMNS, f"Retrieval by binary hash, {suite}")
+    words = f"Retrieval by binary hash, {suite}"
+    if suite_of(suite).axes:
+        table = tables.table_of(axes_tables.by_rule(report.rows), axes_tables.COLUMNS, words)
+    else:
+        table = tables.table_of(tables.group_rows(report.rows), tables.COLUMNS, words)
     print_table(table.title, table.columns, table.rows)
     typer.echo(str(out))
     raise_failures(report.failures)

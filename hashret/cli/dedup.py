@@ -34,7 +34,7 @@ _PLAIN_LISTED = 5
 def dedup(
     ids: Annotated[
         list[str] | None,
-        typer.Argument(metavar="ID", help="Images, for --not-duplicates and --keep-all."),
+        typer.Argument(metavar="ID", help="Images, for --not-duplicates, --keep-all and --prefer."),
     ] = None,
     store: Store = None,
     apply: Annotated[
@@ -110,6 +110,12 @@ def dedup(
     keep_all: Annotated[
         bool, typer.Option("--keep-all", help="Remember to move none of these images, and end.")
     ] = False,
+    prefer: Annotated[
+        bool,
+        typer.Option(
+            "--prefer", help="Remember that these stay where one of several does, and end."
+        ),
+    ] = False,
     quiet: Quiet = False,
     skips_ok: SkipsOk = False,
 ) -> None:
@@ -142,12 +148,12 @@ def dedup(
         scope=scope,
         transforms=transforms,
     )
-    if not_duplicates or keep_all:
-        _decide("not duplicates" if not_duplicates else "keep", _numbers(ids or []), store, quiet)
+    if kind := _kind(not_duplicates, keep_all, prefer):
+        _decide(kind, _numbers(ids or []), store, quiet)
         return
     if ids:
         raise ParameterError(
-            f"{ids[0]}: expected --not-duplicates or --keep-all with an id, "
+            f"{ids[0]}: expected --not-duplicates, --keep-all or --prefer with an id, "
             "and --under in front of a folder"
         )
     if hardlink and not apply:
@@ -182,14 +188,28 @@ def _numbers(ids: list[str]) -> list[int]:
     return [int(one) for one in ids]
 
 
+_SAID = {
+    "not duplicates": "different from each other",
+    "keep": "to stay, all their files",
+    "prefer": "better than what looks like it",
+}
+
+
+def _kind(*chosen: bool) -> str | None:
+    """Return what is to be decided, by options in the order of `_SAID`."""
+    kinds = [kind for kind, is_chosen in zip(_SAID, chosen, strict=True) if is_chosen]
+    if len(kinds) > 1:
+        raise ParameterError("expected one of --not-duplicates, --keep-all and --prefer at a time")
+    return kinds[0] if kinds else None
+
+
 def _decide(kind: str, ids: list[int], store: Path | None, quiet: bool) -> None:
     from ..collection.duplicates import decide
     from ..collection.opening import open_collection
 
     with open_collection(store, change=True) as collection:
         decide(collection.catalogue, kind, ids)
-    words = "different from each other" if kind == "not duplicates" else "to stay, all their files"
-    note(f"remembered of {many(len(set(ids)), 'image')}: {words}", quiet)
+    note(f"remembered of {many(len(set(ids)), 'image')}: {_SAID[kind]}", quiet)
 
 
 def _encoder(collection: Collection, name: str) -> EncoderRow:

@@ -16,12 +16,15 @@ __all__ = ["export"]
 
 
 def export(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write.")],
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", help="The file to write; of lancedb the folder.")
+    ],
     format: Annotated[
         str | None,
         typer.Option(
             metavar="FORMAT",
-            help="npy, npz, csv, parquet, faiss, usearch, pgvector; by default OUT's suffix.",
+            help="npy, npz, csv, parquet, pgvector, pgcopy, faiss, usearch, lancedb, milvus, "
+            "vespa, opensearch; by default OUT's suffix.",
         ),
     ] = None,
     encoder: Annotated[
@@ -35,7 +38,7 @@ def export(
     json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write codes, ids, paths and labels for another program.
+    """Write codes and ids for another program; paths and labels, too, as a table.
 
     Examples:
 

@@ -8,7 +8,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from ..errors import HashretError, ParameterError
-from ..index import Index
+from ..index import Index, Ranked
+from ..ranking import Rule, rule_from
 from .catalogue import (
     Catalogue,
     EncoderRow,
@@ -58,6 +59,7 @@ class Collection:
         self.catalogue = catalogue
         self._encoders: dict[str, Encoder] = {}
         self._indexes: dict[str, tuple[tuple[int, int], Index]] = {}
+        self._ranked: dict[str, tuple[Index, Ranked]] = {}
 
     @classmethod
     def create(
@@ -114,6 +116,7 @@ class Collection:
         """Open it once more for reading, by another thread; indexes and encoders are shared."""
         other = type(self)(read_catalogue(self.store))
         other._encoders, other._indexes = self._encoders, self._indexes
+        other._ranked = self._ranked
         return other
 
     @classmethod
@@ -182,6 +185,21 @@ class Collection:
         known = self._indexes.get(name)
         if known is None or known[0] != generation:
             self._indexes[name] = known = generation, load_index(self.catalogue, self.row(name))
+        return known[1]
+
+    def ranking(self, name: str) -> Rule | None:
+        """Return the rule by which an encoder's codes are ranked; None: by Hamming distance."""
+        saved = self.row(name).settings.get("ranking")
+        return None if saved is None else rule_from(saved)
+
+    def ranked(self, name: str) -> Ranked | None:
+        """Return the index of an encoder's codes as its ranking rule orders it, if it has one."""
+        index, rule = self.index(name), self.ranking(name)
+        if rule is None:
+            return None
+        known = self._ranked.get(name)
+        if known is None or known[0] is not index:
+            self._ranked[name] = known = index, index.ranked(rule)
         return known[1]
 
     def update(
@@ -264,6 +282,7 @@ class Collection:
     def close(self) -> None:
         """Close the catalogue; others may change it then."""
         self._indexes.clear()
+        self._ranked.clear()
         self.catalogue.close()
 
     def __enter__(self) -> Self:

@@ -15,9 +15,9 @@ from .collection import Collection
 from .images import images_of
 
 if TYPE_CHECKING:
-    from ..images.reading import Limits
+    from ..images.reading import Limits, Read
 
-__all__ = ["Query", "of_files", "of_ids", "of_texts"]
+__all__ = ["Query", "of_files", "of_ids", "of_pixels", "of_texts"]
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,8 @@ def of_files(
 
     made = collection.encoder(encoder)
     # Before any work.
-    project = _project_of(made) if margins else None
+    if margins:
+        _project_of(made)
     names = [os.fsencode(path) for path in paths]
     requests = ((row, os.path.abspath(name)) for row, name in enumerate(names))
     found = list(read_files(requests, side=made.side, limits=limits, workers=1))
@@ -91,12 +92,30 @@ def of_files(
     for one in found:
         name = names[one.token]
         if isinstance(one, Read):
-            (code,), _ = made.encode([one.pixels])
-            values = project([one.pixels])[0] if project else None
-            queries[one.token] = Query(name, code, values, one.content, one.pixels)
+            queries[one.token] = of_pixels(collection, encoder, one, name=name, margins=margins)
         else:
             queries[one.token] = Query(name, reason=one.reason)
     return queries
+
+
+def of_pixels(
+    collection: Collection,
+    encoder: str,
+    read: Read,
+    *,
+    name: str | bytes = b"",
+    margins: bool = False,
+) -> Query:
+    """Encode a picture that was read; with its margins if `margins`.
+
+    Also if the encoder has some and its ranking takes them.
+    """
+    made, rule = collection.encoder(encoder), collection.ranking(encoder)
+    (code,), _ = made.encode([read.pixels])
+    taken = rule is not None and rule.takes == "margins" and hasattr(made, "project")
+    wanted = margins or taken
+    values = _project_of(made)([read.pixels])[0] if wanted else None
+    return Query(name, code, values, read.content, read.pixels)
 
 
 def of_ids(

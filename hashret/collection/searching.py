@@ -7,20 +7,19 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from ..checks import check_int
+from ..codes import unpack
 from ..errors import HashretError
-from ..index import Index
-from ..rerank import by_margins
+from ..index import Index, Ranked
+from ..ranking import Hamming, Rule
 from ..types import Ids
 from .collection import Collection
 from .images import File, Image, images_of
 from .queries import Query
 
 __all__ = ["Answer", "Result", "default_encoder", "search"]
-
-# How many candidates there are for each result that is ordered anew.
-_FINER = 20
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Result:
     ----------
     image : Image
     distance : float
-        Bits in which the codes differ; or of `rerank`, the sum of the margins of those.
+        Bits in which the codes differ; or what the encoder's ranking rule, or `rerank`, says.
     same : bool
         Whether it is the query itself.
     """
@@ -48,10 +47,19 @@ class Result:
 
 @dataclass(frozen=True)
 class Answer:
-    """What was found for a query: nothing if it has a reason why it is none."""
+    """What was found for a query: nothing if it has a reason why it is none.
+
+    Attributes
+    ----------
+    query : Query
+    results : tuple of Result
+    farthest : float
+        The distance of a code that differs in all bits.
+    """
 
     query: Query
     results: tuple[Result, ...]
+    farthest: float
 
 
 class _Wanted(NamedTuple):
@@ -90,6 +98,9 @@ def search(
 ) -> list[Answer]:
     """Find the images nearest to each query.
 
+    By Hamming distance, or by the ranking rule that the encoder has. Where that takes margins, a
+    query of which only the code is known counts as equally sure of all its bits.
+
     Parameters
     ----------
     collection : Collection
@@ -99,11 +110,11 @@ def search(
     k : int, optional
         At most so many a query; None for all within `radius`.
     radius : int, optional
-        At most so many bits away.
+        At most so far away: so many bits, or by the encoder's ranking rule.
     where : str, optional
         Only images that fulfil this; see :func:`.filters.parse_filter`.
     rerank : bool
-        Order candidates by the queries' margins.
+        Order by the queries' margins, too: a bit counts as much as the query is sure of it.
     missing : bool
         Find images of which no file is present, too.
     ids : ndarray of int64, optional
@@ -120,14 +131,15 @@ def search(
         If k or radius is out of range, or `where` is no filter.
     """
     k = None if k is None and radius is not None else check_int("k", k, 1)
-    index = collection.index(encoder)
-    among = None if where is None else _among(collection, index, where)
+    searcher = _Searcher(collection, encoder, missing, rerank)
+    among = None if where is None else _among(collection, searcher.index, where)
     wanted = _Wanted(k, radius, among)
-    searcher = _Searcher(collection, index, missing, rerank)
     if ids is not None:
         wanted = wanted._replace(among=ids)
     return [
-        Answer(query, () if query.code is None else searcher.answer(query, wanted))
+        Answer(query, (), searcher.index.bits)
+        if query.code is None
+        else Answer(query, searcher.answer(query, wanted), searcher.farthest(query))
         for query in queries
     ]
 
@@ -144,16 +156,20 @@ def _among(collection: Collection, index: Index, where: str) -> Ids:
 class _Searcher:
     """Answers one query after another."""
 
-    def __init__(self, collection: Collection, index: Index, missing: bool, rerank: bool) -> None:
+    def __init__(self, collection: Collection, encoder: str, missing: bool, rerank: bool) -> None:
         self._catalogue = collection.catalogue
-        self._index = index
         self._missing = missing
-        self._rerank = rerank
+        self.index = collection.index(encoder)
+        self._ranked = collection.ranked(encoder)
+        self._finer: Ranked | None = None
+        if rerank:
+            by = self._ranked or self.index.ranked(Hamming(self.index.bits))
+            self._finer = by.by_margins()
 
     def answer(self, query: Query, wanted: _Wanted) -> tuple[Result, ...]:
         """Return the nearest that may be shown, looking at more where too many are missing."""
-        at_most = len(self._index) if wanted.among is None else len(wanted.among)
-        number = at_most if wanted.k is None else wanted.k * (_FINER if self._rerank else 1)
+        at_most = len(self.index) if wanted.among is None else len(wanted.among)
+        number = at_most if wanted.k is None else wanted.k
         while True:
             distances, ids = self._nearest(query, wanted, min(number, at_most))
             found = self._shown(query, distances, ids)
@@ -163,27 +179,22 @@ class _Searcher:
                 return tuple(found)
             number *= 4
 
+    def farthest(self, query: Query) -> float:
+        """Return the distance of a code that differs in all bits."""
+        by = self._finer or self._ranked
+        return self.index.bits if by is None else float(by.rule.farthest(_asked(query, by.rule))[0])
+
     def _nearest(self, query: Query, wanted: _Wanted, number: int) -> tuple[Any, Ids]:
         if number == 0:
             return np.empty(0, np.int32), np.empty(0, np.int64)
-        assert query.code is not None
-        codes = query.code[None]
         if wanted.radius is None:
-            distances, ids = self._index.search(codes, number, filter=wanted.among)
-            distances, ids = distances[0], ids[0]
-        else:
-            _, distances, ids = self._index.range_search(codes, wanted.radius, filter=wanted.among)
-            distances, ids = distances[:number], ids[:number]
-        if self._rerank and len(ids):
-            finer, order = by_margins(
-                query.margins[None],  # type: ignore[index]
-                ids[None],
-                self._index.get(ids),
-                len(ids),
-                ids=ids,
-            )
-            return finer[0], order[0]
-        return distances, ids
+            return _search(self._finer or self._ranked or self.index, query, number, wanted.among)
+        by = self._ranked or self.index
+        asked = _asked(query, getattr(by, "rule", None))
+        _, distances, ids = by.range_search(asked, wanted.radius, filter=wanted.among)
+        if self._finer is not None and len(ids):
+            distances, ids = _search(self._finer, query, len(ids), ids)
+        return distances[:number], ids[:number]
 
     def _shown(self, query: Query, distances: Any, ids: Ids) -> list[Result]:
         images = {image.id: image for image in images_of(self._catalogue, ids)}
@@ -195,3 +206,18 @@ class _Searcher:
             if self._missing or image.files[0].state == "present":
                 found.append(Result(image, distance, image.content == query.content))
         return found
+
+
+def _search(by: Index | Ranked, query: Query, number: int, among: Ids | None) -> tuple[Any, Ids]:
+    distances, ids = by.search(_asked(query, getattr(by, "rule", None)), number, filter=among)
+    return distances[0], ids[0]
+
+
+def _asked(query: Query, rule: Rule | None) -> npt.NDArray[Any]:
+    """Return a query as a rule takes it; None takes codes."""
+    assert query.code is not None
+    if rule is None or rule.takes == "codes":
+        return query.code[None]
+    if query.margins is not None:
+        return query.margins[None]
+    return np.where(unpack(query.code[None], rule.bits), 1.0, -1.0)

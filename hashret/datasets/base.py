@@ -34,6 +34,11 @@ class Dataset:
     class_names : tuple of str
     source : str
         Where the images were read from.
+    train_finer, test_finer : ndarray of int64, shape (n,), optional
+        Labels within the classes, positions in `finer_names`, -1 where there is none; None for a
+        data set of one level. What learns from labels never sees them.
+    finer_names : tuple of str
+        As ``"class/finer"``.
     """
 
     name: str
@@ -43,6 +48,9 @@ class Dataset:
     test_labels: Labels
     class_names: tuple[str, ...]
     source: str
+    train_finer: Labels | None = None
+    test_finer: Labels | None = None
+    finer_names: tuple[str, ...] = ()
 
 
 def search_folders(path: str | os.PathLike[str] | None, *system: Path) -> list[Path]:

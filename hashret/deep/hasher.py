@@ -16,11 +16,12 @@ from ..checks import check_int
 from ..codes import check_bits, pack
 from ..errors import ParameterError, ShapeError
 from ..files import write_bytes
+from ..ranking import HasRanking
 from ..types import Codes
 from .losses import Loss, make_loss
 from .model.copying import check_not_meta, copied
 from .model.devices import find_device, moved
-from .model.encoding import encode
+from .model.encoding import encode, tapped
 from .model.hash_model import HashModel
 from .model.inputs import as_inputs
 from .model.isolation import seeded
@@ -41,7 +42,7 @@ __all__ = ["DeepHasher"]
 
 
 @dataclass(eq=False, repr=False)
-class DeepHasher(Parametrised, Hyperparameters):
+class DeepHasher(HasRanking, Parametrised, Hyperparameters):
     """A deep encoder: images to codes, learned from labels, from features, or from images alone.
 
     In place of images it takes vectors, such as the embeddings of a trained network; each
@@ -235,7 +236,7 @@ class DeepHasher(Parametrised, Hyperparameters):
 
     def _keep(self, encoder: Encoder, card: Card) -> None:
         """Take what was fitted, of which parameters that are set later change nothing."""
-        self._encoder, self.card_ = encoder, card
+        self._encoder, self.card_, self._ranking = encoder, card, None
         self.classes_, self.input_shape_ = encoder.classes, encoder.input_shape
 
     def _fitted(self) -> Encoder:
@@ -282,16 +283,39 @@ class DeepHasher(Parametrised, Hyperparameters):
         """
         return self._encode(images, batch_size, margins=False)
 
+    def features(self, images: npt.ArrayLike, *, batch_size: int = 1024) -> npt.NDArray[np.float32]:
+        """Return what the hash layer is given, the penultimate layer's values.
+
+        Of the network "linear" these are the vectors, each column standardised.
+
+        Parameters
+        ----------
+        images, batch_size
+            As in :meth:`project`.
+
+        Returns
+        -------
+        features : ndarray of float32, shape (n, m)
+        """
+        inputs = self._checked(images)
+        batch_size = check_int("batch_size", batch_size, 1)
+        return tapped(self._fitted().model, inputs, batch_size).numpy()
+
     def _encode(
         self, images: npt.ArrayLike, batch_size: int, margins: bool
     ) -> npt.NDArray[np.float32]:
+        encoder, inputs = self._fitted(), self._checked(images)
+        batch_size = check_int("batch_size", batch_size, 1)
+        return encode(encoder.model, encoder.loss, inputs, batch_size, margins=margins).numpy()
+
+    def _checked(self, images: npt.ArrayLike) -> torch.Tensor:
+        """Return images as inputs, or raise unless they are like those of fit."""
         encoder, inputs = self._fitted(), as_inputs(images)
         shape, expected = tuple(inputs.shape[1:]), encoder.input_shape
         if shape != expected:
             form = "vectors of length" if len(expected) == 1 else "height, width, channels"
             raise ShapeError(f"images: expected {form} {expected} as in fit, got {shape}")
-        batch_size = check_int("batch_size", batch_size, 1)
-        return encode(encoder.model, encoder.loss, inputs, batch_size, margins=margins).numpy()
+        return inputs
 
     def transform(self, images: npt.ArrayLike, *, batch_size: int = 1024) -> Codes:
         """Return the packed codes of images, uint8 of shape (n, ceil(bits / 8))."""
@@ -303,22 +327,22 @@ class DeepHasher(Parametrised, Hyperparameters):
         return self._encoder.loss.bits if hasattr(self, "_encoder") else check_bits(self.bits)
 
     @property
-    def fingerprint(self) -> str:
+    def codes_fingerprint(self) -> str:
         """SHA-256 of weights and configuration: equal fingerprints give equal codes."""
         return self._fitted().fingerprint
 
     def save(self, path: str | Path) -> None:
         """Write the encoder to one safetensors file, atomically.
 
-        The configuration and :attr:`card_` are JSON in the file's metadata. A network that
-        was given as a module is kept as weights only.
+        The configuration, :attr:`card_` and :attr:`ranking` are JSON in the file's metadata. A
+        network that was given as a module is kept as weights only.
 
         Raises
         ------
         ParameterError
             If the card holds what JSON cannot.
         """
-        self._fitted().write(path, self.card_)
+        self._fitted().write(path, self.card_, self.ranking)
 
     def export_onnx(self, path: str | Path) -> None:
         """Write the encoder as an ONNX model of opset 18 and IR version 8, atomically.
@@ -327,8 +351,8 @@ class DeepHasher(Parametrised, Hyperparameters):
         grey images have one channel; or "vectors", float32 (n, d). Its outputs are "margins",
         float32 (n, bits), and "codes", uint8 (n, ceil(bits / 8)), as :meth:`transform` packs
         them. A margin very near 0 may fall on its other side in another runtime. The
-        model's properties hold ``hashret.bits``, ``hashret.fingerprint`` and
-        ``hashret.card``, as JSON.
+        model's properties hold ``hashret.bits``, ``hashret.fingerprint``, ``hashret.card``
+        and, if there is one, ``hashret.ranking``, as JSON.
 
         Raises
         ------
@@ -340,6 +364,7 @@ class DeepHasher(Parametrised, Hyperparameters):
             "bits": self.code_bits,
             "fingerprint": self.fingerprint,
             "card": as_json(self.card_),
+            **({} if self.ranking is None else {"ranking": self.ranking.as_dict()}),
         }
         write_bytes(path, as_onnx(encoder.model, encoder.loss, encoder.input_shape, known))
 
@@ -362,7 +387,7 @@ class DeepHasher(Parametrised, Hyperparameters):
         ParameterError
             If `network` is missing or of another form; names the tensors that differ.
         """
-        encoder, card = read_encoder(path, network)
+        encoder, card, ranking = read_encoder(path, network)
         model, loss = encoder.model, encoder.loss
         hasher = cls(
             encoder.network,
@@ -376,4 +401,5 @@ class DeepHasher(Parametrised, Hyperparameters):
         moved(model, target)
         loss.to(target)
         hasher._keep(encoder, card)
+        hasher.ranking = ranking
         return hasher

@@ -7,7 +7,8 @@ Map: :mod:`~hashret.encoders.base` is what all share and their files,
 :mod:`~hashret.encoders.blocks` reads tables, :mod:`~hashret.encoders.axes` finds principal axes,
 :mod:`~hashret.encoders.margins` gives a row the same bits in any batch;
 :mod:`~hashret.encoders.random_projection`, :mod:`~hashret.encoders.pca`,
-:mod:`~hashret.encoders.itq` and :mod:`~hashret.encoders.spectral` hold one encoder each.
+:mod:`~hashret.encoders.itq`, :mod:`~hashret.encoders.residual` and
+:mod:`~hashret.encoders.spectral` hold one encoder each.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from .base import Encoder, load_encoder  # noqa: E402
 from .itq import ITQ  # noqa: E402
 from .pca import PCAHashing  # noqa: E402
 from .random_projection import RandomProjectionLSH  # noqa: E402
+from .residual import ResidualITQ  # noqa: E402
 from .spectral import SpectralHashing  # noqa: E402
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "Encoder",
     "PCAHashing",
     "RandomProjectionLSH",
+    "ResidualITQ",
     "SpectralHashing",
     "load_encoder",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -21,6 +21,7 @@ from ..codes import MAX_BITS, check_bits
 from ..errors import DTypeError, FormatError, HashretError, ParameterError, ShapeError
 from ..extras import import_extra
 from ..files import write_bytes
+from ..ranking import HasRanking, rule_from
 from ..types import Codes, Floats
 from .blocks import Table
 from .margins import Projection, round_margins, rounding
@@ -31,7 +32,7 @@ FORMAT = 1
 _ENCODERS: dict[str, type[Encoder]] = {}
 
 
-class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC):  # type: ignore[misc]
+class Encoder(HasRanking, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Base class of the encoders: ``margins = finish((x - mean_) @ projection_)``.
 
     A subclass has scikit-learn's constructor, sets in `_fit` the float64 arrays that
@@ -68,8 +69,8 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, 
         """Raise a ParameterError or DTypeError if a constructor parameter is out of range."""
 
     @abstractmethod
-    def _fit(self, features: Table) -> None:
-        """Set the arrays that `_fitted_shapes` names."""
+    def _fit(self, features: Table, y: object) -> None:
+        """Set the arrays that `_fitted_shapes` names; most encoders leave `y` alone."""
 
     def _fitted_shapes(self) -> dict[str, tuple[int, ...]]:
         """Name and shape of each array that is fitted, for ``n_features_in_`` features."""
@@ -90,7 +91,8 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, 
         Parameters
         ----------
         X : array_like of real, shape (n, d)
-        y : ignored
+        y : array_like, shape (n,), optional
+            Labels, where the encoder learns from them; others ignore it.
 
         Raises
         ------
@@ -106,8 +108,9 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, 
         self._check_parameters()
         before = vars(self).copy()
         try:
-            self._fit(self._table(X, reset=True))
+            self._fit(self._table(X, reset=True), y)
             self._fitted_ready()
+            self._ranking = None
         except BaseException:  # an encoder that was fitted before stays as it was
             self.__dict__ = before
             raise
@@ -135,7 +138,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, 
         return whole
 
     @property
-    def fingerprint(self) -> str:
+    def codes_fingerprint(self) -> str:
         """SHA-256 of the class, its parameters and fitted arrays; equal codes, equal fingerprint.
 
         The random state is left out: its effect is in the arrays. So are the names of columns.
@@ -150,7 +153,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, 
         return digest.hexdigest()
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the encoder to a safetensors file, replacing it only once complete."""
+        """Write encoder and ranking to a safetensors file, replacing it only once complete."""
         safetensors = import_extra("safetensors.numpy", "images")
         check_is_fitted(self)
         card = {
@@ -160,6 +163,8 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, 
             "features": self.n_features_in_,
             "fingerprint": self.fingerprint,
         }
+        if self.ranking is not None:
+            card["ranking"] = self.ranking.as_dict()
         if hasattr(self, "feature_names_in_"):
             card |= _names_card(list(self.feature_names_in_))
         arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in self._fitted_shapes()}
@@ -251,6 +256,8 @@ def load_encoder(path: str | os.PathLike[str]) -> Encoder:
                     raise FormatError(f"{name}: expected shape {shape}")
                 setattr(encoder, name, _as_finite(file.get_tensor(name), name))
             encoder._fitted_ready()
+            if "ranking" in card:
+                encoder.ranking = rule_from(card["ranking"])
     except (safetensors.SafetensorError, HashretError, *_MALFORMED) as error:
         raise FormatError(f"{path}: not a saved encoder: {error!r}") from error
     if encoder.fingerprint != card.get("fingerprint"):

@@ -70,7 +70,7 @@ class ITQ(Encoder):
         check_bits(self.bits)
         check_int("rounds", self.rounds, 1)
 
-    def _fit(self, features: Table) -> None:
+    def _fit(self, features: Table, y: object) -> None:
         check_dimensions(features, self.bits)
         self.mean_ = column_means(features)
         axes = axes_for_bits(features, self.mean_, self.bits)

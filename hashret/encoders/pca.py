@@ -54,7 +54,7 @@ class PCAHashing(Encoder):
     def _check_parameters(self) -> None:
         check_bits(self.bits)
 
-    def _fit(self, features: Table) -> None:
+    def _fit(self, features: Table, y: object) -> None:
         check_dimensions(features, self.bits)
         self.mean_ = column_means(features)
         self.projection_ = axes_for_bits(features, self.mean_, self.bits)

@@ -73,7 +73,7 @@ class RandomProjectionLSH(Encoder):
                 f'distribution: expected "gaussian" or "orthogonal", got {self.distribution!r}'
             )
 
-    def _fit(self, features: Table) -> None:
+    def _fit(self, features: Table, y: object) -> None:
         self.mean_ = column_means(features)
         rng = generator(self.random_state)
         normal = rng.standard_normal((self.n_features_in_, self.code_bits))

@@ -66,7 +66,7 @@ class SpectralHashing(Encoder):
     def _check_parameters(self) -> None:
         check_bits(self.bits)
 
-    def _fit(self, features: Table) -> None:
+    def _fit(self, features: Table, y: object) -> None:
         mean = column_means(features)
         axes = principal_axes(features, mean, min(self.bits, *features.shape))
         if not axes.size:

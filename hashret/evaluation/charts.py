@@ -1,4 +1,4 @@
-"""Pictures that compare methods: scores by length of code and by time, and by distances."""
+"""Pictures that compare methods: scores by length of code, by time, by each other, by distances."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ import numpy as np
 
 from ..errors import ParameterError, ShapeError
 from ..types import Floats
-from .canvas import COLORS, INK, MARKERS, frame, line_style, new_figure, save
+from .canvas import COLORS, INK, MARKERS, SOFT, frame, line_style, new_figure, save
 
 __all__ = [
     "Distances",
     "Point",
     "Series",
+    "Traded",
+    "pareto",
     "write_distances",
     "write_scores_by_bits",
     "write_scores_by_time",
+    "write_two_axes",
 ]
 
 
@@ -47,6 +50,15 @@ class Point:
     name: str
     microseconds: float
     score: float
+
+
+@dataclass(frozen=True)
+class Traded:
+    """A method's scores by two measures of which more of one may cost some of the other."""
+
+    name: str
+    first: float
+    second: float
 
 
 @dataclass(frozen=True)
@@ -178,6 +190,68 @@ def write_scores_by_time(
         axis_ticks(_ticks(points))
     axes.tick_params(axis="x", which="both", length=3.5, pad=4, labelsize=9)
     frame(axes, title, "Microseconds of a query, one thread (logarithmic)", measure)
+    if points:
+        axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))
+    return save(figure, path)
+
+
+def pareto(points: Sequence[Traded]) -> list[Traded]:
+    """Return the points that no other exceeds in one measure and equals in the other, by the first.
+
+    Examples
+    --------
+    >>> points = [Traded("a", 0.5, 0.5), Traded("b", 0.4, 0.4), Traded("c", 0.6, 0.1)]
+    >>> [point.name for point in pareto(points)]
+    ['a', 'c']
+    """
+
+    def beaten(point: Traded) -> bool:
+        return any(
+            other.first >= point.first
+            and other.second >= point.second
+            and (other.first, other.second) != (point.first, point.second)
+            for other in points
+        )
+
+    return sorted((p for p in points if not beaten(p)), key=lambda p: (p.first, -p.second))
+
+
+def write_two_axes(
+    points: Sequence[Traded], measures: tuple[str, str], title: str, path: str | Path
+) -> Path:
+    """Draw two measures against each other, with a line through what nothing beats; write a PNG.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> points = [Traded("a", 0.5, 0.5), Traded("b", 0.4, 0.4)]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_two_axes(points, ("class", "within"), "toy", Path(folder) / "p.png").name
+    'p.png'
+    """
+    figure = new_figure(6.8, max(4.4, 0.19 * len(points) + 1.6))
+    axes = figure.add_subplot()
+    best = pareto(points)
+    axes.plot(
+        [point.first for point in best],
+        [point.second for point in best],
+        color=SOFT,
+        linewidth=0.9,
+        linestyle="--",
+        zorder=1,
+    )
+    for number, point in enumerate(points):
+        axes.scatter(
+            point.first,
+            point.second,
+            s=38,
+            color=COLORS[number % len(COLORS)],
+            marker=MARKERS[number // len(COLORS) % len(MARKERS)],
+            edgecolor="white",
+            linewidth=0.5,
+            label=point.name,
+        )
+    frame(axes, title, *measures)
     if points:
         axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))
     return save(figure, path)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ParameterError, ShapeError
 from .metrics import Denominator
-from .splits import Rows, Select, Split, held_out, label_poor, official, unseen
+from .splits import Rows, Select, Split, held_out, label_poor, official, two_axis, unseen
 
 if TYPE_CHECKING:
     from ..datasets import Dataset
@@ -133,9 +133,61 @@ _AT_10 = (Measure(10, "hits"), Measure(10, "min"))
 _ALL = (Measure(None, "relevant"),)
 _LEAK = "training images in the database inflate mAP@all"
 
+
+def _two_axes(name: str, dataset: str, queries: int) -> tuple[Protocol, ...]:
+    """Return the protocols of a data set that look at both axes: as it is, unseen, held out."""
+    measures = _AT_10 + _ALL
+    finer = "finer labels within the classes, where there are any, are seen by nothing but scores"
+    second = "and beside them, as a database that is not trained on, the test images left over"
+    return (
+        Protocol(
+            name=name,
+            dataset=dataset,
+            sizes=None,
+            database=f"the training images; {second}",
+            queries=f"{queries:,} test images, or half of them, drawn once",
+            training="the training images, with the labels of their classes",
+            measures=measures,
+            note=finer,
+            select=two_axis(official(None, None), queries),
+        ),
+        Protocol(
+            name=f"{name}-unseen",
+            dataset=dataset,
+            sizes=None,
+            database=f"training images of a quarter of the classes, drawn; {second}",
+            queries=f"{queries:,} test images of these classes, or half of them",
+            training="training images of the other classes",
+            measures=measures,
+            note=f"classes never seen, other ones with every seed; {finer}",
+            select=two_axis(unseen, queries),
+            drawn=True,
+        ),
+        Protocol(
+            name=f"{name}-held-out",
+            dataset=dataset,
+            sizes=None,
+            database="nine tenths of the training images, drawn; and, not trained on, half of the "
+            "other tenth",
+            queries=f"{queries:,} images of the other tenth, or half of it",
+            training="the nine tenths",
+            measures=measures,
+            note=f"for choosing settings: no test image is looked at; {finer}",
+            select=two_axis(held_out, queries),
+            drawn=True,
+        ),
+    )
+
+
 PROTOCOLS = {
     entry.name: entry
     for entry in (
+        *_two_axes("cifar10-nouns", "cifar10-nouns", 1000),
+        *_two_axes("cifar100-coarse", "cifar100-coarse", 1000),
+        *_two_axes("grocery", "grocery", 1000),
+        *_two_axes("fmnist-copies", "fashion-mnist", 1000),
+        *_two_axes("two-levels", "two-levels", 1000),
+        *_two_axes("drawn-shapes", "drawn-shapes", 60),
         Protocol(
             name="fmnist-seed",
             dataset="fashion-mnist",

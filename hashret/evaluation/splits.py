@@ -15,7 +15,17 @@ from ..types import Images
 if TYPE_CHECKING:
     from ..datasets import Dataset
 
-__all__ = ["Rows", "Select", "Split", "held_out", "label_poor", "official", "unseen"]
+__all__ = [
+    "Rows",
+    "Select",
+    "Split",
+    "held_out",
+    "label_poor",
+    "official",
+    "take",
+    "two_axis",
+    "unseen",
+]
 
 RowNumbers = npt.NDArray[np.int64]
 Labels = npt.NDArray[np.int64]
@@ -51,20 +61,24 @@ class Rows:
     database, queries, train : ndarray of int64
     labelled : ndarray of int64, optional
         Those of `train` whose labels training may see; None for all.
+    others : ndarray of int64, optional
+        A second database, of images that are neither trained on nor queries, for protocols that
+        tell the two apart.
     """
 
     database: RowNumbers
     queries: RowNumbers
     train: RowNumbers
     labelled: RowNumbers | None = None
+    others: RowNumbers | None = None
 
     def take(self, first: Any, second: Any) -> tuple[Any, Any, Any]:
         """Return database, queries and training set of the items of both parts."""
-        database = _take(first, second, self.database)
+        database = take(first, second, self.database)
         # Where all of the database trains, one copy of it is enough.
         shared = self.train is self.database
-        train = database if shared else _take(first, second, self.train)
-        return database, _take(first, second, self.queries), train
+        train = database if shared else take(first, second, self.train)
+        return database, take(first, second, self.queries), train
 
     def take_labels(self, first: Labels, second: Labels) -> tuple[Labels, Labels, Labels]:
         """Likewise of labels: -1 is one that training may not see."""
@@ -78,7 +92,7 @@ Select: TypeAlias = Callable[["Dataset", int], Rows]
 """From a data set and a seed to the rows of a protocol."""
 
 
-def _take(first: npt.NDArray[Any], second: npt.NDArray[Any], rows: RowNumbers) -> npt.NDArray[Any]:
+def take(first: npt.NDArray[Any], second: npt.NDArray[Any], rows: RowNumbers) -> npt.NDArray[Any]:
     """Select rows of `first` followed by `second`, without joining them in memory."""
     in_first = rows < len(first)
     chosen = np.empty((len(rows), *first.shape[1:]), first.dtype)
@@ -146,3 +160,25 @@ def held_out(dataset: Dataset, seed: int) -> Rows:
         raise ShapeError(f"dataset: protocol held-out needs 10 training images, got {len(rows)}")
     train = np.sort(rows[tenth:])
     return Rows(database=train, queries=np.sort(rows[:tenth]), train=train)
+
+
+def two_axis(select: Select, queries: int) -> Select:
+    """Keep some of a selection's queries; the others are a second database, never trained on.
+
+    At most half of them, the same ones with any seed, so that seeds differ by training alone.
+    """
+
+    def chosen(dataset: Dataset, seed: int) -> Rows:
+        rows = select(dataset, seed)
+        order = np.random.default_rng(0).permutation(rows.queries)
+        count = min(queries, len(order) // 2)
+        if not count:
+            raise ShapeError(f"dataset: two axes need two query images, got {len(order)}")
+        return Rows(
+            database=rows.database,
+            queries=np.sort(order[:count]),
+            train=rows.train,
+            others=np.sort(order[count:]),
+        )
+
+    return chosen

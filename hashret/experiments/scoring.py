@@ -40,6 +40,7 @@ __all__ = [
     "DEPTH",
     "Labels",
     "Scores",
+    "candidates_of",
     "curves",
     "exact_scores",
     "figures",
@@ -155,7 +156,7 @@ def score_index(
         found,
         whole,
         totals,
-        candidates=_candidates(index, queries, found),
+        candidates=candidates_of(index, queries, found),
         map10_padded=float(padded.mean()),
         precision_radius2=float(precision_within(whole, 2).mean()),
         bucket_length=expected_bucket_length(codes),
@@ -220,9 +221,12 @@ def found_histograms(
     return DistanceHistograms(items, relevant)
 
 
-def _candidates(index: Index, queries: Codes, found: DistanceHistograms) -> float:
-    """Mean number of codes that the index compares with a query to answer it."""
-    if index.kind == "lsh":
+def candidates_of(index: Index, queries: Codes, found: DistanceHistograms | None = None) -> float:
+    """Mean number of codes that the index compares with a query to answer it.
+
+    For ``kind="lsh"`` these are what it `found`.
+    """
+    if found is not None and index.kind == "lsh":
         return float(found.items.sum(axis=1).mean())
     compared = [index.explain(query[None], DEPTH).candidates for query in queries[:_EXPLAINED]]
     return float(np.mean(compared))

@@ -15,6 +15,8 @@ IdsOrMask = npt.NDArray[np.int64] | npt.NDArray[np.bool_]
 MAX_PROBES = 2**20
 MAX_SUBSTRINGS = 8
 DEFAULT_RECALL = 0.95
+# Added to a radius, in place of a number of tables: HR_TABLES_FOR_RADIUS.
+TABLES_FOR_RADIUS = 256
 # Each has results of its own; more than there are cores are of no use.
 MAX_THREADS = 1024
 SELF = "self"
@@ -65,7 +67,10 @@ def check_recall(kind: str, recall: float | None) -> int:
     return max(round(wanted * _native.MAX_RECALL), 1)
 
 
-def check_tables(kind: str, bits: int, tables: int | None) -> int:
+def check_tables(kind: str, bits: int, tables: int | None, radius: int | None = None) -> int:
+    """Return what the engine is told of tables: how many, what radius they are for, or 0."""
+    if radius is not None:
+        return _check_radius_of_tables(kind, bits, tables, radius)
     if kind == "lsh":
         return _check_lsh_tables(bits, tables)
     if tables is None:
@@ -78,6 +83,17 @@ def check_tables(kind: str, bits: int, tables: int | None) -> int:
             f"tables: expected at most {min(bits, MAX_SUBSTRINGS)} for {bits} bits, got {tables}"
         )
     return tables
+
+
+def _check_radius_of_tables(kind: str, bits: int, tables: int | None, radius: int) -> int:
+    if kind not in ("auto", "mih"):
+        raise ParameterError(f"radius: kind {kind!r} has no tables to suit it, got {radius!r}")
+    if tables is not None:
+        raise ParameterError(f"tables: expected None beside a radius, got {tables!r}")
+    radius = check_int("radius", radius, 0)
+    if radius >= bits:
+        raise ParameterError(f"radius: expected less than {bits} bits, got {radius}")
+    return TABLES_FOR_RADIUS + radius
 
 
 def _check_lsh_tables(bits: int, tables: int | None) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -10,11 +11,22 @@ import numpy.typing as npt
 from .. import _native
 from ..errors import ShapeError
 from ..types import Distances, Ids
-from .arguments import SELF, IdsOrMask
-from .filter import Filter
+from .arguments import SELF, IdsOrMask, check_filter
+from .cores import may_start_threads
+from .filter import Filter, few_for
 from .schedule import plan, run_aside, run_parts
 
-__all__ = ["find_nearest", "find_within", "open_reader"]
+__all__ = [
+    "compact",
+    "excluded_ids",
+    "find_nearest",
+    "find_within",
+    "leave_out",
+    "open_reader",
+    "reader_of",
+]
+
+Number = TypeVar("Number", np.int32, np.float64)
 
 MISSING = -1
 # Made once, for the sake of single queries.
@@ -27,21 +39,40 @@ def open_reader(
     *,
     codes: bool = False,
     few: int = 0,
+    queries: int = 1,
 ) -> _native.Reader:
-    """Lock an index for reading; make what searches need if it is missing.
+    """Lock an index for reading; make what searches for so many queries need if it is missing.
 
-    If `filter` allows at most one code in `few`, those are copied; 0: never.
+    What takes long to make is made beside, and not waited for, by a thread of the index's own. If
+    `filter` allows at most one code in `few`, those are copied; 0: never.
     """
     while True:
         try:
-            if filter is None:
-                return _native.Reader(native, None, codes)
             if isinstance(filter, Filter):
-                return filter.open_reader()
-            return _native.Reader(native, filter, codes, few)
+                return filter.open_reader(queries)
+            return _native.Reader(native, filter, codes, few, queries=queries)
         except _native.NotReady:
-            cancel = _native.Cancel()
-            run_aside(partial(native.make_ready, cancel), len(native), cancel)
+            if not (may_start_threads() and native.prepare_beside(queries)):
+                cancel = _native.Cancel()
+                run_aside(partial(native.make_ready, cancel), len(native), cancel)
+
+
+def compact(native: _native.NativeIndex) -> None:
+    """Sort and merge all codes, in a way that Ctrl-C can stop."""
+    cancel = _native.Cancel()
+    run_aside(partial(native.compact, cancel), len(native), cancel)
+
+
+def reader_of(
+    native: _native.NativeIndex, filter: Filter | npt.ArrayLike | None, queries: int
+) -> _native.Reader:
+    """Lock an index for so many queries, among what callers give as `filter`."""
+    if filter is None:
+        return open_reader(native, queries=queries)
+    if isinstance(filter, Filter):
+        filter.check_index(native)
+        return open_reader(native, filter, queries=queries)
+    return open_reader(native, check_filter(filter), few=few_for(queries), queries=queries)
 
 
 def find_nearest(
@@ -54,11 +85,18 @@ def find_nearest(
     """Find the k nearest of each query, leaving out the id that it excludes."""
     if excluded is None:
         return _nearest(reader, request, k, threads)
-    names = _excluded_ids(excluded, request.count, reader)
-    distances, ids = _nearest(reader, request, k + 1, threads)
+    names = excluded_ids(excluded, request.count, reader)
+    return leave_out(*_nearest(reader, request, k + 1, threads), names)
+
+
+def leave_out(
+    distances: npt.NDArray[Number], ids: Ids, names: Ids
+) -> tuple[npt.NDArray[Number], Ids]:
+    """Return results, shape (n, k + 1), without the id that each query excludes, or the last."""
     left_out = (ids == names[:, None]) & (ids != MISSING)
     left_out[~left_out.any(axis=1), -1] = True
-    return distances[~left_out].reshape(-1, k), ids[~left_out].reshape(-1, k)
+    shape = len(ids), ids.shape[1] - 1
+    return distances[~left_out].reshape(shape), ids[~left_out].reshape(shape)
 
 
 def _nearest(
@@ -108,7 +146,7 @@ def find_within(
     """Find all within a radius of each query, leaving out the id that it excludes."""
     if excluded is None:
         return _within(reader, request, radius, threads)
-    names = _excluded_ids(excluded, request.count, reader)
+    names = excluded_ids(excluded, request.count, reader)
     lims, distances, ids = _within(reader, request, radius, threads)
     kept = ids != np.repeat(names, np.diff(lims))
     counts = np.concatenate([np.zeros(1, np.int64), np.cumsum(kept)])
@@ -162,7 +200,7 @@ def _empty_results(shape: tuple[int, ...]) -> tuple[Distances, Ids]:
     return np.empty(shape, _INT32), np.empty(shape, _INT64)
 
 
-def _excluded_ids(excluded: Ids | str, count: int, reader: _native.Reader) -> Ids:
+def excluded_ids(excluded: Ids | str, count: int, reader: _native.Reader) -> Ids:
     """Return the id that each query excludes, of the codes that a reader sees; -1 is none."""
     if not isinstance(excluded, str):
         return excluded

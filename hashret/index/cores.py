@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from ..errors import ParameterError
 
-__all__ = ["available_cores"]
+__all__ = ["available_cores", "may_start_threads"]
 
 VARIABLE = "HASHRET_THREADS"
 # Where systemd and Docker put them, for a mount table that cannot be read.
@@ -30,11 +30,25 @@ def available_cores() -> int:
     ParameterError
         If ``HASHRET_THREADS`` is set, and is no whole number of at least 1.
     """
-    limits = [_cores(), *_quotas(int(time.monotonic()))]
+    return min([_cores(), *_quotas(int(time.monotonic())), *_asked()])
+
+
+def may_start_threads() -> bool:
+    """Return whether HASHRET_THREADS leaves a thread beside that of the caller.
+
+    On one core there may be one too: it takes turns with the caller, who need not wait for it.
+
+    Raises
+    ------
+    ParameterError
+        As for :func:`available_cores`.
+    """
+    return 1 not in _asked()
+
+
+def _asked() -> list[int]:
     asked = os.environ.get(VARIABLE, "").strip()
-    if asked:
-        limits.append(_whole(asked))
-    return min(limits)
+    return [_whole(asked)] if asked else []
 
 
 def _whole(asked: str) -> int:

@@ -89,10 +89,15 @@ class Filter:
         if self._native is not native:
             raise ParameterError("filter: made by another index; a filter is of one index alone")
 
-    def open_reader(self) -> _native.Reader:
+    def open_reader(self, queries: int) -> _native.Reader:
         """Lock the index for reading those of the ids that it still has."""
         reader = _native.Reader(
-            self._native, self._ids, few=FEW_PREPARED, present=True, allowed=self._allowed
+            self._native,
+            self._ids,
+            few=FEW_PREPARED,
+            present=True,
+            allowed=self._allowed,
+            queries=queries,
         )
         self._allowed = reader.allowed
         return reader

@@ -32,7 +32,7 @@ COMPARISONS = 1 << 30
 def find_groups(native: _native.NativeIndex, radius: int, threads: int | None) -> list[Ids]:
     """Return the ids of each group of more than one, ascending, by their smallest id."""
     limit = thread_limit(threads)
-    with open_reader(native) as reader:
+    with open_reader(native, queries=len(native)) as reader:
         join = _native.Join(reader)
         if join.borrows:
             try:
@@ -96,7 +96,7 @@ def _of_one_state(
     native: _native.NativeIndex, search: Callable[[_native.Reader, _native.Request, Ids], T]
 ) -> tuple[Ids, list[T]]:
     """Return all ids, and what `search` finds for the codes of each some of them."""
-    reader = open_reader(native, codes=True)
+    reader = open_reader(native, codes=True, queries=len(native))
     try:
         ids = np.empty(len(reader), np.int64)
         reader.ids(ids)
@@ -106,7 +106,7 @@ def _of_one_state(
             if reader.wanted:
                 copy = reader.copy()
                 reader.close()
-                reader = open_reader(copy, codes=True)
+                reader = open_reader(copy, codes=True, queries=len(copy))
             some = ids[start : start + chunk]
             request = _native.Request(_codes_of(reader, some), native.bits)
             found.append(search(reader, request, some))

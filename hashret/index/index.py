@@ -13,8 +13,10 @@ from .. import _native
 from ..checks import check_ids, check_int, check_k, is_int
 from ..codes import as_codes, check_bits
 from ..errors import ParameterError, ShapeError
+from ..ranking import Rule
 from ..types import Codes, Distances, Ids
 from .arguments import (
+    TABLES_FOR_RADIUS,
     check_exclude,
     check_filter,
     check_fingerprint,
@@ -25,11 +27,12 @@ from .arguments import (
     check_tables,
     check_threads,
 )
-from .batch import find_nearest, find_within, open_reader
+from .batch import compact, find_nearest, find_within, open_reader, reader_of
 from .explain import Explanation, explain
 from .file import read_bytes, read_file, to_bytes, write_file
-from .filter import FEW_PREPARED, Filter, all_ids, few_for, ids_of
+from .filter import FEW_PREPARED, Filter, all_ids, ids_of
 from .graph import find_groups, find_neighbors, find_pairs
+from .ranked import Ranked
 from .tuning import Tuning, tuning_of
 
 __all__ = ["Index"]
@@ -47,6 +50,13 @@ class Index:
     there are cores for this process: of its affinity mask, within the CPU quota
     of its container or control group, and not more than the environment
     variable ``HASHRET_THREADS``, a whole number.
+
+    Added codes are sorted, and merged with others, once enough have come: some
+    thousands by the search that finds them, more of them by a thread of the
+    index's own, while searches compare what is not sorted yet. Until that is
+    over the index takes up to about twice its memory. The thread is there only
+    while it works. With ``HASHRET_THREADS=1`` there is none, and a search may
+    have to sort all codes; :meth:`compact` does that at a time of one's choice.
 
     A forked process has the indexes of its parent, and may change them on its
     own. Only one that another thread was changing at that moment is lost there:
@@ -76,6 +86,11 @@ class Index:
     recall : float, optional
         For ``"approximate"``: what share of the nearest codes a search is to find, above 0
         and at most 1, which compares all codes; by default 0.95.
+    radius : int, optional
+        For ``"auto"`` and ``"mih"``, in place of `tables`: how far away the codes are
+        that most searches will ask for, 0 to ``bits - 1``; 31 of 256 bits for copies by
+        PDQ. Tables are made for such searches: more of them than otherwise, and of long
+        codes they take less memory. No answer depends on it, only what it costs.
     encoder : str, optional
         Fingerprint of the encoder that makes the codes; it is kept in the file.
 
@@ -98,12 +113,13 @@ class Index:
         *,
         tables: int | None = None,
         recall: float | None = None,
+        radius: int | None = None,
         encoder: str | None = None,
     ) -> None:
         bits = check_bits(bits)
         if not isinstance(kind, str) or kind not in _native.KINDS:
             raise ParameterError(f"kind: expected one of {sorted(_native.KINDS)}, got {kind!r}")
-        tables = check_tables(kind, bits, tables)
+        tables = check_tables(kind, bits, tables, radius)
         wanted = check_recall(kind, recall)
         self._native = _native.NativeIndex(bits, _native.KINDS[kind], tables, wanted)
         self._encoder = check_fingerprint(encoder)
@@ -127,7 +143,14 @@ class Index:
     @property
     def tables(self) -> int | None:
         """Number of bucket tables, if it was given."""
-        return self._native.tables or None
+        tables = self._native.tables
+        return tables if 0 < tables < TABLES_FOR_RADIUS or self.kind == "lsh" else None
+
+    @property
+    def radius(self) -> int | None:
+        """Radius that the bucket tables are made for, if it was given."""
+        tables = self._native.tables
+        return tables - TABLES_FOR_RADIUS if self.tables is None and tables else None
 
     @property
     def recall(self) -> float | None:
@@ -152,14 +175,16 @@ class Index:
 
     def __repr__(self) -> str:
         tables = f", tables={self.tables}" if self.tables else ""
+        radius = f", radius={self.radius}" if self.radius is not None else ""
         recall = f", recall={self.recall:g}" if self.recall else ""
-        return f"<hashret.Index {self.kind}, {self.bits} bits{tables}{recall}, {len(self)} codes>"
+        options = f"{tables}{radius}{recall}"
+        return f"<hashret.Index {self.kind}, {self.bits} bits{options}, {len(self)} codes>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self).from_bytes, (self.to_bytes(),), self._added() or None
 
     def __copy__(self) -> Self:
-        with open_reader(self._native) as reader:
+        with open_reader(self._native, queries=0) as reader:
             made = self._of(reader.copy(), self._encoder)
         vars(made).update(self._added())
         return made
@@ -233,6 +258,30 @@ class Index:
         changed = check_ids(ids, len(packed))
         self._native.update(packed, changed, len(packed))
 
+    def compact(self) -> None:
+        """Sort and merge all codes now, and let go of what removed ones take.
+
+        No search needs that: what it misses is made within some hundredths of a second, or
+        by a thread of the index while codes that are not sorted yet are compared. After this the
+        next search is as fast as any. Other threads may search meanwhile; who adds, removes or
+        updates waits. Ctrl-C ends it, and what was merged until then stays so.
+
+        Raises
+        ------
+        MemoryError
+            If there is no room; the index is searched as before.
+
+        Examples
+        --------
+        >>> import numpy as np, hashret
+        >>> index = hashret.Index(bits=64)
+        >>> ids = index.add(np.random.default_rng(0).integers(0, 256, (300_000, 8), np.uint8))
+        >>> index.compact()
+        >>> index.explain(index.get([7]), k=1).way
+        'mih'
+        """
+        compact(self._native)
+
     def get(self, ids: npt.ArrayLike) -> Codes:
         """Return the packed codes of ids, uint8 (n, ceil(bits / 8)).
 
@@ -288,8 +337,35 @@ class Index:
             start, stop = check_range(allowed)
             allowed = ids[np.searchsorted(ids, start) : np.searchsorted(ids, stop)]
         given = check_filter(allowed)
-        with open_reader(self._native, given, few=FEW_PREPARED) as reader:
+        with open_reader(self._native, given, few=FEW_PREPARED, queries=0) as reader:
             return Filter(self._native, ids_of(reader, given), reader.allowed)
+
+    def ranked(self, rule: Rule) -> Ranked:
+        """Return a view of the index that is searched by a ranking rule.
+
+        Parameters
+        ----------
+        rule : Rule
+            Of :mod:`hashret.ranking`.
+
+        Raises
+        ------
+        ParameterError
+            If the rule is for codes of another length, or the index is of a kind that is not
+            exact.
+        EncoderMismatchError
+            If the index was built under another rule.
+
+        Examples
+        --------
+        >>> import numpy as np, hashret
+        >>> from hashret.ranking import WeightedPrefix
+        >>> index = hashret.Index(bits=8)
+        >>> ids = index.add(np.array([[0b11000000], [0b10000000], [0b11110000]], np.uint8))
+        >>> index.ranked(WeightedPrefix(8, prefix_bits=2, weight=4)).search(index.get([0]), k=3)
+        (array([[0., 2., 4.]]), array([[0, 2, 1]]))
+        """
+        return Ranked(self._native, self._encoder, rule)
 
     def search(
         self,
@@ -355,7 +431,7 @@ class Index:
         request = self._request(queries, margins, probes)
         threads = None if threads is None else check_threads(threads)
         excluded = None if exclude is None else check_exclude(exclude, request.count)
-        with self._reader(filter, request.count) as reader:
+        with reader_of(self._native, filter, request.count) as reader:
             return find_nearest(reader, request, k, threads, excluded)
 
     def explain(
@@ -392,7 +468,7 @@ class Index:
         request = self._request(query, None, 1)
         if request.count != 1:
             raise ShapeError(f"query: expected one code, got {request.count}")
-        with self._reader(filter, request.count) as reader:
+        with reader_of(self._native, filter, request.count) as reader:
             return explain(reader, request, k)
 
     def tuning(self, k: int = 10) -> Tuning:
@@ -458,7 +534,7 @@ class Index:
         request = self._request(queries, margins, probes)
         threads = None if threads is None else check_threads(threads)
         excluded = None if exclude is None else check_exclude(exclude, request.count)
-        with self._reader(filter, request.count) as reader:
+        with reader_of(self._native, filter, request.count) as reader:
             return find_within(reader, request, radius, threads, excluded)
 
     def _request(
@@ -468,14 +544,6 @@ class Index:
         packed = as_codes(queries, bits, "queries")
         scores = None if margins is None else check_margins(margins, len(packed), bits)
         return _native.Request(packed, bits, scores, check_probes(probes, self._native.kind))
-
-    def _reader(self, filter: Filter | npt.ArrayLike | None, queries: int) -> _native.Reader:
-        if filter is None:
-            return open_reader(self._native)
-        if isinstance(filter, Filter):
-            filter.check_index(self._native)
-            return open_reader(self._native, filter)
-        return open_reader(self._native, check_filter(filter), few=few_for(queries))
 
     def _radius(self, radius: int) -> int:
         return min(check_int("radius", radius, 0), self._native.bits)

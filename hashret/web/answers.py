@@ -85,10 +85,11 @@ class Result(ImageShown):
 
 
 class Found(BaseModel):
-    """What was found for a query."""
+    """What was found for a query; `farthest` is the distance of what differs in all bits."""
 
     encoder: str
     bits: int
+    farthest: float
     seconds: float
     results: list[Result]
 

@@ -8,12 +8,14 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
+import numpy as np
+
 from ..collection import Collection
 from ..collection.duplicates import Group, Member, Place, Rules, find_duplicates
 from .answers import shown_path
 from .groups import Entry, GroupTable
 
-__all__ = ["entry_of", "fill_groups", "key_of"]
+__all__ = ["entry_of", "fill_groups", "groups_among", "key_of"]
 
 _AT_ONCE = 200
 _ENCODER, _INNER = "perceptual", "borderless"
@@ -30,16 +32,21 @@ def fill_groups(store: str, path: str) -> None:
     table = GroupTable(path)
     with Collection.open(store) as collection:
         key = key_of(collection)
-        entries = _entries(collection, table)
+        entries = _told(collection, table)
         while chunk := list(islice(entries, _AT_ONCE)):
             table.add(chunk)
     table.note("key", key)
     table.close()
 
 
-def _entries(collection: Collection, table: GroupTable) -> Iterator[Entry]:
-    encoders = collection.encoders
-    roots = [os.fsencode(root) for root in collection.roots]
+def groups_among(collection: Collection, images: Iterable[int], number: int) -> list[Entry]:
+    """Return the groups that some images make, as of now; the first has a given number."""
+    among = np.array(sorted(set(images)), np.int64)
+    return list(_entries(collection, number, among=among))
+
+
+def _told(collection: Collection, table: GroupTable) -> Iterator[Entry]:
+    """Return all groups, and tell in the table how far that is."""
     told = 0.0
 
     def tell(done: int, total: int) -> None:
@@ -48,14 +55,20 @@ def _entries(collection: Collection, table: GroupTable) -> Iterator[Entry]:
             told = time.monotonic()
             table.note("progress", [done, total])
 
+    return _entries(collection, 1, on_step=tell)
+
+
+def _entries(collection: Collection, first: int, **options: Any) -> Iterator[Entry]:
+    encoders = collection.encoders
+    roots = [os.fsencode(root) for root in collection.roots]
     groups = find_duplicates(
         collection.catalogue,
         encoders.get(_ENCODER),
         Rules(),
         inner=encoders.get(_INNER) if _ENCODER in encoders else None,
-        on_step=tell,
+        **options,
     )
-    for number, group in enumerate(groups, 1):
+    for number, group in enumerate(groups, first):
         yield entry_of(number, group, roots)
 
 

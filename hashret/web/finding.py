@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from ..collection import Collection
 from ..collection.store import folder_in
-from .filling import key_of
+from .filling import groups_among, key_of
 from .groups import GroupTable
 from .jobs import Job
 
@@ -92,6 +92,18 @@ class GroupFinder:
                 self._changing -= 1
                 if fresh and self.table.fact("key") == before:
                     self.table.note("key", key_of(collection))
+
+    def regroup(self, collection: Collection, group: int | None, images: list[int]) -> None:
+        """Make a group anew after one of its images was preferred; all, if it is not known which.
+
+        Inside of :meth:`changing`.
+        """
+        # Should this fail: the decision is made, and the table does not know of it.
+        before = self.table.fact("key")
+        self.table.outdate()
+        if group is not None:
+            self.table.replace(group, groups_among(collection, images, group))
+            self.table.note("key", before)
 
     def close(self) -> None:
         """End the process, and remove what is temporary."""

@@ -113,17 +113,14 @@ class GroupTable:
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Add groups, all of them or none."""
-        rows = [
-            (one.number, one.saved, one.files, *_sought(one), json.dumps(one.body))
-            for one in entries
-        ]
-        columns = "number, saved, files, tier, folders, body"
-        statement = f"INSERT INTO groups ({columns}) VALUES (?, ?, ?, ?, ?, ?)"
-        with self._lock:
-            self._connection.execute("BEGIN")
-            # Which commits, or rolls back.
-            with self._connection:
-                self._connection.executemany(statement, rows)
+        self._write(entries)
+
+    def replace(self, number: int, entries: list[Entry]) -> None:
+        """Put others in the place of a group; what is more than one gets a new number."""
+        last = self.counts()[2]
+        numbers = [number, *range(last + 1, last + len(entries))]
+        others = [one._replace(number=new) for one, new in zip(entries, numbers, strict=False)]
+        self._write(others, without=[number])
 
     def page(self, limit: int, after: Cursor | None = None, choice: Choice = ALL) -> list[Entry]:
         """Return open groups, those that free the most first.
@@ -187,8 +184,12 @@ class GroupTable:
         """
         whole = self._execute("UPDATE groups SET mark = NULL WHERE mark = ?", (mark,)) == count
         if not whole:
-            self.note("key", _OUTDATED)
+            self.outdate()
         return whole
+
+    def outdate(self) -> None:
+        """Let the table be made anew."""
+        self.note("key", _OUTDATED)
 
     def note(self, key: str, value: Any) -> None:
         """Remember a fact about the table, fit for JSON."""
@@ -206,6 +207,21 @@ class GroupTable:
         """Close the file."""
         with self._lock:
             self._connection.close()
+
+    def _write(self, entries: Iterable[Entry], without: Iterable[int] = ()) -> None:
+        rows = [
+            (one.number, one.saved, one.files, *_sought(one), json.dumps(one.body))
+            for one in entries
+        ]
+        columns = "number, saved, files, tier, folders, body"
+        statement = f"INSERT INTO groups ({columns}) VALUES (?, ?, ?, ?, ?, ?)"
+        with self._lock:
+            self._connection.execute("BEGIN")
+            # Which commits, or rolls back.
+            with self._connection:
+                gone = [(number,) for number in without]
+                self._connection.executemany("DELETE FROM groups WHERE number = ?", gone)
+                self._connection.executemany(statement, rows)
 
     def _execute(self, statement: str, values: Any) -> int:
         with self._lock:

@@ -31,7 +31,7 @@ def test_benchmark_takes_commas_and_prints_a_row_a_setting(tmp_path):
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (["--suite", "mnist"], "suite: expected one of fashion-mnist, cifar10, got 'mnist'"),
+        (["--suite", "mnist"], "suite: expected one of fashion-mnist, cifar10, two-axis, got"),
         (["--suite", "cifar10", "--bits", "many"], "bits: expected a whole number, got 'many'"),
         (["--suite", "cifar10", "--methods", "sift"], "methods: expected one of knn"),
     ],
@@ -39,3 +39,15 @@ def test_benchmark_takes_commas_and_prints_a_row_a_setting(tmp_path):
 def test_an_unfit_benchmark_is_one_line(tmp_path, given, words):
     pytest.importorskip("torch")
     assert_one_line(run("benchmark", *given, "--out", str(tmp_path / "r.jsonl")), words, code=2)
+
+
+def test_the_first_look_at_two_axes_prints_a_row_a_rule(tmp_path):
+    pytest.importorskip("skimage")
+    pytest.importorskip("sklearn")
+    pytest.importorskip("torch")
+    given = ["--methods", "pca", "--protocol", "drawn-shapes", "--out", str(tmp_path / "r.jsonl")]
+    done = run("benchmark", "--suite", "two-axis", "--quick", *given, COLUMNS="250")
+    assert done.returncode == 0, done.stderr
+    rows = [re.split(r"\s*│\s*", line)[1:5] for line in done.stdout.splitlines() if "│" in line]
+    rules = ["hamming", "weighted", "class-aware", "float-query"]
+    assert rows == [["pca", "16", "drawn-shapes", rule] for rule in rules]

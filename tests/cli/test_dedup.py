@@ -123,6 +123,24 @@ def test_one_folder_alone(root):
     assert seen(root) == ["1.png", "2.png", "camera", "plain.png"]
 
 
+def test_the_one_that_is_preferred_stays(root):
+    def groups():
+        return [json.loads(line) for line in dedup(root, "--json").stdout.splitlines()]
+
+    group = next(one for one in groups() if one["members"][0]["tier"] != "byte-equal")
+    worse = group["members"][0]["id"]
+    assert dedup(root, "--prefer", str(worse)).returncode == 0
+    (now,) = [one for one in groups() if one["keep"]["id"] == worse]
+    assert group["keep"]["id"] in {one["id"] for one in now["members"]}
+    # What was said last counts.
+    assert dedup(root, "--prefer", str(group["keep"]["id"])).returncode == 0
+    assert group in groups()
+    # A folder that nothing leaves counts more.
+    assert dedup(root, "--prefer", str(worse)).returncode == 0
+    kept = dedup(root, "--json", "--keep-root", str(root)).stdout
+    assert kept == ""
+
+
 def test_decisions_and_calibration(root, tmp_path):
     ids = {
         one["id"]
@@ -144,8 +162,12 @@ def test_decisions_and_calibration(root, tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("3",), "3: expected --not-duplicates or --keep-all with an id"),
-        (("camera",), "camera: expected --not-duplicates or --keep-all with an id, and --under"),
+        (("3",), "3: expected --not-duplicates, --keep-all or --prefer with an id"),
+        (("camera",), "camera: expected --not-duplicates, --keep-all or --prefer with an id, and"),
+        (
+            ("--prefer", "--keep-all", "1"),
+            "expected one of --not-duplicates, --keep-all and --pref",
+        ),
         (("--keep-all", "1", "x"), "ID: expected the number of an image, got 'x'"),
         (("--under", "/nowhere"), "under: expected a folder in the collection"),
         (("--hardlink",), "hardlink: expected with --apply"),

@@ -6,12 +6,13 @@ import csv
 import json
 import os
 import re
+from importlib import import_module
 
 import numpy as np
 import pytest
 from collection_photos import photos, write
 
-from hashret import HashretError
+from hashret import HashretError, MissingExtraError
 from hashret.codes import from_hex
 from hashret.collection import Collection
 from hashret.collection.exporting import FORMATS, export, rows
@@ -102,6 +103,32 @@ def test_usearch(collection, tmp_path):
     assert not np.asarray(found.distances).any()
 
 
+BRIDGES = {
+    "pgcopy": "pgvector",
+    **{name: name for name in ("parquet", "faiss", "usearch", "lancedb")},
+    **{name: name for name in ("milvus", "vespa", "opensearch")},
+}
+
+
+def test_every_bridge(collection, tmp_path):
+    lacking = []
+    for format, name in BRIDGES.items():
+        bridge = import_module(f"hashret.bridges.{name}")
+        for number, chosen in enumerate((None, [2, 4], [])):
+            path = tmp_path / f"{format}{number}"
+            try:
+                ids, codes = exported(collection, format, path, chosen)
+            except MissingExtraError as error:
+                lacking.append(str(error))
+                break
+            wanted = ids if chosen is None else np.array(chosen, np.int64)
+            stored = bridge.read(path, 256)
+            assert (stored.ids == wanted).all(), format
+            assert (stored.codes == codes[np.isin(ids, wanted)]).all(), format
+    if lacking:
+        pytest.skip("; ".join(lacking))
+
+
 def test_parquet(collection, tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet")
     ids, codes = exported(collection, "parquet", tmp_path / "a.parquet")
@@ -130,4 +157,4 @@ def test_an_empty_choice_is_an_empty_file(collection, tmp_path):
     for format in ("npy", "npz", "csv", "pgvector"):
         exported(collection, format, tmp_path / f"a.{format}", [])
     assert np.load(tmp_path / "a.npy").shape == (0, 32)
-    assert len(FORMATS) == 7
+    assert len(FORMATS) == 12

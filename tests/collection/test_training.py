@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hashret import FormatError, HashretError
+from hashret import FormatError, HashretError, ParameterError
 from hashret.collection import Collection
 from hashret.collection.encoders import with_features
 from hashret.collection.labels import set_labels
@@ -151,3 +151,10 @@ def test_a_file_of_features_that_cannot_be_made_is_refused(folder, tmp_path, set
     path.write_bytes(with_features(path.read_bytes(), settings))
     with Collection.create([folder], tmp_path / "store") as collection, pytest.raises(FormatError):
         collection.update([str(path)])
+
+
+def test_a_method_of_two_parts_is_refused():
+    from hashret.collection.training.learning import _method
+
+    with pytest.raises(ParameterError, match="'prism' makes codes of two parts, which no coll"):
+        _method("prism", "linear")

@@ -21,6 +21,7 @@ _MEASURED = {"results.md", "fashion-mnist.md", "benchmarks.md", "planner.md"}
 # What the examples of a page need beside the package.
 _NEEDS = {
     "how-to/onnx.md": ("onnxruntime", "torch", "onnxscript"),
+    "how-to/bridges.md": ("pyarrow",),
     "how-to/coming-from.md": ("faiss",),
 }
 

@@ -25,15 +25,23 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from hashret import encoders
 from hashret.codes import pack, unpack
-from hashret.encoders import ITQ, PCAHashing, RandomProjectionLSH, SpectralHashing, load_encoder
+from hashret.encoders import (
+    ITQ,
+    PCAHashing,
+    RandomProjectionLSH,
+    ResidualITQ,
+    SpectralHashing,
+    load_encoder,
+)
 from hashret.errors import CodeError, DTypeError, FormatError, HashretError, ParameterError
-from hashret.methods import METHODS, Classic
+from hashret.methods import METHODS, TWO_PARTS, Classic, TwoPart
 
 KINDS = {
     "lsh": lambda bits: RandomProjectionLSH(bits, 1, random_state=0),
     "orthogonal": lambda bits: RandomProjectionLSH(bits, 1, "orthogonal", random_state=0),
     "pca": PCAHashing,
     "itq": lambda bits: ITQ(bits, random_state=0),
+    "residual": lambda bits: ResidualITQ(bits, gamma=1.0, random_state=0),
     "spectral": SpectralHashing,
 }
 BY_AXES = ["pca", "itq", "spectral"]
@@ -408,6 +416,7 @@ def test_codes_come_as_a_table_where_scikit_learn_is_told_so(kind, frame):
         ("RandomProjectionLSH", [13, 84, 4, 226, 249, 187, 64, 20, 226, 226, 251, 13]),
         ("PCAHashing", [16, 96, 112, 192, 176, 176, 96, 96, 192, 192, 176, 16]),
         ("ITQ", [240, 144, 80, 32, 224, 224, 144, 144, 32, 32, 224, 240]),
+        ("ResidualITQ", [32, 96, 240, 144, 0, 16, 96, 96, 144, 144, 0, 32]),
         ("SpectralHashing", [240, 160, 128, 48, 96, 96, 160, 160, 48, 48, 96, 240]),
     ],
 )
@@ -437,7 +446,8 @@ def test_all_classes_are_public():
 def test_it_is_in_the_map_the_benchmark_the_tests_and_the_golden_files(name):
     cls = getattr(encoders, name)
     assert cls.__module__ in encoders.__doc__, "the map in hashret/encoders/__init__.py"
-    compared = {method.encoder for method in METHODS.values() if isinstance(method, Classic)}
+    every = [*METHODS.values(), *TWO_PARTS.values()]
+    compared = {method.encoder for method in every if isinstance(method, (Classic, TwoPart))}
     assert name in compared, "METHODS in hashret/methods.py"
     assert any(type(make(4)) is cls for make in KINDS.values()), "KINDS above"
     golden = Path(__file__).parent / "golden" / f"{name}-v1.safetensors"

@@ -132,7 +132,7 @@ static void search(hr_index *index, const uint8_t *queries, uint32_t radius) {
                         .work = &work};
   hr_hits hits = {0};
   demand(is_usual(hr_make_ready(index, NULL)), "what a search needs is made");
-  if (hr_read_lock(index)) return;
+  if (hr_read_lock(index, QUERIES)) return;
   hr_status status = hr_search(index, &request, distances, ids);
   demand(is_usual(status), "a search ends well");
   if (!status) demand(is_usual(hr_range_search(index, &request, lims, &hits)), "so does a range");
@@ -144,7 +144,7 @@ static void search(hr_index *index, const uint8_t *queries, uint32_t radius) {
 
 static void group(hr_index *index) {
   hr_join *join = NULL;
-  if (hr_read_lock(index)) return;
+  if (hr_read_lock(index, SIZE_MAX)) return;
   hr_status status = hr_join_open(index, false, &join);
   if (!status) status = hr_join_build(join, NULL);
   if (!status) {

@@ -1,4 +1,4 @@
-"""Parts of the engine in C programs: kernels, NEON under emulation, the planner's history."""
+"""Parts of the engine in C programs: kernels, NEON under emulation, history, early stopping."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KERNELS = [
     "kernels/cpu.c",
     "kernels/dispatch.c",
     "kernels/strips.c",
-    "kernels/strips_avx2.c",
+    *(f"kernels/strips_{i}.c" for i in ("avx2", "neon")),
     *(f"kernels/hamming_{i}.c" for i in ("scalar", "avx2", "avx512", "neon")),
 ]
 
@@ -53,3 +53,9 @@ def test_neon_under_emulation(tmp_path):
 def test_the_planner_takes_the_cheapest_way(tmp_path):
     """With costs given in place of a clock, whose ticks no test can foresee."""
     assert build_and_run("cc", [], "history", ["planner/history.c"], tmp_path) == []
+
+
+def test_heads_find_their_length(tmp_path):
+    """Early stopping, with shares of blocks that can be left given in place of codes."""
+    sources = [*KERNELS, "scan/heads.c"]
+    assert build_and_run("cc", [], "heads", sources, tmp_path) == []

@@ -20,8 +20,8 @@ FILTERS = st.sampled_from(["none", "ids", "mask", "prepared", "kept"])
 # Sizes at which "auto" sorts codes or makes tables are in test_planner.py.
 SHAPES = {
     "scan": [(5, None), (64, None), (100, None)],
-    "mih": [(5, None), (64, None), (64, 2), (100, 3)],
-    "auto": [(64, None), (130, 8)],
+    "mih": [(5, None), (64, None), (64, 2), (100, 3), (64, {"radius": 3}), (256, {"radius": 31})],
+    "auto": [(64, None), (130, 8), (256, {"radius": 31})],
     "lsh": [(24, 3), (160, 4)],
     "approximate": [(64, None), (130, None)],  # so few codes are compared one by one
 }
@@ -36,15 +36,24 @@ class IndexMachine(RuleBasedStateMachine):
         shape=st.runner().flatmap(lambda machine: st.sampled_from(SHAPES[machine.kind])),
         values=st.sampled_from([1, 12, 12, 4000]),
         seed=st.integers(0, 2**32 - 1),
+        beside=st.booleans(),
     )
-    def start(self, shape, values, seed):
+    def start(self, shape, values, seed, beside):
         self.bits, self.tables = shape
+        options = self.tables if isinstance(self.tables, dict) else {"tables": self.tables}
         self.rng = np.random.default_rng(seed)
         self.pool = oracle.random_codes(self.rng, values, self.bits)
-        self.index = hashret.Index(self.bits, self.kind, tables=self.tables)
+        self.index = hashret.Index(self.bits, self.kind, **options)
+        self.beside = beside
+        self.sort_beside()
         self.model = {}
         self.next_id = 0
         self.kept = None
+
+    def sort_beside(self):
+        """Have even few codes sorted by a thread beside the searches."""
+        if self.beside:
+            self.index._native.set_soon(0)
 
     def draw(self, n):
         return self.pool[self.rng.integers(0, len(self.pool), n)]
@@ -98,7 +107,17 @@ class IndexMachine(RuleBasedStateMachine):
             path = os.path.join(folder, "index.hri")
             self.index.save(path)
             self.index = hashret.Index.load(path, mmap=mmap)
+        self.sort_beside()
         self.kept = None
+
+    @rule()
+    def compact(self):
+        self.index.compact()
+
+    @rule()
+    def stop_sorting(self):
+        """As before a fork: what was frozen stays so."""
+        assert self.index._native.rest(-1)
 
     @rule(share=st.sampled_from([0.0, 0.01, 0.1, 0.4, 1.0]))
     def keep_a_filter(self, share):

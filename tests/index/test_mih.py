@@ -189,7 +189,7 @@ def test_a_long_probe_is_put_off_to_a_thread_that_can_be_stopped(monkeypatch):
     codes = rng.integers(0, 256, (150_000, 32), np.uint8)
     query, ids = rng.integers(0, 256, (1, 32), np.uint8), np.arange(150_000)
     scan, index = build("scan", 256, codes, ids), build("mih", 256, codes, ids)
-    index.search(codes[:1], 1)
+    index.compact()
     wanted = scan.search(query, 100), scan.range_search(query, 110)
     starts = count_starts(monkeypatch)
     for got, want in zip(

@@ -17,6 +17,7 @@ TABLED = 150_000  # so many codes are sorted and get tables in an "auto" index
 def build(plain, kind, ids=None, **options):
     index = hashret.Index(plain.shape[1], kind, **options)
     index.add(shapes.pack(plain), ids)
+    index.compact()
     return index
 
 

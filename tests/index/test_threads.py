@@ -96,21 +96,28 @@ class History:
 
 
 @pytest.mark.parametrize(
-    ("kind", "shape", "n", "turns"),
+    ("kind", "shape", "n", "turns", "beside"),
     [
-        ("scan", shapes.clustered, 3000, 25),
-        ("mih", shapes.clustered, 3000, 25),
-        ("mih", shapes.few_values, 3000, 25),
-        ("mih", shapes.uniform, 24_000, 25),
-        ("auto", shapes.clustered, 3000, 25),
-        ("auto", shapes.few_values, 30_000, 25),  # sorted
-        ("auto", shapes.uniform, 190_000, 12),  # with tables
+        ("scan", shapes.clustered, 3000, 25, False),
+        ("mih", shapes.clustered, 3000, 25, False),
+        ("mih", shapes.few_values, 3000, 25, False),
+        ("mih", shapes.uniform, 24_000, 25, False),
+        ("mih", shapes.clustered, 3000, 50, True),
+        ("mih", shapes.few_values, 3000, 50, True),
+        ("mih", shapes.uniform, 24_000, 25, True),
+        ("auto", shapes.clustered, 3000, 25, False),
+        ("auto", shapes.few_values, 30_000, 25, False),  # sorted
+        ("auto", shapes.few_values, 30_000, 25, True),
+        ("auto", shapes.uniform, 190_000, 12, False),  # with tables
+        ("auto", shapes.uniform, 190_000, 12, True),
     ],
 )
-def test_readers_see_the_index_before_or_after_a_change(rng, kind, shape, n, turns):
-    """Tables are made by whoever searches first, beside the other readers."""
+def test_readers_see_the_index_before_or_after_a_change(rng, kind, shape, n, turns, beside):
+    """Tables are made by whoever searches first, or `beside`, by a thread of the index's own."""
     history = History(rng, shape, n, turns)
     index = hashret.Index(64, kind)
+    if beside:
+        index._native.set_soon(0)
     index.add(history.start[1], history.start[0])
     begun = ended = 0
     failures, searches, stop = [], [0] * 8, threading.Event()

@@ -168,6 +168,28 @@ def test_groups_are_decided_and_opened_again(own_folder):
         assert client.delete(f"/api/decisions/{decision}").status_code == 404
 
 
+def test_another_file_of_a_group_is_preferred(own_folder):
+    with served(own_folder) as client:
+        found = groups(client)
+        near = next(one for one in found["groups"] if one["members"][0]["tier"] == "near")
+        better, worse = near["keep"]["id"], near["members"][0]["id"]
+        asked = {"kind": "prefer", "images": [worse], "group": near["number"]}
+        for wrong in ({"images": [worse, 10]}, {"group": 77}):
+            assert client.post("/api/decisions", json=asked | wrong).status_code == 409
+        decision = client.post("/api/decisions", json=asked).json()["decision"]
+        now = client.get(f"/api/groups/{near['number']}").json()
+        assert now["keep"]["id"] == worse
+        assert better in [one["id"] for one in now["members"]]
+        # The table is as it would be found.
+        after = groups(client)
+        assert (after["open"], after["finding"]) == (found["open"], False)
+        assert client.delete(f"/api/decisions/{decision}").status_code == 200
+        again = groups(client)["groups"]
+        assert {one["keep"]["id"] for one in again} == {
+            one["keep"]["id"] for one in found["groups"]
+        }
+
+
 def test_groups_are_kept_from_one_start_to_the_next(own_folder):
     with served(own_folder) as client:
         before = groups(client)["groups"]

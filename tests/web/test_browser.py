@@ -67,6 +67,22 @@ def test_search_by_a_picture_of_ones_own(page, tmp_path):
     slider.focus()
     page.keyboard.press("Home")
     expect(page.locator("h1")).to_have_text("10 similar images")
+    page.reload()
+    expect(page.locator("h1")).to_have_text("10 similar images")
+    expect(page.get_by_alt_text("The picture that is searched for")).to_be_visible()
+
+
+def test_a_picture_that_this_browser_never_saw_is_asked_for(page):
+    page.goto("/#/search?upload=1")
+    expect(page.locator("h1")).to_have_text("That picture is not at hand any more")
+
+
+def test_what_a_choice_means_is_told(page):
+    page.goto("/#/search?from=2001-01-01")
+    expect(page.locator("h1")).to_have_text("Images that fit")
+    if page.locator(".options > summary").is_visible():
+        page.locator(".options > summary").click()
+    expect(page.get_by_text("do not say when they were taken")).to_be_visible()
 
 
 def test_filters_stay_when_the_picture_changes(page, tmp_path):
@@ -149,6 +165,22 @@ def test_duplicates_are_reviewed_by_keyboard_and_taken_back(page):
     expect(head).to_have_text("2 groups")
     page.keyboard.press("u")
     expect(head).to_have_text("3 groups")
+
+
+def test_the_other_is_kept_instead(page):
+    page.goto("/#/duplicates")
+    expect(page.locator(".duplicates h1")).to_have_text("3 groups", timeout=60_000)
+    stays = page.locator("figcaption.keeps b")
+    other = page.locator("figcaption:not(.keeps) b")
+    button = page.get_by_role("button", name="Keep the other instead")
+    while button.is_disabled():
+        page.keyboard.press("j")
+    first, second = stays.inner_text(), other.inner_text()
+    page.keyboard.press("o")
+    expect(stays).to_have_text(second)
+    expect(other).to_have_text(first)
+    page.keyboard.press("u")
+    expect(page.locator(".group .said b", has_text=first).first).to_be_attached(timeout=30_000)
 
 
 def test_many_groups_at_once_and_taken_back(page, site):

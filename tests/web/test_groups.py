@@ -75,6 +75,17 @@ def test_what_is_decided_leaves_and_comes_back(table):
     assert table.page(10) == first
 
 
+def test_a_group_gives_its_place_to_others(table):
+    table.add(entries(5))
+    one, two = (Entry(9, 5, 2, body(number)) for number in (70, 80))
+    table.replace(3, [one, two])
+    assert table.one(3) == one._replace(number=3)
+    assert table.one(6) == two._replace(number=6)
+    table.replace(6, [])
+    assert table.one(6) is None
+    assert table.counts()[0] == 5
+
+
 def test_a_choice_of_groups(table):
     shown = list(entries(6))
     for one, tier in zip(shown, ["byte-equal", "pixel-equal", "near"] * 2, strict=True):

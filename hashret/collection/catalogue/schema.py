@@ -81,7 +81,7 @@ _TABLES = (
     "CREATE INDEX codes_generation ON codes (encoder, generation)",
     """CREATE TABLE decisions (
         id INTEGER PRIMARY KEY,
-        kind TEXT NOT NULL CHECK (kind IN ('not duplicates', 'keep')),
+        kind TEXT NOT NULL CHECK (kind IN ('not duplicates', 'keep', 'prefer')),
         time_ns INTEGER NOT NULL
     )""",
     """CREATE TABLE decided (

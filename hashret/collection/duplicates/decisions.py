@@ -21,7 +21,7 @@ __all__ = [
     "withdraw",
 ]
 
-_LEAST = {"not duplicates": 2, "keep": 1}
+_LEAST = {"not duplicates": 2, "keep": 1, "prefer": 1}
 
 
 class Decisions(NamedTuple):
@@ -33,10 +33,13 @@ class Decisions(NamedTuple):
         From an image to the decisions by which it is no duplicate of others with the same one.
     kept : set of int
         Images of which no file goes.
+    preferred : dict of int to int
+        Images that stay where one of several does, with when that was last said.
     """
 
     apart: dict[int, set[int]]
     kept: set[int]
+    preferred: dict[int, int]
 
     def keeps_apart(self, one: int, other: int) -> bool:
         """Return whether two images were said to be no duplicates of each other."""
@@ -45,7 +48,7 @@ class Decisions(NamedTuple):
 
 
 def decide(catalogue: Catalogue, kind: str, images: Sequence[int]) -> int:
-    """Remember that images are no duplicates of each other, or that all their files are kept.
+    """Remember that images are no duplicates of each other, all stay, or are better than others.
 
     By their content: it holds whatever becomes of the files, and when they come back.
 
@@ -53,9 +56,10 @@ def decide(catalogue: Catalogue, kind: str, images: Sequence[int]) -> int:
     ----------
     catalogue : Catalogue
         Open for writing.
-    kind : {"not duplicates", "keep"}
+    kind : {"not duplicates", "keep", "prefer"}
+        Of ``"prefer"`` what was said last counts most.
     images : sequence of int
-        At least two, or one that is to be kept.
+        At least two that are no duplicates, or one.
 
     Returns
     -------
@@ -81,7 +85,7 @@ def decide_each(
     ----------
     catalogue : Catalogue
         Open for writing.
-    kind : {"not duplicates", "keep"}
+    kind : {"not duplicates", "keep", "prefer"}
     groups : iterable of sequence of int
     time_ns : int
         When, in nanoseconds since 1970. Decisions of one time are taken back together, so that
@@ -129,7 +133,7 @@ class Decided(NamedTuple):
     ----------
     id : int
         Of the latest of them.
-    kind : {"not duplicates", "keep"}
+    kind : {"not duplicates", "keep", "prefer"}
     time_ns : int
         When they were made, in nanoseconds since 1970.
     size : int
@@ -184,13 +188,15 @@ def time_of(catalogue: Catalogue, decision: int) -> int | None:
 
 def decisions_of(catalogue: Catalogue) -> Decisions:
     """Return what was decided of the images that the collection has now."""
-    found = Decisions({}, set())
-    for image, decision, kind in catalogue.execute(
-        "SELECT images.id, decision, kind FROM decided JOIN decisions ON decisions.id = decision "
-        "JOIN images USING (content)"
+    found = Decisions({}, set(), {})
+    for image, decision, kind, time_ns in catalogue.execute(
+        "SELECT images.id, decision, kind, time_ns FROM decided "
+        "JOIN decisions ON decisions.id = decision JOIN images USING (content) ORDER BY time_ns"
     ):
         if kind == "keep":
             found.kept.add(image)
+        elif kind == "prefer":
+            found.preferred[image] = time_ns
         else:
             found.apart.setdefault(image, set()).add(decision)
     return found

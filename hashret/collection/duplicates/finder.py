@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any
 
 from ...images.reading import companions
+from ...types import Ids
 from ..catalogue import Catalogue, EncoderRow
 from ..images import File, Image, images_of
 from ..removing import Copy, Duplicate
@@ -107,6 +108,7 @@ def find_duplicates(
     *,
     inner: EncoderRow | None = None,
     tier: str = "near",
+    among: Ids | None = None,
     on_step: Callable[[int, int], object] | None = None,
 ) -> Iterator[Group]:
     """Find groups of files that look alike, as the catalogue and the files are now.
@@ -121,6 +123,8 @@ def find_duplicates(
         Whose codes are those of what is within borders; each is compared with all of both.
     tier : {"near", "similar"}
         What nearness means: ``"similar"`` for a semantic encoder, whose groups have no equal files.
+    among : ndarray of int64, optional
+        Only these images.
     on_step : callable, optional
         Given how many images are done, and how many there are.
 
@@ -131,7 +135,7 @@ def find_duplicates(
     """
     rules = rules or Rules()
     decisions = decisions_of(catalogue)
-    pool = load_pool(catalogue, encoder, rules, inner)
+    pool = load_pool(catalogue, encoder, rules, inner, preferred=decisions.preferred, among=among)
     bits = 8 if encoder is None else encoder.bits
     groups = group(pool, bits, rules, decisions, on_step)
     while chunk := list(islice(groups, _AT_ONCE)):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,6 +63,9 @@ def load_pool(
     encoder: EncoderRow | None,
     rules: Rules,
     inner: EncoderRow | None = None,
+    *,
+    preferred: Mapping[int, int] | None = None,
+    among: Ids | None = None,
 ) -> Pool:
     """Load the images that take part, and put them in order.
 
@@ -75,6 +79,10 @@ def load_pool(
     rules : Rules
     inner : EncoderRow, optional
         Whose codes are those of what is within borders.
+    preferred : mapping of int to int, optional
+        Images that come before all that need not stay, those of the largest number first.
+    among : ndarray of int64, optional
+        Only these images.
     """
     width = 1 if encoder is None else -(-encoder.bits // 8)
     kind = np.dtype(
@@ -95,8 +103,9 @@ def load_pool(
             ("inner", f"V{width}"),
         ]
     )
-    rows = np.fromiter(_rows(catalogue, [encoder, inner], rules, bytes(width)), kind)
-    rows = rows[np.lexsort(_keys(rows, rules, _bordered(rows, rules)))]
+    rows = np.fromiter(_rows(catalogue, [encoder, inner], rules, bytes(width), among), kind)
+    liked = np.array([preferred.get(id, 0) for id in rows["id"].tolist()] if preferred else 0)
+    rows = rows[np.lexsort(_keys(rows, rules, _bordered(rows, rules), liked))]
     codes, inside = (
         np.ascontiguousarray(rows[name]).view(np.uint8).reshape(len(rows), width)
         for name in ("code", "inner")
@@ -115,7 +124,11 @@ def load_pool(
 
 
 def _rows(
-    catalogue: Catalogue, encoders: list[EncoderRow | None], rules: Rules, blank: bytes
+    catalogue: Catalogue,
+    encoders: list[EncoderRow | None],
+    rules: Rules,
+    blank: bytes,
+    among: Ids | None,
 ) -> Iterator[tuple[Any, ...]]:
     kept = spans_of(catalogue, rules.keep_roots, "keep-root")
     compared = spans_of(catalogue, rules.under, "under") + kept if rules.under else []
@@ -126,6 +139,8 @@ def _rows(
     inside_under = " + ".join(f"max({text}) * {weight}" for text, _, weight in parts) or "0"
     values = [*(v for _, more, _ in parts for v in more), *values]
     inside_compared, more = _inside(compared) if compared else ("1", [])
+    one = "1" if among is None else "images.id IN (SELECT value FROM json_each(?))"
+    more += [] if among is None else [json.dumps(among.tolist())]
     # Without a quality of its own a code counts as full; without a code, or of a film, as none.
     query = f"""
         SELECT images.id, min(width, 2147483647), min(height, 2147483647), {_FORMATS},
@@ -139,7 +154,7 @@ def _rows(
         FROM images JOIN files USING (content)
         LEFT JOIN codes ON codes.image = images.id AND codes.encoder = ?
         LEFT JOIN codes AS inside ON inside.image = images.id AND inside.encoder = ?
-        WHERE state = 'present' AND NOT link AND ({inside_compared}) GROUP BY images.id"""
+        WHERE state = 'present' AND NOT link AND ({inside_compared}) AND {one} GROUP BY images.id"""
     rows = [-1 if encoder is None else encoder.id for encoder in encoders]
     yield from catalogue.execute(query, (*values, blank, blank, *rows, *more))
 
@@ -165,10 +180,12 @@ def _bordered(rows: Any, rules: Rules) -> npt.NDArray[np.bool_]:
     return found
 
 
-def _keys(rows: Any, rules: Rules, bordered: npt.NDArray[np.bool_]) -> list[Any]:
+def _keys(
+    rows: Any, rules: Rules, bordered: npt.NDArray[np.bool_], liked: npt.NDArray[np.int64]
+) -> list[Any]:
     """Return what the rows are sorted by, the last key first as lexsort has it."""
     pixels = rows["width"].astype(np.int64) * rows["height"]
-    keys = [rows["kept"] != 1]
+    keys = [rows["kept"] != 1, np.broadcast_to(-liked, len(rows))]
     first = {"largest": -rows["size"], "oldest": rows["time"]}
     if rules.kept_folders:
         first["under"] = -rows["under"]

@@ -15,6 +15,7 @@ from typing import Any, Self
 import numpy as np
 
 from ...extras import import_extra
+from ...ranking import with_rule
 from ...types import Codes, Floats, Images
 from ..catalogue import EncoderRow
 from .features import SIDE, Features, Vectors
@@ -62,8 +63,9 @@ class Fitted:
         cls, name: str, features: Features, quantizer: Quantizer, settings: dict[str, Any]
     ) -> Self:
         """Return the encoder of features and a fitted quantizer."""
-        about = json.dumps(features.settings, sort_keys=True) + quantizer.fingerprint
-        fingerprint = hashlib.sha256(about.encode()).hexdigest()
+        about = json.dumps(features.settings, sort_keys=True) + quantizer.codes_fingerprint
+        codes = hashlib.sha256(about.encode()).hexdigest()
+        fingerprint = with_rule(codes, quantizer.ranking)
         return cls(name, fingerprint, quantizer.code_bits, settings, lambda: (features, quantizer))
 
     @cached_property

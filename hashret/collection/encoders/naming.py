@@ -9,6 +9,7 @@ from typing import Any
 from ...errors import FormatError, HashretError, MissingExtraError, ParameterError
 from ...extras import import_extra
 from ...features.lite import NETWORKS
+from ...ranking import rule_from
 from ..catalogue import EncoderRow
 from ..updating import Encoder
 from .features import Features
@@ -140,6 +141,8 @@ def _from_onnx(name: str, path: Path, store: str) -> Encoder | Unfitted:
         raise FormatError(f"{path}: a model of texts; give the folder with its model of images")
     settings = {"features": "onnx", "image": keep(store, path.read_bytes(), ".onnx")}
     if "bits" in properties or properties.get("signs"):
+        if "ranking" in properties:
+            settings["ranking"] = rule_from(properties["ranking"]).as_dict()
         return OnnxSigns(name, store, settings | {"kind": "onnx"})
     return Unfitted(name, OnnxFeatures(store, settings))
 
@@ -171,12 +174,13 @@ def _from_saved(name: str, path: Path, store: str) -> Encoder:
     card = card_of(path, data)
     file = keep(store, data, ".safetensors")
     features = features_in(path, data, NETWORKS)
+    ranking = {"ranking": card["ranking"]} if "ranking" in card else {}
     if features is not None:
-        settings = {"kind": "fitted", "features": features, "quantizer": file}
+        settings = {"kind": "fitted", "features": features, "quantizer": file} | ranking
         quantizer = load_quantizer(kept(store, file))
         return Fitted.of(name, _features(features, store), quantizer, settings)
     if card.get("kind") == "deep encoder":
-        return Deep(name, store, {"kind": "deep", "file": file})
+        return Deep(name, store, {"kind": "deep", "file": file} | ranking)
     # Not at the top: scikit-learn takes a second to import.
     from ...encoders.base import load_encoder
 
@@ -187,5 +191,5 @@ def _from_saved(name: str, path: Path, store: str) -> Encoder:
             f"{path}: expected an encoder of the features that `hog` or `pretrained` give by "
             f"default, of length {' or '.join(map(str, _OF_LENGTH))}, got one of {length}"
         )
-    settings = {"kind": "fitted", "features": _OF_LENGTH[length], "quantizer": file}
+    settings = {"kind": "fitted", "features": _OF_LENGTH[length], "quantizer": file} | ranking
     return Fitted.of(name, _features(_OF_LENGTH[length], store), classic, settings)

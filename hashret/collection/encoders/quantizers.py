@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from ...errors import FormatError
 from ...extras import import_extra
+from ...ranking import Rule
 from ...types import Codes, Floats
 
 __all__ = ["Quantizer", "card_of", "features_in", "load_quantizer", "with_features"]
@@ -27,8 +28,12 @@ class Quantizer(Protocol):
         """Length of a code."""
 
     @property
-    def fingerprint(self) -> str:
+    def codes_fingerprint(self) -> str:
         """Equal ones give equal codes."""
+
+    @property
+    def ranking(self) -> Rule | None:
+        """The rule by which the codes are ranked, if there is one."""
 
     def transform(self, X: Any, /) -> Codes:
         """Return the packed codes of vectors (n, d)."""

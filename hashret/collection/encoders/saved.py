@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors import FormatError
 from ...extras import import_extra
-from ...types import Codes, Images
+from ...types import Codes, Floats, Images
 from .features import SIDE, squared
 from .files import kept
 
@@ -49,6 +49,11 @@ class Deep:
         """Return codes (n, bytes), of one picture after another, so that none depends on others."""
         rows = [self._hasher.transform(self._input(picture)[None]) for picture in pictures]
         return np.concatenate(rows), None
+
+    def project(self, pictures: Sequence[Images], /) -> Floats:
+        """Return the margins of the bits, shape (n, bits): 1 where > 0."""
+        rows = [self._hasher.project(self._input(picture)[None]) for picture in pictures]
+        return np.concatenate(rows).astype(np.float64)
 
     def _input(self, picture: Images) -> Images:
         scaled = squared(picture, self._size)

@@ -4,8 +4,7 @@
 ``rows.py``        what is exported, block by block, as it was at one moment
 ``arrays.py``      npy and npz
 ``tables.py``      CSV, Parquet, and SQL for PostgreSQL with pgvector
-``indexes.py``     faiss and usearch
-``formats.py``     all these by name: :func:`export`
+``formats.py``     these, and all of :mod:`hashret.bridges`, by name: :func:`export`
 ================== =============================================================
 """
 

@@ -4,26 +4,53 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from types import ModuleType
 from typing import BinaryIO
 
+from ...bridges import faiss, lancedb, milvus, opensearch, pgvector, usearch, vespa
 from ...checks import check_choice
 from ...files import replacing
 from ..catalogue import Catalogue, EncoderRow
 from .arrays import write_npy, write_npz
-from .indexes import write_faiss, write_usearch
 from .rows import Rows, rows_of
 from .tables import write_csv, write_parquet, write_pgvector
 
 __all__ = ["FORMATS", "export"]
 
-FORMATS: dict[str, Callable[[Rows, BinaryIO], None]] = {
-    "npy": write_npy,
-    "npz": write_npz,
-    "csv": write_csv,
-    "parquet": write_parquet,
-    "faiss": write_faiss,
-    "usearch": write_usearch,
-    "pgvector": write_pgvector,
+Path = str | os.PathLike[str]
+Writer = Callable[[Rows, Path], None]
+
+
+def _in_a_file(write: Callable[[Rows, BinaryIO], None]) -> Writer:
+    def write_path(rows: Rows, path: Path) -> None:
+        with replacing(path) as file:
+            write(rows, file)
+
+    return write_path
+
+
+def _by(bridge: ModuleType) -> Writer:
+    """Return what writes ids and codes, and nothing else."""
+
+    def write_path(rows: Rows, path: Path) -> None:
+        bridge.write(path, rows.codes, rows.encoder.bits, rows.ids)
+
+    return write_path
+
+
+FORMATS: dict[str, Writer] = {
+    "npy": _in_a_file(write_npy),
+    "npz": _in_a_file(write_npz),
+    "csv": _in_a_file(write_csv),
+    "parquet": _in_a_file(write_parquet),
+    "pgvector": _in_a_file(write_pgvector),
+    "pgcopy": _by(pgvector),
+    "faiss": _by(faiss),
+    "usearch": _by(usearch),
+    "lancedb": _by(lancedb),
+    "milvus": _by(milvus),
+    "vespa": _by(vespa),
+    "opensearch": _by(opensearch),
 }
 
 
@@ -31,7 +58,7 @@ def export(
     catalogue: Catalogue,
     encoder: EncoderRow,
     format: str,
-    path: str | os.PathLike[str],
+    path: Path,
     ids: Iterable[int] | None = None,
 ) -> int:
     """Write the codes of an encoder, and what is known of their images, for another program.
@@ -43,7 +70,8 @@ def export(
     format : str
         One of :data:`FORMATS`.
     path : path
-        It holds the old file or the whole new one, never a part.
+        It holds the old file or the whole new one, never a part. For lancedb it is the folder of
+        a database, whose table ``codes`` gets a new version.
     ids : iterable of int, optional
         Only these images.
 
@@ -62,6 +90,6 @@ def export(
         If the library of the format is not installed.
     """
     check_choice("format", format, *FORMATS)
-    with rows_of(catalogue, encoder, ids) as rows, replacing(path) as file:
-        FORMATS[format](rows, file)
+    with rows_of(catalogue, encoder, ids) as rows:
+        FORMATS[format](rows, path)
         return len(rows)

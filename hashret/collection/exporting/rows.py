@@ -65,6 +65,12 @@ class Rows:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def codes(self) -> Codes:
+        """All codes."""
+        none = np.empty((0, -(-self.encoder.bits // 8)), np.uint8)
+        return np.concatenate([none, *(block.codes for block in self.blocks())])
+
     def blocks(self) -> Iterator[Block]:
         """Yield all rows, some thousands at a time."""
         for start in range(0, len(self.ids), BLOCK):

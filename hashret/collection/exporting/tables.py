@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from ...bridges.arrow import COMPRESSION, as_column, code_schema
 from ...codes import to_hex
 from ...extras import import_extra
 from .rows import Rows, text_of
@@ -61,11 +62,10 @@ def write_parquet(rows: Rows, file: BinaryIO) -> None:
     """
     arrow: Any = import_extra("pyarrow", "parquet")
     parquet: Any = import_extra("pyarrow.parquet", "parquet")
-    schema = arrow.schema(
+    schema = code_schema(
+        rows.encoder.bits,
         [
-            ("id", arrow.int64()),
             ("path", arrow.string()),
-            ("code", arrow.binary(-(-rows.encoder.bits // 8))),
             ("quality", arrow.float64()),
             ("format", arrow.string()),
             ("width", arrow.int64()),
@@ -73,17 +73,16 @@ def write_parquet(rows: Rows, file: BinaryIO) -> None:
             ("taken", arrow.string()),
             ("labels", arrow.map_(arrow.string(), arrow.string())),
         ],
-        metadata={
-            "hashret.bits": str(rows.encoder.bits),
-            "hashret.encoder": rows.encoder.fingerprint,
-        },
+        {"hashret.encoder": rows.encoder.fingerprint},
     )
-    with parquet.ParquetWriter(file, schema) as writer:
+    with parquet.ParquetWriter(
+        file, schema, compression=COMPRESSION, write_page_checksum=True
+    ) as writer:
         for block in rows.blocks():
             columns = {
                 "id": block.ids,
                 "path": [text_of(image) for image in block.images],
-                "code": [code.tobytes() for code in block.codes],
+                "code": as_column(block.codes),
                 "quality": [None if math.isnan(one) else float(one) for one in block.quality],
                 **{
                     name: [getattr(image, name) for image in block.images]

@@ -17,7 +17,7 @@ from ...errors import ParameterError
 from ...extras import import_extra
 from ...files import write_bytes
 from ...images.reading import Limits
-from ...methods import Classic, Deep, learns_from, method
+from ...methods import Classic, Deep, TwoPart, learns_from, method
 from ..encoders import PhotoFeatures, with_features
 from .examples import Example
 from .pictures import Pictures, read_pictures
@@ -222,6 +222,10 @@ def _method(name: str, network: str) -> Classic | Deep:
     chosen = method(name)
     if not isinstance(chosen, (Classic, Deep)):
         raise ParameterError(f"method: {name!r} makes no codes, and nothing that can be saved")
+    if isinstance(chosen, TwoPart):
+        raise ParameterError(
+            f"method: {name!r} makes codes of two parts, which no collection keeps"
+        )
     known = import_extra("hashret.deep", "torch").network_names()
     if network not in known:
         raise ParameterError(f"network: expected one of {', '.join(known)}, got {network!r}")

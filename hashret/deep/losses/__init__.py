@@ -30,6 +30,7 @@ from .unsupervised.bihalf import BiHalf
 from .unsupervised.cibhash import CIBHash
 from .unsupervised.greedyhash_unsupervised import GreedyHashUnsupervised
 from .wrappers.balanced import Balanced
+from .wrappers.nested import Nested
 from .wrappers.pruned import Pruned
 from .wrappers.regularised import Regularised
 from .wrappers.self_distilled import SelfDistilled
@@ -50,6 +51,7 @@ __all__ = [
     "GreedyHashUnsupervised",
     "HashNet",
     "Loss",
+    "Nested",
     "OrthoHash",
     "Pruned",
     "Regularised",

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from ..losses import Loss
-from .hash_model import BLOCK, padded
+from .hash_model import BLOCK, HashModel, padded
 from .isolation import exact
 
-__all__ = ["encode", "evaluating"]
+__all__ = ["encode", "evaluating", "tapped"]
 
 
 @contextmanager
@@ -50,3 +50,16 @@ def encode(
                     outputs = loss.margins(padded(outputs, BLOCK))[: len(batch)]
                 parts.append(outputs.float().cpu())
     return torch.cat(parts)
+
+
+def tapped(model: HashModel, inputs: Tensor, batch_size: int) -> Tensor:
+    """Return what the hash layer is given of images or vectors, float32 (n, m) on the CPU."""
+    device = next(model.parameters()).device
+    parts = []
+    rows = BLOCK if inputs.ndim == 2 else 2
+    with torch.inference_mode(), evaluating(model), exact:
+        for batch in torch.split(inputs, batch_size):
+            if len(batch):
+                found = model.features(padded(batch, rows).to(device))[: len(batch)]
+                parts.append(found.float().cpu())
+    return torch.cat(parts) if parts else torch.empty(0, model.width)

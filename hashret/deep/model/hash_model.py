@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import cast
 
 import torch
@@ -82,6 +83,7 @@ class HashModel(nn.Module):
         self.network = network
         if features is None:
             features = _feature_count(network, (shape[-1], *shape[:-1]))
+        self.width = features
         layer = nn.Linear(features, outputs, bias=not batch_norm)
         self.head = nn.Sequential(layer, nn.BatchNorm1d(outputs)) if batch_norm else layer
 
@@ -114,17 +116,27 @@ class HashModel(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the hash outputs of uint8 images (n, h, w, channels), or of vectors (n, d)."""
+        return self._mean_of_views(inputs, self._outputs)
+
+    def features(self, inputs: Tensor) -> Tensor:
+        """Return what the hash layer is given, (n, m)."""
+        return self._mean_of_views(inputs, self._features)
+
+    def _mean_of_views(self, inputs: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
         if inputs.ndim == 4:
             # The permuted view of channels-last bytes is already in channels-last format.
             inputs = inputs.permute(0, 3, 1, 2).float() / 255
         views = [inputs] if self.training else self._views(inputs)
-        outputs: list[Tensor]
-        outputs = [self._outputs((view - self.mean) / self.std) for view in views]
-        return sum(outputs[1:], outputs[0]) / len(outputs)
+        found = [compute((view - self.mean) / self.std) for view in views]
+        return sum(found[1:], found[0]) / len(found)
+
+    def _features(self, inputs: Tensor) -> Tensor:
+        # A network of the caller's may compute in float64 or bfloat16.
+        features: Tensor = self.network(inputs).float()
+        return features
 
     def _outputs(self, inputs: Tensor) -> Tensor:
-        # A network of the caller's may compute in float64 or bfloat16.
-        features = self.network(inputs).float()
+        features = self._features(inputs)
         if self.training or torch.compiler.is_compiling():
             outputs: Tensor = self.head(features)
             return outputs

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from ...checks import check_int
 from ...codes import check_bits
 from ...errors import DTypeError, FormatError, HashretError, ParameterError, ShapeError
+from ...ranking import Rule, rule_from
 from ..losses import Loss, make_loss
 from ..model.copying import copied
 from ..model.hash_model import HashModel
@@ -61,9 +62,12 @@ class Encoder:
         pairs = sorted(self._tensors().items())
         return digest(self._header(), *(part for pair in pairs for part in pair))
 
-    def write(self, path: str | Path, card: object) -> None:
+    def write(self, path: str | Path, card: object, ranking: Rule | None) -> None:
         """Write the file; raises ParameterError if the card holds what JSON cannot."""
-        write_tensors(path, self._tensors(), self._header() | {"card": as_json(card)})
+        header = self._header() | {"card": as_json(card)}
+        if ranking is not None:
+            header["ranking"] = ranking.as_dict()
+        write_tensors(path, self._tensors(), header)
 
     def _tensors(self) -> dict[str, Tensor]:
         found = hidden(self.model.network).items()
@@ -86,8 +90,8 @@ class Encoder:
         }
 
 
-def read_encoder(path: str | Path, network: nn.Module | None) -> tuple[Encoder, Card]:
-    """Return what :meth:`Encoder.write` wrote, encoder and card; see `DeepHasher.load`."""
+def read_encoder(path: str | Path, network: nn.Module | None) -> tuple[Encoder, Card, Rule | None]:
+    """Return what :meth:`Encoder.write` wrote: encoder, card, ranking; see `DeepHasher.load`."""
     tensors, header = read_tensors(path, _KIND)
     source = header.get("network") or network
     if source is None:
@@ -98,6 +102,9 @@ def read_encoder(path: str | Path, network: nn.Module | None) -> tuple[Encoder, 
         raise DTypeError(f"network: expected a torch.nn.Module, got {type(network).__name__}")
     try:
         encoder, card = _rebuild(source, header, tensors), as_json(header.get("card", {}))
+        ranking = rule_from(header["ranking"]) if "ranking" in header else None
+        if ranking is not None and ranking.bits != encoder.loss.bits:
+            raise ParameterError(f"ranking: for codes of {ranking.bits} bits")
     except (LookupError, TypeError, ValueError, RuntimeError, HashretError) as error:
         raise FormatError(f"{path}: a damaged deep encoder: {error}") from error
     if isinstance(source, nn.Module):
@@ -105,7 +112,7 @@ def read_encoder(path: str | Path, network: nn.Module | None) -> tuple[Encoder, 
         own = encoder.model.network = copied(source, "network").eval()
         put(own, under(tensors, "model.network"), "network")
         put_hidden(own, under(tensors, "hidden.network"), "network")
-    return encoder, card
+    return encoder, card, ranking
 
 
 def _rebuild(

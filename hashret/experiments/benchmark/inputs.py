@@ -12,14 +12,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...datasets import Dataset, cifar10, fashion_mnist, fashion_mnist_sample
+from ...datasets import (
+    TWO_LEVELS,
+    Dataset,
+    cifar10,
+    fashion_mnist,
+    fashion_mnist_sample,
+    two_levels,
+)
 from ...errors import CodeError, DTypeError, FormatError, ParameterError, ShapeError
 from ...evaluation.protocols import protocol
+from ...evaluation.splits import take
 from ...files import replacing
 from ...types import Images
 from ..given import read_array
 from ..scoring import Labels
 from ..steps import Advance, Steps
+from .drawn import drawn_shapes
 
 __all__ = ["FEATURES", "Inputs", "Source", "check_features"]
 
@@ -70,7 +79,8 @@ class Source:
     Attributes
     ----------
     name : str
-        "fashion-mnist", "fashion-mnist-sample" or "cifar10".
+        "fashion-mnist", "fashion-mnist-sample", "cifar10", "drawn-shapes", or one of
+        :data:`hashret.datasets.TWO_LEVELS`.
     steps : Steps
         Where to report.
     cache : Path, optional
@@ -79,6 +89,8 @@ class Source:
         Where the data set is.
     download : bool
         Whether it may be fetched, if it is nowhere and there is a way.
+    ceilings : dict
+        What real vectors score within classes, by protocol and seed, once it is known.
     """
 
     name: str
@@ -86,6 +98,7 @@ class Source:
     cache: Path | None = None
     data: str | Path | None = None
     download: bool = False
+    ceilings: dict[Any, dict[str, float | None]] = field(default_factory=dict, init=False)
     _vectors: dict[str, Vectors] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
@@ -96,6 +109,10 @@ class Source:
                 return cifar10(self.data, advance)
             if self.name == "fashion-mnist":
                 return fashion_mnist(self.data, self.download, advance)
+            if self.name == "drawn-shapes":
+                return drawn_shapes()
+            if self.name in TWO_LEVELS:
+                return two_levels(self.name, self.data, advance)
             return fashion_mnist_sample()
 
     def inputs(self, protocol_name: str, seed: int, features: str | None = None) -> Inputs:
@@ -113,6 +130,45 @@ class Source:
             query_labels=labels[1],
             class_names=self.images.class_names,
         )
+
+    @cached_property
+    def labels(self) -> Labels:
+        """Labels of training and test images."""
+        return np.concatenate([self.images.train_labels, self.images.test_labels])
+
+    @cached_property
+    def finer(self) -> Labels | None:
+        """Labels within the classes, -1 where one is missing; None without a second level."""
+        train, test = self.images.train_finer, self.images.test_finer
+        return None if train is None or test is None else np.concatenate([train, test])
+
+    @property
+    def ceiling(self) -> str:
+        """The features whose exact neighbours within classes are the scale for codes."""
+        return "lite0" if self.images.train_images.ndim == 4 else "hog"
+
+    def items(self, rows: npt.NDArray[np.int64], features: str | None = None) -> npt.NDArray[Any]:
+        """Return images, or their feature vectors, by row of training then test images."""
+        images = (self.images.train_images, self.images.test_images)
+        parts = images if features is None else self._of(features)
+        return take(parts[0], parts[1], rows)
+
+    def described(self, images: Images, features: str | None) -> npt.NDArray[Any]:
+        """Return other images than the data set's as they are, or their feature vectors."""
+        if features is None:
+            return images
+        if features.endswith(".npz"):
+            raise ParameterError(
+                f"features: {features} has vectors of the data set's images alone, and copies of "
+                "them are asked for"
+            )
+        return self._kept(features, images, "copies")
+
+    def described_once(self, images: Images, features: str | None) -> npt.NDArray[Any]:
+        """Likewise, of images that are not looked at again: nothing is kept."""
+        if features is None or features.endswith(".npz"):
+            return self.described(images, features)
+        return FEATURES[features](images, lambda done, total, words="": None)
 
     def file(self, *parts: str) -> Path | None:
         """Return a path in the cache, its folder made."""
@@ -132,14 +188,19 @@ class Source:
 
     def _computed(self, features: str) -> Vectors:
         images = np.concatenate([self.images.train_images, self.images.test_images])
+        return self._kept(features, images)
+
+    def _kept(self, features: str, images: Images, *words: str) -> Vectors:
+        """Return feature vectors from the cache, or compute them and put them there."""
         # Other images under the same name, such as a re-encoded edition, have other vectors.
-        path = self.file(f"{self.name}-{features}-{zlib.crc32(images.data):08x}.npy")
+        name = "-".join([self.name, *words, features, f"{zlib.crc32(images.data):08x}"])
+        path = self.file(f"{name}.npy")
         if path and path.exists():
             vectors = read_array(path, "vectors")
             if vectors.ndim != 2 or len(vectors) != len(images) or vectors.dtype != np.float32:
                 raise FormatError(f"{path}: expected float32 ({len(images)}, d); remove it")
             return vectors
-        with self.steps.step(f"Features {features} of {self.name}") as advance:
+        with self.steps.step(" ".join(["Features", features, "of", self.name, *words])) as advance:
             vectors = FEATURES[features](images, advance)
         if path:
             with replacing(path) as file:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ... import Index
 from ...extras import import_extra
 from ...files import replacing
-from ...methods import Classic, Deep, Exact, learns_from, method
+from ...methods import Classic, Deep, Exact, TwoPart, learns_from, method
 from ...types import Codes
 from ..scoring import Labels, Scores, curves, exact_scores, figures, score_index, time_queries
 from ..steps import Advance, Steps
@@ -24,7 +24,9 @@ from .provenance import provenance
 from .rows import Row
 from .runs import Run
 
-__all__ = ["Encoded", "encode", "measure"]
+__all__ = ["Encoded", "Facts", "encode", "fitted", "measure", "unit"]
+
+Facts = dict[str, Any]
 
 
 def measure(run: Run, source: Source, steps: Steps) -> Row:
@@ -58,7 +60,7 @@ def measure(run: Run, source: Source, steps: Steps) -> Row:
 
 
 def _score_exact(entry: Exact, inputs: Inputs, advance: Advance) -> tuple[Scores, float]:
-    shape = _unit if entry.cosine else np.asarray
+    shape = unit if entry.cosine else np.asarray
     return exact_scores(
         shape(inputs.database),
         shape(inputs.queries),
@@ -68,7 +70,7 @@ def _score_exact(entry: Exact, inputs: Inputs, advance: Advance) -> tuple[Scores
     )
 
 
-def _unit(vectors: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def unit(vectors: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Scale vectors to length 1, where Euclidean distance orders by angle."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     scaled: npt.NDArray[Any] = vectors / np.maximum(lengths, 1e-12)
@@ -102,13 +104,7 @@ class Encoded:
 def encode(run: Run, source: Source, inputs: Inputs, advance: Advance) -> Encoded:
     """Fit a run's encoder, encode database and queries, and index the database."""
     assert run.bits is not None
-    entry = method(run.method)
-    if isinstance(entry, Deep):
-        encoder, facts = _train(run, entry, source, inputs, advance)
-    else:
-        assert isinstance(entry, Classic)
-        encoder = entry.make(run.bits, run.seed, run.options)
-        facts = _timed(lambda: encoder.fit(inputs.train))
+    encoder, facts = fitted(run, source, inputs, advance)
     spent = time.process_time()
     codes, queries = encoder.transform(inputs.database), encoder.transform(inputs.queries)
     count = max(1, len(codes) + len(queries))
@@ -116,6 +112,17 @@ def encode(run: Run, source: Source, inputs: Inputs, advance: Advance) -> Encode
     index, probes = _empty_index(run.bits, run.tables or 1)
     index.add(codes)
     return Encoded(index, codes, queries, probes, facts)
+
+
+def fitted(run: Run, source: Source, inputs: Inputs, advance: Advance) -> tuple[Any, Facts]:
+    """Fit a run's encoder, and return it with facts of the fitting."""
+    assert run.bits is not None
+    entry = method(run.method)
+    if isinstance(entry, Deep):
+        return _train(run, entry, source, inputs, advance)
+    assert isinstance(entry, Classic)
+    encoder = entry.make(run.bits, run.seed, run.options)
+    return encoder, _timed(lambda: encoder.fit(inputs.train))
 
 
 def _empty_index(bits: int, tables: int) -> tuple[Index, int]:
@@ -138,7 +145,7 @@ def _timed(fit: Callable[[], Any]) -> dict[str, Any]:
 
 def _train(
     run: Run, entry: Deep, source: Source, inputs: Inputs, advance: Advance
-) -> tuple[Any, dict[str, Any]]:
+) -> tuple[Any, Facts]:
     """Return a trained network and facts of the training.
 
     What is ranked by other than codes shares it with what is ranked by these: once trained, a
@@ -160,17 +167,21 @@ def _train(
 
 def _fitted(
     run: Run, entry: Deep, source: Source, inputs: Inputs, advance: Advance
-) -> tuple[Any, dict[str, Any]]:
+) -> tuple[Any, Facts]:
     """Train a network, from a checkpoint on if an interrupted run left one."""
-    loss = entry.make(run.options)
-    settings = dict(run.settings)
+    assert run.bits is not None
+    options = dict(run.options)
+    residual = options.pop("residual", None)
+    loss, bits, settings = entry.make(options), run.bits, dict(run.settings)
+    if isinstance(entry, TwoPart):
+        bits = replace(entry, residual=residual).prefix_bits(bits)
     teacher, images = settings.pop("teacher", None), settings.pop("images", None)
     if images is not None:
         settings["epochs"] = count_epochs(images, loss, inputs.train_labels)
     hasher = import_extra("hashret.deep", "torch").DeepHasher(
         network=run.network,
         loss=loss,
-        bits=run.bits,
+        bits=bits,
         device=run.device,
         random_state=run.seed,
         progress=lambda now: advance(
@@ -180,6 +191,9 @@ def _fitted(
         ),
         **settings,
     )
+    encoder = hasher
+    if isinstance(entry, TwoPart):
+        encoder = entry.around(hasher, run.bits, run.seed, residual)
     features = None
     if learns_from("features", loss):
         features = source.inputs(run.protocol, run.seed, teacher).train if teacher else inputs.train
@@ -187,14 +201,15 @@ def _fitted(
     checkpoint = source.file("checkpoints", f"{run.key}.safetensors")
     resumed = checkpoint is not None and checkpoint.exists()
     facts = _timed(
-        lambda: hasher.fit(inputs.train, labels, features=features, checkpoint=checkpoint)
+        lambda: encoder.fit(inputs.train, labels, features=features, checkpoint=checkpoint)
     )
     if checkpoint:
         checkpoint.unlink(missing_ok=True)
     # What the part before an interruption took is not known.
     facts = dict.fromkeys(facts) if resumed else facts
-    precision = hasher.card_["training"]["precision"]
-    return hasher, {"epochs": hasher.epochs, "training_precision": precision} | facts
+    trained = encoder.prefix_ if isinstance(entry, TwoPart) else hasher
+    precision = trained.card_["training"]["precision"]
+    return encoder, {"epochs": hasher.epochs, "training_precision": precision} | facts
 
 
 def count_epochs(images: int, loss: Any, labels: Labels) -> int:

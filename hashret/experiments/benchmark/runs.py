@@ -6,7 +6,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ... import __version__
@@ -15,7 +15,7 @@ from ...codes import check_bits
 from ...errors import ParameterError
 from ...evaluation.protocols import protocol
 from ...extras import import_extra
-from ...methods import Classic, Deep, Exact, Options, learns_from, method, method_names
+from ...methods import Classic, Deep, Exact, Options, TwoPart, learns_from, method, method_names
 from .inputs import check_features
 from .suites import Suite, choose, suite_of
 from .training import training_settings
@@ -194,7 +194,8 @@ class _Asked:
 
     def runs(self, name: str, protocol_name: str, seed: int) -> Iterator[Run]:
         """Yield a method's runs of one seed under one protocol, a run a variant and length."""
-        entry, vectors = method(name), self.features or self.suite.features
+        asked = replace(self, suite=self.suite.of(protocol(protocol_name).dataset))
+        entry, vectors = method(name), self.features or asked.suite.features
         own: dict[str, Any] = {"method": name, "protocol": protocol_name, "seed": seed}
         own |= {"dataset": protocol(protocol_name).dataset or self.suite.dataset}
         own |= dict.fromkeys(("bits", "tables", "alpha", "network", "budget", "device"))
@@ -208,8 +209,8 @@ class _Asked:
                 options |= {k: value for k, value in self.changes.items() if k in options}
                 facts |= {"options": options, "tables": options.get("tables")}
             else:
-                lengths = (self.suite.classes,) if entry.bit_a_class else self.lengths
-                facts = self._trained(name, entry, variant, protocol_name)
+                lengths = (asked.suite.classes,) if entry.bit_a_class else self.lengths
+                facts = asked._trained(name, entry, variant, protocol_name)
             for bits in lengths:
                 yield Run(**own | facts | {"bits": bits})
 
@@ -230,11 +231,14 @@ class _Asked:
         own = {
             key: self.changes[key] for key in entry.make(options).options().keys() & self.changes
         }
-        settings |= _checked({key: self.changes[key] for key in self.changes.keys() - own.keys()})
+        residual = dict(entry.residual) if isinstance(entry, TwoPart) else {}
+        residual |= {key: self.changes[key] for key in residual.keys() & self.changes}
+        rest = self.changes.keys() - own.keys() - residual.keys()
+        settings |= _checked({key: self.changes[key] for key in rest})
         loss = entry.make({**options, **own})
         if learns_from("features", loss) and not vectors:
             settings["teacher"] = suite.features
-        options = loss.options()
+        options = loss.options() | ({"residual": residual} if residual else {})
         return {
             "network": network,
             "budget": self.budget,

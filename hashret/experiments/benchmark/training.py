@@ -82,7 +82,10 @@ def budget_images(name: str, dataset: str, network: str, vectors: bool) -> int:
         raise ParameterError(f"budget: expected one of {', '.join(BUDGETS)}, got {name!r}")
     if vectors:
         return _HEADS[name]
-    return BUDGETS[name][dataset] * _RATES.get((dataset, network), _OTHER_RATE)
+    # Other data sets of small colour images as CIFAR-10.
+    return BUDGETS[name].get(dataset, BUDGETS[name]["cifar10"]) * _RATES.get(
+        (dataset, network), _OTHER_RATE
+    )
 
 
 def training_settings(

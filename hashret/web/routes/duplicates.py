@@ -24,9 +24,12 @@ _Number = Annotated[int, Field(ge=1, lt=2**63)]
 
 
 class Decision(BaseModel):
-    """What is said of images; `group` is the number of the one that is closed by it."""
+    """What is said of images; `group` is the number of the one that is closed by it.
 
-    kind: Literal["not duplicates", "keep"]
+    To prefer an image does not close its group: it is made anew, with that one first.
+    """
+
+    kind: Literal["not duplicates", "keep", "prefer"]
     images: Annotated[list[_Number], Field(min_length=1, max_length=10_000)]
     group: _Number | None = None
 
@@ -59,17 +62,18 @@ async def group(site: Current, number: Id) -> GroupShown:
 
 @router.post("/decisions", status_code=201)
 async def make(site: Current, decision: Decision) -> Decided:
-    """Remember that images are no duplicates of each other, or that none of them goes."""
+    """Remember that images are no duplicates, that all of them stay, or that one is the best."""
 
     def work(collection: Collection) -> Decided:
         with site.groups.changing(collection) as table:
-            if decision.group is not None and _images(table, decision.group) != sorted(
-                set(decision.images)
-            ):
+            images = [] if decision.group is None else _images(table, decision.group)
+            if decision.group is not None and not _is_of(decision, images):
                 # Groups that are found anew have other numbers.
                 raise HTTPException(409, "the group has changed; load the page again")
             made = decide(collection.catalogue, decision.kind, decision.images)
-            if decision.group is not None:
+            if decision.kind == "prefer":
+                site.groups.regroup(collection, decision.group, images)
+            elif decision.group is not None:
                 time_ns = time_of(collection.catalogue, made)
                 assert time_ns is not None
                 table.close_groups([decision.group], time_ns)
@@ -134,6 +138,12 @@ def _page(
         known=known,
         **state._asdict(),
     )
+
+
+def _is_of(decision: Decision, images: list[int]) -> bool:
+    """Return whether a decision is on all images of a group, or prefers one of them."""
+    said = set(decision.images)
+    return said <= set(images) if decision.kind == "prefer" else said == set(images)
 
 
 def _images(table: GroupTable, group: int) -> list[int]:

@@ -7,14 +7,15 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request
 
 from ...collection import Collection, queries
 from ...collection.duplicates import RADIUS
-from ...collection.searching import Answer, default_encoder, search
 from ...collection.searching import Result as Hit
+from ...collection.searching import default_encoder, search
 from ...images.reading import Read
 from ..answers import Found, Result, shown_image
 from ..site import Current, Site
@@ -80,8 +81,7 @@ async def by_upload(request: Request, site: Current, wanted: Asked) -> Found:
         read = await _read(request, site)
 
     def query(collection: Collection, name: str) -> queries.Query:
-        (code,), _ = collection.encoder(name).encode([read.pixels])
-        return queries.Query(b"", code, None, read.content)
+        return queries.of_pixels(collection, name, read)
 
     return await site.encode(
         lambda collection: _found(site, collection, wanted, lambda name: query(collection, name))
@@ -101,7 +101,8 @@ async def _read(request: Request, site: Site) -> Read:
     finally:
         await asyncio.to_thread(os.remove, path)
     if not isinstance(read, Read):
-        raise HTTPException(422, read.reason)
+        advice = "; a smaller copy of it will do" if "max_pixels" in read.reason else ""
+        raise HTTPException(422, read.reason + advice)
     return read
 
 
@@ -120,26 +121,31 @@ def _found(
     ids = None if wanted.where is None else site.matching(collection, wanted.where, name)
     (answer,) = search(collection, name, [asked], k=wanted.k, radius=wanted.radius, ids=ids)
     roots = [os.fsencode(root) for root in collection.roots]
+    ranked = collection.ranking(name) is not None
+    why = partial(_why_ranked, answer.farthest) if ranked else partial(_why, name, row.bits)
     return Found(
         encoder=name,
         bits=row.bits,
-        results=[_result(hit, answer, name, row.bits, roots) for hit in answer.results],
+        farthest=answer.farthest,
+        results=[_result(hit, why(hit), roots) for hit in answer.results],
         seconds=time.perf_counter() - started,
     )
 
 
-def _result(hit: Hit, answer: Answer, name: str, bits: int, roots: list[bytes]) -> Result:
+def _result(hit: Hit, why: str, roots: list[bytes]) -> Result:
     return Result(
         **shown_image(hit.image, roots).model_dump(),
         distance=hit.distance,
         same=hit.same,
-        why=_why(hit, name, bits),
+        why="the picture itself" if hit.same else why,
     )
 
 
-def _why(hit: Hit, name: str, bits: int) -> str:
-    if hit.same:
-        return "the picture itself"
+def _why_ranked(farthest: float, hit: Hit) -> str:
+    return f"distance {hit.distance:.4g}, of {farthest:.4g} where all bits differ"
+
+
+def _why(name: str, bits: int, hit: Hit) -> str:
     differ = f"{hit.distance:g} of {bits} bits differ"
     if name == _PERCEPTUAL and hit.distance <= RADIUS:
         return f"looks like a copy: {differ}"

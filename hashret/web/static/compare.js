@@ -45,5 +45,5 @@ function caption(file, other) {
 export function modes(mode, choose, swap) {
   return h("div", { class: "modes" },
     h("div", { class: "choice", role: "group", "aria-label": "Compare" }, MODES.map((one) => h("button", { type: "button", "aria-pressed": String(one === mode), on: { click: () => choose(one) } }, NAMES[one]))),
-    h("button", { class: "button", type: "button", title: "Swap the two pictures", on: { click: swap } }, icon("swap"), h("span", {}, "Swap"), h("kbd", {}, "x")));
+    h("button", { class: "button", type: "button", title: "Show them the other way round; which one stays does not change", on: { click: swap } }, icon("swap"), h("span", {}, "Swap sides"), h("kbd", {}, "x")));
 }

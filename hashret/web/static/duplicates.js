@@ -9,6 +9,7 @@ export const title = "Duplicates";
 
 const PAGE = 50;
 const CHOICES = { "": "All kinds", "byte-equal": "Equal bytes", "pixel-equal": "Equal pixels" };
+const KINDS = { keep: "Keep all", "not duplicates": "Not duplicates", prefer: "Keep this one" };
 const TIERS = { "byte-equal": "equal bytes", "pixel-equal": "equal pixels", near: "looks like it" };
 
 /** Show the view; return what ends it. */
@@ -182,11 +183,13 @@ class Review {
 
   actions(group) {
     const single = ids(group).length < 2;
+    const equal = group.members[this.member].id === group.keep.id;
     return h("div", { class: "decide" },
       h("div", { class: "buttons" },
         h("button", { class: "button", type: "button", on: { click: () => this.choose(this.at - 1) } }, "Back", h("kbd", {}, "k")),
         h("button", { class: "button", type: "button", on: { click: () => this.choose(this.at + 1) } }, "Next", h("kbd", {}, "j")),
         h("span", { class: "gap" }),
+        h("button", { class: "button decision prefer", type: "button", disabled: equal, title: equal ? "Both have the same bytes" : null, on: { click: () => this.prefer() } }, icon("swap"), "Keep the other instead", h("kbd", {}, "o")),
         h("button", { class: "button decision", type: "button", disabled: single, title: single ? "Files of equal bytes are one image" : null, on: { click: () => this.decide("not duplicates") } }, icon("apart"), "Not duplicates", h("kbd", {}, "n")),
         h("button", { class: "button primary decision", type: "button", on: { click: () => this.decide("keep") } }, icon("lock"), "Keep all", h("kbd", {}, "a")),
         h("button", { class: "button", type: "button", disabled: !this.undone.length, on: { click: () => this.undo() } }, icon("undo"), "Undo", h("kbd", {}, "u"))),
@@ -227,6 +230,28 @@ class Review {
     }
   }
 
+  /** Let the file that is compared stay in place of the one that does. */
+  async prefer() {
+    const group = this.groups[this.at];
+    const chosen = group?.members[this.member].id;
+    if (!group || this.deciding || chosen === group.keep.id) return;
+    this.deciding = true;
+    try {
+      const { decision } = await send("/api/decisions", { kind: "prefer", images: [chosen], group: group.number });
+      const made = await get(`/api/groups/${group.number}`);
+      this.undone.push({ decision, group, at: this.at, preferred: true });
+      this.groups.splice(this.at, 1, made);
+      this.found.saved += made.saved - group.saved;
+      this.show();
+      toast(`${made.keep.name} stays now.`, { name: "Undo", run: () => this.undo() });
+    } catch (error) {
+      if (error.status === 409 || error.status === 404) await this.load();
+      toast(error.message);
+    } finally {
+      this.deciding = false;
+    }
+  }
+
   async undo() {
     const last = this.undone.pop();
     if (!last) return;
@@ -236,9 +261,12 @@ class Review {
     }
     try {
       await remove(`/api/decisions/${last.decision}`);
-      this.at = Math.min(last.at, this.groups.length);
-      this.groups.splice(this.at, 0, last.group);
-      this.recount(last.group, 1);
+      if (last.preferred) await this.load();
+      else {
+        this.at = Math.min(last.at, this.groups.length);
+        this.groups.splice(this.at, 0, last.group);
+        this.recount(last.group, 1);
+      }
       toast("Taken back.");
     } catch (error) {
       this.undone.push(last);
@@ -261,7 +289,7 @@ class Review {
         h("button", { class: "button", type: "button", on: { click: () => bulk.takeBack((task) => this.ended(task)) } }, icon("undo"), "Bring back"));
     const dialog = document.getElementById("viewer");
     const row = (one) => h("li", {}, h("span", { class: "thumbs" }, one.images.slice(0, 4).map((id) => photo({ id, name: "" }, "thumbnail", { alt: "" }))),
-      h("span", { class: "said" }, h("b", {}, one.kind === "keep" ? "Keep all" : "Not duplicates"), h("span", {}, `${one.count > 1 ? plural(one.count, "group") : plural(one.images.length, "image")} · ${date(one.time)}`)),
+      h("span", { class: "said" }, h("b", {}, KINDS[one.kind]), h("span", {}, `${one.count > 1 ? plural(one.count, "group") : plural(one.images.length, "image")} · ${date(one.time)}`)),
       h("button", { class: "button", type: "button", on: { click: async (event) => {
         event.target.closest("button").disabled = true;
         await remove(`/api/decisions/${one.decision}`).catch((error) => toast(error.message));
@@ -282,6 +310,7 @@ class Review {
       k: () => this.choose(this.at - 1),
       n: () => this.decide("not duplicates"),
       a: () => this.decide("keep"),
+      o: () => this.prefer(),
       u: () => this.undo(),
       x: () => this.swap(),
       c: () => this.compare(MODES[(MODES.indexOf(this.mode) + 1) % MODES.length]),

@@ -50,6 +50,7 @@ export function filters(values, collection, changed) {
   } },
   input("from", "From", { type: "date" }),
   input("to", "Until", { type: "date" }),
+  (values.get("from") || values.get("to")) && h("p", { class: "fine" }, "Pictures that do not say when they were taken are left out."),
   input("folder", "Folder", { list: "folders", placeholder: "any, or a part of its name", on: { focus: suggest } }), known,
   input("size", "At least, MB", { type: "number", min: "0", step: "0.1", placeholder: "any" }),
   collection.keys?.includes("label") && input("label", "Label", { placeholder: "any" }),

@@ -3,14 +3,48 @@
 /** The picture that is searched for, until there is another: {file, url}. */
 export const picked = { file: null, url: null };
 
+const DATABASE = "hashret";
+const STORE = "picked";
+
 let tell = () => {};
 
 export function take(file) {
   if (!file) return;
+  put(file);
+  // Not waited for: a browser that keeps nothing, as in a private window, can search all the same.
+  kept("readwrite", (store) => store.put(file, "last")).catch(() => {});
+  tell();
+}
+
+/** After a reload, bring back the picture that was picked before, if this browser still has it. */
+export async function recall() {
+  if (picked.file) return;
+  const file = await kept("readonly", (store) => store.get("last")).catch(() => null);
+  if (file && !picked.file) put(file);
+}
+
+function put(file) {
   if (picked.url) URL.revokeObjectURL(picked.url);
   picked.file = file;
   picked.url = URL.createObjectURL(file);
-  tell();
+}
+
+function done(request) {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}
+
+async function kept(mode, work) {
+  const opening = indexedDB.open(DATABASE, 1);
+  opening.onupgradeneeded = () => opening.result.createObjectStore(STORE);
+  const database = await done(opening);
+  try {
+    return await done(work(database.transaction(STORE, mode).objectStore(STORE)));
+  } finally {
+    database.close();
+  }
 }
 
 function carries(event) {

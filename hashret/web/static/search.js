@@ -4,19 +4,28 @@ import { get, upload } from "./api.js";
 import { empty, h, icon, number, photo, plural } from "./dom.js";
 import { filterOf, filters } from "./filters.js";
 import { grid } from "./grid.js";
-import { picked, take } from "./picking.js";
+import { picked, recall, take } from "./picking.js";
 import { view } from "./viewer.js";
 
 export const title = "Search";
 
 const STEPS = [10, 20, 30, 60, 100, 200, 300, 1000, 3000, 10000, 30000];
 const PAGE = 90;
+const ABOUT = {
+  perceptual: "How pictures look: copies, also resized, saved again or retouched.",
+  borderless: "How pictures look within their borders.",
+  photo: "What pictures show.",
+  "photo-fast": "What pictures show, from fewer pixels.",
+  "photo-best": "What pictures show, by a larger network.",
+  hog: "Shapes and where they are.",
+};
 
 /** Show the view; return what ends it. */
 export async function render(place, values, collection) {
   const given = Object.fromEntries(values);
   const where = filterOf(given);
   const abort = new AbortController();
+  if (given.upload) await recall();
   const out = h("section", { class: "results", "aria-live": "polite", "aria-busy": "true" }, skeleton());
   place.replaceChildren(h("div", { class: "search" }, side(given, values, collection), out));
   if (!collection.images) {
@@ -52,7 +61,10 @@ const like = (given, id) => {
 
 async function answer(given, where, collection, signal) {
   const wanted = { k: given.k, radius: given.radius, encoder: given.encoder, where };
-  const asks = given.id || given.text || (given.upload && picked.file);
+  if (given.upload && !given.id && !given.text && !picked.file) {
+    return [empty("That picture is not at hand any more", "Choose it again.", "upload", "h1")];
+  }
+  const asks = given.id || given.text || given.upload;
   if (!asks) return browse(given, where, signal);
   let found;
   if (given.id) found = await get(`/api/search/${Number(given.id)}`, wanted, { signal });
@@ -65,7 +77,7 @@ async function answer(given, where, collection, signal) {
   if (!results.length) return [head, empty("Nothing that near", "Widen the distance, ask for more results, or loosen the filter.")];
   return [head, grid(results, {
     href: (image) => like(given, image.id),
-    note: (image) => [String(image.distance), Math.max(0, 1 - image.distance / (found.bits / 2)), image.why, mark(image)],
+    note: (image) => [String(+image.distance.toFixed(2)), Math.max(0, 1 - image.distance / (found.farthest / 2)), image.why, mark(image)],
   })];
 }
 
@@ -77,7 +89,7 @@ async function browse(given, where, signal) {
     after = next.after;
     return next.images;
   };
-  const head = h("div", { class: "head" }, h("h1", {}, where ? "Images that fit" : "Latest images"),
+  const head = h("div", { class: "head" }, h("h1", {}, where ? "Images that fit" : "Added last"),
     h("p", {}, "Choose one to see what is like it."));
   if (!images.length) return [head, empty("No image fits", "Loosen the filter.")];
   return [head, grid(images, { href: (image) => like(given, image.id), more })];
@@ -131,7 +143,8 @@ function encoders(given, collection) {
   const option = (one) => h("label", {},
     h("input", { type: "radio", name: "encoder", value: one.name, checked: one.name === chosen, on: { change: () => change(given, { encoder: one.name, radius: "" }) } }),
     h("span", {}, one.name));
-  return h("fieldset", {}, h("legend", {}, "Compare by"), h("div", { class: "choice" }, all.map(option)));
+  return h("fieldset", {}, h("legend", {}, "Compare by"), h("div", { class: "choice" }, all.map(option)),
+    ABOUT[chosen] && h("p", { class: "fine" }, ABOUT[chosen]));
 }
 
 function slider(label, properties, shown, done) {
@@ -154,6 +167,8 @@ function radius(given, collection) {
   const bits = collection.encoders?.find((one) => one.name === chosen)?.bits ?? 256;
   const most = Math.round(bits / 2);
   const now = given.radius === undefined ? most : Math.min(most - 1, Number(given.radius));
-  return slider("Distance, at most", { min: 0, max: most, value: now },
+  const field = slider("Distance, at most", { min: 0, max: most, value: now },
     (value) => (value >= most ? "any" : `${value} of ${bits} bits`), (value) => change(given, { radius: value >= most ? "" : value }));
+  field.append(h("p", { class: "fine" }, "The bold number under a result: how much of its code differs."));
+  return field;
 }

@@ -98,7 +98,7 @@ def test_groups_are_those_of_the_oracle(rows, radius, scope, apart, kept, block)
     for number, images in enumerate(apart):
         for image in images:
             decided.setdefault(3 * image + 1, set()).add(number)
-    decisions = Decisions(decided, {3 * image + 1 for image in kept})
+    decisions = Decisions(decided, {3 * image + 1 for image in kept}, {})
     before, grouping._MOST = grouping._MOST, block
     try:
         found = {
@@ -118,7 +118,7 @@ def test_many_equal_codes_take_little_memory():
     pool = pool_of(np.zeros(count), np.ones(count), np.ones(count), np.zeros(count), codes[:, 0])
     pool = pool._replace(codes=codes, inner=codes)
     tracemalloc.start()
-    ((keeper, members),) = group(pool, 256, Rules(), Decisions({}, set()))
+    ((keeper, members),) = group(pool, 256, Rules(), Decisions({}, set(), {}))
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert (keeper, len(members)) == (0, count - 1)

@@ -9,6 +9,7 @@ typedef struct {
   double model, left; /* what a probe by the model takes, and how often a scan follows */
   double probe;       /* what a probe that goes on takes */
   double scan;
+  double after; /* a scan that follows a probe; 0: takes as long as any */
 } world;
 
 static int failures;
@@ -22,7 +23,7 @@ static void expect(int holds, const char *what) {
 /* Answers so many queries together, as the planner does; counts the ways they go. */
 static void ask(hr_record *record, const world *is, uint32_t queries, double *owed, int *ways) {
   hr_choice choice = hr_history_choose(record, queries, is->scan);
-  bool scanned = choice.way == HR_WAY_SCAN;
+  bool scanned = choice.way == HR_WAY_SCAN, followed = false;
   ways[choice.way] += (int)queries;
   for (uint32_t q = 0; q < queries && choice.way != HR_WAY_SCAN; q++) {
     bool left = false;
@@ -30,12 +31,14 @@ static void ask(hr_record *record, const world *is, uint32_t queries, double *ow
       *owed += is->left;
       left = *owed >= 1;
       *owed -= left;
-      scanned |= left;
+      followed |= left;
     }
     double ns = choice.way == HR_WAY_MODEL ? is->model : is->probe;
     if (choice.timed) hr_history_probed(record, &choice, ns, left);
   }
+  if (followed && !is->after) scanned = true;
   if (scanned && choice.timed) hr_history_scanned(record, is->scan, is->scan);
+  if (followed && is->after && choice.timed) hr_history_scanned_after(record, is->scan, is->after);
 }
 
 /* Answers `queries` queries in this world; counts the ways they go. */
@@ -60,18 +63,21 @@ static void expect_way(const world *is, bool together, hr_way way, const char *w
 
 static void test_the_cheapest_way_is_taken(void) {
   for (int together = 0; together < 2; together++) {
-    expect_way(&(world){10, 0, 300, 100}, together, HR_WAY_MODEL, "probes that end are kept");
-    expect_way(&(world){30, 1, 300, 100}, together, HR_WAY_SCAN,
+    expect_way(&(world){10, 0, 300, 100, 0}, together, HR_WAY_MODEL, "probes that end are kept");
+    expect_way(&(world){30, 1, 300, 100, 0}, together, HR_WAY_SCAN,
                "probes that all end in scans are not begun");
-    expect_way(&(world){30, 1, 60, 100}, together, HR_WAY_PROBE,
+    expect_way(&(world){30, 1, 60, 100, 0}, together, HR_WAY_PROBE,
                "probes that were abandoned too early go on");
-    expect_way(&(world){30, 0.2, 300, 100}, together, HR_WAY_MODEL,
+    expect_way(&(world){30, 0.2, 300, 100, 0}, together, HR_WAY_MODEL,
                "a scan now and then is no reason to scan always");
+    expect_way(&(world){10, 1, 300, 100, 60}, together, HR_WAY_MODEL,
+               "probes pay that make the scan shorter that follows");
+    expect_way(&(world){50, 1, 300, 100, 60}, together, HR_WAY_SCAN, "but not at any price");
   }
 }
 
 static void test_the_first_queries_cost_little_more_than_the_best(void) {
-  const world worlds[] = {{10, 0, 300, 100}, {30, 1, 300, 100}, {90, 0.3, 300, 100}};
+  const world worlds[] = {{10, 0, 300, 100, 0}, {30, 1, 300, 100, 0}, {90, 0.3, 300, 100, 0}};
   for (int i = 0; i < 3; i++) {
     hr_record record = {0};
     int ways[HR_WAYS];
@@ -104,7 +110,7 @@ static void test_classes_do_not_touch_each_other(void) {
 
 static void test_an_interrupted_query_tells_nothing(void) {
   hr_record record = {0};
-  const world is = {40, 0, 200, 100};
+  const world is = {40, 0, 200, 100, 0};
   int ways[HR_WAYS];
   play(&record, &is, EARLY, false, ways);
   hr_history_probed(&record, &(hr_choice){HR_WAY_MODEL, true, is.scan}, 1e9, false);
@@ -119,18 +125,18 @@ static void test_an_interrupted_query_tells_nothing(void) {
 static void test_what_changes_is_noticed(void) {
   hr_record record = {0};
   int ways[HR_WAYS];
-  play(&record, &(world){80, 0, 80, 100}, LATE, false, ways);
-  play(&record, &(world){300, 0, 300, 100}, LATE, false, ways);
-  play(&record, &(world){300, 0, 300, 100}, LATE, false, ways);
+  play(&record, &(world){80, 0, 80, 100, 0}, LATE, false, ways);
+  play(&record, &(world){300, 0, 300, 100, 0}, LATE, false, ways);
+  play(&record, &(world){300, 0, 300, 100, 0}, LATE, false, ways);
   expect(ways[HR_WAY_SCAN] > LATE * 8 / 10, "probes that became dear are left");
-  play(&record, &(world){50, 0, 50, 100}, 5 * LATE, false, ways);
-  play(&record, &(world){50, 0, 50, 100}, LATE, false, ways);
+  play(&record, &(world){50, 0, 50, 100, 0}, 5 * LATE, false, ways);
+  play(&record, &(world){50, 0, 50, 100, 0}, LATE, false, ways);
   expect(ways[HR_WAY_SCAN] < LATE * 2 / 10, "probes that became cheap are taken again");
 }
 
 static void test_trying_is_cheap(void) {
   hr_record record = {0};
-  const world is = {1, 0, 1, 1000};
+  const world is = {1, 0, 1, 1000, 0};
   int ways[HR_WAYS];
   play(&record, &is, EARLY, false, ways);
   play(&record, &is, 1000 * LATE, false, ways);
@@ -164,7 +170,7 @@ static void test_the_mean_of_costs_that_vary_decides(void) {
 
 static void test_all_but_the_first_of_a_run_that_tries_is_timed(void) {
   hr_record record = {0};
-  const world is = {20, 0, 20, 30};
+  const world is = {20, 0, 20, 30, 0};
   int ways[HR_WAYS], tries = 0, runs = 0;
   play(&record, &is, EARLY, false, ways);
   for (int q = 0; q < LATE; q++) {
@@ -180,7 +186,7 @@ static void test_all_but_the_first_of_a_run_that_tries_is_timed(void) {
 /* Of LATE queries of a usual way that takes `ns`, those that are timed. */
 static int timed_of(double ns) {
   hr_record record = {0};
-  const world is = {ns, 0, 2 * ns, 2 * ns};
+  const world is = {ns, 0, 2 * ns, 2 * ns, 0};
   int ways[HR_WAYS], timed = 0;
   play(&record, &is, EARLY, false, ways);
   for (int q = 0; q < LATE; q++) timed += hr_history_choose(&record, 1, is.scan).timed;

@@ -6,8 +6,10 @@
 
 #include "hashret.h"
 #include "kernels/dispatch.h"
+#include "kernels/strips.h"
 
-enum { BLOCKS = 37, ROWS = BLOCKS * HR_LANES };
+/* Strips are made of codes up to 8 words. */
+enum { BLOCKS = 37, ROWS = BLOCKS * HR_LANES, MOST_STRIP_WORDS = 9 };
 
 static uint64_t state = 88172645463325252u;
 
@@ -27,10 +29,55 @@ static void run_below(const hr_kernels *kernels, hr_pass pass, uint32_t (*found)
   hr_hit hits[HR_HITS];
   memset(found, 0xFF, sizeof(uint32_t) * HR_GROUP * ROWS);
   while (pass.block < pass.end) {
-    size_t count = kernels->scan(&pass, hits);
+    size_t count = (pass.strips ? kernels->scan_strips : kernels->scan)(&pass, hits);
     if (count > HR_HITS) fail("room", kernels->name, pass.words);
     for (size_t i = 0; i < count; i++) found[hits[i].query][hits[i].row] = hits[i].distance;
   }
+}
+
+/* The length of heads, or none. */
+static size_t random_head(size_t words, bool strips) {
+  size_t step = HR_HEAD_STEP(strips);
+  return words < HR_HEAD_WORDS ? 0 : random64() % (words * sizeof(uint64_t) / step) * step;
+}
+
+/* Limits that some rows are below, though most are far. */
+static void draw_limits(hr_pass *pass, uint32_t most) {
+  for (size_t q = 0; q < HR_GROUP; q++) {
+    uint32_t half = 32 * (uint32_t)pass->words, limit = (uint32_t)(random64() % (2 * half + 2));
+    if (random64() % 4) limit = half - half / 8 + (uint32_t)(random64() % (half / 4));
+    pass->limit[q] = limit < most ? limit : most;
+  }
+}
+
+/* A pass over strips from some block on, with heads and without, which ends in the middle of one.
+ */
+static void compare_strips(const hr_kernels *kernels, const uint64_t *blocks, size_t words) {
+  static uint32_t expected[HR_GROUP][ROWS], found[HR_GROUP][ROWS];
+  static uint8_t near[HR_GROUP * HR_NEAR_BYTES(HR_MAX_BITS / 64)];
+  uint64_t query[HR_GROUP][HR_MAX_BITS / 64];
+  uint8_t allow[BLOCKS], *strips = malloc(hr_strip_count(BLOCKS) * HR_STRIP * words * 8);
+  for (size_t i = 0; i < BLOCKS; i++) allow[i] = i % 20 < 10 ? (uint8_t)random64() : 0;
+  for (int turn = 0; turn < 100; turn++) {
+    hr_pass pass = {.blocks = blocks, .words = words, .queries = HR_GROUP};
+    pass.allow = turn % 3 ? NULL : allow;
+    pass.block = pass.first = random64() % BLOCKS;
+    pass.end = pass.block + random64() % (BLOCKS - pass.block + 1);
+    draw_limits(&pass, HR_STRIP_LIMIT);
+    for (size_t q = 0; q < HR_GROUP; q++) {
+      for (size_t w = 0; w < words; w++) query[q][w] = random64();
+      pass.query[q] = query[q];
+      hr_strips_near(query[q], words, near + q * HR_NEAR_BYTES(words));
+    }
+    run_below(&hr_kernels_scalar, pass, expected);
+    kernels->to_strips(blocks + pass.first * words * HR_LANES, words, BLOCKS - pass.first, strips);
+    pass.strips = strips;
+    pass.near = near;
+    pass.head = random_head(words, true);
+    run_below(kernels, pass, found);
+    if (memcmp(expected, found, sizeof found)) fail("strips", kernels->name, words);
+  }
+  free(strips);
 }
 
 static void compare(const hr_kernels *kernels, const uint64_t *blocks, size_t words) {
@@ -50,9 +97,10 @@ static void compare(const hr_kernels *kernels, const uint64_t *blocks, size_t wo
     for (size_t q = 0; q < HR_GROUP; q++) {
       for (size_t w = 0; w < words; w++) query[q][w] = random64();
       pass.query[q] = query[q];
-      pass.limit[q] = (uint32_t)(random64() % (64 * words + 2));
     }
+    draw_limits(&pass, UINT32_MAX);
     run_below(scalar, pass, expected);
+    pass.head = random_head(words, false);
     run_below(kernels, pass, found);
     if (memcmp(expected, found, sizeof found)) fail("below", kernels->name, words);
     scalar->distances(blocks, words, BLOCKS, query[0], all[0]);
@@ -102,6 +150,8 @@ int main(void) {
       uint64_t *blocks = aligned_alloc(64, size * sizeof *blocks);
       for (size_t w = 0; w < size; w++) blocks[w] = random64();
       compare(hr_active_kernels(), blocks, words);
+      if (hr_active_kernels()->to_strips && words <= MOST_STRIP_WORDS)
+        compare_strips(hr_active_kernels(), blocks, words);
       free(blocks);
     }
     printf("%s\n", hr_isa_name());

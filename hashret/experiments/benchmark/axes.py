@@ -1,0 +1,311 @@
+"""One run judged on two axes: class and likeness, copies, classes never seen, cost of search."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ... import Index
+from ...evaluation.collisions import collision_entropy, distinct_codes, expected_bucket_length
+from ...evaluation.protocols import protocol
+from ...evaluation.rules import (
+    RULES,
+    ClassAware,
+    Coded,
+    FloatQuery,
+    Hamming,
+    Rule,
+    WeightedPrefix,
+    class_centres,
+)
+from ...evaluation.splits import Rows
+from ...evaluation.two_axis import Levels, Ranker, found_at, score_axes, share
+from ...methods import Exact, TwoPart, method
+from ...types import Codes
+from ..scoring import candidates_of, time_queries
+from ..steps import Advance, Steps
+from . import edits
+from .inputs import Source
+from .measure import Facts, fitted, unit
+from .provenance import provenance
+from .rows import Row
+from .runs import Run
+
+__all__ = ["JUDGED", "judged", "measure_axes"]
+
+# What decides figures beside a run: rows that were judged otherwise are measured again.
+JUDGED: dict[str, Any] = {
+    "rules": list(RULES),
+    "weight": 4,
+    "copies": 500,
+    "depths": [1, 10, 100],
+    "crop": edits.CROP,
+    "jpeg": edits.QUALITY,
+    "degrees": edits.DEGREES,
+    "bar": edits.BAR,
+    "least_images": 20,
+}
+# Queries asked one by one, for their time and their candidates.
+_TIMED = 200
+
+Items = npt.NDArray[Any]
+Between = Callable[[Any, Any], Ranker]
+"""From queries and a database, encoded, to a ranking of one by the other."""
+
+
+def judged() -> Facts:
+    """Return the fields that tell how rows were judged."""
+    text = json.dumps(JUDGED, sort_keys=True)
+    return {"judged": hashlib.sha256(text.encode()).hexdigest()[:12]}
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What the images of a protocol were made into: codes with margins, or vectors.
+
+    `edited` are copies of the first queries, by family; `encode` makes more of the kind.
+    """
+
+    database: Any
+    others: Any
+    queries: Any
+    edited: dict[str, Any]
+    encode: Callable[[Items], Any]
+
+
+def measure_axes(run: Run, source: Source, steps: Steps, augmented: int = 0) -> Row:
+    """Measure a run on both axes and return its row.
+
+    With `augmented` the cost of search is measured among so many codes, too, of random views of
+    the database's images.
+
+    The row has the run's fields, the class measures of the Hamming distance under the names that
+    all rows have, and
+
+    - ``axes``: by rule and database ("trained", "untrained") the class measures with bounds,
+      ``within`` with bounds, its ``chance``, ``ceiling`` and ``share``, ``queries_within``;
+    - ``copies``: by rule and family of edits, how often the original is in the first 1, 10, 100;
+    - ``distinct_codes``, ``bucket_length``, ``collision_entropy``, ``candidates`` and
+      ``query_microseconds`` of the exact ten nearest by Hamming distance among the trained ones;
+    - the same as ``augmented_...`` among the codes of ``augmented`` random views, if asked;
+    - ``judged`` and ``settings_digest``, and what :func:`~.provenance.provenance` gives.
+    """
+    rows = protocol(run.protocol).rows(source.images, run.seed)
+    with steps.step(run.title) as advance:
+        encoded, rules, facts = _encode(run, source, rows, advance)
+        advance(1, 1, "scoring")
+        ceilings = _ceilings(source, run, rows)
+        axes, copies = {}, {}
+        for name, between in rules.items():
+            axes[name] = _axes(between, encoded, source, rows, ceilings)
+            copies[name] = _copies(between, encoded)
+        if isinstance(encoded.database, Coded):
+            bits, queries = encoded.database.bits, encoded.queries.codes
+            facts |= _cost(bits, encoded.database.codes, queries)
+            if augmented:
+                codes = _augmented(source, run, rows, encoded, augmented, advance)
+                found = _cost(bits, codes, queries).items()
+                facts |= {f"augmented_{name}": value for name, value in found}
+    first = axes[next(iter(rules))]["trained"]
+    figures = {key: value for key, value in first.items() if key.startswith("map")}
+    missing = ("distinct_codes", "query_microseconds", "train_seconds", "train_cpu_seconds")
+    row = run.fields() | judged() | figures | dict.fromkeys(missing) | facts
+    row |= {"settings_digest": _digest(run), "images": len(rows.database)}
+    row |= {"augmented": augmented} if augmented else {}
+    return row | {"axes": axes, "copies": copies} | provenance(run.device)
+
+
+def _digest(run: Run) -> str:
+    text = json.dumps([run.fields(), JUDGED], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _encode(
+    run: Run, source: Source, rows: Rows, advance: Advance
+) -> tuple[Encoded, dict[str, Between], Facts]:
+    """Return the encoded images, rankings by the names of their rules, and facts of fitting."""
+    entry = method(run.method)
+    if isinstance(entry, Exact):
+        shape: Callable[[Items], Any] = _centred(source, run, rows) if entry.cosine else np.asarray
+        return _each(run, source, rows, shape), {"float": _by_vectors}, {}
+    inputs = source.inputs(run.protocol, run.seed, run.features)
+    encoder, facts = fitted(run, source, inputs, advance)
+
+    def code(items: Items) -> Coded:
+        return Coded.of(encoder.project(items))
+
+    prefix = encoder.code_bits
+    if isinstance(entry, TwoPart):
+        prefix = encoder.prefix_bits
+    trained = code(inputs.train)
+    rules = _rules(trained, np.asarray(inputs.train_labels), prefix)
+    return _each(run, source, rows, code), rules, facts | {"prefix_bits": prefix}
+
+
+def _each(run: Run, source: Source, rows: Rows, encode: Callable[[Items], Any]) -> Encoded:
+    assert rows.others is not None
+    parts = [
+        encode(source.items(part, run.features))
+        for part in (rows.database, rows.others, rows.queries)
+    ]
+    originals = source.items(rows.queries[: JUDGED["copies"]])
+    copies = {
+        family: encode(source.described(edits.edited(originals, family), run.features))
+        for family in edits.families(originals)
+    }
+    database, others, queries = parts
+    return Encoded(database, others, queries, copies, encode)
+
+
+def _centred(source: Source, run: Run, rows: Rows) -> Callable[[Items], Items]:
+    """Return vectors less the mean of the training images', of length 1."""
+    mean = source.items(rows.train, run.features).mean(axis=0)
+    return lambda items: unit(items - mean)
+
+
+def _by_vectors(queries: Items, database: Items) -> Ranker:
+    queries, database = (np.asarray(part, np.float32) for part in (queries, database))
+    norms = np.square(database).sum(axis=1)
+
+    def rank(rows: slice) -> npt.NDArray[Any]:
+        return np.asarray(norms - 2 * queries[rows] @ database.T)
+
+    return rank
+
+
+def _rules(trained: Coded, labels: npt.NDArray[np.int64], prefix: int) -> dict[str, Between]:
+    """Return every rule, for whatever encoder; one without a prefix has the whole code for it.
+
+    Where the whole code is the prefix a weight changes nothing: there "weighted" counts its first
+    half more.
+    """
+    weight, bits = JUDGED["weight"], trained.bits
+    known = labels >= 0
+    centres = class_centres(trained[known], labels[known], prefix)
+    half = prefix if prefix < bits else max(1, bits // 2)
+    scale = np.abs(trained.margins).mean(axis=0)
+    rules: dict[str, Rule] = {
+        "hamming": Hamming(),
+        "weighted": WeightedPrefix(half, weight),
+        "class-aware": ClassAware(prefix, centres, weight),
+        "float-query": FloatQuery(scale, prefix, weight),
+    }
+
+    def between(rule: Rule) -> Between:
+        return lambda queries, database: lambda rows: rule.distances(queries[rows], database)
+
+    return {name: between(rules[name]) for name in RULES}
+
+
+def _levels(source: Source, rows: Rows, database: npt.NDArray[np.int64]) -> Levels:
+    labels, finer = source.labels, source.finer
+    if finer is None:
+        return Levels(labels[rows.queries], labels[database])
+    return Levels(labels[rows.queries], labels[database], finer[rows.queries], finer[database])
+
+
+def _ceilings(source: Source, run: Run, rows: Rows) -> dict[str, float | None]:
+    """Return what real vectors have within classes, by database: the cosine of frozen features.
+
+    A scale for within-class scores, not a judge: finer labels judge the vectors, too.
+    """
+    features = source.ceiling
+    if source.finer is None or features is None:
+        return {"trained": None, "untrained": None}
+    assert rows.others is not None
+    key = (run.protocol, run.seed if protocol(run.protocol).drawn else 0)
+    if key not in source.ceilings:
+        mean = source.items(rows.train, features).mean(axis=0)
+        queries, *databases = (
+            unit(source.items(part, features) - mean)
+            for part in (rows.queries, rows.database, rows.others)
+        )
+        found = {}
+        for name, own, part in zip(
+            ("trained", "untrained"), databases, (rows.database, rows.others), strict=True
+        ):
+            scores = score_axes(_by_vectors(queries, own), _levels(source, rows, part))
+            found[name] = None if scores.within is None else scores.within[0]
+        source.ceilings[key] = found
+    return source.ceilings[key]
+
+
+def _axes(
+    between: Between,
+    encoded: Encoded,
+    source: Source,
+    rows: Rows,
+    ceilings: dict[str, float | None],
+) -> dict[str, Facts]:
+    assert rows.others is not None
+    found = {}
+    for name, own, part in (
+        ("trained", encoded.database, rows.database),
+        ("untrained", encoded.others, rows.others),
+    ):
+        scores = score_axes(between(encoded.queries, own), _levels(source, rows, part))
+        figures: Facts = {}
+        for key in ("map_all", "map10_hits", "map10_mink", "within"):
+            value = getattr(scores, key) or (None,) * 3
+            figures |= zip((key, f"{key}_low", f"{key}_high"), value, strict=True)
+        within = figures["within"]
+        figures |= {"chance": scores.chance, "ceiling": ceilings[name]}
+        figures |= {"share": share(within, scores.chance, ceilings[name])}
+        found[name] = figures | {"queries_within": scores.queries_within}
+    return found
+
+
+def _copies(between: Between, encoded: Encoded) -> dict[str, dict[str, float]]:
+    """Return how often originals are found, which no training saw, among the trained images."""
+    first = next(iter(encoded.edited.values()))
+    count = len(first)
+    database = _joined(encoded.database, encoded.queries[:count])
+    own = len(encoded.database) + np.arange(count)
+    return {
+        family: {
+            str(depth): found
+            for depth, found in found_at(
+                between(copies, database), own, tuple(JUDGED["depths"])
+            ).items()
+        }
+        for family, copies in encoded.edited.items()
+    }
+
+
+def _joined(first: Any, second: Any) -> Any:
+    if isinstance(first, Coded):
+        margins = np.concatenate([first.margins, second.margins])
+        return Coded(np.concatenate([first.codes, second.codes]), margins)
+    return np.concatenate([first, second])
+
+
+def _augmented(
+    source: Source, run: Run, rows: Rows, encoded: Encoded, count: int, advance: Advance
+) -> Codes:
+    """Return the codes of `count` random views of the database's images."""
+    parts, done = [], 0
+    for images in edits.views(source.items(rows.database), count):
+        parts.append(encoded.encode(source.described_once(images, run.features)).codes)
+        done += len(images)
+        advance(done, count, "augmented images")
+    return np.concatenate(parts)
+
+
+def _cost(bits: int, codes: Codes, queries: Codes) -> Facts:
+    """Measure the exact ten nearest by Hamming distance among codes, and how these spread."""
+    queries = queries[:_TIMED]
+    index = Index(bits)
+    index.add(codes)
+    return {
+        "distinct_codes": distinct_codes(codes),
+        "bucket_length": expected_bucket_length(codes),
+        "collision_entropy": collision_entropy(codes),
+        "candidates": candidates_of(index, queries),
+        "query_microseconds": float(np.median(time_queries(index, queries))),
+    }

@@ -1,0 +1,235 @@
+"""Codes of two axes: bits that say what an image shows, then bits that say how it looks.
+
+Codes learned from labels collapse: images of a class get nearly one code, so that results tie by
+the thousand. Here a code is a *prefix* of `prefix_bits` learned from labels, and a *residual*: ITQ
+of the same network's features without what the classes explain, a closed form that takes seconds
+beyond the prefix's training. See :class:`~hashret.encoders.ResidualITQ` for the residual and the
+loss ``nested`` for prefixes of prefixes.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import tempfile
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from .checks import as_array, check_choice, check_int
+from .codes import check_bits, pack
+from .deep import DeepHasher
+from .encoders import ResidualITQ
+from .encoders.residual import class_numbers
+from .errors import CodeError, FormatError, HashretError, ParameterError
+from .extras import import_extra
+from .files import write_bytes
+from .types import Codes
+
+__all__ = ["Prism"]
+
+FORMAT = 1
+_KIND = "prism encoder"
+Margins = npt.NDArray[np.float32]
+
+
+class Prism:
+    """A deep encoder for the first bits of a code, and ITQ of its features' residual for the rest.
+
+    Parameters
+    ----------
+    prefix : DeepHasher
+        Of as many bits as the prefix has; `fit` trains a copy. A loss ``nested`` makes each of
+        its prefixes a code, too.
+    bits : int
+        Length of the whole code.
+    gamma : float
+        0 to 1: what part of the directions in which classes differ is left in the residual. 1 is
+        plain ITQ of the features. At 0 no bit repeats what the prefix says, and images of classes
+        that were not in training are told apart by less.
+    tap : {"features", "inputs"}
+        What the residual is taken of: what the hash layer is given, or the vectors that the
+        network is given (for networks of vectors).
+    random_state : int, optional
+        Of the rotation; the prefix has its own.
+
+    Attributes
+    ----------
+    prefix_ : DeepHasher
+    residual_ : ResidualITQ
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.arange(200) % 2
+    >>> X = rng.normal(size=(200, 24)) + 2 * y[:, None]
+    >>> prefix = DeepHasher("linear", "hashnet", 4, epochs=4, batch_size=50, random_state=0)
+    >>> encoder = Prism(prefix, bits=12, gamma=0.25, random_state=0).fit(X, y)
+    >>> encoder.transform(X).shape
+    (200, 2)
+    """
+
+    def __init__(
+        self,
+        prefix: DeepHasher,
+        bits: int = 64,
+        gamma: float = 0.5,
+        tap: Literal["features", "inputs"] = "features",
+        random_state: int | None = None,
+    ) -> None:
+        self.prefix = prefix
+        self.bits = bits
+        self.gamma = gamma
+        self.tap = tap
+        self.random_state = random_state
+
+    @property
+    def prefix_bits(self) -> int:
+        """Bits of the prefix."""
+        return self.prefix.code_bits
+
+    @property
+    def code_bits(self) -> int:
+        """Bits of the whole code."""
+        return check_bits(self.bits)
+
+    def fit(
+        self,
+        images: npt.ArrayLike,
+        labels: npt.ArrayLike,
+        *,
+        checkpoint: str | Path | None = None,
+        **learned: Any,
+    ) -> Self:
+        """Train the prefix, then fit the residual to the same images.
+
+        Parameters
+        ----------
+        images : array_like
+            What the prefix takes: images, or vectors.
+        labels : array_like, shape (n,)
+        checkpoint : path, optional
+            Of the prefix's training; see :meth:`hashret.deep.DeepHasher.fit`.
+        learned
+            What else the prefix's fit takes.
+
+        Raises
+        ------
+        ParameterError, ShapeError, DTypeError
+            If a parameter is out of range, the residual has more bits than its features have
+            rank, or labels do not fit; what was fitted before stays.
+        """
+        residual, prefix = self._residual(), copy.copy(self.prefix)
+        if self.gamma < 1:
+            class_numbers(labels, len(as_array("images", images)))  # refused before the training
+        prefix.fit(images, labels, checkpoint=checkpoint, **learned)
+        residual.fit(self._tapped(prefix, images), labels)
+        self.prefix_, self.residual_ = prefix, residual
+        return self
+
+    def project(self, images: npt.ArrayLike, *, batch_size: int = 1024) -> Margins:
+        """Return the margins of the bits, float32 (n, bits): 1 where > 0."""
+        self._check_fitted()
+        parts = [
+            self.prefix_.project(images, batch_size=batch_size),
+            self.residual_.project(self._tapped(self.prefix_, images, batch_size)),
+        ]
+        return np.concatenate(parts, axis=1)
+
+    def transform(self, images: npt.ArrayLike, *, batch_size: int = 1024) -> Codes:
+        """Return the packed codes, uint8 (n, ceil(bits / 8)): the prefix's bits come first."""
+        return pack(self.project(images, batch_size=batch_size))
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of both parts: equal fingerprints give equal codes."""
+        self._check_fitted()
+        words = [self.prefix_.fingerprint, self.residual_.fingerprint, self.tap]
+        return hashlib.sha256(" ".join(words).encode()).hexdigest()
+
+    def save(self, path: str | Path) -> None:
+        """Write both parts to one safetensors file, atomically."""
+        self._check_fitted()
+        safetensors = import_extra("safetensors.numpy", "torch")
+        with tempfile.TemporaryDirectory() as folder:
+            files = {name: Path(folder, name) for name in ("prefix", "residual")}
+            self.prefix_.save(files["prefix"])
+            self.residual_.save(files["residual"])
+            parts = {k: np.frombuffer(file.read_bytes(), np.uint8) for k, file in files.items()}
+        header = {
+            "kind": _KIND,
+            "format": FORMAT,
+            "bits": self.bits,
+            "gamma": self.gamma,
+            "tap": self.tap,
+            "random_state": self.random_state,
+            "fingerprint": self.fingerprint,
+        }
+        write_bytes(path, safetensors.save(parts, {"hashret": json.dumps(header)}))
+
+    @classmethod
+    def load(cls, path: str | Path, *, device: str = "auto") -> Self:
+        """Read an encoder that :meth:`save` wrote; nothing in the file is executed.
+
+        Raises
+        ------
+        FormatError
+            If the file is not a complete and undamaged one of this kind.
+        """
+        safetensors = import_extra("safetensors", "torch")
+        Path(path).stat()  # a missing file is a FileNotFoundError, not a damaged one
+        try:
+            with safetensors.safe_open(str(path), framework="numpy") as file:
+                header = json.loads((file.metadata() or {}).get("hashret", "null"))
+                if not isinstance(header, dict) or header.get("kind") != _KIND:
+                    raise FormatError(f"{path}: not a file of a hashret {_KIND}")
+                if header["format"] != FORMAT:
+                    raise FormatError(f"{path}: format {header['format']}, this reads {FORMAT}")
+                parts = {name: file.get_tensor(name) for name in ("prefix", "residual")}
+            with tempfile.TemporaryDirectory() as folder:
+                for name, part in parts.items():
+                    Path(folder, name).write_bytes(part.tobytes())
+                prefix = DeepHasher.load(Path(folder, "prefix"), device=device)
+                residual = ResidualITQ.load(Path(folder, "residual"))
+            settings = {name: header[name] for name in ("bits", "gamma", "tap", "random_state")}
+        except FormatError:
+            raise
+        except (safetensors.SafetensorError, HashretError, KeyError, ValueError) as error:
+            raise FormatError(f"{path}: not a saved {_KIND}: {error!r}") from error
+        encoder = cls(prefix, **settings)
+        encoder.prefix_, encoder.residual_ = prefix, residual
+        whole = prefix.code_bits + residual.code_bits == encoder.bits
+        if not whole or encoder.fingerprint != header.get("fingerprint"):
+            raise FormatError(f"{path}: damaged: the fingerprint does not fit the contents")
+        return encoder
+
+    def _residual(self) -> ResidualITQ:
+        """Return the residual's encoder, not fitted, or raise for a parameter before training."""
+        check_choice("tap", self.tap, "features", "inputs")
+        left = self.code_bits - check_int("prefix.bits", self.prefix.bits, 1)
+        if left < 1:
+            raise ParameterError(
+                f"bits: expected more than the prefix's {self.prefix.bits}, got {self.bits}"
+            )
+        residual = ResidualITQ(left, self.gamma, random_state=self.random_state)
+        residual._check_parameters()
+        return residual
+
+    def _tapped(
+        self, prefix: DeepHasher, images: npt.ArrayLike, batch_size: int = 1024
+    ) -> npt.NDArray[Any]:
+        if self.tap == "features":
+            return prefix.features(images, batch_size=batch_size)
+        vectors = np.asarray(images)
+        if vectors.ndim != 2:
+            raise CodeError(
+                f'images: expected vectors (n, d) for tap="inputs", got shape {vectors.shape}'
+            )
+        return vectors
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "residual_"):
+            raise ParameterError("Prism: not fitted yet, call fit or load first")
