@@ -63,7 +63,14 @@ hr_status hr_histogram(const hr_pairs *pairs, int64_t *out);
 
 /* --- the index ------------------------------------------------------------ */
 
-typedef enum { HR_SCAN = 0, HR_LSH = 1, HR_MIH = 2, HR_AUTO = 3, HR_KIND_COUNT } hr_kind;
+typedef enum {
+  HR_SCAN = 0,
+  HR_LSH = 1,
+  HR_MIH = 2,
+  HR_AUTO = 3,
+  HR_APPROXIMATE = 4,
+  HR_KIND_COUNT
+} hr_kind;
 
 #define HR_MAX_BITS 4096
 #define HR_MAX_ROWS ((size_t)UINT32_MAX)
@@ -76,15 +83,18 @@ typedef struct hr_index hr_index;
 /* tables: how many equal parts of the code have a bucket table (HR_LSH); into how many
  * substrings a code is cut, at most HR_MAX_SUBSTRINGS (HR_MIH, HR_AUTO; 0: as suits the
  * number of codes; HR_TABLES_FOR_RADIUS + r, r < bits: as suits searches within the radius r);
- * else 0. */
+ * else 0. recall: to be reached, in millionths, 1 to HR_MAX_RECALL (HR_APPROXIMATE); else 0. */
 #define HR_MAX_SUBSTRINGS 8
 #define HR_TABLES_FOR_RADIUS 256
-hr_status hr_index_create(uint32_t bits, hr_kind kind, uint32_t tables, hr_index **out);
+#define HR_MAX_RECALL 1000000
+hr_status hr_index_create(uint32_t bits, hr_kind kind, uint32_t tables, uint32_t recall,
+                          hr_index **out);
 void hr_index_free(hr_index *index);
 
 uint32_t hr_index_bits(const hr_index *index);
 hr_kind hr_index_kind(const hr_index *index);
 uint32_t hr_index_tables(const hr_index *index);
+uint32_t hr_index_recall(const hr_index *index);
 size_t hr_index_count(hr_index *index);
 /* Codes, different codes, and bytes held for codes, ids and tables. */
 typedef struct {
@@ -128,6 +138,15 @@ void hr_index_set_soon(hr_index *index, size_t words);
 
 /* --- searching ------------------------------------------------------------ */
 
+/* HR_APPROXIMATE: what was measured for the k nearest when the index was last tuned. */
+typedef struct {
+  bool scan;                  /* all codes are compared: the rest is 0 */
+  uint32_t k;                 /* measured for so many, at least as many as asked for */
+  uint32_t lists, queries;    /* lists in all; codes of the index that asked */
+  uint32_t recall, low, high; /* in millionths, with a 95% interval */
+  uint64_t compared;          /* codes a query */
+} hr_tuning;
+
 /* Makes what a search needs (sorting, tables), beside readers and until `cancel`, which may
  * be NULL. */
 hr_status hr_make_ready(hr_index *index, const int *cancel);
@@ -163,6 +182,8 @@ uint64_t hr_read_state(const hr_index *index);
 void hr_read_ids(const hr_index *index, int64_t *out);
 hr_status hr_read_codes(const hr_index *index, const int64_t *ids, size_t n, uint8_t *codes,
                         int64_t *culprit);
+/* HR_APPROXIMATE only. */
+hr_tuning hr_read_tuning(const hr_index *index, size_t k);
 /* A new index with the same codes and ids, in memory of its own. */
 hr_status hr_read_copy(const hr_index *index, hr_index **out);
 

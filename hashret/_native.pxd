@@ -41,14 +41,17 @@ cdef extern from "hashret.h" nogil:
         HR_LSH
         HR_MIH
         HR_AUTO
+        HR_APPROXIMATE
 
     enum:
         HR_FINGERPRINT_BYTES
+        HR_MAX_RECALL
 
     ctypedef struct hr_index:
         pass
 
-    hr_status hr_index_create(uint32_t bits, hr_kind kind, uint32_t tables, hr_index **out)
+    hr_status hr_index_create(uint32_t bits, hr_kind kind, uint32_t tables, uint32_t recall,
+                              hr_index **out)
     void hr_index_free(hr_index *index)
 
     ctypedef enum hr_policy:
@@ -63,6 +66,7 @@ cdef extern from "hashret.h" nogil:
     uint32_t hr_index_bits(const hr_index *index)
     hr_kind hr_index_kind(const hr_index *index)
     uint32_t hr_index_tables(const hr_index *index)
+    uint32_t hr_index_recall(const hr_index *index)
     size_t hr_index_count(hr_index *index)
 
     ctypedef struct hr_stats:
@@ -96,6 +100,12 @@ cdef extern from "hashret.h" nogil:
     void hr_read_ids(const hr_index *index, int64_t *out)
     hr_status hr_read_codes(const hr_index *index, const int64_t *ids, size_t n, uint8_t *codes,
                             int64_t *culprit)
+    ctypedef struct hr_tuning:
+        bint scan
+        uint32_t k, lists, queries, recall, low, high
+        uint64_t compared
+
+    hr_tuning hr_read_tuning(const hr_index *index, size_t k)
     hr_status hr_read_copy(const hr_index *index, hr_index **out)
 
     bint hr_index_before_fork(hr_index *index, int milliseconds)

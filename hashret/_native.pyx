@@ -18,7 +18,9 @@ from libc.string cimport memcpy, memset
 
 from . import errors
 
-KINDS = {"auto": HR_AUTO, "scan": HR_SCAN, "mih": HR_MIH, "lsh": HR_LSH}
+KINDS = {"auto": HR_AUTO, "scan": HR_SCAN, "mih": HR_MIH, "lsh": HR_LSH,
+         "approximate": HR_APPROXIMATE}
+MAX_RECALL = <int>HR_MAX_RECALL
 POLICIES = {"all": HR_POLICY_ALL, "scan": HR_POLICY_SCAN, "probe": HR_POLICY_PROBE,
             "model": HR_POLICY_MODEL, "two ways": HR_POLICY_TWO_WAYS}
 STATUS_COUNT = <int>HR_STATUS_COUNT
@@ -441,6 +443,18 @@ cdef class Reader:
             return hr_read_count(self.index.handle)
         return hr_filter_compared(self.index.handle, self.allowed.handle)
 
+    def tuning(self, size_t k):
+        """What kind "approximate" measured for the k nearest.
+
+        None if all codes are compared; else k, recall, low and high in millionths, queries, lists
+        and codes compared.
+        """
+        cdef hr_tuning told = hr_read_tuning(self.index.handle, k)
+        if told.scan:
+            return None
+        return (told.k, told.recall, told.low, told.high, told.queries, told.lists,
+                told.compared)
+
     def ids(self, out):
         """Fill `out`, int64 of this length."""
         cdef _Buffer o = _Buffer(out, len(self) * sizeof(int64_t), True)
@@ -625,13 +639,13 @@ cdef class NativeIndex:
     cdef hr_index *handle  # NULL: lost in a fork
     cdef object backing  # what a mapped index borrows
     # Read at every search.
-    cdef readonly uint32_t bits, tables
+    cdef readonly uint32_t bits, tables, recall
     cdef readonly str kind
     cdef object __weakref__
 
-    def __cinit__(self, uint32_t bits=1, int kind=HR_SCAN, uint32_t tables=0):
+    def __cinit__(self, uint32_t bits=1, int kind=HR_SCAN, uint32_t tables=0, uint32_t recall=0):
         cdef hr_index *handle = NULL
-        _check(hr_index_create(bits, <hr_kind>kind, tables, &handle), "Index")
+        _check(hr_index_create(bits, <hr_kind>kind, tables, recall, &handle), "Index")
         self.own(handle)
         _indexes[id(self)] = self
 
@@ -639,6 +653,7 @@ cdef class NativeIndex:
         hr_index_free(self.handle)
         self.handle = handle
         self.bits, self.tables = hr_index_bits(handle), hr_index_tables(handle)
+        self.recall = hr_index_recall(handle)
         self.kind = next(name for name, kind in KINDS.items() if kind == hr_index_kind(handle))
 
     def __dealloc__(self):

@@ -87,4 +87,4 @@ def ratio(case: str, contest: Duel, rival: str, goal: float | None = None) -> Ro
     return Row(f"{case}, {rival}", contest.ratio(rival), goal, best=contest.ratio(rival, best=True))
 
 
-from . import beside, billion, filters, life, long, lsh, mih, pairs, planner, scan  # noqa: E402, F401  (they register themselves)
+from . import approximate, beside, billion, filters, life, long, lsh, mih, pairs, planner, scan  # noqa: E402, F401  (they register themselves)

@@ -24,6 +24,7 @@ typedef struct {
   still from;
   hr_postings *postings; /* HR_ORDER: NULL if no row is left */
   hr_mih *mih;
+  hr_ivf *ivf; /* HR_ORDER: NULL if all codes are to be compared */
   hr_lsh *lsh;
   hr_costs costs;
   hr_segment main; /* HR_ONE_SEGMENT */
@@ -102,14 +103,15 @@ static hr_status sort_frozen(const still *from, const int *cancel, hr_postings *
   return status;
 }
 
-/* Of a damaged file, mapped without its CRCs checked, the order is not to be trusted: all is sorted
- * anew. */
+/* Sorts all of it: entries in lists have lost their order, and that of a damaged file, mapped
+ * without its CRCs checked, is not to be trusted. NULL if no row is live. */
 static hr_status sort_anew(const still *from, const int *cancel, hr_postings **out) {
   hr_segment all;
-  hr_segment_init(&all, from->sorted.rows.bits);
-  hr_status status = hr_postings_unsort(&from->sorted, &all);
+  hr_segment_init(&all, from->frozen[0].bits);
+  hr_status status = HR_OK;
+  if (hr_segment_live(&from->sorted.rows)) status = hr_postings_unsort(&from->sorted, &all);
   for (int i = 0; !status && i < 2; i++) status = hr_segment_merge(&all, &from->frozen[i]);
-  if (!status) status = hr_postings_build(&all, cancel, out);
+  if (!status && all.count) status = hr_postings_build(&all, cancel, out);
   hr_segment_free(&all);
   return status;
 }
@@ -137,11 +139,19 @@ static hr_status make_tables(const hr_index *index, const hr_postings *postings,
   return status;
 }
 
+/* Entries are put into lists before anybody sees them, so that none are taken for sorted. */
+static hr_status sort_into_lists(const hr_index *index, const int *cancel, made *m) {
+  hr_status status = sort_anew(&m->from, cancel, &m->postings);
+  if (status || !m->postings) return status;
+  return hr_ivf_build(m->postings, index->recall, cancel, &m->ivf);
+}
+
 /* What filters have asked for once, they find again. The first time tables come later, when the
  * unsorted codes are gone: both at once need the memory of three. Then there are tables to search
  * in until the new ones are ready. */
 static hr_status make_order(const hr_index *index, const int *cancel, made *m) {
-  hr_status status = sort_in(&m->from, cancel, &m->postings);
+  hr_status status = index->kind == HR_APPROXIMATE ? sort_into_lists(index, cancel, m)
+                                                   : sort_in(&m->from, cancel, &m->postings);
   if (status || !m->postings) return status;
   if (m->from.sorted.entry_of) {
     m->postings->entry_of = hr_postings_entries(m->postings);
@@ -164,6 +174,7 @@ static hr_status make(const hr_index *index, const int *cancel, made *m) {
 
 static void discard(made *m) {
   hr_mih_free(m->mih);
+  hr_ivf_free(m->ivf);
   hr_postings_free(m->postings);
   hr_lsh_free(m->lsh);
   hr_segment_free(&m->main);
@@ -205,6 +216,7 @@ static hr_status put_order(hr_index *index, made *m) {
   index->replaced++;
   EXCHANGE(hr_postings *, index->postings, m->postings);
   EXCHANGE(hr_mih *, index->mih, m->mih);
+  EXCHANGE(hr_ivf *, index->ivf, m->ivf);
   return HR_OK;
 }
 

@@ -96,10 +96,12 @@ static hr_status flush(hr_index *index) {
 /* Nothing is left of what was sorted or waits for it. */
 static void drop_sorted(hr_index *index) {
   hr_mih_free(index->mih);
+  hr_ivf_free(index->ivf);
   hr_postings_free(index->postings);
   hr_segment_free(&index->frozen[0]);
   hr_segment_free(&index->frozen[1]);
   index->mih = NULL;
+  index->ivf = NULL;
   index->postings = NULL;
   index->replaced++;
   index->planner.costs = (hr_costs){0};

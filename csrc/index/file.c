@@ -9,7 +9,9 @@
 #define SECTION_IDS 2
 #define SECTION_POSTINGS 3
 #define SECTION_TABLES 4
-#define MAX_SECTIONS 4
+#define SECTION_LISTS 5
+#define MAX_SECTIONS 4 /* of these */
+#define MAX_TAG 5
 
 static const uint8_t magic[8] = {0x89, 'H', 'R', 'I', '\r', '\n', 0x1A, '\n'};
 
@@ -24,7 +26,7 @@ typedef struct {
   uint64_t rows;
   int64_t first_id, next_id;
   char fingerprint[HR_FINGERPRINT_BYTES];
-  uint32_t reserved, crc;
+  uint32_t recall, crc;
   section section[MAX_SECTIONS];
 } header;
 
@@ -107,6 +109,13 @@ static void put_tables(writing *w, const hr_mih *mih) {
   for (size_t i = 0; i < count; i++) put_padded(w, parts[i].data, parts[i].size);
 }
 
+static void put_lists(writing *w, const hr_ivf *ivf) {
+  hr_span parts[HR_IVF_PARTS];
+  hr_ivf_parts(ivf, parts);
+  begin_section(w, SECTION_LISTS, 0);
+  for (size_t i = 0; i < HR_IVF_PARTS; i++) put_padded(w, parts[i].data, parts[i].size);
+}
+
 /* Ids come last: they need not fill a multiple of 64 bytes. */
 static void put_sections(writing *w, const hr_index *index) {
   const hr_postings *sorted = index->postings;
@@ -116,6 +125,7 @@ static void put_sections(writing *w, const hr_index *index) {
       hr_block_bytes(sorted ? sorted->entries : rows->count, rows->words));
   if (sorted) put_postings(w, sorted);
   if (index->mih) put_tables(w, index->mih);
+  if (index->ivf) put_lists(w, index->ivf);
   if (!rows->ids) return;
   begin_section(w, SECTION_IDS, 0);
   put(w, rows->ids, rows->count * sizeof *rows->ids);
@@ -130,7 +140,8 @@ static void fill_snapshot(const hr_index *index, const char *fingerprint, hr_sna
                      .tables = index->tables,
                      .rows = rows->count,
                      .first_id = rows->first_id,
-                     .next_id = index->next_id},
+                     .next_id = index->next_id,
+                     .recall = index->recall},
                .snapshot = snapshot};
   memcpy(w.h.magic, magic, sizeof magic);
   memcpy(w.h.fingerprint, fingerprint, sizeof w.h.fingerprint);
@@ -168,6 +179,8 @@ static const char *check_shape(const header *h) {
   if (h->kind == HR_LSH &&
       (!h->tables || h->tables > h->bits || h->bits % h->tables || h->bits / h->tables > 64))
     return "impossible number of tables";
+  if (h->kind == HR_APPROXIMATE && (h->tables || !h->recall || h->recall > HR_MAX_RECALL))
+    return "impossible recall";
   if (h->first_id > INT64_MAX - (int64_t)h->rows || h->next_id < 0) return "ids out of range";
   return NULL;
 }
@@ -187,7 +200,7 @@ typedef struct {
   const uint8_t *bytes;
   const header *h;
   bool verify;
-  const section *found[MAX_SECTIONS + 1]; /* by tag; NULL: absent */
+  const section *found[MAX_TAG + 1]; /* by tag; NULL: absent */
 } reading;
 
 static const void *data_of(const reading *r, uint32_t tag) {
@@ -197,7 +210,7 @@ static const void *data_of(const reading *r, uint32_t tag) {
 static const char *find_sections(reading *r, size_t size) {
   for (uint32_t i = 0; i < r->h->sections && i < MAX_SECTIONS; i++) {
     const section *s = &r->h->section[i];
-    if (s->tag > MAX_SECTIONS || r->found[s->tag]) continue;
+    if (s->tag > MAX_TAG || r->found[s->tag]) continue;
     if (s->offset % HR_ALIGNMENT) return "a section has the wrong place";
     if (s->offset > size || s->size > size - s->offset) return "the file is truncated";
     if (r->verify && s->crc != crc32(0, r->bytes + s->offset, (size_t)s->size))
@@ -314,6 +327,15 @@ static const char *attach_tables(const reading *r, hr_index *index) {
   return status ? "the tables are damaged" : NULL;
 }
 
+static const char *attach_lists(const reading *r, hr_index *index) {
+  const section *lists = r->found[SECTION_LISTS];
+  if (!lists || index->kind != HR_APPROXIMATE) return NULL;
+  hr_status status =
+      hr_ivf_open(index->postings, data_of(r, SECTION_LISTS), (size_t)lists->size, &index->ivf);
+  if (status == HR_NO_MEMORY) return out_of_memory;
+  return status ? "the lists are damaged" : NULL;
+}
+
 static const char *attach_sorted(const reading *r, hr_index *index) {
   uint64_t entries = r->found[SECTION_CODES]->count;
   if (!entries || entries > r->h->rows) return "an impossible number of codes";
@@ -326,14 +348,15 @@ static const char *attach_sorted(const reading *r, hr_index *index) {
   const char *reason = attach_codes(r, postings->entries, &postings->blocks);
   if (!reason) reason = attach_ids(r, &postings->rows);
   if (!reason) reason = attach_postings(r, postings);
-  return reason ? reason : attach_tables(r, index);
+  if (!reason) reason = attach_lists(r, index);
+  return reason || index->kind == HR_APPROXIMATE ? reason : attach_tables(r, index);
 }
 
 static const char *attach(reading *r, size_t size, hr_index *index) {
   index->next_id = r->h->next_id;
   const char *reason = find_sections(r, size);
   if (reason) return reason;
-  bool sorts = index->kind == HR_AUTO || index->kind == HR_MIH;
+  bool sorts = index->kind != HR_SCAN && index->kind != HR_LSH;
   return sorts && r->found[SECTION_POSTINGS] ? attach_sorted(r, index)
                                              : attach_rows(r, &index->main);
 }
@@ -343,7 +366,8 @@ hr_status hr_index_open(const uint8_t *bytes, size_t size, bool verify, hr_index
   header h;
   *reason = check_header(bytes, size, &h);
   if (*reason) return HR_BAD_FORMAT;
-  hr_status status = hr_index_create(h.bits, (hr_kind)h.kind, h.tables, out);
+  uint32_t recall = h.kind == HR_APPROXIMATE ? h.recall : 0;
+  hr_status status = hr_index_create(h.bits, (hr_kind)h.kind, h.tables, recall, out);
   if (status) return status;
   reading r = {.bytes = bytes, .h = &h, .verify = verify};
   *reason = attach(&r, size, *out);

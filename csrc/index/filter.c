@@ -190,6 +190,9 @@ hr_status hr_filter_open(const hr_index *index, const hr_allowed *allowed, hr_fi
   if (status) return status;
   status = allowed->mask ? allow_mask(index, allowed, filter, lists)
                          : allow_ids(index, allowed, filter, lists, culprit);
+  if (!status && index->ivf)
+    filter->sorted =
+        count_bits(filter->allow[HR_SORTED], hr_block_count(index->postings->rows.count));
   if (!status) status = copy_few(index, filter, lists);
   free_lists(lists);
   if (status)

@@ -7,12 +7,14 @@
 /* To sort so many words, and to make their tables, takes some hundredths of a second. */
 #define SOON_WORDS ((size_t)1 << 17)
 
-hr_status hr_index_create(uint32_t bits, hr_kind kind, uint32_t tables, hr_index **out) {
+hr_status hr_index_create(uint32_t bits, hr_kind kind, uint32_t tables, uint32_t recall,
+                          hr_index **out) {
   hr_index *index = hr_alloc_zero(1, sizeof *index);
   if (!index) return HR_NO_MEMORY;
   index->bits = bits;
   index->kind = kind;
   index->tables = tables;
+  index->recall = recall;
   index->soon = SOON_WORDS;
   hr_segment_init(&index->main, bits);
   hr_segment_init(&index->delta, bits);
@@ -35,6 +37,7 @@ void hr_index_free(hr_index *index) {
   hr_segment_free(&index->frozen[1]);
   hr_segment_free(&index->main);
   hr_segment_free(&index->delta);
+  hr_ivf_free(index->ivf);
   hr_lsh_free(index->lsh);
   hr_index_close_locks(index);
   free(index);
@@ -57,6 +60,7 @@ void hr_index_set_soon(hr_index *index, size_t words) {
 uint32_t hr_index_bits(const hr_index *index) { return index->bits; }
 hr_kind hr_index_kind(const hr_index *index) { return index->kind; }
 uint32_t hr_index_tables(const hr_index *index) { return index->tables; }
+uint32_t hr_index_recall(const hr_index *index) { return index->recall; }
 
 size_t hr_index_count(hr_index *index) {
   hr_lock_shared(&index->lock);
@@ -68,7 +72,7 @@ size_t hr_index_count(hr_index *index) {
 static size_t bytes_of(const hr_index *index) {
   return hr_segment_bytes(&index->frozen[0]) + hr_segment_bytes(&index->frozen[1]) +
          hr_segment_bytes(&index->main) + hr_segment_bytes(&index->delta) +
-         (index->lsh ? hr_lsh_bytes(index->lsh) : 0) +
+         (index->lsh ? hr_lsh_bytes(index->lsh) : 0) + (index->ivf ? hr_ivf_bytes(index->ivf) : 0) +
          (index->postings ? hr_postings_bytes(index->postings) : 0) +
          (index->mih ? hr_mih_bytes(index->mih) + sizeof index->planner : 0);
 }
@@ -144,9 +148,13 @@ hr_status hr_index_stats(hr_index *index, hr_stats *out) {
 
 size_t hr_read_count(const hr_index *index) { return hr_index_live(index); }
 
+hr_tuning hr_read_tuning(const hr_index *index, size_t k) {
+  return index->ivf ? hr_ivf_tuning(index->ivf, k) : (hr_tuning){.scan = true};
+}
+
 hr_status hr_read_copy(const hr_index *index, hr_index **out) {
   hr_index *copy;
-  hr_status status = hr_index_create(index->bits, index->kind, index->tables, &copy);
+  hr_status status = hr_index_create(index->bits, index->kind, index->tables, index->recall, &copy);
   if (status) return status;
   copy->next_id = index->next_id;
   status = hr_index_gather(index, &copy->main);

@@ -5,6 +5,7 @@
 #include "base/compiler.h"
 #include "base/lock.h"
 #include "base/thread.h"
+#include "ivf/probe.h"
 #include "lsh/lsh.h"
 #include "planner/planner.h"
 #include "storage/segment.h"
@@ -22,14 +23,15 @@ typedef struct {
 
 struct hr_index {
   hr_kind kind;
-  uint32_t bits, tables;
+  uint32_t bits, tables, recall;
   /* Codes are in segments. */
-  hr_postings *postings; /* HR_AUTO, HR_MIH: nearly all codes, sorted; NULL: none are */
+  hr_postings *postings; /* HR_AUTO, HR_MIH, HR_APPROXIMATE: nearly all codes, sorted; NULL: none */
   hr_segment frozen[2];  /* main and delta as they were when a merge began, which sorts them in;
                             none of their codes changes, but they can be removed */
   hr_segment main;       /* the other codes, sorted by id */
   hr_segment delta;      /* codes added since with ids that do not follow those of main */
   hr_mih *mih;           /* tables over the postings; NULL: too few codes */
+  hr_ivf *ivf;           /* HR_APPROXIMATE: lists of the postings; NULL: too few codes */
   hr_lsh *lsh;           /* tables over the first rows of main; NULL until a search needs them */
   hr_planner planner;    /* HR_AUTO: what is known about searching the postings */
   int64_t next_id;       /* one past the largest ever added */
@@ -71,6 +73,7 @@ const hr_segment *hr_index_segment(const hr_index *index, int segment);
 struct hr_filter {
   uint8_t *allow[HR_SEGMENTS]; /* a bit a row; 0 for tombstones */
   hr_subset few[HR_SEGMENTS];  /* the same rows, if they are few */
+  size_t sorted;               /* HR_APPROXIMATE: how many rows of HR_SORTED are allowed */
 };
 
 /* All live rows by ascending id. */

@@ -29,7 +29,8 @@ hr_status hr_join_open(const hr_index *index, bool copy, hr_join **out) {
   if (!join) return HR_NO_MEMORY;
   join->rows = hr_index_live(index);
   hr_status status = HR_OK;
-  if (copy || !index->postings || hr_index_aside(index)) {
+  /* Codes in lists are not in the order that tables need. */
+  if (copy || !index->postings || index->ivf || hr_index_aside(index)) {
     status = hr_index_gather(index, &join->gathered);
   } else {
     join->borrowed = index;

@@ -4,6 +4,8 @@
 /* Rows aside of the tables are compared with every query, up to so many or this share. */
 #define ASIDE_ROWS ((size_t)256)
 #define ASIDE_SHARE 8
+/* HR_APPROXIMATE: its searches compare fewer than that already. */
+#define ASIDE_SHARE_OF_LISTS 16
 /* HR_AUTO: sorting pays from so many codes on; tables pay from so many different ones on: where
  * they do not, a query finds out at the cost of a bucket (history.h). */
 #define SCANNED_ROWS ((size_t)16384)
@@ -17,7 +19,7 @@
 #define QUERIES_A_CODE 512
 
 bool hr_index_sorts(const hr_index *index) {
-  return index->kind == HR_AUTO || index->kind == HR_MIH;
+  return index->kind == HR_AUTO || index->kind == HR_MIH || index->kind == HR_APPROXIMATE;
 }
 
 size_t hr_index_aside(const hr_index *index) {
@@ -33,7 +35,7 @@ static bool is_frozen(const hr_index *index) {
 
 /* Whether the codes are too few to be sorted. */
 static bool stays_unsorted(const hr_index *index) {
-  return index->kind == HR_AUTO && !index->postings && !is_frozen(index) &&
+  return index->kind != HR_MIH && !index->postings && !is_frozen(index) &&
          hr_index_aside(index) <= SCANNED_ROWS;
 }
 
@@ -53,11 +55,12 @@ static bool sorted_enough(const hr_index *index, bool all) {
   if (all) return !unsorted && !removed;
   if (hr_index_too_many_removed(removed, sorted)) return false;
   if (index->kind == HR_AUTO && unsorted <= SCANNED_ROWS) return true;
-  return unsorted <= sorted / ASIDE_SHARE || (unsorted <= ASIDE_ROWS && sorted);
+  size_t share = index->kind == HR_APPROXIMATE ? ASIDE_SHARE_OF_LISTS : ASIDE_SHARE;
+  return unsorted <= sorted / share || (unsorted <= ASIDE_ROWS && sorted);
 }
 
 static bool has_tables(const hr_index *index) {
-  if (!index->postings || index->mih) return true;
+  if (!index->postings || index->mih || index->kind == HR_APPROXIMATE) return true;
   return index->kind == HR_AUTO && index->postings->entries <= SCANNED_ENTRIES;
 }
 

@@ -31,6 +31,26 @@ static const hr_subset *few_of(const search *s, int segment) {
 /* Comparing less than one code in so many costs less than looking for them in buckets. */
 #define FEWEST_SHARE 64
 
+/* HR_APPROXIMATE: the k nearest that a filter lets pass are among so many more of all. */
+static size_t nearest_of_all(const search *s) {
+  const hr_filter *filter = s->request->filter;
+  size_t k = s->queries.k, rows = s->rows[HR_SORTED]->count;
+  if (!filter || k >= rows) return k;
+  return (size_t)((double)k * (double)rows / (double)(filter->sorted + 1)) + 1;
+}
+
+/* Looks into lists if that pays; else sets `*compare`. */
+static hr_status search_lists(search *s, const uint8_t *allow, bool *compare) {
+  const hr_request *request = s->request;
+  const hr_ivf *ivf = s->index->ivf;
+  hr_ivf_wish wish = {nearest_of_all(s), s->queries.radius};
+  *compare |= request->scan || request->parts > 1 || !hr_ivf_pays(ivf, &wish, s->queries.count);
+  if (*compare) return HR_OK;
+  hr_source source = hr_source_of_postings(s->index->postings, allow, HR_ENTRIES);
+  return hr_ivf_search(&(hr_ivf_request){ivf, &source, wish}, &s->queries,
+                       s->collectors[HR_SORTED]);
+}
+
 /* Where few are allowed, comparing those is a scan that HR_MIH does too, and that no query is put
  * off for. */
 static hr_status search_postings(search *s) {
@@ -42,6 +62,10 @@ static hr_status search_postings(search *s) {
       few && (index->kind == HR_MIH || few->count < index->postings->entries / FEWEST_SHARE);
   s->expansion.postings = index->postings;
   s->expansion.allow = allow;
+  if (index->ivf) {
+    hr_status status = search_lists(s, allow, &compare);
+    if (status || !compare) return status;
+  }
   hr_target target = {.postings = index->postings,
                       .mih = index->mih,
                       .planner = &index->planner,

@@ -81,8 +81,8 @@ static hr_pass open_pass(const group *g) {
 /* Codes that hold as many rows as are asked for, if they have as many as most. */
 static size_t codes_of(const hr_source *s, size_t k) {
   if (!s->postings) return k;
-  size_t rows = s->postings->rows.count;
-  return k >= rows ? s->count : (size_t)((double)k * (double)s->count / (double)rows);
+  size_t rows = s->postings->rows.count, entries = s->postings->entries;
+  return k >= rows ? entries : (size_t)((double)k * (double)entries / (double)rows);
 }
 
 /* Blocks to look at before limits are renewed. Until k rows are found every row is taken, unless
@@ -112,15 +112,15 @@ static bool offer_entries(const group *g, const hr_hit *hits, size_t count) {
   hr_collector *const *collectors = g->collectors;
   const hr_postings *postings = g->source->postings;
   const uint8_t *allow = g->source->allow;
-  size_t entries = g->source->count;
+  size_t entries = g->source->count, least = g->source->least;
   bool single = !postings->starts && !allow; /* each hit is one row that may be found */
   for (size_t i = 0; i < count && !single; i++)
     HR_PREFETCH(postings->starts ? &postings->starts[hits[i].row] : &postings->order[hits[i].row]);
   for (size_t i = 0; i < count; i++) {
     hr_hit hit = hits[i];
     hr_collector *c = collectors[hit.query];
-    /* The limit may have come down, and the last block is padded. */
-    if (hit.distance > hr_collector_reach(c) || hit.row >= entries) continue;
+    /* The limit may have come down, and the first and last block have others' codes. */
+    if (hit.distance > hr_collector_reach(c) || hit.row >= entries || hit.row < least) continue;
     if (!(single ? hr_collector_take(c, hit.distance, hit.row, 1)
                  : hr_collector_offer_entry(c, postings, hit.row, hit.distance, allow)))
       return false;

@@ -11,6 +11,7 @@ typedef struct {
   size_t words, count;         /* words a code, and codes */
   size_t first, end;           /* blocks to be compared */
   const uint8_t *allow;        /* a bit a row, or NULL */
+  size_t least;                /* of sorted codes: those before are not meant */
   const uint32_t *rows;        /* the rows of these codes, ascending; NULL: all rows in order */
   const hr_postings *postings; /* what is found are entries of these; NULL: rows */
   bool whole;                  /* codes are compared whole, though heads might pay */

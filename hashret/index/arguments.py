@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ..checks import as_int64, as_integers, as_real, check_int
+from .. import _native
+from ..checks import as_int64, as_integers, as_real, check_int, check_number
 from ..errors import CodeError, DTypeError, ParameterError, ShapeError
 from ..types import Ids
 
@@ -13,6 +14,7 @@ from ..types import Ids
 IdsOrMask = npt.NDArray[np.int64] | npt.NDArray[np.bool_]
 MAX_PROBES = 2**20
 MAX_SUBSTRINGS = 8
+DEFAULT_RECALL = 0.95
 # Added to a radius, in place of a number of tables: HR_TABLES_FOR_RADIUS.
 TABLES_FOR_RADIUS = 256
 # Each has results of its own; more than there are cores are of no use.
@@ -53,6 +55,18 @@ def check_threads(threads: int | None) -> int | None:
     return min(check_int("threads", threads, 1), MAX_THREADS)
 
 
+def check_recall(kind: str, recall: float | None) -> int:
+    """Return the recall in the engine's millionths; 0 for other kinds than "approximate"."""
+    if kind != "approximate":
+        if recall is not None:
+            raise ParameterError(f"recall: only for kind 'approximate', this is {kind!r}")
+        return 0
+    wanted = check_number("recall", DEFAULT_RECALL if recall is None else recall)
+    if not 0 < wanted <= 1:
+        raise ParameterError(f"recall: expected above 0 and at most 1, got {recall!r}")
+    return max(round(wanted * _native.MAX_RECALL), 1)
+
+
 def check_tables(kind: str, bits: int, tables: int | None, radius: int | None = None) -> int:
     """Return what the engine is told of tables: how many, what radius they are for, or 0."""
     if radius is not None:
@@ -61,8 +75,8 @@ def check_tables(kind: str, bits: int, tables: int | None, radius: int | None = 
         return _check_lsh_tables(bits, tables)
     if tables is None:
         return 0
-    if kind == "scan":
-        raise ParameterError(f"tables: kind 'scan' has none, got {tables!r}")
+    if kind in ("scan", "approximate"):
+        raise ParameterError(f"tables: kind {kind!r} has none, got {tables!r}")
     tables = check_int("tables", tables, 1)
     if tables > min(bits, MAX_SUBSTRINGS):
         raise ParameterError(

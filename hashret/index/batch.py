@@ -106,7 +106,7 @@ def _nearest(
     threads: int | None,
     again: bool = False,
 ) -> tuple[Distances, Ids]:
-    split, parts = plan(reader, request, threads, True, again)
+    split, parts = plan(reader, request, threads, k, again)
     if split == "rows":
         return _nearest_by_rows(reader, request, k, parts)
     distances, ids = _empty_results((request.count, k))
@@ -160,7 +160,7 @@ def _within(
     threads: int | None,
     again: bool = False,
 ) -> tuple[Ids, Distances, Ids]:
-    split, parts = plan(reader, request, threads, False, again)
+    split, parts = plan(reader, request, threads, None, again)
     if split == "queries":
         search = partial(_hits, reader, request, radius, parts=parts)
         return _joined(run_parts(search, parts, request.cancel))

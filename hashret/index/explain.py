@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import _native
+from .tuning import tuning_of
 
 __all__ = ["Explanation", "explain"]
 
@@ -21,14 +22,14 @@ class Explanation:
     ----------
     kind : str
         The kind of the index.
-    way : {"scan", "mih", "mih, then scan", "lsh"}
+    way : {"scan", "mih", "mih, then scan", "lsh", "lists"}
         What was done.
     codes : int
         Codes in the index.
     candidates : int
         Codes compared with the query, repeated ones included.
     buckets : int
-        Buckets looked into.
+        Buckets, or lists, looked into.
     radius : int or None
         Within this distance the buckets showed every code; None if it was not asked.
     distance : int or None
@@ -52,7 +53,7 @@ class Explanation:
         """Return a few lines for people."""
         return (
             f"{self.way}: {self.candidates:,} comparisons over {self.codes:,} codes, "
-            f"{self.buckets:,} buckets\n"
+            f"{self.buckets:,} {'lists' if self.way == 'lists' else 'buckets'}\n"
             f"{'exact' if self.exact else 'approximate'}: {self.reason}"
         )
 
@@ -65,6 +66,8 @@ def explain(reader: _native.Reader, request: _native.Request, k: int) -> Explana
     found = distances[distances != MISSING]
     last = int(found.max()) if len(found) else None
     way, reason = _way(kind, len(found) == distances.size, last, buckets, scanned, radius)
+    if kind == "approximate":
+        way, reason = _way_of_lists(reader, k, buckets)
     if way == "scan" and reader.compared < len(reader):
         reason = "all codes that the filter allows were compared"
     return Explanation(
@@ -75,9 +78,18 @@ def explain(reader: _native.Reader, request: _native.Request, k: int) -> Explana
         buckets=buckets,
         radius=radius if way == "mih" else None,
         distance=last,
-        exact=kind != "lsh",
+        exact=way not in ("lsh", "lists"),
         reason=reason,
     )
+
+
+def _way_of_lists(reader: _native.Reader, k: int, lists: int) -> tuple[str, str]:
+    tuned = tuning_of(reader, k)
+    if not lists and tuned.exact:
+        return "scan", f"all codes were compared: {tuned.reason}"
+    if not lists:
+        return "scan", "all codes that may be found were compared, which costs less than lists"
+    return "lists", f"the nearest of {tuned.lists:,} lists were compared; {tuned.reason}"
 
 
 def _way(

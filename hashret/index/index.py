@@ -23,6 +23,7 @@ from .arguments import (
     check_margins,
     check_probes,
     check_range,
+    check_recall,
     check_tables,
     check_threads,
 )
@@ -32,6 +33,7 @@ from .file import read_bytes, read_file, to_bytes, write_file
 from .filter import FEW_PREPARED, Filter, all_ids, ids_of
 from .graph import find_groups, find_neighbors, find_pairs
 from .ranked import Ranked
+from .tuning import Tuning, tuning_of
 
 __all__ = ["Index"]
 
@@ -67,17 +69,23 @@ class Index:
     ----------
     bits : int
         Length of a code, 1 to 4096.
-    kind : {"auto", "scan", "mih", "lsh"}
+    kind : {"auto", "scan", "mih", "approximate", "lsh"}
         ``"auto"``, ``"scan"`` and ``"mih"`` are exact and give the same answers.
         ``"scan"`` compares every code. ``"mih"`` looks into the buckets of several
         tables until none of the rest can matter: multi-index hashing, sub-linear.
-        ``"auto"`` does for each query what costs less on this machine. ``"lsh"``
-        looks only into the buckets that the query falls into: approximate.
+        ``"auto"`` does for each query what costs less on this machine.
+        ``"approximate"``, for long codes, groups them into lists around centroids and
+        looks only into those near the query: it tunes itself to reach a wanted `recall`
+        (see :meth:`tuning`). ``"lsh"`` looks only into the buckets that the query falls
+        into: approximate too, with a number of `probes` that you choose.
     tables : int, optional
         For ``"lsh"``: how many equal parts the code is cut into, each with its
         own bucket table of ``bits / tables`` (at most 64) bits. For ``"auto"`` and
         ``"mih"``: into how many substrings the code is cut, at most 8; by default as
         suits the number of codes. Fewer take less memory and more time.
+    recall : float, optional
+        For ``"approximate"``: what share of the nearest codes a search is to find, above 0
+        and at most 1, which compares all codes; by default 0.95.
     radius : int, optional
         For ``"auto"`` and ``"mih"``, in place of `tables`: how far away the codes are
         that most searches will ask for, 0 to ``bits - 1``; 31 of 256 bits for copies by
@@ -104,6 +112,7 @@ class Index:
         kind: str = "auto",
         *,
         tables: int | None = None,
+        recall: float | None = None,
         radius: int | None = None,
         encoder: str | None = None,
     ) -> None:
@@ -111,7 +120,8 @@ class Index:
         if not isinstance(kind, str) or kind not in _native.KINDS:
             raise ParameterError(f"kind: expected one of {sorted(_native.KINDS)}, got {kind!r}")
         tables = check_tables(kind, bits, tables, radius)
-        self._native = _native.NativeIndex(bits, _native.KINDS[kind], tables)
+        wanted = check_recall(kind, recall)
+        self._native = _native.NativeIndex(bits, _native.KINDS[kind], tables, wanted)
         self._encoder = check_fingerprint(encoder)
 
     @classmethod
@@ -143,6 +153,11 @@ class Index:
         return tables - TABLES_FOR_RADIUS if self.tables is None and tables else None
 
     @property
+    def recall(self) -> float | None:
+        """The recall that is wanted, of kind ``"approximate"``."""
+        return self._native.recall / _native.MAX_RECALL or None
+
+    @property
     def encoder(self) -> str | None:
         """Fingerprint of the encoder that made the codes, if it was given."""
         return self._encoder
@@ -161,7 +176,9 @@ class Index:
     def __repr__(self) -> str:
         tables = f", tables={self.tables}" if self.tables else ""
         radius = f", radius={self.radius}" if self.radius is not None else ""
-        return f"<hashret.Index {self.kind}, {self.bits} bits{tables}{radius}, {len(self)} codes>"
+        recall = f", recall={self.recall:g}" if self.recall else ""
+        options = f"{tables}{radius}{recall}"
+        return f"<hashret.Index {self.kind}, {self.bits} bits{options}, {len(self)} codes>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self).from_bytes, (self.to_bytes(),), self._added() or None
@@ -453,6 +470,42 @@ class Index:
             raise ShapeError(f"query: expected one code, got {request.count}")
         with reader_of(self._native, filter, request.count) as reader:
             return explain(reader, request, k)
+
+    def tuning(self, k: int = 10) -> Tuning:
+        """Tell how an index of kind ``"approximate"`` reaches its recall for the k nearest.
+
+        Codes are grouped and tuned by the first search that finds 16,385 or more, and again by
+        one that finds a sixteenth more than there were; until then those added since are
+        compared with each query, which costs time and no recall.
+
+        Parameters
+        ----------
+        k : int
+            At least 1.
+
+        Returns
+        -------
+        tuning : Tuning
+            The recall measured, with its interval.
+
+        Raises
+        ------
+        ParameterError
+            If the index is of another kind.
+
+        Examples
+        --------
+        >>> import numpy as np, hashret
+        >>> index = hashret.Index(bits=256, kind="approximate", recall=0.9)
+        >>> _ = index.add(np.zeros((100, 32), dtype=np.uint8))
+        >>> index.tuning().reason
+        'lists are made and tuned from 16,385 codes on, there are 100'
+        """
+        if self.kind != "approximate":
+            raise ParameterError(f"tuning: only kind 'approximate' has one, this is {self.kind!r}")
+        k = check_k(k)
+        with open_reader(self._native) as reader:
+            return tuning_of(reader, k)
 
     def range_search(
         self,

@@ -33,29 +33,33 @@ def plan(
     reader: _native.Reader,
     request: _native.Request,
     threads: int | None,
-    by_rows: bool,
+    k: int | None,
     again: bool,
 ) -> Plan:
     """Plan the search of what a reader sees, on at most so many threads.
 
-    Parts of the rows are for results that can be merged, `by_rows`: the k nearest, not all within
-    a radius. What a look into buckets has left is planned `again`.
+    Parts of the rows are for results that can be merged: the k nearest, not all within a radius,
+    of which `k` is None. What a look into buckets has left is planned `again`.
     """
     index, count = reader.index, request.count
     kind = index.kind
+    compared = reader.compared
+    if kind == "approximate":
+        tuned = None if k is None else reader.tuning(k)
+        kind, compared = ("scan", compared) if tuned is None else (kind, tuned[-1])
     if not again:
         if kind == "lsh":
             words = count * index.tables * request.probes * WORDS_PER_PROBE
         else:
-            words = count * reader.compared * ((index.bits + 63) // 64)
+            words = count * compared * ((index.bits + 63) // 64)
         if words < PARALLEL_WORDS:
             return "here", 1
-        few = FEW_QUERIES if by_rows and kind == "auto" else 2
+        few = FEW_QUERIES if k is not None and kind == "auto" else 2
         if kind in ("auto", "mih") and count < few:
             return "buckets", 1
     limit = thread_limit(threads)
     # Parts of the rows would each look into all buckets.
-    if by_rows and count < limit and kind in ("auto", "scan"):
+    if k is not None and count < limit and kind in ("auto", "scan"):
         return "rows", limit
     return "queries", max(min(limit, count), 1)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from index_files import HEADER, sealed
 
 import hashret
 
@@ -34,10 +36,35 @@ def codes_of(rng: np.random.Generator, n: int, bits: int, alike: bool) -> np.nda
     return np.packbits(bools, axis=1)
 
 
+def with_lists(data: bytes) -> bytes:
+    """Make an index of kind "approximate" of a sorted one: so few codes are not put in lists."""
+    header = bytearray(data[:HEADER])
+    sections = {}
+    for entry in struct.iter_unpack("<IIQQQ", header[128:]):
+        sections[entry[0]] = entry
+    entries = sections[1][4]
+    levels = [(1, 40, 950_000, 940_000, 960_000, 0, 4), (10, 80, 951_000, 941_000, 961_000, 0, 9)]
+    words = (int.from_bytes(header[16:20], "little") + 63) // 64
+    lists = struct.pack("<II56x", 3, 2000) + b"".join(struct.pack("<6IQ", *one) for one in levels)
+    lists = lists.ljust(192, b"\0") + b"\0" * (64 * words)
+    lists += struct.pack("<4I", 0, entries // 3, entries // 3, entries).ljust(64, b"\0")
+    body, table = b"", b""
+    for tag in (1, 3, 5, 2):
+        if tag != 5 and tag not in sections:
+            continue
+        _, _, offset, size, count = sections.get(tag, (5, 0, 0, 0, 0))
+        part = lists if tag == 5 else data[offset : offset + size]
+        table += struct.pack("<IIQQQ", tag, 0, HEADER + len(body), len(part), count)
+        body += part
+    struct.pack_into("<III", header, 20, 4, 0, len(table) // 32)
+    struct.pack_into("<I", header, 120, 950_000)
+    return sealed(bytes(header[:128]) + table.ljust(128, b"\0") + body)
+
+
 def files() -> Iterator[tuple[str, bytes]]:
     """Names and bytes of small index files."""
     rng = np.random.default_rng(0)
-    for kind in ("scan", "lsh", "mih", "auto"):
+    for kind in ("scan", "lsh", "mih", "auto", "approximate"):
         for bits in WIDTHS:
             for tables in tables_of(kind, bits):
                 for n, alike in itertools.product(COUNTS, (False, True)):
@@ -46,6 +73,8 @@ def files() -> Iterator[tuple[str, bytes]]:
                     index.add(codes_of(rng, n, bits, alike), ids)
                     name = "-".join(map(str, (kind, bits, *tables.values(), n, int(alike))))
                     yield f"{name}.hri", index.to_bytes()
+                    if kind == "mih" and n:
+                        yield f"lists-{name}.hri", with_lists(index.to_bytes())
 
 
 def write(folder: Path) -> None:

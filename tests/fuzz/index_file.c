@@ -76,7 +76,7 @@ static uint64_t odd_number(uint64_t *state, uint64_t now) {
 static void change_number(uint8_t *data, size_t size, uint64_t *state) {
   static const struct {
     uint8_t at, bytes;
-  } fields[] = {{16, 4}, {20, 4}, {24, 4}, {28, 4}, {32, 8}, {40, 8}, {48, 8}};
+  } fields[] = {{16, 4}, {20, 4}, {24, 4}, {28, 4}, {32, 8}, {40, 8}, {48, 8}, {120, 4}};
   size_t at, bytes;
   uint64_t choice = next_random(state) % 4;
   if (choice == 0) {

@@ -20,7 +20,7 @@ SECONDS = 10
 
 def test_the_corpus_is_of_every_kind_and_width():
     known = [hashret.Index.from_bytes(data) for _, data in corpus.files()]
-    assert {index.kind for index in known} == {"scan", "lsh", "mih", "auto"}
+    assert {index.kind for index in known} == {"scan", "lsh", "mih", "auto", "approximate"}
     assert {index.bits for index in known} == set(corpus.WIDTHS)
 
 

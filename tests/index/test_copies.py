@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import hashret
 from hashret.encoders import PCAHashing
 
-KINDS = ["scan", "mih", "auto", "lsh"]
+KINDS = ["scan", "mih", "auto", "approximate", "lsh"]
 MADE = {
     "pickle": lambda index: pickle.loads(pickle.dumps(index)),
     "oldest pickle": lambda index: pickle.loads(pickle.dumps(index, 0)),

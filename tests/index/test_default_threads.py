@@ -150,7 +150,7 @@ CALLS = {
 }
 
 
-@pytest.mark.parametrize("kind", ["scan", "mih", "auto", "lsh"])
+@pytest.mark.parametrize("kind", ["scan", "mih", "auto", "approximate", "lsh"])
 @pytest.mark.parametrize("call", CALLS)
 def test_every_call_keeps_to_it(rng, machine, monkeypatch, call, kind):
     machine({}, HASHRET_THREADS="2")

@@ -77,7 +77,7 @@ def test_the_others_are_exact(seed, kind, n, k, radius, filtered):
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
-@pytest.mark.parametrize("kind", ["scan", "mih", "auto", "lsh"])
+@pytest.mark.parametrize("kind", ["scan", "mih", "auto", "approximate", "lsh"])
 def test_on_many_codes_and_threads(rng, kind, threads):
     """Where queries go through tables, and others on threads."""
     bits, n = 64, 40_000

@@ -23,6 +23,7 @@ SHAPES = {
     "mih": [(5, None), (64, None), (64, 2), (100, 3), (64, {"radius": 3}), (256, {"radius": 31})],
     "auto": [(64, None), (130, 8), (256, {"radius": 31})],
     "lsh": [(24, 3), (160, 4)],
+    "approximate": [(64, None), (130, None)],  # so few codes are compared one by one
 }
 
 
@@ -213,3 +214,4 @@ TestScan = machine("scan", 15)
 TestMih = machine("mih", 60)
 TestAuto = machine("auto", 40)
 TestLsh = machine("lsh", 20)
+TestApproximate = machine("approximate", 10)
