@@ -13,9 +13,7 @@
 /* Removed rows stay until they are so many and this share. */
 #define TOMBSTONE_ROWS ((size_t)4096)
 #define TOMBSTONE_SHARE 4
-/* To sort so many words, and to make their tables, takes some hundredths of a second. To sort a
- * code takes as long as comparing it with so many queries. */
-#define SOON_WORDS ((size_t)1 << 18)
+/* To sort a code takes as long as comparing it with so many queries. */
 #define QUERIES_A_CODE 512
 
 bool hr_index_sorts(const hr_index *index) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bitstring.h"
 #include "hashret.h"
 #include "kernels/dispatch.h"
 #include "kernels/strips.h"
@@ -112,6 +113,41 @@ static void compare(const hr_kernels *kernels, const uint64_t *blocks, size_t wo
   }
 }
 
+/* Distances from the query, not by the code that all sets have in common for this operation. */
+static void count_distances(const uint64_t *blocks, size_t words, const uint64_t *query,
+                            uint32_t *out) {
+  for (size_t row = 0; row < ROWS; row++) {
+    out[row] = 0;
+    for (size_t w = 0; w < words; w++)
+      out[row] += hr_popcount(hr_code_at(blocks, words, row)[w * HR_LANES] ^ query[w]);
+  }
+}
+
+/* Rows in any order, some of them more than once, some at the limit or a bit below. */
+static void compare_rows(const hr_kernels *kernels, const uint64_t *blocks, size_t words) {
+  uint64_t query[HR_MAX_BITS / 64];
+  uint32_t rows[ROWS], distances[ROWS];
+  hr_hit hits[ROWS];
+  for (int turn = 0; turn < 10; turn++) {
+    for (size_t w = 0; w < words; w++) query[w] = random64();
+    count_distances(blocks, words, query, distances);
+    for (size_t i = 0; i < ROWS; i++) rows[i] = (uint32_t)(random64() % ROWS);
+    uint32_t limit = distances[rows[0]] + (uint32_t)(random64() % 2);
+    if (turn < 2) limit = turn ? UINT32_MAX : 0;
+    hr_row_pass pass = {blocks, words, rows, random64() % (ROWS + 1), query, limit};
+    size_t found = kernels->scan_rows(&pass, hits), next = 0;
+    for (size_t i = 0; i < pass.count; i++) {
+      uint32_t row = rows[i];
+      if (distances[row] >= limit) continue;
+      if (next == found || hits[next].row != row || hits[next].distance != distances[row] ||
+          hits[next].query)
+        fail("rows", kernels->name, words);
+      next++;
+    }
+    if (next != found) fail("rows", kernels->name, words);
+  }
+}
+
 static void compare_masks(const hr_kernels *kernels) {
   uint8_t flags[ROWS], bits[2][BLOCKS];
   for (size_t i = 0; i < ROWS; i++) flags[i] = random64() % 3 ? 0 : (uint8_t)random64();
@@ -150,6 +186,7 @@ int main(void) {
       uint64_t *blocks = aligned_alloc(64, size * sizeof *blocks);
       for (size_t w = 0; w < size; w++) blocks[w] = random64();
       compare(hr_active_kernels(), blocks, words);
+      compare_rows(hr_active_kernels(), blocks, words);
       if (hr_active_kernels()->to_strips && words <= MOST_STRIP_WORDS)
         compare_strips(hr_active_kernels(), blocks, words);
       free(blocks);
