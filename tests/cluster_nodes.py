@@ -12,7 +12,9 @@ import pytest
 
 # Not 127.0.0.1, which Ray takes for the machine's address on the network.
 HOST = "127.0.0.2"
-NODE = {"num_cpus": 16, "object_store_memory": 100 * 2**20, "node_ip_address": HOST}
+NODE = {"num_cpus": 4, "object_store_memory": 100 * 2**20, "node_ip_address": HOST}
+# Of its own accord each node starts a process a CPU before any is wanted, a second of work each.
+AS_WANTED = {"RAY_prestart_worker_first_driver": "0", "RAY_enable_worker_prestart": "0"}
 
 
 def wait_until(true, seconds):
@@ -36,7 +38,7 @@ def alive():
 @pytest.fixture(scope="session")
 def cluster():
     pytest.importorskip("ray", reason="needs the extra 'ray'")
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", **AS_WANTED}
     # Ray leaves sockets to the collector.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

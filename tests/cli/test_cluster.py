@@ -10,7 +10,7 @@ import sys
 
 import numpy as np
 import pytest
-from commands import assert_one_line, run
+from commands import assert_one_line, run, run_here
 
 pytest.importorskip("ray", reason="needs the extra 'ray'")
 pytest.importorskip("pdqhash", reason="needs the extra 'collection'")
@@ -27,13 +27,14 @@ def photos(tmp_path):
     return tmp_path / "photos"
 
 
-def test_folders_are_encoded_and_what_is_served_is_told(cluster, photos, tmp_path):
+def test_folders_are_encoded_and_what_is_served_is_told(cluster, photos, tmp_path, monkeypatch):
     given = ["index", "--ray", cluster.address, "--shards", str(tmp_path / "codes"), str(photos)]
     done = run(*given, XDG_CACHE_HOME=str(tmp_path))
     assert done.returncode == 0, done.stderr
     assert "12 new codes of 12 new files in 1 shard" in done.stdout
     (photos / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    done = run(*given, "--json", XDG_CACHE_HOME=str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    done = run_here(*given, "--json", "--quiet")
     assert done.returncode == 3, done.stderr
     told = json.loads(done.stdout)
     assert (told["files"], told["encoded"]) == (1, 0)
@@ -43,10 +44,10 @@ def test_folders_are_encoded_and_what_is_served_is_told(cluster, photos, tmp_pat
 
     with ShardedIndex(tmp_path / "codes", cache=tmp_path / "cache", replicas=2) as index:
         index.search(index.get([0]), 3)
-        done = run("cluster", "status", "--ray", cluster.address)
+        done = run_here("cluster", "status", "--ray", cluster.address)
         assert done.returncode == 0, done.stderr
         assert f"{tmp_path / 'codes'}: 12 codes in 2 shards" in done.stdout
-        done = run("cluster", "status", "--ray", cluster.address, "--json")
+        done = run_here("cluster", "status", "--ray", cluster.address, "--json")
         rows = [json.loads(line) for line in done.stdout.splitlines()]
         assert {row["shard"] for row in rows} == {shard.name for shard in index.shards}
         assert sum(row["calls"] for row in rows) >= 1
@@ -70,7 +71,7 @@ def test_the_page_is_served_from_a_cluster(cluster, photos, tmp_path, browser):
             page.locator(".tile a[aria-label*='like 07.png']").click()
             expect(page.locator("h1")).to_have_text("11 similar images")
             page.close()
-            done = run("cluster", "status", "--ray", cluster.address, "--json")
+            done = run_here("cluster", "status", "--ray", cluster.address, "--json")
             rows = [json.loads(line) for line in done.stdout.splitlines()]
             ours = [row for row in rows if row["location"].startswith(str(tmp_path / "codes"))]
             assert len({row["node"] for row in ours}) == 2

@@ -43,7 +43,8 @@ def opened(tmp_path):
 
 
 def encoded(tmp_path, *sources, **options):
-    given = {"shard_files": 12, "workers": 1, "cache": tmp_path / "cache", **options}
+    # Each shard starts a process that reads.
+    given = {"shard_files": 50, "workers": 1, "cache": tmp_path / "cache", **options}
     return encode(tmp_path / "index", sources, **given)
 
 
@@ -60,7 +61,7 @@ def check(tmp_path, index):
 
 def test_folders_become_shards(folder, tmp_path):
     told = []
-    report = encoded(tmp_path, folder, on_unit=lambda *given: told.append(given))
+    report = encoded(tmp_path, folder, shard_files=12, on_unit=lambda *given: told.append(given))
     assert (report.files, report.codes, report.shards, report.kept) == (43, 40, 4, 0)
     assert told == [(n, 4) for n in range(5)]
     assert [os.path.basename(path) for _, path, _ in report.failures] == [b"05.jpg", b"broken.png"]
@@ -104,11 +105,11 @@ def test_a_shard_that_is_done_is_not_done_again(folder, tmp_path, monkeypatch):
 
     monkeypatch.setattr(running, "encode_unit", fail_at_third)
     with pytest.raises(KeyboardInterrupt):
-        encoded(tmp_path, folder)
+        encoded(tmp_path, folder, shard_files=12)
     monkeypatch.setattr(running, "encode_unit", whole)
     with opened(tmp_path) as index:
         assert len(index) == 0
-    report = encoded(tmp_path, folder)
+    report = encoded(tmp_path, folder, shard_files=12)
     assert (report.kept, report.shards, report.codes) == (2, 2, 40)
     with opened(tmp_path) as index:
         check(tmp_path, index)
@@ -118,13 +119,13 @@ def test_a_receipt_whose_files_are_lost_counts_for_nothing(folder, tmp_path, mon
     from hashret.cluster.encoding import running
 
     monkeypatch.setattr(running, "_commit", lambda *given: None)
-    encoded(tmp_path, folder)
+    encoded(tmp_path, folder, shard_files=12)
     monkeypatch.undo()
     receipts = sorted((tmp_path / "index" / "plans").rglob("*.json"))
     name = json.loads(receipts[0].read_text())["index"]["name"]
     (tmp_path / "index" / "files" / name).write_bytes(b"")
     receipts[1].write_text("{")
-    assert encoded(tmp_path, folder).kept == 2
+    assert encoded(tmp_path, folder, shard_files=12).kept == 2
     with opened(tmp_path) as index:
         check(tmp_path, index)
 

@@ -29,7 +29,11 @@ def same(some, others):
         assert one.dtype == other.dtype
 
 
-@pytest.fixture(scope="module", params=[1, 3, 7])
+# Of any number of shards, without Ray, test_sharded tells.
+SLOW = [pytest.param(shards, marks=pytest.mark.slow) for shards in (1, 7)]
+
+
+@pytest.fixture(scope="module", params=[3, *SLOW])
 def pair(request, cluster, tmp_path_factory):
     """A sharded index on the cluster, and one index of the same codes."""
     folder = tmp_path_factory.mktemp("sharded")

@@ -50,7 +50,8 @@ def test_shards_follow_the_collection(photos, tmp_path):
     shards.close()
 
 
-@pytest.mark.parametrize("replicas", [0, 2])
+# The page of a cluster is looked at in tests/cli/test_cluster.py, too.
+@pytest.mark.parametrize("replicas", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_the_page_answers_from_shards(photos, tmp_path, replicas, request):
     if replicas:
         request.getfixturevalue("cluster")
@@ -58,7 +59,7 @@ def test_the_page_answers_from_shards(photos, tmp_path, replicas, request):
 
     from hashret.web import create_app
 
-    options = {"shard_codes": 4, "cache": tmp_path / "cache", "replicas": replicas}
+    options = {"shard_codes": 6, "cache": tmp_path / "cache", "replicas": replicas}
     shards = CollectionShards(tmp_path / "shards", **options)
     app = TestClient(create_app(photos, load=shards), base_url="http://localhost")
     assert answers(app) == answers(served(photos))
