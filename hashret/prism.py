@@ -128,10 +128,10 @@ class Prism(HasRanking):
             What the prefix takes: images, or vectors.
         labels : array_like, shape (n,)
         held_out : (images, labels), optional
-            Others, by which :attr:`ranking` is chosen: class-aware distance, of the weight of
-            :data:`WEIGHTS` by which looking for each of them among the others has the highest mean
-            average precision, or Hamming distance if that has. The classes' centres are those of
-            the training images' prefixes. By default the ranking is Hamming distance.
+            Others, by which :attr:`ranking` is chosen: class-aware distance, of that weight of
+            ``hashret.prism.WEIGHTS`` by which looking for each of them among the others has the
+            highest mean average precision, or Hamming distance if that has. The classes' centres
+            are those of the training images' prefixes. By default it is Hamming distance.
         checkpoint : path, optional
             Of the prefix's training; see :meth:`hashret.deep.DeepHasher.fit`.
         learned
@@ -286,6 +286,8 @@ def _held_out(
     others = as_array("held_out", given[0])
     if others.shape[1:] != images.shape[1:] or not others.ndim:
         raise ShapeError(f"held_out: expected images {images.shape[1:]}, got {others.shape}")
+    if given[1] is None:
+        raise ParameterError("held_out: expected labels of its images, got None")
     numbers = class_numbers(given[1], len(others), "held_out")
     if (numbers < 0).all():
         raise ParameterError("held_out: no two images share a class, so that nothing is similar")
