@@ -17,7 +17,7 @@
  * code takes as long as comparing it with so many queries. */
 #define SOON_WORDS ((size_t)1 << 18)
 #define QUERIES_A_CODE 512
-/* HR_APPROXIMATE: to make lists and tune them takes as long as sorting so many times. */
+/* HR_APPROXIMATE: to make lists and tune them takes as long as sorting about so many times. */
 #define SORTS_A_LIST 32
 
 bool hr_index_sorts(const hr_index *index) {
