@@ -184,6 +184,8 @@ hr_status hr_read_codes(const hr_index *index, const int64_t *ids, size_t n, uin
                         int64_t *culprit);
 /* HR_APPROXIMATE only. */
 hr_tuning hr_read_tuning(const hr_index *index, size_t k);
+/* HR_APPROXIMATE: whether all codes are compared only until lists of them are made. */
+bool hr_read_awaits_lists(const hr_index *index);
 /* A new index with the same codes and ids, in memory of its own. */
 hr_status hr_read_copy(const hr_index *index, hr_index **out);
 

@@ -106,6 +106,7 @@ cdef extern from "hashret.h" nogil:
         uint64_t compared
 
     hr_tuning hr_read_tuning(const hr_index *index, size_t k)
+    bint hr_read_awaits_lists(const hr_index *index)
     hr_status hr_read_copy(const hr_index *index, hr_index **out)
 
     bint hr_index_before_fork(hr_index *index, int milliseconds)

@@ -455,6 +455,11 @@ cdef class Reader:
         return (told.k, told.recall, told.low, told.high, told.queries, told.lists,
                 told.compared)
 
+    @property
+    def awaits_lists(self):
+        """Of kind "approximate": whether all codes are compared only until lists are made."""
+        return hr_read_awaits_lists(self.index.handle)
+
     def ids(self, out):
         """Fill `out`, int64 of this length."""
         cdef _Buffer o = _Buffer(out, len(self) * sizeof(int64_t), True)

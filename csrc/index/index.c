@@ -152,6 +152,10 @@ hr_tuning hr_read_tuning(const hr_index *index, size_t k) {
   return index->ivf ? hr_ivf_tuning(index->ivf, k) : (hr_tuning){.scan = true};
 }
 
+bool hr_read_awaits_lists(const hr_index *index) {
+  return !index->ivf && hr_index_missing(index, false) == HR_ORDER;
+}
+
 hr_status hr_read_copy(const hr_index *index, hr_index **out) {
   hr_index *copy;
   hr_status status = hr_index_create(index->bits, index->kind, index->tables, index->recall, &copy);

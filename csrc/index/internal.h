@@ -103,7 +103,7 @@ typedef enum {
   HR_NOTHING,
   HR_ONE_SEGMENT, /* main and delta merged, of those that stay unsorted */
   HR_LISTS,       /* the tables of HR_LSH */
-  HR_ORDER,       /* sorted codes */
+  HR_ORDER,       /* sorted codes, of HR_APPROXIMATE in lists */
   HR_TABLES,      /* over those */
   HR_COSTS,       /* of searching them */
 } hr_missing;

@@ -15,6 +15,8 @@
 #define TOMBSTONE_SHARE 4
 /* To sort a code takes as long as comparing it with so many queries. */
 #define QUERIES_A_CODE 512
+/* HR_APPROXIMATE: to make lists and tune them takes as long as sorting about so many times. */
+#define SORTS_A_LIST 32
 
 bool hr_index_sorts(const hr_index *index) {
   return index->kind == HR_AUTO || index->kind == HR_MIH || index->kind == HR_APPROXIMATE;
@@ -87,13 +89,20 @@ static double left_to_scan(const hr_index *index, hr_missing missing) {
   return (double)(sorted + hr_index_aside(index));
 }
 
+/* How often the codes could be sorted in the time in which they are made ready. */
+static size_t sorts_of(const hr_index *index) {
+  return index->kind == HR_APPROXIMATE ? SORTS_A_LIST : 1;
+}
+
 bool hr_index_takes_long(const hr_index *index, hr_missing missing) {
   size_t rows = hr_index_aside(index) + (index->postings ? index->postings->rows.count : 0);
-  return (missing == HR_ORDER || missing == HR_TABLES) && rows > index->soon / index->main.words;
+  size_t soon = index->soon / index->main.words / sorts_of(index);
+  return (missing == HR_ORDER || missing == HR_TABLES) && rows > soon;
 }
 
 bool hr_index_worth_waiting(const hr_index *index, hr_missing missing, size_t queries) {
   double rows = (double)hr_index_aside(index);
   if (index->postings) rows += (double)index->postings->rows.count;
-  return (double)queries * left_to_scan(index, missing) > rows * QUERIES_A_CODE;
+  rows *= (double)(QUERIES_A_CODE * sorts_of(index));
+  return (double)queries * left_to_scan(index, missing) > rows;
 }

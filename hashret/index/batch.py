@@ -17,6 +17,7 @@ from .filter import Filter, few_for
 from .schedule import plan, run_aside, run_parts
 
 __all__ = [
+    "MOST_QUERIES",
     "compact",
     "excluded_ids",
     "find_nearest",
@@ -29,6 +30,8 @@ __all__ = [
 Number = TypeVar("Number", np.int32, np.float64)
 
 MISSING = -1
+# For so many it is worth waiting for anything that is being made.
+MOST_QUERIES = 2**62
 # Made once, for the sake of single queries.
 _INT32, _INT64 = np.dtype(np.int32), np.dtype(np.int64)
 

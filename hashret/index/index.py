@@ -27,7 +27,7 @@ from .arguments import (
     check_tables,
     check_threads,
 )
-from .batch import compact, find_nearest, find_within, open_reader, reader_of
+from .batch import MOST_QUERIES, compact, find_nearest, find_within, open_reader, reader_of
 from .explain import Explanation, explain
 from .file import read_bytes, read_file, to_bytes, write_file
 from .filter import FEW_PREPARED, Filter, all_ids, ids_of
@@ -54,9 +54,10 @@ class Index:
     Added codes are sorted, and merged with others, once enough have come: some
     thousands by the search that finds them, more of them by a thread of the
     index's own, while searches compare what is not sorted yet. Until that is
-    over the index takes up to about twice its memory. The thread is there only
-    while it works. With ``HASHRET_THREADS=1`` there is none, and a search may
-    have to sort all codes; :meth:`compact` does that at a time of one's choice.
+    over the index takes up to about twice its memory, of kind ``"approximate"``
+    three times. The thread is there only while it works. With
+    ``HASHRET_THREADS=1`` there is none, and a search may have to sort all codes;
+    :meth:`compact` does that at a time of one's choice.
 
     A forked process has the indexes of its parent, and may change them on its
     own. Only one that another thread was changing at that moment is lost there:
@@ -474,9 +475,10 @@ class Index:
     def tuning(self, k: int = 10) -> Tuning:
         """Tell how an index of kind ``"approximate"`` reaches its recall for the k nearest.
 
-        Codes are grouped and tuned by the first search that finds 16,385 or more, and again by
-        one that finds a sixteenth more than there were; until then those added since are
-        compared with each query, which costs time and no recall.
+        The first search that finds 16,385 codes or more has them grouped and tuned beside, and
+        so has one that finds a sixteenth more than there were. Searches do not wait for that,
+        unless they are for very many queries: codes that are not in lists are compared with
+        each query, which costs time and no recall. This waits for it.
 
         Parameters
         ----------
@@ -504,7 +506,7 @@ class Index:
         if self.kind != "approximate":
             raise ParameterError(f"tuning: only kind 'approximate' has one, this is {self.kind!r}")
         k = check_k(k)
-        with open_reader(self._native) as reader:
+        with open_reader(self._native, queries=MOST_QUERIES) as reader:
             return tuning_of(reader, k)
 
     def range_search(

@@ -73,6 +73,8 @@ def _why_all(reader: _native.Reader, wanted: float) -> str:
         return "a recall of 1 is wanted"
     if len(reader) < LEAST_CODES:
         return f"lists are made and tuned from {LEAST_CODES:,} codes on, there are {len(reader):,}"
+    if reader.awaits_lists:
+        return "lists are being made"
     return (
         f"lists would not cost less for that many neighbours and a recall of {wanted:g}, or fewer "
         f"than {LEAST_DIFFERENT:,} codes differ"
