@@ -36,8 +36,8 @@ def draw(shape, bits, seed):
     return np.packbits(plain, axis=1), np.packbits(asked.astype(np.uint8), axis=1)
 
 
-def expect_exact(index, codes, queries, k, radius, **options):
-    ids = options.get("filter", np.arange(len(codes)))
+def expect_exact(index, codes, ids, queries, k, radius, **options):
+    """Of codes by id, those of `ids` are found."""
     wanted = oracle.search(queries, codes[ids], ids, k)
     within = oracle.range_search(queries, codes[ids], ids, radius)
     for step in (1, 3, len(queries)):
@@ -58,7 +58,7 @@ def test_every_instruction_set_is_exact(isa, shape):
     try:
         index = hashret.Index(512, "scan")
         index.add(codes)
-        expect_exact(index, codes, queries, 10, 120)
+        expect_exact(index, codes, np.arange(SIZE), queries, 10, 120)
     finally:
         _native.select_isa(_native.supported_isas()[0])
 
@@ -68,16 +68,27 @@ def test_every_instruction_set_is_exact(isa, shape):
     shape=st.sampled_from(SHAPES),
     bits=st.sampled_from([193, 256, 320, 500, 512, 640, 1024]),
     kind=st.sampled_from(["scan", "auto"]),
-    k=st.sampled_from([1, 7, 100, SIZE + 1]),
+    k=st.sampled_from([1, 7, 100, 3 * SIZE + 1]),
     radius=st.floats(0, 1),
     share=st.none() | st.sampled_from([0.02, 0.5]),
+    removed=st.sampled_from([0, 0, 0.1, 0.6]),
     seed=st.integers(0, 1000),
 )
-def test_scans_are_exact(shape, bits, kind, k, radius, share, seed):
+def test_scans_are_exact(shape, bits, kind, k, radius, share, removed, seed):
     codes, queries = draw(shape, bits, seed)
+    if kind == "auto":  # enough to be sorted
+        codes = np.tile(codes, (3, 1))
+    rng, ids = np.random.default_rng(seed), np.arange(len(codes))
     index = hashret.Index(bits, kind)
     index.add(codes)
+    index.compact()
+    gone = rng.random(len(ids)) < removed
+    index.remove(ids[gone])
+    ids = ids[~gone]
+    if removed:
+        index.update(codes[:40], ids[-40:])
+        codes[ids[-40:]] = codes[:40].copy()
     options = {}
     if share:
-        options["filter"] = np.flatnonzero(np.random.default_rng(seed).random(SIZE) < share)
-    expect_exact(index, codes, queries[:6], k, int(radius * bits / 2), **options)
+        options["filter"] = ids = ids[rng.random(len(ids)) < share]
+    expect_exact(index, codes, ids, queries[:6], k, int(radius * bits / 2), **options)

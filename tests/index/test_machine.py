@@ -11,8 +11,10 @@ import oracle
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from ranking.rules import WEIGHTS, make_queries, make_rule
 
 import hashret
+from hashret import codes as packing
 
 # How a search is told which ids it may return; "kept": by a filter that was made before changes.
 FILTERS = st.sampled_from(["none", "ids", "mask", "prepared", "kept"])
@@ -45,15 +47,16 @@ class IndexMachine(RuleBasedStateMachine):
         self.pool = oracle.random_codes(self.rng, values, self.bits)
         self.index = hashret.Index(self.bits, self.kind, **options)
         self.beside = beside
-        self.sort_beside()
+        self.open_index()
         self.model = {}
         self.next_id = 0
-        self.kept = None
 
-    def sort_beside(self):
-        """Have even few codes sorted by a thread beside the searches."""
+    def open_index(self):
+        """Have even few codes sorted by a thread beside; what was made for another is no good."""
         if self.beside:
             self.index._native.set_soon(0)
+        self.kept = None
+        self.views = []
 
     def draw(self, n):
         return self.pool[self.rng.integers(0, len(self.pool), n)]
@@ -107,8 +110,7 @@ class IndexMachine(RuleBasedStateMachine):
             path = os.path.join(folder, "index.hri")
             self.index.save(path)
             self.index = hashret.Index.load(path, mmap=mmap)
-        self.sort_beside()
-        self.kept = None
+        self.open_index()
 
     @rule()
     def compact(self):
@@ -163,6 +165,42 @@ class IndexMachine(RuleBasedStateMachine):
         found = self.index.range_search(queries, radius, filter=allowed)
         wanted = oracle.range_search(queries, codes, ids, radius)
         for got, want in zip(found, wanted, strict=True):
+            np.testing.assert_array_equal(got, want)
+
+    def ranked_view(self, weight, classes, floats):
+        """A view that has lived through some changes, or a new one."""
+        if len(self.views) < 3:
+            own = int(self.rng.integers(1, self.bits))
+            made, known = make_rule(
+                self.rng, self.bits, own, weight, classes=classes, floats=floats
+            )
+            self.views.append((self.index.ranked(made), known))
+        return self.views[self.rng.integers(len(self.views))]
+
+    @rule(
+        k=st.integers(1, 60),
+        filtered=FILTERS,
+        weight=st.sampled_from(WEIGHTS),
+        classes=st.sampled_from([0, 3]),
+        floats=st.booleans(),
+    )
+    def ranked_search(self, k, filtered, weight, classes, floats):
+        if self.kind == "lsh":
+            return
+        ids, codes, allowed = self.contents(filtered)
+        view, known = self.ranked_view(weight, classes, floats)
+        queries, packed, known = make_queries(self.rng, 2, view.rule, known)
+        if view.rule.takes == "codes":
+            queries = packed = self.draw(2)
+        else:
+            packed = packing.pack(packed)
+        wanted = oracle.ranked_distances(packed, codes, known)
+        found = view.search(queries, k, filter=allowed)
+        for got, want in zip(found, oracle.ranked_search(wanted, ids, k), strict=True):
+            np.testing.assert_array_equal(got, want)
+        radius = float(np.median(wanted)) if len(ids) else 1.0
+        within = view.range_search(queries, radius, filter=allowed)
+        for got, want in zip(within, oracle.ranked_within(wanted, ids, radius), strict=True):
             np.testing.assert_array_equal(got, want)
 
     @rule(k=st.integers(1, 20))

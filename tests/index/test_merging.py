@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import hashret
 from hashret import _native
 
-MANY = 400_000  # takes long enough to be sorted beside
+MANY = 200_000  # takes long enough to be sorted beside
 
 
 def fresh(bits, kind, codes, ids):
@@ -49,7 +49,7 @@ def fill(n=MANY, bits=64, kind="mih", seed=0):
 # --- what comes of a merge ---------------------------------------------------------
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     bits=st.sampled_from([5, 64, 70, 200]),
     values=st.sampled_from([1, 7, 60, 5000]),
@@ -82,7 +82,7 @@ def test_what_is_changed_during_a_merge_is_in_what_comes_of_it(rng, kind):
     assert index._native.prepare_beside(1)
     turns = 0
     while turns < 3 or (turns < 40 and index.explain(codes[:1], 1).way == "scan"):
-        ids = rng.permutation(np.array(sorted(model)))[:900]
+        ids = rng.permutation(np.fromiter(model, np.int64))[:900]
         index.remove(ids[:300])
         index.update(codes[ids[300:600] % MANY], ids[600:])
         new = index.add(codes[turns * 500 : turns * 500 + 500])
@@ -322,7 +322,7 @@ def test_out_of_memory_in_a_merge_leaves_the_old_state_searched():
         "    now = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
         "    resource.setrlimit(resource.RLIMIT_AS, (now + slack, unlimited))\n"
         "ways = []\n"
-        "for slack in (16, 20, 24, 30, 36, 45, 200):\n"
+        "for slack in (16, 20, 26, 36, 200):\n"
         "    index = hashret.Index(128, 'mih')\n"
         "    index.add(codes)\n"
         "    limit(slack << 20)\n"
@@ -362,7 +362,7 @@ def large_stacks():
 
 def test_searches_do_not_wait_for_a_merge(rng):
     """The longest of many takes a part of what sorting takes, though each finds codes unsorted."""
-    index, codes = fill(1_500_000)
+    index, codes = fill(800_000)
     start = time.monotonic()
     fresh(64, "mih", codes, np.arange(len(codes)))
     alone = time.monotonic() - start

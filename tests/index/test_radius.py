@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import hashret
 from hashret.errors import DTypeError, HashretError, ParameterError
 
-SIZE, QUERIES = 4000, 12
+SIZE, QUERIES = 3000, 12
 
 
 def near_copies(rng, bits, radius, size=SIZE):
@@ -22,7 +22,7 @@ def near_copies(rng, bits, radius, size=SIZE):
     plain = rng.integers(0, 2, (size // 10, bits), dtype=np.uint8).repeat(10, axis=0)
     for row in range(len(plain)):
         if row % 10:
-            plain[row, rng.choice(bits, rng.integers(0, radius + 1), replace=False)] ^= 1
+            plain[row, rng.integers(0, bits, rng.integers(0, radius + 1))] ^= 1
     return plain
 
 
@@ -43,7 +43,7 @@ def expect_exact(index, codes, ids, queries, radius, k=10):
         np.testing.assert_array_equal(got, want)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=12)
 @given(
     bits=st.sampled_from([1, 2, 7, 16, 31, 64, 65, 100, 128, 256, 300, 512, 1024]),
     share=st.floats(0, 1),
@@ -102,7 +102,7 @@ def test_tables_take_little_memory_and_few_comparisons():
     suited, plain = (hashret.Index(256, "mih", **o) for o in ({"radius": 31}, {}))
     for index in (suited, plain):
         index.add(codes)
-        index.range_search(codes[:1], 31)
+        index.compact()
     assert suited.stats()["bytes_per_code"] < 36 + 14 * (4 + 1.1) < plain.stats()["bytes_per_code"]
 
 

@@ -69,7 +69,7 @@ def cases(draw):
 
 @pytest.mark.parametrize("kind", ["mih", "auto", "scan"])
 def test_searches_equal_the_oracle(isa, kind):
-    @settings(max_examples=40 if kind == "mih" else 15, deadline=None, database=None)
+    @settings(max_examples=25 if kind == "mih" else 10, deadline=None, database=None)
     @given(case=cases(), n=st.sampled_from([0, 1, 8, 70, 300, 700]), filtered=st.booleans())
     def check(case, n, filtered):
         rng, rule, known = case
