@@ -43,8 +43,11 @@ def status(ray: RayAddress = None, json: AsJson = False) -> None:
     if not rows:
         print_line("No index is served; hashret serve --ray does so.")
         return
-    for location in sorted({row["location"] for row in rows}):
+    for location in sorted({row["location"] for row in rows} - {""}):
         _tell(location, [row for row in rows if row["location"] == location])
+    for row in rows:
+        if not row["location"]:
+            print_line(f"{row['shard']}: {row['reason']}")
 
 
 def _tell(location: str, rows: list[dict[str, Any]]) -> None:
@@ -62,4 +65,5 @@ def _tell(location: str, rows: list[dict[str, Any]]) -> None:
         print_line(
             f"  {row['shard']}  node {row['node'][:8]}  process {row['pid']}  "
             f"{row['bytes'] / 1e6:,.1f} MB  {row['calls']:,} calls"
+            + (f"  {shown(row['reason'])}" if row["reason"] else "")
         )

@@ -50,7 +50,8 @@ def index(
         typer.Argument(
             metavar="FOLDER",
             help="Folders of images. By default those of the collection that the current folder "
-            "lies in; if there is none, the current folder.",
+            "lies in; if there is none, the current folder. With --ray also files, and pictures in "
+            ".tar and .parquet files.",
         ),
     ] = None,
     store: Store = None,

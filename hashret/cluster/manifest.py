@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from ..errors import FormatError
 
-__all__ = ["Blob", "Manifest", "Shard"]
+__all__ = ["Blob", "Manifest", "Shard", "short_name"]
 
 _FORMAT = "hashret-shards"
 _VERSION = 1
@@ -45,6 +45,11 @@ class Blob:
         return self.name.partition(".")[0]
 
 
+def short_name(name: str) -> str:
+    """Return what errors and reports call a shard, by the name of its index file."""
+    return name[:12]
+
+
 @dataclass(frozen=True)
 class Shard:
     """A part of the codes, in an index file that never changes.
@@ -73,7 +78,7 @@ class Shard:
     @property
     def name(self) -> str:
         """What errors and reports call it: the beginning of its index file's name."""
-        return self.index.name[:12]
+        return short_name(self.index.name)
 
     @property
     def live(self) -> int:

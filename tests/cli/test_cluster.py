@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tarfile
 
 import numpy as np
 import pytest
@@ -33,11 +34,13 @@ def test_folders_are_encoded_and_what_is_served_is_told(cluster, photos, tmp_pat
     assert done.returncode == 0, done.stderr
     assert "12 new codes of 12 new files in 1 shard" in done.stdout
     (photos / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    with tarfile.open(tmp_path / "more.tar", "w") as tar:
+        tar.add(photos / "03.png", "deep/03.png")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    done = run_here(*given, "--json", "--quiet")
+    done = run_here(*given, str(tmp_path / "more.tar"), "--json", "--quiet")
     assert done.returncode == 3, done.stderr
     told = json.loads(done.stdout)
-    assert (told["files"], told["encoded"]) == (1, 0)
+    assert (told["files"], told["encoded"]) == (2, 1)
     assert [one["path"] for one in told["skipped"]] == [str(photos / "bad.png")]
 
     from hashret.cluster import ShardedIndex
@@ -46,7 +49,7 @@ def test_folders_are_encoded_and_what_is_served_is_told(cluster, photos, tmp_pat
         index.search(index.get([0]), 3)
         done = run_here("cluster", "status", "--ray", cluster.address)
         assert done.returncode == 0, done.stderr
-        assert f"{tmp_path / 'codes'}: 12 codes in 2 shards" in done.stdout
+        assert f"{tmp_path / 'codes'}: 13 codes in 2 shards" in done.stdout
         done = run_here("cluster", "status", "--ray", cluster.address, "--json")
         rows = [json.loads(line) for line in done.stdout.splitlines()]
         assert {row["shard"] for row in rows} == {shard.name for shard in index.shards}

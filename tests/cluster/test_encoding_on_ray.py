@@ -15,7 +15,7 @@ import pytest
 from cluster_nodes import NODE, alive, kill, wait_until
 
 from hashret.cluster import ShardedIndex
-from hashret.cluster.encoding import encode
+from hashret.cluster.encoding import Bounds, encode
 from hashret.images.reading import Limits
 
 pytest.importorskip("ray", reason="needs the extra 'ray'")
@@ -71,7 +71,7 @@ def test_who_dies_while_encoding_costs_nothing(cluster, photos, tmp_path):
     harmed = []
 
     def workers():
-        return children(raylets, b"ray::encode_unit")
+        return children(raylets, b"ray::encode_bounded")
 
     def readers():
         return children(workers(), b"images.reading.worker")
@@ -108,3 +108,57 @@ def test_who_dies_while_encoding_costs_nothing(cluster, photos, tmp_path):
         np.testing.assert_array_equal(index.ids, alone.ids)
         np.testing.assert_array_equal(index.get(index.ids), alone.get(alone.ids))
         assert {row[:2] for row in index.failures()} == {row[:2] for row in alone.failures()}
+
+
+@pytest.fixture
+def harmful(cluster, monkeypatch, tmp_path):
+    """Tasks of two of three shards stop or take memory, by files that say so, after the readers."""
+    from hashret.cluster.encoding import tasks
+
+    def bounded(unit, note, work, bounds):
+        import signal as signals
+        import time
+
+        from hashret.cluster.encoding.tasks import encode_bounded
+        from hashret.cluster.encoding.unit import encode_unit
+
+        def harmed(unit, work):
+            number = int(unit.receipt[-13:-5])
+            told = work.place + f"-{number}"
+            with open(told, "ab") as file:
+                file.write(b"x")
+            if number == 0 and os.path.getsize(told) == 1:
+                os.kill(os.getpid(), signals.SIGSTOP)
+            if number == 1:
+                taken = [bytearray(b"x" * 2**24) for _ in range(45)]
+                time.sleep(60)
+                del taken
+            return encode_unit(unit, work)
+
+        encode_bounded.__globals__["encode_unit"] = harmed
+        return encode_bounded(unit, note, work, bounds)
+
+    bounded.__name__ = bounded.__qualname__ = "encode_bounded"
+    monkeypatch.setattr(tasks, "encode_bounded", bounded)
+
+
+def test_tasks_that_hang_or_take_memory_are_ended(harmful, photos, tmp_path, caplog):
+    """One that stops is done by another; one that always takes too much is given up, and named."""
+    bounds = Bounds(seconds=10, memory=600 * 2**20, attempts=2)
+    given = {"shard_files": 54, "cache": tmp_path / "cache", "ray": True}
+    limits = Limits(pixels=10**7, memory=2**29)
+    with caplog.at_level("WARNING"):
+        report = encode(tmp_path / "index", [photos], limits=limits, bounds=bounds, **given)
+    assert (report.files, report.shards) == (FILES + 2, 3)
+    lost = {row[0]: row[2] for row in report.failures if "given up" in row[2]}
+    assert set(lost) == set(range(54, 108))
+    assert all(
+        "shard 1 of plan" in reason and "MiB of memory" in reason for reason in lost.values()
+    )
+    said = [record.getMessage() for record in caplog.records]
+    assert sum("not done within 10 s" in line and "shard 0" in line for line in said) == 1
+    assert sum("shard 1" in line for line in said) == 2
+    assert not list((tmp_path / "index" / "plans").rglob("*.json.*"))
+    with ShardedIndex(tmp_path / "index", cache=tmp_path / "cache") as index:
+        paths = index.paths(index.ids)
+    assert len(paths) == len(set(paths)) == report.codes == FILES + 2 - len(report.failures)

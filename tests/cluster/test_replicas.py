@@ -237,6 +237,80 @@ def test_a_shard_without_replicas_is_named(cluster, tmp_path, rng):
         assert (distances[ids < 0] == 2147483647).all()
 
 
+def all_taken():
+    """Take all room that is left, and that is given back meanwhile by tests that are done."""
+    import ray
+
+    from hashret.cluster.replicas.keeping import CPUS
+
+    taken, calm = [], 0
+    while calm < 4:
+        free = int(ray.available_resources().get("CPU", 0) / CPUS)
+        if free:
+            taken.append(ray.util.placement_group([{"CPU": CPUS}] * free))
+            ray.get(taken[-1].ready(), timeout=60)
+        calm = 0 if free else calm + 1
+        time.sleep(0.5)
+    return taken
+
+
+def test_a_cluster_without_room_is_told_and_not_pressed(cluster, tmp_path, rng, monkeypatch):
+    """Where none can start `status` says why; the tries are ever rarer; then there is room."""
+    import ray
+
+    from hashret.cluster.replicas import fleet, keeping
+
+    codes = oracle.random_codes(rng, 50, 64)
+    with ShardedIndex.create(tmp_path / "index", 64, cache=tmp_path / "cache") as index:
+        index.add(codes)
+    full = all_taken()
+    tries = []
+    start = keeping.Keeper._started
+    monkeypatch.setattr(
+        keeping.Keeper, "_started", lambda *given: tries.append(given[-1]) or start(*given)
+    )
+    monkeypatch.setattr(keeping, "_START_TIMEOUT", 0.5)
+    monkeypatch.setattr(fleet, "_START", 10)
+    opened = {"cache": tmp_path / "cache", "replicas": 1, "timeout": 60}
+    with pytest.raises(
+        hashret.UnavailableError, match=r"of the cluster's [0-9]+ there are 0 free"
+    ) as told:
+        ShardedIndex(tmp_path / "index", **opened)
+    assert told.value.shards == (index.shards[0].name,)
+    # Of three nodes, each after 1, 2, 4, ... s: a try a look would be 20.
+    assert 3 <= len(tries) <= 12
+    monkeypatch.setattr(fleet.RayFleet, "_wait", lambda self: None)
+    with ShardedIndex(tmp_path / "index", **opened) as many:
+        wait_until(lambda: any("0 free" in (each["reason"] or "") for each in many.status()), 30)
+        monkeypatch.setattr(keeping, "_START_TIMEOUT", 60)
+        for each in full:
+            ray.util.remove_placement_group(each)
+        same(many.search(codes[:3], 9), index.search(codes[:3], 9))
+        wait_until(lambda: [each["reason"] for each in many.status()] == [None], 30)
+
+
+def test_a_keeper_that_cannot_see_the_cluster_says_so(cluster, tmp_path, rng, monkeypatch):
+    codes = oracle.random_codes(rng, 50, 64)
+    with ShardedIndex.create(tmp_path / "index", 64, cache=tmp_path / "cache") as index:
+        index.add(codes)
+    from hashret.cluster.replicas import keeping
+
+    looks = []
+
+    def fail(self):
+        looks.append(time.monotonic())
+        raise ConnectionError("no head")
+
+    with ShardedIndex(tmp_path / "index", cache=tmp_path / "cache", replicas=1) as many:
+        with monkeypatch.context() as patch:
+            patch.setattr(keeping.Keeper, "_look", fail)
+            wait_until(lambda: len(looks) == 3, 20)
+            assert [each["reason"] for each in many.status()] == ["ConnectionError: no head"]
+            assert looks[2] - looks[1] > 1.5
+            assert len(many.search(codes[:3], 9)[0]) == 3
+        wait_until(lambda: many.status()[0]["reason"] is None, 20)
+
+
 def test_a_shard_damaged_on_a_node_is_fetched_again(cluster, tmp_path, rng):
     codes = oracle.random_codes(rng, 300, 64)
     with ShardedIndex.create(tmp_path / "index", 64, cache=tmp_path / "cache") as index:

@@ -11,8 +11,9 @@ from ...collection.updating import Exclusions
 from ...collection.updating.scanning import Unreachable, scan
 from ...errors import ParameterError
 from ...files import as_path
+from .archives import archive_of, is_archive, keys_of
 
-__all__ = ["SHARD_FILES", "Plan", "Unit", "listed"]
+__all__ = ["SHARD_FILES", "Listed", "Plan", "Unit", "listed", "numbered"]
 
 # Files of a shard: some minutes of work, which is what a machine that dies costs.
 SHARD_FILES = 20_000
@@ -27,10 +28,20 @@ class Unit:
     receipt : str
         Where it says that it is done, in the location.
     files : tuple of (id, path)
+        Of one that lies in an archive, the path is that of the archive, a slash, and its key there.
+    archives : tuple of bytes
+        The paths of those.
     """
 
     receipt: str
     files: tuple[tuple[int, bytes], ...]
+    archives: tuple[bytes, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        plan, number = self.receipt.removesuffix(".json").split("/")[1:]
+        return f"shard {int(number)} of plan {plan[:12]}"
 
 
 @dataclass(frozen=True)
@@ -44,11 +55,14 @@ class Plan:
         Its fingerprint.
     size : int
         Files of a shard.
+    archives : frozenset of bytes
+        The files among the sources in which others lie.
     """
 
     files: tuple[tuple[int, bytes], ...]
     encoder: str
     size: int
+    archives: frozenset[bytes] = frozenset()
 
     @property
     def name(self) -> str:
@@ -69,40 +83,64 @@ class Plan:
         name = self.name
         for number, start in enumerate(range(0, len(self.files), self.size)):
             files = self.files[start : start + self.size]
-            yield Unit(f"plans/{name}/{number:08d}.json", files)
+            among = {archive_of(path, self.archives) for _, path in files}
+            archives = tuple(sorted(each for each in among if each is not None))
+            yield Unit(f"plans/{name}/{number:08d}.json", files, archives)
 
     def __len__(self) -> int:
         """Return how many shards it has."""
         return -(-len(self.files) // self.size)
 
 
-def listed(
-    sources: Iterable[str | os.PathLike[str]],
-) -> tuple[list[bytes], list[tuple[bytes, str]]]:
-    """Return the files of folders, and those named, sorted by their bytes, each once.
+@dataclass
+class Listed:
+    """What sources have.
 
-    Returns
-    -------
+    Attributes
+    ----------
     paths : list of bytes
-        Absolute.
+        Absolute, sorted by their bytes, each once; of what lies in an archive as in :class:`Unit`.
+    archives : frozenset of bytes
     unreachable : list of (path, reason)
     """
+
+    paths: list[bytes]
+    archives: frozenset[bytes]
+    unreachable: list[tuple[bytes, str]]
+
+
+def listed(sources: Iterable[str | os.PathLike[str]]) -> Listed:
+    """Return the files of folders, those named, and what lies in archives that are named."""
     paths: set[bytes] = set()
-    unreachable = []
+    archives: set[bytes] = set()
+    unreachable: list[tuple[bytes, str]] = []
     for source in sources:
         root = os.fsencode(os.path.abspath(as_path(source)))
         if not os.path.exists(root):
             raise ParameterError(f"sources: no such file or folder: {os.fsdecode(root)}")
-        if not os.path.isdir(root):
+        if os.path.isdir(root):
+            paths |= _found(root, unreachable)
+        elif is_archive(root):
+            archives.add(root)
+        else:
             paths.add(root)
-            continue
-        for found in scan(root, Exclusions()):
-            path = os.path.join(root, found.path) if found.path else root
-            if isinstance(found, Unreachable):
-                unreachable.append((path, found.reason))
-            elif found.reason is None:
-                paths.add(path)
-    return sorted(paths), unreachable
+    for archive in archives:
+        keys, told = keys_of(archive)
+        paths |= {archive + b"/" + key for key in keys}
+        unreachable += told
+    return Listed(sorted(paths), frozenset(archives), sorted(unreachable))
+
+
+def _found(root: bytes, unreachable: list[tuple[bytes, str]]) -> set[bytes]:
+    """Return the files of a folder; note what cannot be looked into."""
+    paths = set()
+    for found in scan(root, Exclusions()):
+        path = os.path.join(root, found.path) if found.path else root
+        if isinstance(found, Unreachable):
+            unreachable.append((path, found.reason))
+        elif found.reason is None:
+            paths.add(path)
+    return paths
 
 
 def numbered(paths: Sequence[bytes], first: int) -> tuple[tuple[int, bytes], ...]:

@@ -8,20 +8,19 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...checks import check_int
-from ...errors import ConflictError, EncoderMismatchError, HashretError
+from ...errors import ConflictError, EncoderMismatchError
 from ...images.reading import Limits
 from ..index import ShardedIndex
 from ..location import open_location
 from ..manifest import Shard
-from ..replicas import connect
+from .bounds import Bounds
 from .encoders import EncoderSource
 from .plan import SHARD_FILES, Plan, Unit, listed, numbered
-from .unit import encode_unit, receipt_of
+from .tasks import Tasks
+from .unit import Work, encode_unit, receipt_of
 
 __all__ = ["Encoded", "encode"]
 
-# How often a unit is given out again whose process or node has died, by Ray and then by us.
-_RETRIES, _ROUNDS = 3, 3
 # Of writing the manifest, when others write, too.
 _COMMITS = 10
 
@@ -41,7 +40,8 @@ class Encoded:
     failures : list of (id, path, reason)
         Of all files of the index, those that have no code.
     unreachable : list of (path, reason)
-        Folders that could not be looked into.
+        Folders that could not be looked into, archives that are damaged, and what in archives
+        is refused.
     """
 
     files: int = 0
@@ -62,6 +62,7 @@ def encode(
     retry_failed: bool = False,
     limits: Limits | None = None,
     workers: int | None = None,
+    bounds: Bounds | None = None,
     cache: str | os.PathLike[str] | None = None,
     on_unit: Callable[[int, int], None] | None = None,
 ) -> Encoded:
@@ -77,7 +78,8 @@ def encode(
     location : path-like or str
         Of the index; every machine of the cluster has to reach it, as it has the sources.
     sources : iterable of path-like
-        Files, and folders.
+        Files, and folders; a file that ends in ``.tar`` (a WebDataset) or ``.parquet`` has pictures
+        in it.
     encoder : str
         ``perceptual``, ``borderless``, or the file of a saved encoder or ONNX model.
     ray : bool
@@ -91,6 +93,9 @@ def encode(
         Of one file.
     workers : int, optional
         Processes that read the files of a shard; on a cluster 1, elsewhere one a CPU by default.
+    bounds : Bounds, optional
+        What a task may take on a cluster. One that takes more, or dies, is given out again, and
+        after some attempts its files are failures.
     cache : path-like, optional
         As for :class:`.ShardedIndex`.
     on_unit : callable, optional
@@ -104,8 +109,8 @@ def encode(
     ------
     EncoderMismatchError
         If the index has codes of another encoder.
-    HashretError
-        If a shard is not done though it was given out again and again; what is done is kept.
+    ParameterError
+        If a source is not there, or an encoder would have to be fitted first.
     """
     size = check_int("shard_files", shard_files, 1)
     source = EncoderSource.of(encoder)
@@ -119,13 +124,14 @@ def encode(
         report.kept, report.files = len(known), len(plan.files)
         done |= known
         left = [unit for unit in units if unit.receipt not in known]
-        head = replace(index.manifest, shards=())
-        run = _on_ray if ray else _here
         if left:
             tell = on_unit or (lambda done, total: None)
             tell(len(done), len(units))
-            work = (index.location, source, head, limits or Limits(), workers)
-            for receipt, shard in run(left, work):
+            head = replace(index.manifest, shards=())
+            count = workers or (1 if ray else len(os.sched_getaffinity(0)))
+            work = Work(index.location, source, head, limits or Limits(), count)
+            run = Tasks(work, bounds or Bounds()).run(left) if ray else _here(left, work)
+            for receipt, shard in run:
                 done[receipt] = shard
                 tell(len(done), len(units))
         shards = [done[unit.receipt] for unit in units]
@@ -153,15 +159,16 @@ def _opened(location: Any, source: EncoderSource, cache: Any) -> ShardedIndex:
 def _plan(
     index: ShardedIndex, sources: Any, size: int, retry_failed: bool, report: Encoded
 ) -> Plan:
-    paths, report.unreachable = listed(sources)
+    found = listed(sources)
+    report.unreachable = found.unreachable
     fingerprint = index.encoder or ""
     if retry_failed:
-        wanted = set(paths)
+        wanted = set(found.paths)
         again = sorted((id, path) for id, path, _ in index.failures() if path in wanted)
-        return Plan(tuple(again), fingerprint, size)
+        return Plan(tuple(again), fingerprint, size, found.archives)
     known = index.known_paths()
-    new = [path for path in paths if path not in known]
-    return Plan(numbered(new, index.manifest.next_id), fingerprint, size)
+    new = [path for path in found.paths if path not in known]
+    return Plan(numbered(new, index.manifest.next_id), fingerprint, size, found.archives)
 
 
 def _known(index: ShardedIndex, units: list[Unit]) -> dict[str, Shard]:
@@ -170,46 +177,9 @@ def _known(index: ShardedIndex, units: list[Unit]) -> dict[str, Shard]:
     return {receipt: shard for receipt, shard in found if shard is not None}
 
 
-def _here(units: list[Unit], work: tuple[Any, ...]) -> Iterator[tuple[str, Shard]]:
-    place, source, head, limits, workers = work
-    count = workers or len(os.sched_getaffinity(0))
+def _here(units: list[Unit], work: Work) -> Iterator[tuple[str, Shard]]:
     for unit in units:
-        yield unit.receipt, encode_unit(place, unit, source, head, limits, count)
-
-
-def _on_ray(units: list[Unit], work: tuple[Any, ...]) -> Iterator[tuple[str, Shard]]:
-    """Give out units as tasks, as many at a time as the cluster has room for, and some ahead."""
-    ray = connect()
-    place, source, head, limits, workers = work
-    # Once, not with each task: the file of an encoder has megabytes.
-    given = [ray.put(each) for each in (source, head, limits)]
-    task = ray.remote(encode_unit).options(
-        num_cpus=workers or 1, max_retries=_RETRIES, scheduling_strategy="SPREAD"
-    )
-    waiting: dict[Any, Unit] = {}
-    rounds: dict[str, int] = {}
-    queue = list(reversed(units))
-    while queue or waiting:
-        most = max(2, int(2 * ray.cluster_resources().get("CPU", 1)))
-        while queue and len(waiting) < most:
-            unit = queue.pop()
-            waiting[task.remote(place, unit, *given, workers or 1)] = unit
-        ready, _ = ray.wait(list(waiting), timeout=10)
-        for reference in ready:
-            unit = waiting.pop(reference)
-            try:
-                yield unit.receipt, ray.get(reference)
-            except ray.exceptions.RayTaskError as error:
-                # What the work itself raises: again it would do the same.
-                raise error.cause if isinstance(error.cause, HashretError) else error from None
-            except ray.exceptions.RayError as error:
-                rounds[unit.receipt] = rounds.get(unit.receipt, 0) + 1
-                if rounds[unit.receipt] == _ROUNDS:
-                    raise HashretError(
-                        f"a shard is not done though it was given out {_ROUNDS * (_RETRIES + 1)} "
-                        f"times ({error}); what is done is kept, and the same command goes on"
-                    ) from None
-                queue.append(unit)
+        yield unit.receipt, encode_unit(unit, work)
 
 
 def _commit(index: ShardedIndex, shards: list[Shard], next_id: int) -> None:

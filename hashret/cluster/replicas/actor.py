@@ -40,6 +40,8 @@ class ShardActor:
         self._shard, self._head, self._node = shard, head, node
         self._lock = threading.Lock()
         self._open: OpenShard | None = None
+        # Why it could not be opened, the last time.
+        self._reason: str | None = None
         self._recent: deque[float] = deque(maxlen=100_000)
         self._calls = 0
 
@@ -75,6 +77,7 @@ class ShardActor:
             "codes": self._shard.count,
             "bytes": self._shard.index.size,
             "node": self._node,
+            "reason": self._reason,
             "pid": os.getpid(),
             "calls": self._calls,
             "calls_per_second": sum(when > since for when in self._recent) / _RECENT,
@@ -83,7 +86,12 @@ class ShardActor:
     def _opened(self) -> OpenShard:
         with self._lock:
             if self._open is None:
-                self._open = OpenShard(self._location, self._cache, self._shard, self._head)
+                try:
+                    self._open = OpenShard(self._location, self._cache, self._shard, self._head)
+                    self._reason = None
+                except Exception as error:
+                    self._reason = str(error)
+                    raise
                 # Damage that left no trace is looked for while it already answers.
                 threading.Thread(target=self._verify, args=[self._open], daemon=True).start()
             return self._open

@@ -7,15 +7,16 @@ import threading
 import time
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any
 
 from ...errors import UnavailableError
 from ..cache import Cache
 from ..fleet import Call, Fleet
 from ..location import Location
-from ..manifest import Manifest
+from ..manifest import Manifest, short_name
 from .asking import Asker
-from .keeping import Keeper
+from .keeping import CPUS, Keeper
 from .starting import NAMESPACE, connect
 
 __all__ = ["RayFleet", "served"]
@@ -58,12 +59,31 @@ class RayFleet(Fleet):
         return await asyncio.wrap_future(self._submit(self._all(calls, timeout)))
 
     def status(self) -> list[dict[str, Any]]:
-        replicas = self._keeper.all()
+        replicas, blind = self._keeper.all(), self._keeper.blind
         told = _answers(self._ray, [each.handle.status.remote() for each in replicas])
-        return [
-            {"node": each.node, "ready": each.ready, "waiting": each.waiting, **(one or {})}
+        rows = [
+            {
+                "shard": short_name(each.shard),
+                "node": each.node,
+                "ready": each.ready,
+                "waiting": each.waiting,
+                "reason": None if each.ready else "starts, or waits for room",
+                **(one or {}),
+            }
             for each, one in zip(replicas, told, strict=True)
         ]
+        rows += [
+            {
+                "shard": short_name(one.shard),
+                "node": one.node,
+                "ready": False,
+                "waiting": 0,
+                "reason": str(one),
+            }
+            for one in self._keeper.troubles()
+        ]
+        # Then nothing that is lost is replaced.
+        return [row | {"reason": blind} if blind else row for row in rows]
 
     def close(self) -> None:
         if self._loop.is_closed():
@@ -85,14 +105,21 @@ class RayFleet(Fleet):
             if time.monotonic() > end:
                 raise UnavailableError(
                     f"no replica of {len(lacking)} shards starts within {_START:g} s: "
-                    f"{', '.join(lacking[:5])}; is there room on the cluster (half a CPU each)?",
+                    f"{', '.join(lacking[:5])} ({self._why()})",
                     tuple(lacking),
                 )
             time.sleep(0.02)
 
+    def _why(self) -> str:
+        """Return a reason why replicas do not start."""
+        told = [self._keeper.blind, *(one.reason for one in self._keeper.troubles())]
+        return next(filter(None, told), f"is there room on the cluster, {CPUS:g} CPUs for each?")
+
 
 def served(address: str | None = None) -> list[dict[str, Any]]:
     """Return what all actors of a cluster serve: location, shard, bytes, calls a second.
+
+    Of one that does not answer, which shard it is of, and a ``reason``.
 
     Parameters
     ----------
@@ -101,16 +128,19 @@ def served(address: str | None = None) -> list[dict[str, Any]]:
     """
     ray = connect(address)
     named = ray.util.list_named_actors(all_namespaces=True)
-    names = [each["name"] for each in named if each["namespace"] == NAMESPACE]
-    handles = []
-    for name in names:
-        try:
-            handles.append(ray.get_actor(name, namespace=NAMESPACE))
-        except ValueError:
+    handles = {}
+    for each in named:
+        if each["namespace"] == NAMESPACE:
             # Ended since.
-            continue
-    told = _answers(ray, [each.status.remote() for each in handles])
-    return [one for one in told if one is not None]
+            with suppress(ValueError):
+                handles[each["name"]] = ray.get_actor(each["name"], namespace=NAMESPACE)
+    told = _answers(ray, [each.status.remote() for each in handles.values()])
+    return [one or _silent(name) for name, one in zip(handles, told, strict=True)]
+
+
+def _silent(name: str) -> dict[str, Any]:
+    reason = f"no answer within {_TELL:g} s: it waits for room, starts, or hangs"
+    return {"location": "", "shard": name.rpartition("-")[0], "node": "", "reason": reason}
 
 
 def _answers(ray: Any, references: list[Any]) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import threading
 import time
@@ -13,17 +14,22 @@ from typing import Any
 
 from ..cache import Cache
 from ..location import Location
-from ..manifest import Manifest, Shard
+from ..manifest import Manifest, Shard, short_name
 from .actor import ShardActor
+from .backing_off import BackOff, Trouble, delay
 from .replica import Replica
 from .starting import NAMESPACE
 
 __all__ = ["Keeper"]
 
+_LOG = logging.getLogger(__name__)
 # Seconds.
 _PERIOD = 0.5
 _PING_PERIOD, _PING_TIMEOUT = 2.0, 10.0
 _START_TIMEOUT = 120.0
+# One that has served so long was none that cannot be started.
+_STEADY = 60.0
+CPUS = 0.5
 # Searches of one actor at a time; each uses the cores that it finds idle.
 _CONCURRENCY = 16
 
@@ -55,6 +61,8 @@ class Keeper:
         self._shards: dict[str, Shard] = {}
         self._replicas: dict[str, list[Replica]] = {}
         self._nodes: set[str] = set()
+        self._places = BackOff()
+        self._blind: str | None = None
         self._woken, self._closed = threading.Event(), False
         self.follow(manifest)
         self._thread = threading.Thread(target=self._run, name="hashret-keeper", daemon=True)
@@ -80,10 +88,35 @@ class Keeper:
             names = list(self._replicas)
         return [each for name in names for each in self.replicas(name)]
 
-    def lose(self, replica: Replica) -> None:
-        """Note that a replica has ended; another is started."""
-        replica.lost = True
+    def lose(self, replica: Replica, reason: str = "its process ended") -> None:
+        """Note that a replica has ended; another is started, here not before some time."""
+        with self._lock:
+            if replica.lost:
+                return
+            replica.lost = True
+            place = replica.shard, replica.node
+            if replica.ready and time.monotonic() > replica.since + _STEADY:
+                self._places.forget(place)
+            told = self._places.fail(place, reason)
+        _LOG.warning("%s: replica on node %s: %s; %s", *_shown(replica), reason, told)
         self._woken.set()
+
+    @property
+    def blind(self) -> str | None:
+        """Why nothing is seen to, such as that the head is gone; None if it is."""
+        return self._blind
+
+    def troubles(self) -> list[Trouble]:
+        """Return where replicas that are wanted do not start, or end, and why."""
+        with self._lock:
+            ready = Counter(
+                name
+                for name, some in self._replicas.items()
+                for each in some
+                if each.ready and not each.lost
+            )
+            found = self._places.all()
+        return [one for one in found if ready[one.shard] < self._wanted and one.node in self._nodes]
 
     def lacking(self) -> list[str]:
         """Return the names of the shards that no replica is ready to serve."""
@@ -107,12 +140,24 @@ class Keeper:
     # -- the thread ------------------------------------------------------------------------
 
     def _run(self) -> None:
+        blind = 0
         while not self._closed:
-            # Without its head a cluster tells nothing; who answers goes on answering.
-            with suppress(Exception):
+            wait = _PERIOD
+            try:
                 self._look()
-            self._woken.wait(_PERIOD)
+                self._blind, blind = None, 0
+            except Exception as error:
+                # Without its head a cluster tells nothing; who answers goes on answering.
+                blind += 1
+                wait = delay(blind)
+                self._tell_blind(f"{type(error).__name__}: {error}")
+            self._woken.wait(wait)
             self._woken.clear()
+
+    def _tell_blind(self, reason: str) -> None:
+        if reason != self._blind and not self._closed:
+            _LOG.warning("replicas are not seen to: %s", reason)
+        self._blind = reason
 
     def _look(self) -> None:
         self._nodes = {node["NodeID"] for node in self._ray.nodes() if node["Alive"]}
@@ -120,6 +165,7 @@ class Keeper:
             self._watch(replica)
         with self._lock:
             shards, gone = dict(self._shards), self._sorted_out()
+            self._places.keep(shards)
         self._end(gone)
         for name, shard in shards.items():
             self._fill(name, shard)
@@ -127,7 +173,7 @@ class Keeper:
     def _watch(self, replica: Replica) -> None:
         """Lose a replica whose node is gone, or that does not answer a ping in time."""
         if replica.node not in self._nodes:
-            self.lose(replica)
+            self.lose(replica, "its node is gone")
             return
         now = time.monotonic()
         if replica.ping is None:
@@ -137,15 +183,24 @@ class Keeper:
             return
         done, _ = self._ray.wait([replica.ping], timeout=0)
         if not done:
-            if now > replica.pinged + (_PING_TIMEOUT if replica.ready else _START_TIMEOUT):
-                self.lose(replica)
+            if replica.ready and now > replica.pinged + _PING_TIMEOUT:
+                self.lose(replica, f"no answer to a ping within {_PING_TIMEOUT:g} s")
+            elif not replica.ready and now > replica.pinged + _START_TIMEOUT:
+                self.lose(replica, f"not started within {_START_TIMEOUT:g} s; {self._room()}")
             return
         try:
             self._ray.get(replica.ping, timeout=1)
             replica.ready = True
-        except self._ray.exceptions.RayError:
-            self.lose(replica)
+        except self._ray.exceptions.RayError as error:
+            self.lose(replica, (str(error).strip().splitlines() or [type(error).__name__])[0])
         replica.ping = None
+
+    def _room(self) -> str:
+        free, all = (
+            each().get("CPU", 0.0)
+            for each in (self._ray.available_resources, self._ray.cluster_resources)
+        )
+        return f"it needs {CPUS:g} CPUs, and of the cluster's {all:g} there are {free:g} free"
 
     def _sorted_out(self) -> list[Replica]:
         """Take out those that have ended, or that serve what is no longer wanted."""
@@ -169,6 +224,8 @@ class Keeper:
         for node in sorted(self._nodes - used, key=lambda node: (load[node], node)):
             if len(used) >= self._wanted or self._closed:
                 return
+            if not self._places.is_open((name, node)):
+                continue
             replica = self._started(name, shard, node)
             used.add(node)
             with self._lock:
@@ -179,7 +236,7 @@ class Keeper:
         handle = self._actor.options(
             name=f"{shard.name}-{secrets.token_hex(4)}",
             namespace=NAMESPACE,
-            num_cpus=0.5,
+            num_cpus=CPUS,
             max_concurrency=_CONCURRENCY,
             max_restarts=0,
             scheduling_strategy=affinity(node, soft=False),
@@ -190,3 +247,7 @@ class Keeper:
         for replica in replicas:
             with suppress(Exception):
                 self._ray.kill(replica.handle)
+
+
+def _shown(replica: Replica) -> tuple[str, str]:
+    return short_name(replica.shard), replica.node[:8]
