@@ -131,6 +131,13 @@ def test_all_at_once(rng, tmp_path, kind, options, more, source):
     held.update(codes[-300:], held.draw(rng, 300))
     held.expect(queries[1:], views, filters[2:])
     held.index._native.make_ready(_native.Cancel())
+    # Some are removed while they are sorted.
+    held.add(codes[:more], 30 * N + np.arange(more))
+    assert held.index._native.prepare_beside(1)
+    time.sleep(0.003)
+    held.remove(held.draw(rng, 2000))
+    held.update(codes[:500], held.draw(rng, 500))
+    held.index._native.make_ready(_native.Cancel())
     held.expect(queries, views, filters[::2])
     held.index.compact()
     held.expect(queries[:1], views, filters[:1])
