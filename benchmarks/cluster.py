@@ -152,7 +152,7 @@ def _by_ray_data(folder: Path, size: int, cpus: int) -> list[bytes]:
     rows = [{"id": id, "path": path} for id, path in enumerate(paths)]
     ray.data.DataContext.get_current().enable_progress_bars = False
     data = ray.data.from_items(rows, override_num_blocks=4 * cpus).map_batches(
-        _Encoder, batch_size=size, num_cpus=1, concurrency=cpus
+        _Encoder, batch_size=size, num_cpus=1, compute=ray.data.ActorPoolStrategy(size=cpus)
     )
     return [row["code"] for row in sorted(data.take_all(), key=lambda row: int(row["id"]))]
 
