@@ -9,13 +9,16 @@ with what the simulation says of it:
 
     python -m benchmarks.scale --latencies shard.jsonl --measured cluster.jsonl --shards 3 --rate 20
 
-where `cluster.jsonl` has the seconds of whole queries, a number a line, too.
+where `cluster.jsonl` has the seconds of whole queries, a number a line, too: `benchmarks.cluster
+--tail` writes both. The rows go to the standard output; those of docs/scale.md are in
+docs/scale-cluster.jsonl.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+import hashret
 from hashret.evaluation.canvas import frame, line_style, new_figure, save
 from hashret.files import replacing
 
@@ -128,10 +132,21 @@ def _compare(work: Seconds, measured: Seconds, options: argparse.Namespace) -> N
     )
     found = simulate(cluster, work, options.rate, options.queries, options.seed)
     seen = Outcome(measured, 0.0)
+    about = {
+        **{name: getattr(options, name) for name in ("shards", "replicas", "rate", "hedge")},
+        "queries": len(measured),
+        "instruction set": hashret.cpu()["isa"],
+        # Above the cores, others had them, too.
+        "load": os.getloadavg()[1],
+        "cores": len(os.sched_getaffinity(0)),
+    }
     for key, share in QUANTILES.items():
+        if len(measured) * (1 - share) < 1:
+            # Of too few there is no such quantile.
+            continue
         simulated, real = found.quantile(share), seen.quantile(share)
         row = {"quantile": key, "simulated": simulated, "measured": real, "ratio": real / simulated}
-        print(json.dumps(row))
+        print(json.dumps(row | about))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,6 +1,7 @@
 """Write docs/scale.md from its rows: ``python docs/make_scale.py``.
 
-The rows are those of `benchmarks.scale_costs` and `benchmarks.scale`.
+The rows are those of `benchmarks.scale_costs` and `benchmarks.scale`, and what the latter says of a
+cluster that `benchmarks.cluster` has measured.
 """
 
 from __future__ import annotations
@@ -31,9 +32,13 @@ from scale_sums import (
 from scale_words import PAGE
 
 DOCS = Path(__file__).parent
+# Of scale*.jsonl.
+FILES = ("", "-tail", "-latencies", "-cluster")
 
 
-def page(costs: Sequence[Row], tail: Sequence[Row], samples: Sequence[float]) -> str:
+def page(
+    costs: Sequence[Row], tail: Sequence[Row], samples: Sequence[float], real: Sequence[Row]
+) -> str:
     """Return the page."""
     rows = Rows(costs)
     all_plans = plans(rows)
@@ -57,6 +62,8 @@ def page(costs: Sequence[Row], tail: Sequence[Row], samples: Sequence[float]) ->
         replication=replication_table(rows),
         tail=tail_table(tail),
         tail_said=tail_said(tail),
+        real=real_table(real),
+        real_said=real_said(real),
         k=rows.one("answer_bytes")["k"],
         growth=growth(rows),
         table_codes=number(rows.one("query_seconds")["codes"]),
@@ -359,8 +366,13 @@ def median(rows: Rows, tail: Sequence[Row]) -> str:
     """Return the median of the seconds, and how it compares with the processor time of a query."""
     found = tail[0]["median_seconds"]
     ratio = found / rows.value("query_seconds", bits=256, data="clustered")
-    busy = "; the machine had other work, which makes the tail heavier" if ratio > 1.2 else ""
-    return f"{seconds(found)} in the median, {ratio:.1f} times the processor time{busy}"
+    told = f"{seconds(found)} in the median, {ratio:.1f} times the processor time"
+    return told + busy(ratio > 1.2)
+
+
+def busy(is_busy: bool) -> str:
+    """Return the mark of figures that were taken beside other work."""
+    return "; the machine had other work, which makes the tail heavier" if is_busy else ""
 
 
 def tail_table(tail: Sequence[Row]) -> str:
@@ -391,12 +403,38 @@ def tail_said(tail: Sequence[Row]) -> str:
     )
 
 
+def real_table(real: Sequence[Row]) -> str:
+    return table(
+        ("quantile", "simulated", "measured", "measured / simulated"),
+        [
+            (
+                row["quantile"].replace("p999", "p99.9"),
+                seconds(row["simulated"]),
+                seconds(row["measured"]),
+                f"{row['ratio']:.2f}",
+            )
+            for row in real
+        ],
+    )
+
+
+def real_said(real: Sequence[Row]) -> str:
+    one = real[0]
+    return (
+        f"{number(one['queries'])} queries of {one['shards']} shards with {one['replicas']} "
+        f"replicas, {one['rate']:.2g} a second, on three nodes of Ray that are processes of one "
+        f"machine of {one['cores']} cores ({one['instruction set']}), which they share: in the "
+        f"simulation each has its own"
+        f"{busy(one['load'] > 1.2 * one['cores'])}."
+    )
+
+
 def read(path: Path) -> list[Any]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def main() -> None:
-    text = page(*(read(DOCS / f"scale{name}.jsonl") for name in ("", "-tail", "-latencies")))
+    text = page(*(read(DOCS / f"scale{name}.jsonl") for name in FILES))
     (DOCS / "scale.md").write_text(text, encoding="utf-8")
 
 

@@ -105,10 +105,18 @@ of a shard's work:
 {tail_said}
 
 `benchmarks/fanout.py` is the simulation, and says what it leaves out; its tests compare it with
-queues whose answer is known. It can be held beside a cluster that was measured:
+queues whose answer is known.
 
-    python -m benchmarks.scale --latencies shard.jsonl --measured cluster.jsonl \\
-        --shards 3 --replicas 2 --rate 20
+### Beside a real cluster
 
-with the seconds of single shards and those of whole queries, a number a line.
+    python -m benchmarks.cluster --tail shard.jsonl cluster.jsonl
+
+measures whole queries of one shard, and of three shards with two replicas each, whose seconds it
+writes, a number a line. It ends with the command that simulates such a cluster from the one shard's
+and compares, `python -m benchmarks.scale --latencies shard.jsonl --measured cluster.jsonl ...`,
+whose rows are `docs/scale-cluster.jsonl`:
+
+{real}
+
+{real_said}
 """

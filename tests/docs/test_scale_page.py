@@ -17,7 +17,7 @@ def maker(docs, monkeypatch):
 
 @pytest.fixture
 def rows(docs, maker):
-    return [maker.read(docs / f"scale{name}.jsonl") for name in ("", "-tail", "-latencies")]
+    return [maker.read(docs / f"scale{name}.jsonl") for name in maker.FILES]
 
 
 def test_the_page_is_that_of_its_rows(docs, maker, rows):
@@ -27,17 +27,20 @@ def test_the_page_is_that_of_its_rows(docs, maker, rows):
 
 def test_every_constant_is_in_the_page(maker, rows):
     """A row that is twice as much changes the page: nothing in it was written by hand."""
-    costs, tail, samples = rows
+    costs, tail, samples, real = rows
     page = maker.page(*rows)
     most = {(row["name"], row.get("bits"), row.get("data")): row for row in costs}
     for row in most.values():
         if row["name"] == "machine":
             continue
         told = [{**one, "value": 2 * one["value"]} if one is row else one for one in costs]
-        assert maker.page(told, tail, samples) != page, row["name"]
+        assert maker.page(told, tail, samples, real) != page, row["name"]
     for row in tail:
         told = [{**one, "p99": 2 * one["p99"]} if one is row else one for one in tail]
-        assert maker.page(costs, told, samples) != page, row
+        assert maker.page(costs, told, samples, real) != page, row
+    for row in real:
+        told = [{**one, "measured": 2 * one["measured"]} if one is row else one for one in real]
+        assert maker.page(costs, tail, samples, told) != page, row
 
 
 def test_sums_by_hand(maker):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import secrets
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -99,7 +100,8 @@ class Tasks:
 
     def _give(self, unit: Unit) -> None:
         self._tries[unit.receipt] += 1
-        note = f"{unit.receipt}.{self._tries[unit.receipt]}"
+        # Never one that a command which was interrupted has left.
+        note = f"{unit.receipt}.{secrets.token_hex(8)}"
         reference = self._task.remote(unit, note, self._given, self._bounds)
         self._waiting[reference] = _Attempt(unit, note, time.monotonic())
 

@@ -139,7 +139,7 @@ def served(address: str | None = None) -> list[dict[str, Any]]:
 
 
 def _silent(name: str) -> dict[str, Any]:
-    reason = f"no answer within {_TELL:g} s: it waits for room, starts, or hangs"
+    reason = f"no answer within {_TELL:g} s: it waits for room, starts, hangs, or has ended"
     return {"location": "", "shard": name.rpartition("-")[0], "node": "", "reason": reason}
 
 
