@@ -293,17 +293,16 @@ def test_a_keeper_that_cannot_see_the_cluster_says_so(cluster, tmp_path, rng, mo
     codes = oracle.random_codes(rng, 50, 64)
     with ShardedIndex.create(tmp_path / "index", 64, cache=tmp_path / "cache") as index:
         index.add(codes)
-    from hashret.cluster.replicas import keeping
-
     looks = []
 
-    def fail(self):
+    def fail():
         looks.append(time.monotonic())
         raise ConnectionError("no head")
 
     with ShardedIndex(tmp_path / "index", cache=tmp_path / "cache", replicas=1) as many:
         with monkeypatch.context() as patch:
-            patch.setattr(keeping.Keeper, "_look", fail)
+            # Of this index: others of these tests have keepers, too.
+            patch.setattr(many._fleet._keeper, "_look", fail)
             wait_until(lambda: len(looks) == 3, 20)
             assert [each["reason"] for each in many.status()] == ["ConnectionError: no head"]
             assert looks[2] - looks[1] > 1.5
