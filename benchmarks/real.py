@@ -63,6 +63,20 @@ def itq(bits: int, size: int, queries: int) -> Searched:
     return _kept(f"cifar10-hog-itq-{bits}", bits, queries, make)
 
 
+def fashion_itq(bits: int, size: int, queries: int) -> Searched:
+    """HOG features of Fashion-MNIST, turned by ITQ."""
+    images = data.images(whole=size >= SIZES["medium"])
+
+    def make() -> tuple[data.Codes, data.Codes]:
+        from hashret.encoders import ITQ
+
+        features = data.features(images.train_images)
+        encoder = ITQ(bits, random_state=0).fit(features)
+        return encoder.transform(features), encoder.transform(data.features(images.test_images))
+
+    return _kept(f"{images.name}-hog-itq-{bits}", bits, queries, make)
+
+
 def _kept(name: str, bits: int, queries: int, make: Callable[[], tuple[Any, Any]]) -> Searched:
     """Codes and queries from a file, or made and kept there."""
     path = data.CACHE / f"{name}.npz"
