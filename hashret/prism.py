@@ -233,7 +233,7 @@ class Prism(HasRanking):
                 parts = {name: file.get_tensor(name) for name in ("prefix", "residual")}
             with tempfile.TemporaryDirectory() as folder:
                 for name, part in parts.items():
-                    Path(folder, name).write_bytes(part.tobytes())
+                    write_bytes(Path(folder, name), part.tobytes(), sync=False)
                 prefix = DeepHasher.load(Path(folder, "prefix"), device=device)
                 residual = ResidualITQ.load(Path(folder, "residual"))
             settings = {name: header[name] for name in ("bits", "gamma", "tap", "random_state")}

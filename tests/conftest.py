@@ -9,15 +9,18 @@ import sys
 import numpy as np
 import pytest
 from cluster_nodes import cluster  # noqa: F401  (a fixture)
-from guard import no_network
+from guard import no_network as guard_module
 
 from hashret import _native
 
 ALL = _native.supported_isas()
 
-# Of this process from now on, and of the Python processes that it starts.
-GUARD = os.path.dirname(no_network.__file__)
-no_network.install()
+# Of this process from now on, and of the Python processes that it starts; a worker of pytest-xdist
+# is one of those.
+GUARD = os.path.dirname(guard_module.__file__)
+no_network = sys.modules.get("no_network") or guard_module
+if no_network is guard_module:
+    no_network.install()
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (GUARD, os.environ.get("PYTHONPATH"))))
 sys.path.append(GUARD)
 

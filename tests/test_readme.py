@@ -50,7 +50,7 @@ def test_the_example_runs_as_it_stands(tmp_path):
 def test_two_commands_of_one_line_each():
     commands = blocks("sh")[:2]
     assert [command.count("\n") for command in commands] == [1, 1]
-    assert [command.split()[-1] for command in commands] == ["demo", "pytest"]
+    assert [command.split()[-1] for command in commands] == ["demo", "loadfile"]
     for command in commands:
         assert command.startswith("python3 -m venv .venv && ")
         assert "-c constraints.txt" in command
@@ -62,13 +62,14 @@ def test_ci_takes_its_commands_from_readme():
         pytest.skip(".ci/run is not beside the tests")
     text = script.read_text(encoding="utf-8")
     (pattern,) = re.findall(r'grep -E "(.*)\\\$"', text)
-    ends = re.findall(r"readme_command '?([\w ]+?)'?\)", text)
-    assert ends == ["hashret demo", "pytest"]
+    ends = re.findall(r"readme_command '([\w -]+)'\)", text)
+    assert ends == ["hashret demo", "pytest -n auto --dist loadfile"]
     lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
-    for end, command in zip(ends, blocks("sh")[:2], strict=True):
+    names = ("demo", "tests")
+    for name, end, command in zip(names, ends, blocks("sh")[:2], strict=True):
         found = [line for line in lines if re.search(pattern.replace("$1", end) + "$", line)]
         assert found == [command.strip()]
-        assert f'bash -euo pipefail -c "${end.split()[-1].replace("pytest", "tests")}"' in text
+        assert f'bash -euo pipefail -c "${name}"' in text
 
 
 def test_constraints_pin_every_dependency():

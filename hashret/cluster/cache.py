@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import secrets
 import threading
 import time
 from contextlib import suppress
@@ -14,6 +13,7 @@ from typing import BinaryIO
 
 from ..checks import check_int
 from ..errors import FormatError, HashretError
+from ..files import replacing
 from .location import Location
 from .manifest import Blob
 
@@ -138,19 +138,12 @@ class Cache:
 
     def _fetch(self, location: Location, blob: Blob, path: str) -> None:
         self._make_room(blob)
-        temporary = os.path.join(self.folder, f".{secrets.token_hex(8)}")
-        try:
-            with location.open(blob) as source, open(temporary, "xb") as target:
-                digest = _copy(source, target, blob.size)
-            if digest != blob.digest:
+        with location.open(blob) as source, replacing(path, sync=False) as target:
+            if _copy(source, target, blob.size) != blob.digest:
                 raise FormatError(
                     f"{location.name}: {blob.name} is damaged or truncated there: its content is "
                     "not what its name says; put it back from a copy, or encode its shard again"
                 )
-            os.replace(temporary, path)
-        finally:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary)
         _note(path, os.stat(path))
 
     def _make_room(self, blob: Blob) -> None:

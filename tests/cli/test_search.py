@@ -162,7 +162,7 @@ def test_searching_by_id_loads_no_decoder(folder):
 # What a search by id needs of the package, and of its collections and commands.
 NEEDED = {
     "hashret": "__main__ _native checks cli codes collection errors extras files index pipelines "
-    "rerank searcher types",
+    "ranking rerank searcher types",
     "hashret.collection": "catalogue collection images indexes opening queries searching settings "
     "store",
     "hashret.cli": "app options output search",

@@ -185,7 +185,7 @@ class IndexMachine(RuleBasedStateMachine):
         floats=st.booleans(),
     )
     def ranked_search(self, k, filtered, weight, classes, floats):
-        if self.kind == "lsh":
+        if self.kind in ("lsh", "approximate"):
             return
         ids, codes, allowed = self.contents(filtered)
         view, known = self.ranked_view(weight, classes, floats)
