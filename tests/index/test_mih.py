@@ -172,7 +172,8 @@ def count_starts(monkeypatch):
 def test_a_look_into_buckets_starts_no_thread(monkeypatch, kind):
     codes, ids, _, _ = many_queries()
     index = build(kind, 64, codes, ids)
-    index.search(codes[:1], 1)  # makes the tables
+    index.compact()
+    index.search(codes[:1], 1)
     starts = count_starts(monkeypatch)
     alike = np.sort(ids[(codes == codes[7]).all(1)])
     _, found = index.search(codes[7:8], 1)
