@@ -133,7 +133,8 @@ def test_all_at_once(rng, tmp_path, kind, options, more, source):
     held.index._native.make_ready(_native.Cancel())
     # Some are removed while they are sorted.
     held.add(codes[:more], 30 * N + np.arange(more))
-    assert held.index._native.prepare_beside(1)
+    # Where that would take no time, nothing is sorted beside, and they are removed before.
+    held.index._native.prepare_beside(1)
     time.sleep(0.003)
     held.remove(held.draw(rng, 2000))
     held.update(codes[:500], held.draw(rng, 500))
