@@ -28,6 +28,8 @@ class Held:
         self.codes = np.zeros((0, index.bits // 8), np.uint8)
 
     def add(self, codes, ids):
+        # A thread that a search has started may not have begun yet, and would sort these at once.
+        self.index._native.rest(-1)
         self.index.add(codes, ids)
         ids, codes = np.concatenate([self.ids, ids]), np.concatenate([self.codes, codes])
         order = np.argsort(ids)
@@ -133,8 +135,7 @@ def test_all_at_once(rng, tmp_path, kind, options, more, source):
     held.index._native.make_ready(_native.Cancel())
     # Some are removed while they are sorted.
     held.add(codes[:more], 30 * N + np.arange(more))
-    # Where that would take no time, nothing is sorted beside, and they are removed before.
-    held.index._native.prepare_beside(1)
+    assert held.index._native.prepare_beside(1)
     time.sleep(0.003)
     held.remove(held.draw(rng, 2000))
     held.update(codes[:500], held.draw(rng, 500))
