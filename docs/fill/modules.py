@@ -74,6 +74,7 @@ MODULES = (
     "hashret.cluster",
     "hashret.cluster.collection",
     "hashret.cluster.encoding",
+    "hashret.cluster.replicas",
 )
 
 

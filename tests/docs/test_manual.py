@@ -80,7 +80,7 @@ def test_every_package_is_public_or_known_to_be_inside(scripts):
     inside = {
         "checks", "cli", "experiments", "extras", "files", "images", "web.routes", "deep.model",
         "deep.saving", "deep.training", "deep.losses.supervised", "deep.losses.unsupervised",
-        "deep.losses.wrappers", "cluster.replicas",
+        "deep.losses.wrappers",
     }  # fmt: skip
     for one in pkgutil.walk_packages(hashret.__path__, "hashret."):
         name = one.name.removeprefix("hashret.")
