@@ -14,6 +14,7 @@ OPTIONAL = (
     ("scikit-image", "images"),
     ("scikit-learn", "images"),
     ("pillow", "images"),
+    ("simplejpeg", "jpeg"),
     ("safetensors", "images"),
     ("torch", "torch"),
     ("typer", "cli"),
