@@ -234,8 +234,19 @@ def stop_in_the_second_epoch(now):
         raise Stopped
 
 
-@pytest.mark.parametrize("options", [{}, {"ema": 0.8, "validation": 0.3}], ids=["", "ema"])
-@pytest.mark.parametrize("name", WORKING)
+# An average of the weights is another copy of them; these have more to copy than tensors.
+AVERAGED = ["TiedWeights", "Slices", "Buffers", "Complex", "Frozen", "HalfInside", "Double"]
+AVERAGED += ["ExtraState", "KnowsItsLayers", "pruned", "lazy", "orthogonal", "scripted"]
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        *((name, {}) for name in WORKING),
+        *((name, {"ema": 0.8, "validation": 0.3}) for name in AVERAGED),
+    ],
+    ids=[*WORKING, *(f"{name}-ema" for name in AVERAGED)],
+)
 def test_it_is_trained_resumed_and_saved(tmp_path, name, options):
     given = made(name)
     hasher = quick(given, **options).fit(IMAGES, LABELS)
