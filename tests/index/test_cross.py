@@ -64,9 +64,7 @@ def test_kernels_of_this_processor(tmp_path, objects):
 def test_neon_under_emulation(tmp_path):
     emulator = ["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"]
     sources = [CSRC / source for source in KERNELS]
-    found = build_and_run(
-        "kernels", sources, tmp_path, "-O3", "aarch64-linux-gnu-gcc", emulator
-    )
+    found = build_and_run("kernels", sources, tmp_path, "-O3", "aarch64-linux-gnu-gcc", emulator)
     assert found == ["neon", "scalar"]
 
 
