@@ -177,8 +177,8 @@ static void compare_sketches(const hr_kernels *kernels) {
 }
 
 /* Every way through a kernel has its turn by 12 words; then full and odd numbers of vectors. */
-static const size_t widths[] = {1,  2,  3,  4,  5,  6,  7,  8,  9,  10,
-                                11, 12, 16, 17, 31, 33, 63, HR_MAX_BITS / 64};
+static const size_t widths[] = {1,  2,  3,  4,  5,  6,  7,  8,  9,
+                                10, 11, 12, 16, 17, 31, 33, 63, HR_MAX_BITS / 64};
 
 int main(void) {
   for (size_t i = 0; hr_isa_supported(i); i++) {
