@@ -15,6 +15,8 @@ HOST = "127.0.0.2"
 NODE = {"num_cpus": 4, "object_store_memory": 100 * 2**20, "node_ip_address": HOST}
 # Of its own accord each node starts a process a CPU before any is wanted, a second of work each.
 AS_WANTED = {"RAY_prestart_worker_first_driver": "0", "RAY_enable_worker_prestart": "0"}
+# A node that answers five times nothing is dead; a node that is slow has ten seconds an answer.
+SOON_MISSED = {"RAY_health_check_period_ms": "500"}
 
 
 def wait_until(true, seconds):
@@ -38,7 +40,7 @@ def alive():
 @pytest.fixture(scope="session")
 def cluster():
     pytest.importorskip("ray", reason="needs the extra 'ray'")
-    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", **AS_WANTED}
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", **AS_WANTED, **SOON_MISSED}
     # Ray leaves sockets to the collector.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

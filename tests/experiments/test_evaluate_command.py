@@ -19,6 +19,7 @@ from hashret.errors import (
     ShapeError,
 )
 from hashret.evaluation import average_precision, distance_histograms
+from hashret.experiments import evaluate as module
 from hashret.experiments.evaluate import COLUMNS, evaluate, evaluate_files
 from hashret.experiments.given import read_array
 
@@ -31,6 +32,13 @@ def data(rng):
     labels = rng.integers(0, 4, 120)
     values[np.arange(120), labels] = 1
     return values[:100], labels[:100], values[100:], labels[100:]
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Figures and notes without pictures, which take longer than all else; others draw them."""
+    monkeypatch.setattr(module, "_pictures", lambda *_: [])
+    monkeypatch.setattr(module, "write_code_map", lambda *given, **_: given[4])
 
 
 def forms(values):
@@ -49,7 +57,7 @@ def forms(values):
 @pytest.mark.parametrize(
     "form", ["packed", "words", "signs", "int8", "booleans", "bits", "margins"]
 )
-def test_every_form_of_codes_gives_the_same_figures(tmp_path, data, form):
+def test_every_form_of_codes_gives_the_same_figures(tmp_path, data, undrawn, form):
     values, labels, queries, query_labels = data
     bits = BITS if form in ("packed", "words") else None
     made = evaluate(
@@ -63,6 +71,11 @@ def test_every_form_of_codes_gives_the_same_figures(tmp_path, data, form):
     assert found["version"] == hashret.__version__
     row = dict(zip(COLUMNS, next(r for r in made.rows if r[0] == "mAP@all"), strict=True))
     assert float(row["value"]) == round(expected[0], 4)
+
+
+def test_figures_and_pictures_are_written(tmp_path, data):
+    values, labels, queries, query_labels = data
+    made = evaluate(values, labels, queries, query_labels, out=tmp_path)
     assert {path.name for path in made.files} == {
         "eval.json",
         "precision-recall.png",
@@ -81,7 +94,7 @@ def test_several_labels_have_figures_and_no_map(tmp_path, data):
     assert {p.name for p in one.files} - {p.name for p in other.files} == {"code-map.png"}
 
 
-def test_files_of_each_kind(tmp_path, data):
+def test_files_of_each_kind(tmp_path, data, undrawn):
     values, labels, queries, query_labels = data
     parts = {
         "codes": pack(values),
@@ -155,7 +168,7 @@ def test_unfit_input_is_named_and_writes_nothing(tmp_path, data, change, error, 
     assert not (tmp_path / "new").exists()
 
 
-def test_whole_numbers_are_packed_bytes_or_margins_as_bits_say(tmp_path, rng):
+def test_whole_numbers_are_packed_bytes_or_margins_as_bits_say(tmp_path, rng, undrawn):
     packed = rng.integers(0, 256, (40, 8), np.uint8)
     labels = rng.integers(0, 3, 40)
     expected = evaluate(packed, labels, packed[:9], labels[:9], out=tmp_path).rows
@@ -167,7 +180,7 @@ def test_whole_numbers_are_packed_bytes_or_margins_as_bits_say(tmp_path, rng):
     assert evaluate(margins, labels, margins[:9], labels[:9], 64, out=tmp_path).rows == expected
 
 
-def test_bytes_that_are_all_zero_are_packed_where_those_of_queries_are(tmp_path, rng):
+def test_bytes_that_are_all_zero_are_packed_where_those_of_queries_are(tmp_path, rng, undrawn):
     queries = rng.integers(2, 256, (5, 8), np.uint8)
     made = evaluate(np.zeros((9, 8), np.uint8), [1] * 9, queries, [1] * 5, out=tmp_path)
     assert json.loads(made.files[0].read_text())["bits"] == 64
@@ -175,7 +188,7 @@ def test_bytes_that_are_all_zero_are_packed_where_those_of_queries_are(tmp_path,
 
 @pytest.mark.parametrize("rows", [slice(None), slice(0, 7), slice(30, None), slice(None, None, -3)])
 @pytest.mark.parametrize("shared", [False, True])
-def test_queries_that_lie_in_the_database_are_told(tmp_path, rng, rows, shared):
+def test_queries_that_lie_in_the_database_are_told(tmp_path, rng, undrawn, rows, shared):
     codes = rng.integers(0, 256, (40, 8), np.uint8)
     labels = rng.integers(0, 3, 40)
     notes = evaluate(codes, labels, codes[rows], labels[rows], out=tmp_path).notes

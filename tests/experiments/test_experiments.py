@@ -316,12 +316,19 @@ def test_demo_makes_table_sheet_and_page(tmp_path, monkeypatch):
     assert made.sheet.read_bytes().startswith(b"\x89PNG")
 
 
-def test_tour_of_a_folder_finds_the_copies_and_the_query(tmp_path):
+def test_tour_of_a_folder_finds_the_copies_and_the_query(tmp_path, monkeypatch):
     pytest.importorskip("pdqhash")
+    some = ("camera", "chelsea", "coins")  # all are for the command, not for a test
+    names = {source: demo.photographs._PHOTOGRAPHS[source] for source in some}
+    monkeypatch.setattr(demo.photographs, "_PHOTOGRAPHS", names)
+    monkeypatch.setattr(demo.photographs, "_CLOTHES", 40)
     tour = demo.run_tour(tmp_path)
-    assert (tour.images, tour.groups) == (270, 10)
+    assert (tour.images, tour.groups) == (49, 3)
     assert tour.answers.read_text(encoding="utf-8").count("<li") == 12
-    assert tour.duplicates.read_text(encoding="utf-8").count("<section") == 10
+    assert tour.duplicates.read_text(encoding="utf-8").count("<section") == 3
     assert tour.sheet.read_bytes().startswith(b"\x89PNG")
     # Again, nothing is written anew.
-    assert demo.run_tour(tmp_path).images == 270
+    written = {path: path.stat().st_mtime_ns for path in tour.folder.rglob("*.*g")}
+    assert len(written) == 49
+    assert demo.run_tour(tmp_path).images == 49
+    assert {path: path.stat().st_mtime_ns for path in written} == written

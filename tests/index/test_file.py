@@ -164,7 +164,7 @@ def test_every_flipped_bit_is_found(saved, rng):
     st.booleans(),
 )
 @settings(
-    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_hostile_files_give_an_index_or_a_format_error(saved, changes, mmap):
     path, *_ = saved

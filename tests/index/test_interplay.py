@@ -92,11 +92,15 @@ def stop_in_a_merge(index):
     assert index._native.rest(-1)
 
 
-@pytest.mark.parametrize("source", ["added", "mapped"])
 @pytest.mark.parametrize(
-    ("kind", "options", "more"),
-    # "auto" leaves up to 16,384 codes unsorted.
-    [("mih", {}, 5000), ("mih", {"radius": 31}, 5000), ("auto", {"radius": 31}, 17_000)],
+    ("kind", "options", "more", "source"),
+    [
+        ("mih", {}, 5000, "added"),
+        ("mih", {"radius": 31}, 5000, "mapped"),
+        # "auto" leaves up to 16,384 codes unsorted.
+        ("auto", {"radius": 31}, 17_000, "added"),
+        ("auto", {"radius": 31}, 17_000, "mapped"),
+    ],
 )
 def test_all_at_once(rng, tmp_path, kind, options, more, source):
     codes = near_copies(rng, N + more, 256)

@@ -248,8 +248,8 @@ def machine(kind, examples):
     return case
 
 
-TestScan = machine("scan", 15)
-TestMih = machine("mih", 60)
-TestAuto = machine("auto", 40)
-TestLsh = machine("lsh", 20)
+TestScan = machine("scan", 10)
+TestMih = machine("mih", 30)
+TestAuto = machine("auto", 20)
+TestLsh = machine("lsh", 10)
 TestApproximate = machine("approximate", 10)

@@ -65,6 +65,9 @@ def test_exact_on_codes_of_every_shape(isa, bits):
     turn = 0
     for shape in shapes.SHAPES:
         for n in SIZES:
+            # The most codes of every other shape, of the others for the next number of bits.
+            if n == 5000 and (BITS.index(bits) + shapes.SHAPES.index(shape)) % 2:
+                continue
             codes, ids, queries, expected = known(shape, n, bits)
             for kind in EXACT:
                 tables = choices[turn % len(choices)]
@@ -245,8 +248,13 @@ def test_collapsed_codes_are_ordered_by_id_and_cost_less_than_a_scan(isa, kind, 
     assert_answers(index, queries, expected, (1, 60), (), filter=ids[few])
 
 
-@pytest.mark.parametrize("distinct", [50_000, 40_000, 9_000])
-@pytest.mark.parametrize(("bits", "zeros"), [(13, 0), (64, 0), (64, 20), (65, 0), (200, 70)])
+@pytest.mark.parametrize(
+    ("bits", "zeros", "distinct"),
+    [
+        *((13, 0, 9000), (64, 0, 40_000), (64, 20, 50_000), (64, 20, 9000)),
+        *((65, 0, 50_000), (200, 70, 50_000), (200, 70, 40_000)),
+    ],
+)
 def test_more_codes_than_are_sorted_at_once(rng, bits, zeros, distinct):
     """Groups by the first bits, where these tell little, where codes repeat, and some are gone."""
     plain = rng.integers(0, 2, (distinct, bits), dtype=np.uint8)

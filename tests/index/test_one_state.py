@@ -204,7 +204,7 @@ def test_mask_is_of_the_ids_that_are_searched(rng, tmp_path, mapped):
     ids=["neighbor_graph", "pairs", "duplicates"],
 )
 def test_who_changes_the_index_does_not_wait_for_a_long_call(rng, call, kind):
-    codes = oracle.random_codes(rng, 60_000, 256)
+    codes = oracle.random_codes(rng, 35_000, 256)
     index = hashret.Index(256, kind)
     index.add(codes)
     index.search(codes[:1], 1)

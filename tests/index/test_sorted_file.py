@@ -295,7 +295,7 @@ NUMBERS = st.one_of(
     st.booleans(),
 )
 @settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_hostile_numbers_give_an_index_or_a_format_error(tmp_path, whole, changes, mmap):
     whole = whole.read_bytes()

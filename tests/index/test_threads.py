@@ -33,7 +33,7 @@ def test_eight_readers_while_one_adds_and_removes(rng, kind):
     readers = [threading.Thread(target=read, args=(number,)) for number in range(8)]
     for reader in readers:
         reader.start()
-    for turn in range(60):
+    for turn in range(30):
         ids = (rng.permutation(5000)[:300] + 10_000).astype(np.int64)
         index.add(noise[:300], ids)
         if turn % 3 == 0:
@@ -108,8 +108,8 @@ class History:
         ("auto", shapes.clustered, 3000, 25, False),
         ("auto", shapes.few_values, 30_000, 25, False),  # sorted
         ("auto", shapes.few_values, 30_000, 25, True),
-        ("auto", shapes.uniform, 190_000, 12, False),  # with tables
-        ("auto", shapes.uniform, 190_000, 12, True),
+        ("auto", shapes.uniform, 190_000, 6, False),  # with tables
+        ("auto", shapes.uniform, 190_000, 6, True),
     ],
 )
 def test_readers_see_the_index_before_or_after_a_change(rng, kind, shape, n, turns, beside):

@@ -13,6 +13,13 @@ RNG = np.random.default_rng(0)
 OWN_MARGINS = [name for name in loss_names() if type(make_loss(name)).margins is not Loss.margins]
 
 
+def each(networks, *more):
+    """Each network with a number of threads, and some pairs more."""
+    return pytest.mark.parametrize(
+        ("threads", "network"), [*((2, name) for name in networks), *more], indirect=["threads"]
+    )
+
+
 @pytest.fixture(params=[1, 2, 3])
 def threads(request):
     before = torch.get_num_threads()
@@ -37,7 +44,7 @@ def check(network, loss, shape, **options):
     assert hasher.project(inputs[:0]).shape == (0, 24)
 
 
-@pytest.mark.parametrize("network", network_names())
+@each(network_names(), *((n, name) for n in (1, 3) for name in ("linear", "mlp", "small-cnn")))
 def test_with_every_network(threads, network):
     check(network, "dsh", (37,) if network in ("linear", "mlp") else (12, 12, 3))
 
