@@ -60,7 +60,7 @@ def test_the_page_is_served_from_a_cluster(cluster, photos, tmp_path, browser):
     pytest.importorskip("fastapi")
     from playwright.sync_api import expect
 
-    done = run("index", str(photos), "--encoder", "perceptual")
+    done = run_here("index", str(photos), "--encoder", "perceptual", "--workers", "1")
     assert done.returncode == 0, done.stderr
     command = [sys.executable, "-m", "hashret", "serve", "--store", str(photos), "--port", "0"]
     command += ["--ray", cluster.address, "--replicas", "2", "--shards", str(tmp_path / "codes")]
@@ -93,9 +93,9 @@ def test_the_page_is_served_from_a_cluster(cluster, photos, tmp_path, browser):
     ],
 )
 def test_options_that_do_not_fit_are_usage_errors(tmp_path, arguments, said):
-    assert_one_line(run(*arguments, cwd=tmp_path), said, code=2)
+    assert_one_line(run_here(*arguments, cwd=tmp_path), said, code=2)
 
 
 def test_no_cluster_at_an_address_is_told(tmp_path):
-    done = run("cluster", "status", "--ray", "nonsense")
+    done = run_here("cluster", "status", "--ray", "nonsense")
     assert_one_line(done, "nonsense", "no Ray cluster")
