@@ -451,6 +451,10 @@ def circles(above: dict[T, set[T]]) -> list[T]:
     return [one for one in above if one in reached(one)]
 
 
+def test_a_circle_is_seen_and_what_leads_to_it_is_none():
+    assert circles({1: {2}, 2: {3}, 3: {2, 4}}) == [2, 3]
+
+
 def test_no_two_python_files_import_each_other():
     assert not circles({path: files_imported(path) for path in sources()})
 

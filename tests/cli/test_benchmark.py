@@ -40,7 +40,9 @@ def test_benchmark_takes_commas_and_prints_a_row_a_setting(tmp_path):
 )
 def test_an_unfit_benchmark_is_one_line(tmp_path, given, words):
     pytest.importorskip("torch")
-    assert_one_line(run_here("benchmark", *given, "--out", str(tmp_path / "r.jsonl")), words, code=2)
+    assert_one_line(
+        run_here("benchmark", *given, "--out", str(tmp_path / "r.jsonl")), words, code=2
+    )
 
 
 def test_the_first_look_at_two_axes_prints_a_row_a_rule(tmp_path):

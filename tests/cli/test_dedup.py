@@ -12,6 +12,7 @@ from commands import assert_one_line, run, run_here
 from PIL import Image
 
 from hashret.collection import Collection
+from hashret.collection.encoders import naming
 
 
 def make(root):
@@ -91,7 +92,9 @@ def test_many_plain_pictures_are_listed_shortly(root):
     assert "and 4 more" in shown.stdout
 
 
-def test_what_is_only_similar_is_not_said_to_go(root, tmp_path):
+def test_what_is_only_similar_is_not_said_to_go(root, tmp_path, monkeypatch):
+    small = {"features": "lite", "network": "lite0", "size": 32}
+    monkeypatch.setitem(naming._FEATURES, "photo", small)
     with Collection.change(root / ".hashret") as collection:
         collection.update(["photo"], workers=1)
     page = tmp_path / "page.html"

@@ -64,7 +64,9 @@ def test_the_demo_ends_with_how_the_page_is_opened(folder, tmp_path):
 def test_what_cannot_be_done_is_one_line(folder, tmp_path):
     serve = ("serve", "--port", "0")
     assert_one_line(run_here(*serve, cwd=tmp_path), "no collection here")
-    assert_one_line(run_here(*serve, "--host", "0.0.0.0", cwd=folder), "token: expected one", code=2)
+    assert_one_line(
+        run_here(*serve, "--host", "0.0.0.0", cwd=folder), "token: expected one", code=2
+    )
     assert_one_line(run_here(*serve, "--token", "short", cwd=folder), "token: expected 16", code=2)
     assert_one_line(run_here(*serve, "--max-upload", "much", cwd=folder), "max-upload", code=2)
     elsewhere = (*serve, "--host", "192.0.2.1", "--token", "a token of some length")

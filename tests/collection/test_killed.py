@@ -46,7 +46,9 @@ def run_and_kill(store: str, seconds: float) -> tuple[int, bool]:
     return max(numbers, default=0), finished
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))]
+)
 def test_an_update_that_is_killed_goes_on(tmp_path, seed):
     chance = random.Random(seed)
     root, store, count = tmp_path / "root", str(tmp_path / "store"), 150

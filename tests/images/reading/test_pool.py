@@ -354,7 +354,7 @@ def test_what_is_no_answer_is_refused(forged):
         values_of(forged)
 
 
-# Each way to be told: no JSON, too deep, too long; values of another kind, slot, shape and function.
+# Each way to be told: no JSON, too deep, too long; values of another kind, slot, shape, function.
 TOLD = [
     b"",
     b"[" * 3000,
