@@ -17,15 +17,22 @@ def test_benchmark_takes_commas_and_prints_a_row_a_setting(tmp_path):
     pytest.importorskip("torch")
     given = ["--protocol", "fmnist-sample", "--out", str(tmp_path / "r.jsonl")]
     done = run_here(
-        "benchmark", "--suite", "fashion-mnist", "--methods", "lsh, pca", "--bits", "8,12", *given
+        "benchmark",
+        "--suite",
+        "fashion-mnist",
+        "--methods",
+        "lsh-gaussian, pca",
+        "--bits",
+        "8,12",
+        *given,
     )
     assert done.returncode == 0, done.stderr
     rows = [re.split(r"\s*│\s*", line)[1:3] for line in done.stdout.splitlines() if "│" in line]
-    assert rows == [["lsh", "8"], ["lsh", "12"], ["pca", "8"], ["pca", "12"]]
+    assert rows == [["lsh-gaussian", "8"], ["lsh-gaussian", "12"], ["pca", "8"], ["pca", "12"]]
     assert len((tmp_path / "r.jsonl").read_text().splitlines()) == 4
     assert str(tmp_path / "r.jsonl") in done.stdout
     again = run_here(
-        "benchmark", "--suite", "fashion-mnist", "--methods", "lsh", "--bits", "8", *given
+        "benchmark", "--suite", "fashion-mnist", "--methods", "lsh-gaussian", "--bits", "8", *given
     )
     assert "1 runs, 1 of them measured already" in again.stderr
 
