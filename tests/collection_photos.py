@@ -21,5 +21,5 @@ def photos(root, count: int = 6, first: int = 0):
     for number in range(count):
         write(root / f"{number}.png", first + number)
     with Collection.create([root]) as collection:
-        collection.update(["perceptual"])
+        collection.update(["perceptual"], workers=1)
     return root

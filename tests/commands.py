@@ -34,14 +34,18 @@ def run(
     return done
 
 
-def run_here(*arguments: str, cwd: str | os.PathLike[str] = ".") -> subprocess.CompletedProcess:
+def run_here(
+    *arguments: str, cwd: str | os.PathLike[str] = ".", **environment: str
+) -> subprocess.CompletedProcess:
     """Run the command in this process, which is quicker; its answer is as that of `run`."""
     from typer.testing import CliRunner
 
     from hashret.cli import app
 
     with contextlib.chdir(cwd):
-        done = CliRunner().invoke(app, arguments, prog_name="hashret")
+        done = CliRunner().invoke(
+            app, arguments, prog_name="hashret", env={"COLUMNS": "200"} | environment
+        )
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
     return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)

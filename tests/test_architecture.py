@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -362,10 +363,15 @@ def absolute(node: ast.ImportFrom, path: Path) -> str:
     return ".".join([*base, *([node.module] if node.module else [])])
 
 
+@functools.cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def imports(path: Path) -> set[str]:
     """Return every module a file imports, also by ``import_extra("module", ...)``."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -411,7 +417,7 @@ def test_python_doors(path):
 def files_imported(path: Path) -> set[Path]:
     """Return the files of the package that a file imports, wherever in it and for types too."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             found |= {file_of(alias.name) for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -433,11 +439,20 @@ def file_of(module: str) -> Path | None:
 def circles(above: dict[T, set[T]]) -> list[T]:
     """Return who is above itself."""
 
-    def reaches(start: T, goal: T, seen: set[T]) -> bool:
-        fresh = above.get(start, set()) - seen
-        return goal in fresh or any(reaches(one, goal, seen | fresh) for one in fresh)
+    def reached(start: T) -> set[T]:
+        found: set[T] = set()
+        ahead = [start]
+        while ahead:
+            fresh = above.get(ahead.pop(), set()) - found
+            found |= fresh
+            ahead += fresh
+        return found
 
-    return [one for one in above if reaches(one, one, set())]
+    return [one for one in above if one in reached(one)]
+
+
+def test_a_circle_is_seen_and_what_leads_to_it_is_none():
+    assert circles({1: {2}, 2: {3}, 3: {2, 4}}) == [2, 3]
 
 
 def test_no_two_python_files_import_each_other():

@@ -23,16 +23,25 @@ def script():
     return module
 
 
-def test_the_picture_is_of_what_there_is(script):
+@pytest.fixture(scope="module")
+def houses(script):
+    return script.houses()
+
+
+@pytest.fixture(scope="module")
+def plans(script, houses):
+    return [script.Plan(house) for house in houses]
+
+
+def test_the_picture_is_of_what_there_is(script, houses):
     picture = script.PICTURE.read_text(encoding="utf-8")
     (kept,) = re.findall(r"<dc:description>(.*?)</dc:description>", picture, re.DOTALL)
-    python, engine = script.houses()
+    python, engine = houses
     assert html.unescape(kept) == f"{python}\n{engine}", "run python docs/make_house.py"
 
 
-def test_no_two_rooms_overlap_and_arrows_lead_down(script):
-    for house in script.houses():
-        plan = script.Plan(house)
+def test_no_two_rooms_overlap_and_arrows_lead_down(script, plans):
+    for plan in plans:
         nodes = itertools.combinations(plan.x, 2)
         for one, other in nodes:
             if plan.floor(one) == plan.floor(other):
@@ -43,9 +52,8 @@ def test_no_two_rooms_overlap_and_arrows_lead_down(script):
             assert floors == list(range(floors[0], floors[-1] - 1, -1))
 
 
-def test_every_import_is_an_arrow_or_follows_from_arrows(script):
-    for house in script.houses():
-        plan = script.Plan(house)
+def test_every_import_is_an_arrow_or_follows_from_arrows(houses, plans):
+    for house, plan in zip(houses, plans, strict=True):
         drawn = {name: set() for name in house.uses}
         for user, *_, used in plan.arrows:
             assert used[0] in house.uses[user[0]], "an arrow without an import"

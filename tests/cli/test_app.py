@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from commands import ANSI, assert_one_line, hide, run
+from commands import ANSI, assert_one_line, hide, run, run_here
 
 import hashret
 
@@ -34,7 +34,7 @@ def test_help_has_whole_sentences_and_examples_below_each_other():
     done = run("--help", COLUMNS="80")
     assert "..." not in done.stdout.split("Commands:")[1]
     assert "hashret index\n    hashret search cat.jpg\n" in done.stdout
-    done = run("undo", "--help")
+    done = run_here("undo", "--help")
     assert "Examples:\n    hashret undo\n    hashret undo --list\n" in done.stdout
     assert "hashret undo [OPTIONS] [BATCH]\n" in done.stdout
 

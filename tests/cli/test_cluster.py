@@ -29,14 +29,15 @@ def photos(tmp_path):
 
 
 def test_folders_are_encoded_and_what_is_served_is_told(cluster, photos, tmp_path, monkeypatch):
+    # A process of its own comes to the cluster in the same way below, where it serves.
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     given = ["index", "--ray", cluster.address, "--shards", str(tmp_path / "codes"), str(photos)]
-    done = run(*given, XDG_CACHE_HOME=str(tmp_path))
+    done = run_here(*given)
     assert done.returncode == 0, done.stderr
     assert "12 new codes of 12 new files in 1 shard" in done.stdout
     (photos / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     with tarfile.open(tmp_path / "more.tar", "w") as tar:
         tar.add(photos / "03.png", "deep/03.png")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     done = run_here(*given, str(tmp_path / "more.tar"), "--json", "--quiet")
     assert done.returncode == 3, done.stderr
     told = json.loads(done.stdout)
@@ -60,7 +61,7 @@ def test_the_page_is_served_from_a_cluster(cluster, photos, tmp_path, browser):
     pytest.importorskip("fastapi")
     from playwright.sync_api import expect
 
-    done = run("index", str(photos), "--encoder", "perceptual")
+    done = run_here("index", str(photos), "--encoder", "perceptual", "--workers", "1")
     assert done.returncode == 0, done.stderr
     command = [sys.executable, "-m", "hashret", "serve", "--store", str(photos), "--port", "0"]
     command += ["--ray", cluster.address, "--replicas", "2", "--shards", str(tmp_path / "codes")]
@@ -93,9 +94,10 @@ def test_the_page_is_served_from_a_cluster(cluster, photos, tmp_path, browser):
     ],
 )
 def test_options_that_do_not_fit_are_usage_errors(tmp_path, arguments, said):
-    assert_one_line(run(*arguments, cwd=tmp_path), said, code=2)
+    assert_one_line(run_here(*arguments, cwd=tmp_path), said, code=2)
 
 
 def test_no_cluster_at_an_address_is_told(tmp_path):
+    # In a process of its own: this one may be with a cluster by now.
     done = run("cluster", "status", "--ray", "nonsense")
     assert_one_line(done, "nonsense", "no Ray cluster")

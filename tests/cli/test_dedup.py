@@ -8,15 +8,14 @@ import shutil
 
 import numpy as np
 import pytest
-from commands import assert_one_line, run
+from commands import assert_one_line, run, run_here
 from PIL import Image
 
 from hashret.collection import Collection
+from hashret.collection.encoders import naming
 
 
-@pytest.fixture
-def root(tmp_path):
-    root = tmp_path / "photos"
+def make(root):
     root.mkdir()
     for seed in range(3):
         small = np.random.default_rng(seed).integers(0, 256, (12, 16, 3), np.uint8)
@@ -33,8 +32,19 @@ def root(tmp_path):
     return root
 
 
+@pytest.fixture
+def root(tmp_path):
+    return make(tmp_path / "photos")
+
+
+@pytest.fixture(scope="module")
+def unchanged(tmp_path_factory):
+    """A root for what changes neither it nor its store."""
+    return make(tmp_path_factory.mktemp("unchanged") / "photos")
+
+
 def dedup(root, *options):
-    return run("dedup", "--store", str(root), *options)
+    return run_here("dedup", "--store", str(root), *options)
 
 
 def seen(root):
@@ -43,7 +53,7 @@ def seen(root):
 
 def test_there_and_back(root, tmp_path):
     before = seen(root)
-    shown = dedup(root)
+    shown = run("dedup", "--store", str(root))
     assert shown.returncode == 0
     assert "byte-equal" in shown.stdout
     assert "two\\nlines.png" in shown.stdout
@@ -64,12 +74,12 @@ def test_there_and_back(root, tmp_path):
     assert page.read_text().count("<section>") == 3
     assert len(table.read_text().splitlines()) >= 7
     assert "no duplicates" in dedup(root).stderr
-    listed = run("undo", "--store", str(root), "--list")
+    listed = run_here("undo", "--store", str(root), "--list")
     assert "3 away, 0 brought back" in listed.stdout
-    back = run("undo", "--store", str(root), "--json")
+    back = run_here("undo", "--store", str(root), "--json")
     assert json.loads(back.stdout) == {"batch": 1, "back": 3, "left": []}
     assert seen(root) == before
-    assert "nothing to undo" in run("undo", "--store", str(root)).stderr
+    assert "nothing to undo" in run_here("undo", "--store", str(root)).stderr
 
 
 def test_many_plain_pictures_are_listed_shortly(root):
@@ -82,7 +92,9 @@ def test_many_plain_pictures_are_listed_shortly(root):
     assert "and 4 more" in shown.stdout
 
 
-def test_what_is_only_similar_is_not_said_to_go(root, tmp_path):
+def test_what_is_only_similar_is_not_said_to_go(root, tmp_path, monkeypatch):
+    small = {"features": "lite", "network": "lite0", "size": 32}
+    monkeypatch.setitem(naming._FEATURES, "photo", small)
     with Collection.change(root / ".hashret") as collection:
         collection.update(["photo"], workers=1)
     page = tmp_path / "page.html"
@@ -103,10 +115,10 @@ def test_what_is_left_ends_with_three(root):
     assert dedup(root, "--apply", "-q").returncode == 0
     taken = next(iter({"0.jpg", "0.png"} - set(seen(root))))
     (root / taken).write_bytes(b"in the way")
-    done = run("undo", "--store", str(root))
+    done = run_here("undo", "--store", str(root))
     assert done.returncode == 3
     assert f"{taken}: something else has its name now" in done.stderr
-    assert run("undo", "--store", str(root), "--skips-ok").returncode == 0
+    assert run_here("undo", "--store", str(root), "--skips-ok").returncode == 0
 
 
 def test_one_folder_alone(root):
@@ -178,10 +190,10 @@ def test_decisions_and_calibration(root, tmp_path):
         (("--not-duplicates", "1"), "not duplicates: expected 2 images or more, got 1"),
     ],
 )
-def test_usage(root, options, words):
-    assert_one_line(dedup(root, *options), words, code=2)
+def test_usage(unchanged, options, words):
+    assert_one_line(dedup(unchanged, *options), words, code=2)
 
 
-def test_undo_of_no_batch(root):
-    done = run("undo", "7", "--store", str(root))
+def test_undo_of_no_batch(unchanged):
+    done = run_here("undo", "7", "--store", str(unchanged))
     assert_one_line(done, "batch: expected one of none yet, got 7", code=2)

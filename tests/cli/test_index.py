@@ -22,6 +22,10 @@ pytest.importorskip("typer")
 pytest.importorskip("rich")
 
 
+# No network that is fitted, and no more workers than so few pictures are worth.
+FEW = ("--encoder", "perceptual", "--workers", "1")
+
+
 @pytest.fixture
 def folder(tmp_path):
     root = tmp_path / "photos"
@@ -78,7 +82,7 @@ def test_names_that_are_no_text_and_markup(folder):
     odd = os.fsencode(folder) + b"/[red]\xff\n\x1b[31m.png"
     with open(odd, "wb") as file:
         file.write(b"\x89PNG\r\n\x1a\n")
-    done = run_here("index", cwd=folder)
+    done = run_here("index", *FEW, cwd=folder)
     assert done.returncode == 3
     assert r"  [red]\xff\n\x1b[31m.png: " in done.stdout
     (skipped,) = as_json(run_here("index", "--json", cwd=folder))["skipped"]
@@ -91,7 +95,7 @@ def test_names_that_are_no_text_and_markup(folder):
 def test_settings_are_remembered_until_they_are_given_again(folder):
     write_photo(folder / ".hidden.png", 7)
     write_photo(folder / "x.tmp.png", 8)
-    run_here("index", "--exclude", "*.tmp.png", "--hidden", cwd=folder)
+    run_here("index", *FEW, "--exclude", "*.tmp.png", "--hidden", cwd=folder)
     assert as_json(run_here("index", "--json", cwd=folder))["found"] == 4
     assert as_json(run_here("index", "--json", "--exclude", "", cwd=folder))["found"] == 5
     assert as_json(run_here("index", "--json", "--no-hidden", cwd=folder))["found"] == 4
@@ -100,7 +104,7 @@ def test_settings_are_remembered_until_they_are_given_again(folder):
 
 def test_an_empty_or_vanished_root_keeps_its_codes(folder, tmp_path):
     store = tmp_path / "store"
-    run_here("index", str(folder), "--store", str(store))
+    run_here("index", *FEW, str(folder), "--store", str(store))
     aside = tmp_path / "aside"
     os.rename(folder, aside)
     done = run_here("index", str(folder), "--store", str(store))
@@ -119,7 +123,7 @@ def test_several_folders_and_one_inside_another(folder, tmp_path):
     shutil.copytree(folder, other)
     inner = folder / "inner"
     inner.mkdir()
-    run_here("index", str(folder), str(other))
+    run_here("index", *FEW, str(folder), str(other))
     assert as_json(run_here("index", "--json", str(inner)))["found"] == 6
     with Collection.open(folder) as collection:
         assert collection.roots == [str(folder), str(other)]
@@ -131,7 +135,7 @@ def test_what_cannot_be_done_is_one_line(folder, tmp_path):
     assert_one_line(run_here("index", "--max-seconds", "nan", cwd=folder), "max-seconds", code=2)
     assert_one_line(run_here("index", "--workers", "0", cwd=folder), "workers", code=2)
     assert_one_line(run_here("index", "--encoder", "none", cwd=folder), "none", code=2)
-    run_here("index", cwd=folder)
+    run_here("index", *FEW, cwd=folder)
     with Collection.change(folder):
         assert_one_line(run_here("index", cwd=folder), f"changed by process {os.getpid()} ")
 
@@ -139,7 +143,19 @@ def test_what_cannot_be_done_is_one_line(folder, tmp_path):
 @pytest.mark.skipif(not os.path.isdir("/sys/kernel"), reason="nothing here refuses even root")
 def test_a_folder_that_cannot_be_written_needs_a_store(tmp_path):
     assert_one_line(run_here("index", "/sys/kernel"), "--store FOLDER")
-    assert run_here("index", "/sys/kernel/mm", "--store", str(tmp_path)).returncode in (0, 3)
+    assert run_here("index", *FEW, "/sys/kernel/mm", "--store", str(tmp_path)).returncode in (0, 3)
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """Pictures so large that a command is at them when a signal comes."""
+    folder = tmp_path_factory.mktemp("large")
+    gradient = np.linspace(0, 255, 3000 * 2500).astype(np.uint8).reshape(2500, 3000)
+    for number in range(12):
+        Image.fromarray(gradient + np.uint8(number)).save(
+            folder / f"{number}.png", compress_level=1
+        )
+    return folder
 
 
 def begin(folder, *arguments):
@@ -154,14 +170,10 @@ def begin(folder, *arguments):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals differ on Windows")
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_it_says_that_it_goes_on_from_there(folder, sent):
-    # Large ones, so that it is at them when the signal comes.
-    gradient = np.linspace(0, 255, 3000 * 2500).astype(np.uint8).reshape(2500, 3000)
-    for number in range(12):
-        Image.fromarray(gradient + np.uint8(number)).save(
-            folder / f"{number}.png", compress_level=1
-        )
-    process = begin(folder, "--workers", "1")
+def test_interrupted_it_says_that_it_goes_on_from_there(large, tmp_path, sent):
+    folder = tmp_path / "photos"
+    shutil.copytree(large, folder)
+    process = begin(folder, *FEW)
     until((folder / ".hashret" / "catalogue.sqlite").exists)
     time.sleep(0.3)
     process.send_signal(sent)
@@ -184,7 +196,7 @@ def until(condition):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals differ on Windows")
 def test_watching_keeps_up_until_it_is_ended(folder):
-    process = begin(folder, "--watch", "--rescan", "0.02", "--json")
+    process = begin(folder, *FEW, "--watch", "--rescan", "0.02", "--json")
     try:
         assert json.loads(process.stdout.readline())["new"] == 3
         # Between updates others may change the collection.
@@ -210,19 +222,19 @@ def changes(folder):
 
 
 def test_a_folder_that_is_not_there_is_refused_in_a_collection_too(folder):
-    run_here("index", "--encoder", "perceptual", cwd=folder)
+    run_here("index", *FEW, cwd=folder)
     done = run_here("index", "--re-encode", "photo", cwd=folder)
     assert_one_line(done, "photo: no folder")
 
 
 def test_an_encoder_that_came_is_told_and_so_is_the_folder_from_elsewhere(folder, tmp_path):
-    run_here("index", "--encoder", "perceptual", cwd=folder)
+    run_here("index", *FEW, cwd=folder)
     done = run_here("index", "--encoder", "hog", str(folder), cwd=tmp_path)
     assert done.stdout.startswith(f"3 images in {folder}: 3 encoded.")
 
 
 def test_what_has_too_many_pixels_is_skipped_with_advice(folder):
-    done = run_here("index", "--encoder", "perceptual", "--max-pixels", "100", cwd=folder)
+    done = run_here("index", *FEW, "--max-pixels", "100", cwd=folder)
     assert done.returncode == 3
     assert "by --retry-skipped --max-pixels 300M" in done.stdout
     done = run_here("index", "--retry-skipped", "--max-pixels", "300M", cwd=folder)

@@ -17,6 +17,7 @@ from PIL import Image
 pytest.importorskip("typer")
 pytest.importorskip("rich")
 
+FEW = ("--encoder", "perceptual", "--workers", "1")
 ODD = b"[red]\xff\n\x1b[31m.png"
 
 
@@ -27,9 +28,9 @@ def folder(tmp_path_factory):
         write_photo(root / f"{number}.png", number)
     write_photo(os.fsencode(root) + b"/" + ODD, 4)
     write_photo(root / "gone.png", 5)
-    assert run_here("index", "--encoder", "perceptual", cwd=root).returncode == 0
+    assert run_here("index", *FEW, cwd=root).returncode == 0
     os.remove(root / "gone.png")
-    assert run_here("index", "--encoder", "perceptual", cwd=root).returncode == 3
+    assert run_here("index", *FEW, cwd=root).returncode == 3
     return root
 
 

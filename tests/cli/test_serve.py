@@ -13,7 +13,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from commands import assert_one_line, hide, run
+from commands import assert_one_line, hide, run, run_here
 
 pytest.importorskip("typer")
 pytest.importorskip("rich")
@@ -63,16 +63,18 @@ def test_the_demo_ends_with_how_the_page_is_opened(folder, tmp_path):
 
 def test_what_cannot_be_done_is_one_line(folder, tmp_path):
     serve = ("serve", "--port", "0")
-    assert_one_line(run(*serve, cwd=tmp_path), "no collection here")
-    assert_one_line(run(*serve, "--host", "0.0.0.0", cwd=folder), "token: expected one", code=2)
-    assert_one_line(run(*serve, "--token", "short", cwd=folder), "token: expected 16", code=2)
-    assert_one_line(run(*serve, "--max-upload", "much", cwd=folder), "max-upload", code=2)
+    assert_one_line(run_here(*serve, cwd=tmp_path), "no collection here")
+    assert_one_line(
+        run_here(*serve, "--host", "0.0.0.0", cwd=folder), "token: expected one", code=2
+    )
+    assert_one_line(run_here(*serve, "--token", "short", cwd=folder), "token: expected 16", code=2)
+    assert_one_line(run_here(*serve, "--max-upload", "much", cwd=folder), "max-upload", code=2)
     elsewhere = (*serve, "--host", "192.0.2.1", "--token", "a token of some length")
     assert_one_line(run(*elsewhere, cwd=folder), "192.0.2.1:0: cannot listen there")
-    assert_one_line(run(*serve, "--token-file", "none", cwd=folder), "none")
+    assert_one_line(run_here(*serve, "--token-file", "none", cwd=folder), "none")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        assert_one_line(run("serve", "--port", port, cwd=folder), "--port takes another")
+        assert_one_line(run_here("serve", "--port", port, cwd=folder), "--port takes another")
 
 
 def test_a_missing_extra_is_named(folder):

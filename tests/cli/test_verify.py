@@ -14,11 +14,13 @@ from hashret.collection import Collection
 pytest.importorskip("typer")
 pytest.importorskip("rich")
 
+FEW = ("--encoder", "perceptual", "--workers", "1")
+
 
 def test_what_is_wrong_is_told_with_advice_and_caches_are_repaired(tmp_path):
     for number in range(3):
         write_photo(tmp_path / f"{number}.png", number)
-    run_here("index", "--encoder", "perceptual", cwd=tmp_path)
+    run_here("index", *FEW, cwd=tmp_path)
     done = run_here("verify", "--content", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, "3 files: all agrees\n")
     with Collection.change(tmp_path) as collection:
@@ -34,7 +36,7 @@ def test_what_is_wrong_is_told_with_advice_and_caches_are_repaired(tmp_path):
     done = run_here("verify", "--repair", cwd=tmp_path)
     assert done.returncode == 1
     assert done.stdout.startswith("file: 2.png: cannot be found")
-    run_here("index", "--encoder", "perceptual", cwd=tmp_path)
+    run_here("index", *FEW, cwd=tmp_path)
     assert run_here("verify", cwd=tmp_path).returncode == 0
 
 
@@ -42,7 +44,7 @@ def test_info_tells_of_the_collection_here(tmp_path):
     alone = json.loads(run_here("info", "--json", cwd=tmp_path).stdout)
     assert "collection" not in alone
     write_photo(tmp_path / "1.png", 1)
-    run_here("index", "--encoder", "perceptual", cwd=tmp_path)
+    run_here("index", *FEW, cwd=tmp_path)
     found = json.loads(run_here("info", "--json", cwd=tmp_path).stdout)
     assert found["machine"] == alone["machine"]
     told = found["collection"]

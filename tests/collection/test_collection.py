@@ -32,7 +32,7 @@ def folder(tmp_path):
 
 def update(folder, **options):
     with Collection.create([folder]) as collection:
-        return collection.update(["perceptual"], **options)
+        return collection.update(["perceptual"], workers=1, **options)
 
 
 def test_index_finds_each_image_by_its_own_code_and_catches_up(folder, monkeypatch):
@@ -99,7 +99,7 @@ def test_a_store_is_found_from_inside_and_by_its_own_path(folder, tmp_path):
     with pytest.raises(HashretError, match="no collection here"):
         find_store(tmp_path)
     with Collection.create([folder], tmp_path / "elsewhere") as collection:
-        collection.update(["perceptual"])
+        collection.update(["perceptual"], workers=1)
     with Collection.open(tmp_path / "elsewhere") as collection:
         assert collection.roots == [str(folder)]
 
@@ -112,7 +112,7 @@ def test_bad_input(folder):
     update(folder)
     expected = pytest.raises(ValueError, match="encoder: expected one of")
     with Collection.change(folder) as collection, expected:
-        collection.update(["nothing of the kind"])
+        collection.update(["nothing of the kind"], workers=1)
     with Collection.open(folder) as collection, pytest.raises(HashretError, match="no codes of it"):
         collection.index("photo")
 

@@ -86,7 +86,7 @@ def test_folders_label_by_the_first_below_the_root(tmp_path):
     write(root / "cats" / "both.png", 4)
     write(root / "dogs" / "both.png", 4)
     with Collection.create([root]) as collection:
-        collection.update(["perceptual"])
+        collection.update(["perceptual"], workers=1)
         placed = place(collection.catalogue, folder_labels(collection.catalogue))
         assert sorted(placed.values.values()) == ["cats", "cats", "dogs"]
         assert [os.path.basename(path) for path, _ in placed.refused] == ["both.png"]
@@ -115,7 +115,7 @@ def test_a_name_in_two_roots_needs_its_whole_path(tmp_path):
     for number, name in enumerate("ab"):
         write(tmp_path / name / "1.png", number)
     with Collection.create([tmp_path / "a", tmp_path / "b"]) as collection:
-        collection.update(["perceptual"])
+        collection.update(["perceptual"], workers=1)
         placed = place(collection.catalogue, [("1.png", "x"), (f"{tmp_path}/b/1.png", "y")])
         assert list(placed.values.values()) == ["y"]
         assert "whole path" in placed.refused[0][1]

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import assert_one_line, run, run_here
+from commands import assert_one_line, run_here
 from dying import dying
 from photos import write_photo
 from removing_collection import contents, files_in, mounted
@@ -47,7 +47,7 @@ def fill(folder: Path, count: int = 24) -> None:
 
 
 def index(folder: Path, *options: str) -> None:
-    done = run_here("index", "-q", *(options or ENCODERS), cwd=folder)
+    done = run_here("index", "-q", "--workers", "1", *(options or ENCODERS), cwd=folder)
     assert done.returncode == 0, done.stderr
 
 
@@ -273,7 +273,7 @@ def copy_store(store: Path, target: Path) -> None:
 def test_a_store_copied_while_it_is_written_with_its_log_cut(tmp_path, copies):
     chance = random.Random(copies)
     folder = tmp_path / "folder"
-    fill(folder, 60 if copies < 50 else 300)
+    fill(folder, 40 if copies < 50 else 300)
     taken = []
     with begin(folder, "index", *ENCODERS, "--workers", "1") as process:
         while process.poll() is None:
@@ -349,10 +349,10 @@ def test_a_disk_that_cannot_be_written_is_searched(tmp_path):
         remount = ["mount", "-o", "remount,ro", str(tmp_path / "disk")]
         assert subprocess.run(remount, check=False).returncode == 0
         for command in (("search", "--id", "1"), ("dedup",), ("verify", "--content"), ("info",)):
-            done = run(*command, cwd=folder)
+            done = run_here(*command, cwd=folder)
             assert done.returncode == 0, (command, done.stderr)
         for command in (("index",), ("dedup", "--apply"), ("undo",)):
-            assert_one_line(run(*command, cwd=folder), "Read-only file system")
+            assert_one_line(run_here(*command, cwd=folder), "Read-only file system")
 
 
 def test_a_search_answers_from_one_state_while_codes_are_made_anew(tmp_path):

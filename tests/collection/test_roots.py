@@ -23,6 +23,8 @@ from hashret.collection.duplicates import Rules, duplicates_of, find_duplicates
 from hashret.collection.removing import batches, remove, undo
 
 OLD = (10**18, 10**18)
+# The start of a worker takes longer than so few pictures.
+OPTIONS = ("--encoder", "perceptual", "--workers", "1")
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def store(tmp_path):
 def photos(folder: Path, store: Path) -> Path:
     for number in range(6):
         put(folder / f"{number % 2}" / f"{number}.png", number)
-    done = run_here("index", "-q", str(folder), "--store", str(store), "--encoder", "perceptual")
+    done = run_here("index", "-q", str(folder), "--store", str(store), *OPTIONS)
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -55,7 +57,7 @@ def command(store: Path, *arguments: str):
 
 
 def report(store: Path, *options: str) -> dict:
-    done = command(store, "index", "--json", *options)
+    done = command(store, "index", "--json", "--workers", "1", *options)
     return json.loads(done.stdout.splitlines()[-1])
 
 

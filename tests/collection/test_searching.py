@@ -36,7 +36,7 @@ def collection(tmp_path_factory):
         write_photo(root / f"{number:02}.png", number)
     with Collection.create([root]) as made:
         made._encoders["wide-1"] = Wide()
-        made.update(["perceptual"])
+        made.update(["perceptual"], workers=1)
         with made.catalogue.transaction():
             made.catalogue.execute(
                 "INSERT INTO encoders (name, fingerprint, bits, settings, active) "

@@ -58,7 +58,7 @@ def test_folders_are_learned_and_their_images_found(folder, tmp_path):
     assert list(dict.fromkeys(seen))[:2] == ["Reading images", "Describing images"]
     assert os.listdir(tmp_path) == ["mine.safetensors"]
     with Collection.create([folder], tmp_path / "store") as collection:
-        collection.update([str(path)])
+        collection.update([str(path)], workers=1)
         os.remove(path)
         collection.update()
         set_labels(collection.catalogue, "colour", dict.fromkeys(range(1, 17), "any"))
@@ -73,7 +73,7 @@ def test_a_network_of_pixels_and_a_method_without_labels(folder, tmp_path):
     options = {"name": "dsh", "network": "small-cnn", "bits": 8, "epochs": 1, "controls": False}
     train(from_folder(folder), path, **options)
     with Collection.create([folder], tmp_path / "store") as collection:
-        assert collection.update([str(path)]).encoded == 16
+        assert collection.update([str(path)], workers=1).encoded == 16
 
 
 def test_examples_of_a_csv_and_of_a_collection(folder, tmp_path):
@@ -86,7 +86,7 @@ def test_examples_of_a_csv_and_of_a_collection(folder, tmp_path):
         (b"1.png", "b"),
     ]
     with Collection.create([folder], tmp_path / "store") as collection:
-        collection.update(["perceptual"])
+        collection.update(["perceptual"], workers=1)
         set_labels(collection.catalogue, "k", {3: "x", 1: "y"})
         assert [one.label for one in from_collection(collection, "k")] == ["y", "x"]
         with pytest.raises(HashretError, match="no image has 'no'"):
@@ -142,15 +142,22 @@ def test_scores_of_codes_and_vectors():
     assert score_vectors(vectors, vectors, labels, labels).map == 1
 
 
-@pytest.mark.parametrize("settings", [{}, {"features": "lite", "network": "lite9", "size": 96},
-    {"features": "lite", "network": "lite0", "size": 10**9}, [1]])  # fmt: skip
-def test_a_file_of_features_that_cannot_be_made_is_refused(folder, tmp_path, settings):
-    path = tmp_path / "cnn.safetensors"
+@pytest.fixture(scope="module")
+def network(folder, tmp_path_factory):
+    """The bytes of a network of pixels."""
+    path = tmp_path_factory.mktemp("network") / "cnn.safetensors"
     options = {"network": "small-cnn", "bits": 8, "epochs": 1, "controls": False}
     train(from_folder(folder), path, **options)
-    path.write_bytes(with_features(path.read_bytes(), settings))
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("settings", [{}, {"features": "lite", "network": "lite9", "size": 96},
+    {"features": "lite", "network": "lite0", "size": 10**9}, [1]])  # fmt: skip
+def test_a_file_of_features_that_cannot_be_made_is_refused(folder, tmp_path, network, settings):
+    path = tmp_path / "cnn.safetensors"
+    path.write_bytes(with_features(network, settings))
     with Collection.create([folder], tmp_path / "store") as collection, pytest.raises(FormatError):
-        collection.update([str(path)])
+        collection.update([str(path)], workers=1)
 
 
 def test_a_method_of_two_parts_is_refused():

@@ -262,10 +262,18 @@ def small_batches(monkeypatch):
     monkeypatch.setattr(module, "BATCH", 2)
 
 
-TestFiles = Files.TestCase
-TestFiles.settings = settings(
-    max_examples=60,
+SETTINGS = settings(
+    max_examples=20,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=[*HealthCheck],
 )
+
+
+class TestFiles(Files.TestCase):
+    settings = SETTINGS
+
+
+@pytest.mark.slow
+class TestMoreFiles(Files.TestCase):
+    settings = settings(SETTINGS, max_examples=300)

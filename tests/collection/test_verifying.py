@@ -21,7 +21,7 @@ def folder(tmp_path):
     for number in range(4):
         write_photo(root / f"{number}.png", number)
     with Collection.create([root]) as collection:
-        collection.update(["perceptual"])
+        collection.update(["perceptual"], workers=1)
     return root
 
 
@@ -66,7 +66,7 @@ def test_files_that_are_not_as_they_were(folder):
 def test_a_root_that_is_away_is_one_problem(folder, tmp_path):
     store = tmp_path / "elsewhere"
     with open_to_index([folder], store) as collection:
-        collection.update(["perceptual"])
+        collection.update(["perceptual"], workers=1)
     os.rename(folder, tmp_path / "away")
     with open_collection(store) as collection:
         assert [one.path for one in verify(collection)] == [os.fsencode(folder)]

@@ -26,6 +26,7 @@ from hashret.errors import DatasetNotFoundError, ImageError
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (6, 8, 3), np.uint8)
 PLAIN = encoded(Image.fromarray(PIXELS), "PNG")
+MODES = ("RGB", "L", "P", "1", "LA", "PA", "RGBA", "CMYK", "YCbCr")
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="files of this kind are POSIX's")
 
 
@@ -59,7 +60,9 @@ def written() -> Iterator[tuple[str, str, bytes]]:
     """Each format in each mode that pillow writes."""
     picture = Image.fromarray(RNG.integers(0, 256, (32, 32, 3), np.uint8))
     for kind in sorted(Image.SAVE.keys() - {"EPS", "SPIDER"}):
-        for mode in ("RGB", "L", "P", "1", "LA", "PA", "RGBA", "CMYK", "YCbCr"):
+        # Of pillow's icons one has a thousand pixels a side, whatever the picture has.
+        modes = ("RGB", "RGBA") if kind == "ICNS" else MODES
+        for mode in modes:
             try:
                 yield kind, mode, encoded(picture.convert(mode), kind)
             except (OSError, ValueError, KeyError, SystemError):

@@ -15,7 +15,11 @@ from index_files import HEADER, sealed
 import hashret
 from hashret import FormatError
 
-SECONDS = 10
+
+@pytest.fixture
+def seconds(request):
+    """How long to go on: to see that all of it works, or to look for what is wrong."""
+    return 20 if request.config.getoption("--slow") else 3
 
 
 def test_the_corpus_is_of_every_kind_and_width():
@@ -26,9 +30,9 @@ def test_the_corpus_is_of_every_kind_and_width():
 
 @pytest.mark.skipif(index_file.clang() is None, reason="needs clang with libFuzzer")
 @pytest.mark.skipif(not index_file.CSRC.is_dir(), reason="needs the engine's sources")
-def test_index_files_by_libfuzzer(tmp_path):
-    program = index_file.build(index_file.clang(), tmp_path)
-    index_file.run(program, tmp_path, SECONDS)
+def test_index_files_by_libfuzzer(tmp_path, seconds):
+    program = index_file.build(index_file.clang(), tmp_path, optimize=seconds > 10)
+    index_file.run(program, tmp_path, 2 * seconds)
 
 
 def changed(rng: random.Random, data: bytes) -> bytes:
@@ -44,8 +48,8 @@ def changed(rng: random.Random, data: bytes) -> bytes:
     return sealed(hostile)
 
 
-def test_index_files_by_changes():
-    rng, end = random.Random(0), time.monotonic() + SECONDS
+def test_index_files_by_changes(seconds):
+    rng, end = random.Random(0), time.monotonic() + seconds
     bases = [data for _, data in corpus.files() if HEADER < len(data) < 4096]
     opened = tried = 0
     while time.monotonic() < end:
@@ -65,9 +69,9 @@ def test_index_files_by_changes():
 
 
 @pytest.mark.skipif(os.name != "posix", reason="worker processes need POSIX")
-def test_pictures_by_changes():
+def test_pictures_by_changes(seconds):
     decode = pytest.importorskip("fuzz.decode")
-    end, number = time.monotonic() + 2 * SECONDS, 0
+    end, number = time.monotonic() + seconds, 0
     while time.monotonic() < end:
         became = decode.run_round(0, number)
         assert became["read"] > decode.FILES // decode.SOUND // 2

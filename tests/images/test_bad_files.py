@@ -170,9 +170,10 @@ BAD = st.one_of(
 )
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(
-    st.lists(BAD | st.integers(0, 39), min_size=10, max_size=40),
+    # Half of them end their worker, and the start of another is what takes the time.
+    st.lists(BAD | st.integers(0, 39), min_size=10, max_size=16),
     st.lists(st.sampled_from(sorted(LATE)), max_size=1),
     st.randoms(use_true_random=False),
 )

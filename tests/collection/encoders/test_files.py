@@ -43,7 +43,7 @@ def write(path, data: bytes) -> str:
 def test_features_of_a_model_become_codes(folder, tmp_path):
     path = write(tmp_path / "colour.onnx", image_model())
     with Collection.create([folder]) as collection:
-        collection.update([path])
+        collection.update([path], workers=1)
         row = collection.encoders["colour"]
         assert row.bits == 12
         assert not takes_text(row)
@@ -71,7 +71,7 @@ def test_pixels_reach_the_model_as_its_input_and_properties_say(folder, tmp_path
 def test_signs_of_a_model_are_codes(folder, tmp_path):
     path = write(tmp_path / "signs.onnx", image_model(properties=[("signs", True)]))
     with Collection.create([folder]) as collection:
-        collection.update([path])
+        collection.update([path], workers=1)
         assert collection.encoders["signs"].bits == 12
         code, _ = collection.encoder("signs").encode([np.full((4, 4, 3), (255, 0, 0), np.uint8)])
         assert np.unpackbits(code[0])[:12].tolist() == [1, 0, 0] * 4
@@ -82,7 +82,7 @@ def test_a_pair_finds_images_by_text(folder, tmp_path):
     pair = tmp_path / "pair"
     write_pair(pair)
     with Collection.create([folder]) as collection:
-        collection.update([str(pair)])
+        collection.update([str(pair)], workers=1)
         assert takes_text(collection.encoders["pair"])
         assert collection.index("pair").bits == 12
         encoder = collection.text_encoder("pair")
@@ -110,7 +110,7 @@ def test_saved_deep_encoders(folder, tmp_path):
     hasher = DeepHasher(bits=16, network="small-cnn", epochs=1, device="cpu", random_state=0)
     hasher.fit(images, np.arange(8) % 2).save(tmp_path / "deep.safetensors")
     with Collection.create([folder]) as collection:
-        collection.update([str(tmp_path / "deep.safetensors")])
+        collection.update([str(tmp_path / "deep.safetensors")], workers=1)
         row = collection.encoders["deep"]
         assert (row.bits, row.fingerprint) == (16, hasher.fingerprint)
         np.testing.assert_array_equal(
@@ -135,7 +135,7 @@ def test_other_files_are_refused_and_nothing_is_changed(folder, tmp_path, name, 
     path = write(tmp_path / name, made[name]() if data is None else data)
     with Collection.create([folder]) as collection:
         with pytest.raises(FormatError, match=match):
-            collection.update([path])
+            collection.update([path], workers=1)
         assert collection.encoders == {}
 
 

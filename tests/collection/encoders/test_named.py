@@ -58,7 +58,7 @@ def pixels(folder) -> list[np.ndarray]:
 @pytest.mark.parametrize("name", ["hog", "photo"])
 def test_codes_are_those_of_the_encoder_in_the_store_alone_or_together(folder, name):
     with Collection.create([folder]) as collection:
-        collection.update([name])
+        collection.update([name], workers=1)
         row = collection.encoders[name]
     assert (row.bits, row.settings["sample"]) == (256, 12)
     assert files(folder) == {row.settings["quantizer"]}
@@ -77,10 +77,10 @@ def test_few_pictures(folder, count):
     for number in range(count, 12):
         (folder / f"{number}.png").unlink()
     with Collection.create([folder]) as collection:
-        collection.update(["hog"])
+        collection.update(["hog"], workers=1)
         assert ("hog" in collection.encoders) == (count > 0)
         write(folder / "new.png", 99)
-        collection.update(["hog"])
+        collection.update(["hog"], workers=1)
         assert len(collection.index("hog")) == count + 1
     found = codes(folder, "hog").values()
     ones = [np.unpackbits(np.frombuffer(code, np.uint8)).sum() for code in found]
@@ -118,16 +118,16 @@ def test_large_samples_are_fitted_and_no_picture_is_described_twice(folder, monk
 
 def test_an_encoder_stays_as_it_is_until_it_is_asked_to_change(folder, monkeypatch):
     with Collection.create([folder]) as collection:
-        collection.update(["photo"])
+        collection.update(["photo"], workers=1)
         before = collection.encoders["photo"]
         for number in range(20, 24):
             write(folder / f"{number}.png", number)
         monkeypatch.setitem(
             naming._FEATURES, "photo", {"features": "lite", "network": "lite0", "size": 64}
         )
-        collection.update(["photo"])
+        collection.update(["photo"], workers=1)
         assert collection.encoders["photo"] == before
-        collection.update(["photo"], replace=True)
+        collection.update(["photo"], replace=True, workers=1)
         after = collection.encoders["photo"]
         assert after.settings["features"]["size"] == 64
         assert after.settings["sample"] == 16
@@ -154,7 +154,7 @@ with Collection.change(sys.argv[1]) as collection:
 
 def test_re_encoding_that_is_killed_goes_on_with_the_encoder_it_had(folder, monkeypatch):
     with Collection.create([folder]) as collection:
-        collection.update(["photo"])
+        collection.update(["photo"], workers=1)
     before, old = codes(folder, "photo"), files(folder)
     command = [sys.executable, "-c", KILLED, str(folder), "64"]
     assert subprocess.run([*command, "0"]).returncode == -9  # fitted, and no code yet
@@ -167,7 +167,7 @@ def test_re_encoding_that_is_killed_goes_on_with_the_encoder_it_had(folder, monk
         naming._FEATURES, "photo", {"features": "lite", "network": "lite0", "size": 64}
     )
     with Collection.change(folder) as collection:
-        report = collection.update(["photo"], replace=True)
+        report = collection.update(["photo"], replace=True, workers=1)
         assert report.encoded == 9
         assert collection.encoders["photo"].settings["sample"] == 12
     assert files(folder) == {new}
@@ -178,12 +178,12 @@ def test_re_encoding_that_is_killed_goes_on_with_the_encoder_it_had(folder, monk
 
 def test_what_is_missing_from_the_store_is_named_and_mended(folder):
     with Collection.create([folder]) as collection:
-        collection.update(["hog"])
+        collection.update(["hog"], workers=1)
     (folder / ".hashret" / "encoders" / files(folder).pop()).unlink()
     with Collection.change(folder) as collection:
         with pytest.raises(HashretError, match="missing; hashret index --re-encode"):
             collection.encoder("hog")
-        collection.update(["hog"], replace=True)
+        collection.update(["hog"], replace=True, workers=1)
         collection.encoder("hog")
 
 
@@ -196,12 +196,12 @@ def test_a_changed_encoder_under_the_same_name_is_refused(folder, tmp_path):
         ITQ(32, random_state=seed).fit(rows).save(tmp_path / "mine.safetensors")
         with Collection.create([folder]) as collection:
             if seed == 0:
-                collection.update([str(tmp_path / "mine.safetensors")])
+                collection.update([str(tmp_path / "mine.safetensors")], workers=1)
                 assert collection.encoders["mine"].bits == 32
                 continue
             with pytest.raises(EncoderMismatchError, match="mine"):
-                collection.update([str(tmp_path / "mine.safetensors")])
-            collection.update([str(tmp_path / "mine.safetensors")], replace=True)
+                collection.update([str(tmp_path / "mine.safetensors")], workers=1)
+            collection.update([str(tmp_path / "mine.safetensors")], replace=True, workers=1)
             assert len(collection.index("mine")) == 12
 
 
@@ -215,7 +215,7 @@ def test_defaults_name_what_is_missing(monkeypatch):
 
 def test_advice_to_fit_again(folder):
     with Collection.create([folder]) as collection:
-        collection.update(["hog"])
+        collection.update(["hog"], workers=1)
         row = collection.encoders["hog"]
     assert not outgrown(row, 47)
     assert outgrown(row, 48)

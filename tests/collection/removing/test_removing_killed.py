@@ -88,7 +88,7 @@ def kill_often(root: Path, store: Path, seed: int) -> None:
     fill(store, root)
     before, files = contents(root), files_in(root)
     finished = 0
-    for turn in range(50 if seed else 14):
+    for turn in range(50 if seed else 7):
         what = ["remove", "undo", "hardlink"][turn % 3]
         finished += run_and_kill(root, store, what, chance.uniform(0, 0.12), before)
         with write_catalogue(str(store)) as catalogue:

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
 from collection_pictures import picture
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -103,10 +104,18 @@ class Removals(RuleBasedStateMachine):
         assert_settled(self.store)
 
 
-Removals.TestCase.settings = settings(
-    max_examples=25,
+SETTINGS = settings(
+    max_examples=10,
     stateful_step_count=8,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-TestRemovals = Removals.TestCase
+
+
+class TestRemovals(Removals.TestCase):
+    settings = SETTINGS
+
+
+@pytest.mark.slow
+class TestMoreRemovals(Removals.TestCase):
+    settings = settings(SETTINGS, max_examples=100)

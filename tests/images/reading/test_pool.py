@@ -28,7 +28,7 @@ from hashret.errors import HashretError, ParameterError
 from hashret.features.perceptual import pdq, pdq_within_borders
 from hashret.images.reading import Limits, Read, Skipped, process, read_files
 from hashret.images.reading.image import read_picture
-from hashret.images.reading.protocol import PIPE_BYTES, slots_for
+from hashret.images.reading.protocol import PIPE_BYTES, slots_for, values_of
 
 
 def picture(seed: int) -> bytes:
@@ -303,7 +303,6 @@ FORGED = [
     *(
         json.dumps(SOUND | changed).encode()
         for changed in (
-            {"slot": 99},
             {"slot": True},
             {"content": "0" * 63},
             {"content": None},
@@ -315,12 +314,10 @@ FORGED = [
             {"width": 0},
             {"height": 2**40},
             {"taken": ["2020"]},
-            {"shape": [9999, 9999]},
             {"shape": [1, 0]},
             {"shape": [1]},
             {"more": 1},
             {"codes": []},
-            {"codes": {"pdq": ["00", 1.0]}},
             {"codes": {"pdq": ["0", 1.0]}},
             {"codes": {"pdq": ["00"]}},
             {"codes": {"pdq": ["00", float("nan")]}},
@@ -352,6 +349,29 @@ def forge(monkeypatch, folder: Path, program: str) -> None:
 
 
 @pytest.mark.parametrize("forged", FORGED, ids=range(len(FORGED)))
+def test_what_is_no_answer_is_refused(forged):
+    with pytest.raises(ValueError):  # noqa: PT011 (of JSON, of UTF-8 or ours)
+        values_of(forged)
+
+
+# Each way to be told: no JSON, too deep, too long; values of another kind, slot, shape, function.
+TOLD = [
+    b"",
+    b"[" * 3000,
+    b"[" * 60_000,
+    *(
+        json.dumps(SOUND | changed).encode()
+        for changed in (
+            {"content": None},
+            {"slot": 99},
+            {"shape": [9999, 9999]},
+            {"codes": {"pdq": ["00", 1.0]}},
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize("forged", TOLD, ids=range(len(TOLD)))
 def test_what_is_no_answer_costs_the_file_that_the_worker_is_at(
     folder, tmp_path_factory, monkeypatch, forged
 ):
