@@ -44,7 +44,7 @@ def page(browser, site, request):
     assert width == 0, "wider than the screen"
 
 
-# For what has keys, answers and waiting as its subject; the same views are on a telephone elsewhere.
+# For keys, answers and waiting, which have no size; other tests open these views on a telephone.
 on_a_screen = pytest.mark.parametrize("page", [("screen", "light")], indirect=True, ids="-".join)
 
 
@@ -201,6 +201,8 @@ def test_many_groups_at_once_and_taken_back(page, site):
     page.get_by_label("Which groups").select_option("Equal bytes")
     expect(head).to_have_text("1 group")
     page.get_by_label("Which groups").select_option("All kinds")
+    # The fields are drawn anew with the answer.
+    expect(head).to_have_text("3 groups")
     page.get_by_label("Folder", exact=True).fill("copies")
     page.keyboard.press("Enter")
     expect(head).to_have_text("3 groups")
