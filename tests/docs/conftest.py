@@ -58,22 +58,17 @@ def photographs(docs, tmp_path_factory):
     return home
 
 
-@pytest.fixture(scope="session")
-def programs(tmp_path_factory):
-    """A folder with `hashret` and `python3`, which are those of the tests."""
-    from forked_command import forked_command
-
-    folder = tmp_path_factory.mktemp("programs")
-    (folder / "python3").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
-    (folder / "python3").chmod(0o755)
-    with forked_command(folder):
-        yield folder
-
-
 @pytest.fixture
 def home(photographs, tmp_path):
-    """The same, for one test."""
+    """The same, for one test; `hashret` and `python3` are those of the tests."""
     shutil.copytree(photographs, tmp_path / "home", symlinks=True)
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name, words in (("hashret", "-m hashret"), ("python3", "")):
+        (programs / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" {words} "$@"\n')
+        (programs / name).chmod(0o755)
+    path = os.pathsep.join([str(programs), os.environ["PATH"]])
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", path)
         patch.chdir(tmp_path / "home")
         yield tmp_path / "home"

@@ -51,7 +51,7 @@ def require(page):
     [page for page in PAGES if commands(page) and page.name not in _MEASURED],
     ids=name_of,
 )
-def test_commands(page, home, programs):
+def test_commands(page, home):
     require(page)
     script = "\n".join(["set -euo pipefail", *commands(page)])
     done = subprocess.run(
@@ -59,7 +59,7 @@ def test_commands(page, home, programs):
         capture_output=True,
         text=True,
         check=False,
-        env=os.environ | {"COLUMNS": "120", "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"},
+        env=os.environ | {"COLUMNS": "120", "PS4": "$ "},
         timeout=600,
     )
     assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
