@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 
 import numpy as np
@@ -62,6 +63,15 @@ def fill(root):
 def served(folder, settings=None, **options):
     options = {"base_url": "http://localhost", "follow_redirects": False} | options
     return TestClient(create_app(folder, settings), **options)
+
+
+def find_groups(client):
+    """Return the open groups of a site when all are found."""
+    end = time.monotonic() + 120
+    while (groups := client.get("/api/groups").json())["finding"] or not groups["known"]:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    return groups
 
 
 @contextmanager

@@ -33,14 +33,35 @@ Images are named by their ids: no address has a path in it.
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from ..extras import import_extra
+from .settings import Settings
 
-# Before anything that imports them, so that a missing one is named with its extra.
-for _package in ("fastapi", "jinja2", "uvicorn", "prometheus_client"):
-    import_extra(_package, "serve")
-
-from .application import create_app  # noqa: E402
-from .server import bind, hosts_of, serve  # noqa: E402
-from .settings import Settings  # noqa: E402
+if TYPE_CHECKING:
+    from .application import create_app
+    from .server import bind, hosts_of, serve
 
 __all__ = ["Settings", "bind", "create_app", "hosts_of", "serve"]
+
+_HOMES = {
+    "create_app": ".application",
+    "bind": ".server",
+    "hosts_of": ".server",
+    "serve": ".server",
+}
+
+
+# What a job is started with does without a server, whose packages take most of a second to import.
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # Before anything that imports them, so that a missing one is named with its extra.
+    for package in ("fastapi", "jinja2", "uvicorn", "prometheus_client"):
+        import_extra(package, "serve")
+    return getattr(importlib.import_module(_HOMES[name], __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 
@@ -12,12 +14,35 @@ def folder(tmp_path_factory):
     return fill(tmp_path_factory.mktemp("photos"))
 
 
-@pytest.fixture
-def own_folder(tmp_path):
-    """One that a test may change."""
+@pytest.fixture(scope="session")
+def untouched(tmp_path_factory):
+    """One that nothing but copies is made of."""
     from web_site import fill
 
-    return fill(tmp_path / "photos")
+    return fill(tmp_path_factory.mktemp("untouched") / "photos")
+
+
+@pytest.fixture
+def own_folder(untouched, tmp_path):
+    """One that a test may change."""
+    return shutil.copytree(untouched, tmp_path / "photos")
+
+
+@pytest.fixture(scope="session")
+def grouped(untouched, tmp_path_factory):
+    """The same, its groups found already by a server."""
+    from web_site import find_groups, served
+
+    folder = shutil.copytree(untouched, tmp_path_factory.mktemp("grouped") / "photos")
+    with served(folder) as client:
+        find_groups(client)
+    return folder
+
+
+@pytest.fixture
+def own_groups(grouped, tmp_path):
+    """One that a test may change, for a test that is not about how groups are found."""
+    return shutil.copytree(grouped, tmp_path / "photos")
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 
 import pytest
 
@@ -12,7 +13,7 @@ pytest.importorskip("axe_playwright_python")
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
-from web_site import SCREENS, fill, serving
+from web_site import SCREENS, serving
 
 from hashret.collection import Collection
 
@@ -31,8 +32,9 @@ VIEWS = {
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    with serving(fill(tmp_path_factory.mktemp("photos"))) as url:
+def site(untouched, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("site") / "photos"
+    with serving(shutil.copytree(untouched, folder)) as url:
         yield url
 
 
@@ -44,17 +46,24 @@ def empty_site(tmp_path_factory):
         yield url
 
 
-@pytest.fixture(params=[(s, c) for s in SCREENS for c in ("light", "dark")], ids="-".join)
-def screen(browser, request):
-    size, scheme = request.param
-    # The policy of the page would let no script in, axe's neither.
-    context = browser.new_context(
-        viewport=SCREENS[size], color_scheme=scheme, bypass_csp=True, reduced_motion="reduce"
-    )
-    page = context.new_page()
-    page.set_default_timeout(15_000)
-    yield page
-    context.close()
+@pytest.fixture
+def open_screen(browser):
+    """Opens an empty page of a size and a scheme."""
+    contexts = []
+
+    def open_screen(size, scheme):
+        # The policy of the page would let no script in, axe's neither.
+        context = browser.new_context(
+            viewport=SCREENS[size], color_scheme=scheme, bypass_csp=True, reduced_motion="reduce"
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        return page
+
+    yield open_screen
+    for context in contexts:
+        context.close()
 
 
 def assert_accessible(page, name):
@@ -62,14 +71,21 @@ def assert_accessible(page, name):
     assert found.violations_count == 0, f"{name}: {found.generate_report()}"
 
 
-def test_every_view(screen, site):
+@pytest.mark.parametrize("size", SCREENS)
+def test_every_view(open_screen, site, size):
+    screen = open_screen(size, "light")
     for name, (address, there) in VIEWS.items():
         screen.goto(site + address)
         expect(screen.locator(there).first).to_be_visible(timeout=60_000)
-        assert_accessible(screen, name)
+        for scheme in ("light", "dark"):
+            screen.emulate_media(color_scheme=scheme)
+            assert_accessible(screen, f"{name}, {scheme}")
 
 
-def test_what_opens_over_a_view(screen, site):
+# Each size and each scheme, crosswise: neither changes what the other one does.
+@pytest.mark.parametrize(("size", "scheme"), [("screen", "dark"), ("telephone", "light")])
+def test_what_opens_over_a_view(open_screen, site, size, scheme):
+    screen = open_screen(size, scheme)
     screen.goto(f"{site}#/search?id=1")
     screen.get_by_role("button", name=re.compile("^About")).nth(1).click()
     expect(screen.locator("dialog h2")).to_be_visible()
@@ -102,7 +118,9 @@ def test_what_opens_over_a_view(screen, site):
     expect(screen.locator(".duplicates h1")).to_have_text("3 groups", timeout=15_000)
 
 
-def test_the_page_of_an_empty_collection_and_the_door(screen, empty_site):
+@pytest.mark.parametrize(("size", "scheme"), [("screen", "light"), ("telephone", "dark")])
+def test_the_page_of_an_empty_collection_and_the_door(open_screen, empty_site, size, scheme):
+    screen = open_screen(size, scheme)
     for address in ("#/search", "#/duplicates", "#/map", "#/folders", "#/skipped", "login"):
         screen.goto(empty_site + address)
         there = "form" if address == "login" else ".empty"

@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 import pytest
-from web_site import served, write
+from web_site import find_groups, served, write
 
 from hashret.collection import Collection
 from hashret.collection.filters import parse_filter
@@ -23,14 +23,6 @@ def until(ask, seconds=120.0):
         assert time.monotonic() < end
         time.sleep(0.05)
     return found
-
-
-def groups(client):
-    def ask():
-        found = client.get("/api/groups").json()
-        return None if found["finding"] or not found["known"] else found
-
-    return until(ask)
 
 
 def test_info_and_health(client):
@@ -143,9 +135,9 @@ def test_what_is_indexed_later_is_found(own_folder):
         assert found["results"][0]["id"] == image["id"]
 
 
-def test_groups_are_decided_and_opened_again(own_folder):
-    with served(own_folder) as client:
-        found = groups(client)
+def test_groups_are_decided_and_opened_again(own_groups):
+    with served(own_groups) as client:
+        found = find_groups(client)
         assert (found["open"], found["known"]) == (3, 3)
         saved = [one["saved"] for one in found["groups"]]
         assert saved == sorted(saved, reverse=True)
@@ -158,19 +150,19 @@ def test_groups_are_decided_and_opened_again(own_folder):
         answer = client.post("/api/decisions", json=body)
         assert answer.status_code == 201
         decision = answer.json()["decision"]
-        after = groups(client)
+        after = find_groups(client)
         assert near["number"] not in [one["number"] for one in after["groups"]]
         assert client.get(f"/api/groups/{near['number']}").json() == near
         (known,) = client.get("/api/decisions").json()["decisions"]
         assert (known["decision"], known["images"]) == (decision, sorted(ids))
         assert client.delete(f"/api/decisions/{decision}").status_code == 200
-        assert groups(client)["groups"] == found["groups"]
+        assert find_groups(client)["groups"] == found["groups"]
         assert client.delete(f"/api/decisions/{decision}").status_code == 404
 
 
-def test_another_file_of_a_group_is_preferred(own_folder):
-    with served(own_folder) as client:
-        found = groups(client)
+def test_another_file_of_a_group_is_preferred(own_groups):
+    with served(own_groups) as client:
+        found = find_groups(client)
         near = next(one for one in found["groups"] if one["members"][0]["tier"] == "near")
         better, worse = near["keep"]["id"], near["members"][0]["id"]
         asked = {"kind": "prefer", "images": [worse], "group": near["number"]}
@@ -181,10 +173,10 @@ def test_another_file_of_a_group_is_preferred(own_folder):
         assert now["keep"]["id"] == worse
         assert better in [one["id"] for one in now["members"]]
         # The table is as it would be found.
-        after = groups(client)
+        after = find_groups(client)
         assert (after["open"], after["finding"]) == (found["open"], False)
         assert client.delete(f"/api/decisions/{decision}").status_code == 200
-        again = groups(client)["groups"]
+        again = find_groups(client)["groups"]
         assert {one["keep"]["id"] for one in again} == {
             one["keep"]["id"] for one in found["groups"]
         }
@@ -192,7 +184,7 @@ def test_another_file_of_a_group_is_preferred(own_folder):
 
 def test_groups_are_kept_from_one_start_to_the_next(own_folder):
     with served(own_folder) as client:
-        before = groups(client)["groups"]
+        before = find_groups(client)["groups"]
     with served(own_folder) as client:
         found = client.get("/api/groups").json()
         assert (found["groups"], found["finding"]) == (before, False)
@@ -203,7 +195,7 @@ def test_a_store_that_cannot_be_written_is_served(own_folder):
     for name in ("web", "thumbnails"):
         (own_folder / ".hashret" / name).write_text("")
     with served(own_folder) as client:
-        assert groups(client)["known"] == 3
+        assert find_groups(client)["known"] == 3
         for _ in range(2):
             assert client.get("/images/1/thumbnail").status_code == 200
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 
 import pytest
 
@@ -10,16 +11,18 @@ pytest.importorskip("web_site")
 pytest.importorskip("playwright")
 
 from playwright.sync_api import expect
-from web_site import SCREENS, fill, serving
+from web_site import SCREENS, serving
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    with serving(fill(tmp_path_factory.mktemp("photos"))) as url:
+def site(untouched, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("site") / "photos"
+    with serving(shutil.copytree(untouched, folder)) as url:
         yield url
 
 
-@pytest.fixture(params=[(s, c) for s in SCREENS for c in ("light", "dark")], ids="-".join)
+# Where things are depends on the size alone, and colours are looked at in `test_accessibility.py`.
+@pytest.fixture(params=[("screen", "light"), ("telephone", "dark")], ids="-".join)
 def page(browser, site, request):
     """The page; every error of its scripts, and all that it asks of other hosts, is a failure."""
     size, scheme = request.param
@@ -39,6 +42,10 @@ def page(browser, site, request):
     context.close()
     assert wrong == []
     assert width == 0, "wider than the screen"
+
+
+# For keys, answers and waiting, which have no size; other tests open these views on a telephone.
+on_a_screen = pytest.mark.parametrize("page", [("screen", "light")], indirect=True, ids="-".join)
 
 
 def tiles(page):
@@ -72,6 +79,7 @@ def test_search_by_a_picture_of_ones_own(page, tmp_path):
     expect(page.get_by_alt_text("The picture that is searched for")).to_be_visible()
 
 
+@on_a_screen
 def test_a_picture_that_this_browser_never_saw_is_asked_for(page):
     page.goto("/#/search?upload=1")
     expect(page.locator("h1")).to_have_text("That picture is not at hand any more")
@@ -108,6 +116,7 @@ def test_a_part_of_a_folders_name_is_enough(page):
     expect(page.get_by_label("Folder")).to_have_value("*copi*")
 
 
+@on_a_screen
 def test_a_server_that_is_gone_is_told(page):
     page.context.route("**/static/map.js", lambda route: route.abort())
     alone = page.context.new_page()
@@ -138,6 +147,7 @@ def test_names_are_never_markup(page):
     assert page.locator(".ask").evaluate(over) == 0
 
 
+@on_a_screen
 def test_duplicates_are_reviewed_by_keyboard_and_taken_back(page):
     page.goto("/#/duplicates")
     head = page.locator(".duplicates h1")
@@ -167,6 +177,7 @@ def test_duplicates_are_reviewed_by_keyboard_and_taken_back(page):
     expect(head).to_have_text("3 groups")
 
 
+@on_a_screen
 def test_the_other_is_kept_instead(page):
     page.goto("/#/duplicates")
     expect(page.locator(".duplicates h1")).to_have_text("3 groups", timeout=60_000)
@@ -190,6 +201,8 @@ def test_many_groups_at_once_and_taken_back(page, site):
     page.get_by_label("Which groups").select_option("Equal bytes")
     expect(head).to_have_text("1 group")
     page.get_by_label("Which groups").select_option("All kinds")
+    # The fields are drawn anew with the answer.
+    expect(head).to_have_text("3 groups")
     page.get_by_label("Folder", exact=True).fill("copies")
     page.keyboard.press("Enter")
     expect(head).to_have_text("3 groups")

@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import time
 
 import pytest
-from web_site import served, write
+from web_site import find_groups, served, write
 
 from hashret.collection import Collection
 from hashret.collection.duplicates import decide_each
 from hashret.collection.removing import remove
 from hashret.web.clearing import duplicates_in
 from hashret.web.groups import GroupTable
-
-
-def found(client):
-    """Return the open groups when all are found."""
-    end = time.monotonic() + 30
-    while (groups := client.get("/api/groups").json())["finding"] or not groups["known"]:
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    return groups
 
 
 def ended(client):
@@ -40,9 +30,9 @@ def files(folder):
 
 
 @pytest.mark.parametrize("kind", ["keep", "not duplicates"])
-def test_all_of_a_choice_and_one_undo(own_folder, kind):
-    with served(own_folder) as client:
-        before = found(client)["groups"]
+def test_all_of_a_choice_and_one_undo(own_groups, kind):
+    with served(own_groups) as client:
+        before = find_groups(client)["groups"]
         assert client.get("/api/bulk").json() is None
         assert client.get("/api/bulk/progress").status_code == 404
         choice = {"tier": "near", "folder": "COPIES"}
@@ -61,44 +51,44 @@ def test_all_of_a_choice_and_one_undo(own_folder, kind):
         assert ended(client)["state"] == "taken back"
         assert client.post("/api/bulk/undo").status_code == 409
         assert client.get("/api/decisions").json()["decisions"] == []
-        assert found(client)["groups"] == before
+        assert find_groups(client)["groups"] == before
 
 
-def test_one_of_them_takes_all_back(own_folder):
-    with served(own_folder) as client:
-        before = found(client)["groups"]
+def test_one_of_them_takes_all_back(own_groups):
+    with served(own_groups) as client:
+        before = find_groups(client)["groups"]
         client.post("/api/bulk", json={"kind": "keep"})
         ended(client)
         (decision,) = client.get("/api/decisions").json()["decisions"]
         client.delete(f"/api/decisions/{decision['decision']}")
-        assert found(client)["groups"] == before
+        assert find_groups(client)["groups"] == before
 
 
-def test_copies_go_to_the_quarantine_and_come_back(own_folder):
-    there = files(own_folder)
-    with served(own_folder) as client:
-        before = found(client)
+def test_copies_go_to_the_quarantine_and_come_back(own_groups):
+    there = files(own_groups)
+    with served(own_groups) as client:
+        before = find_groups(client)
         client.post("/api/bulk", json={"kind": "quarantine"})
         after = ended(client)
         assert (after["state"], after["files"], after["left"]) == ("done", 3, 0)
-        assert len(files(own_folder)) == len(there) - 3
+        assert len(files(own_groups)) == len(there) - 3
         assert client.get("/api/groups").json()["groups"] == []
         client.post("/api/bulk/undo")
         back = ended(client)
         assert (back["state"], back["files"], back["left"]) == ("taken back", 3, 0)
-        assert files(own_folder) == there
-        assert found(client)["groups"] == before["groups"]
+        assert files(own_groups) == there
+        assert find_groups(client)["groups"] == before["groups"]
 
 
 def cut_off(folder, kind, tell_table):
     """Leave a store as a server does that is killed after the first of three groups."""
     with served(folder) as client:
-        found(client)
+        find_groups(client)
         client.post("/api/bulk", json={"kind": kind})
         ended(client)
         client.post("/api/bulk/undo")
         ended(client)
-        found(client)
+        find_groups(client)
         table = GroupTable(client.app._application.state.site.groups.table.path)
         path = client.app._application.state.site.bulk._path
     with open(path) as file:
@@ -119,30 +109,30 @@ def cut_off(folder, kind, tell_table):
 
 @pytest.mark.parametrize("kind", ["keep", "quarantine"])
 @pytest.mark.parametrize("tell_table", [True, False])
-def test_what_was_cut_off_goes_on_and_is_one(own_folder, kind, tell_table):
-    there = files(own_folder)
-    cut_off(own_folder, kind, tell_table)
-    with served(own_folder) as client:
+def test_what_was_cut_off_goes_on_and_is_one(own_groups, kind, tell_table):
+    there = files(own_groups)
+    cut_off(own_groups, kind, tell_table)
+    with served(own_groups) as client:
         after = ended(client)
         assert (after["state"], after["done"]) == ("done", 3)
         assert client.get("/api/groups").json()["open"] == 0
         if kind == "quarantine":
-            assert len(files(own_folder)) == len(there) - 3
+            assert len(files(own_groups)) == len(there) - 3
         else:
             (decision,) = client.get("/api/decisions").json()["decisions"]
             assert decision["count"] == 3
         client.post("/api/bulk/undo")
         assert ended(client)["state"] == "taken back"
-        assert files(own_folder) == there
-        assert len(found(client)["groups"]) == 3
+        assert files(own_groups) == there
+        assert len(find_groups(client)["groups"]) == 3
 
 
-def test_it_does_not_go_on_with_another_collection(own_folder):
-    cut_off(own_folder, "keep", tell_table=True)
-    write(own_folder / "new.png", 99)
-    with Collection.change(own_folder) as collection:
+def test_it_does_not_go_on_with_another_collection(own_groups):
+    cut_off(own_groups, "keep", tell_table=True)
+    write(own_groups / "new.png", 99)
+    with Collection.change(own_groups) as collection:
         collection.update(workers=1)
-    with served(own_folder) as client:
+    with served(own_groups) as client:
         after = ended(client)
         assert (after["state"], after["reason"]) == ("stopped", "the collection has changed since")
         client.post("/api/bulk/undo")
@@ -150,10 +140,10 @@ def test_it_does_not_go_on_with_another_collection(own_folder):
         assert client.get("/api/decisions").json()["decisions"] == []
 
 
-def test_while_it_runs(own_folder):
-    with served(own_folder) as client:
-        found(client)
-        with Collection.change(own_folder):
+def test_while_it_runs(own_groups):
+    with served(own_groups) as client:
+        find_groups(client)
+        with Collection.change(own_groups):
             # Which it waits for.
             assert client.post("/api/bulk", json={"kind": "keep"}).status_code == 201
             assert client.post("/api/bulk", json={"kind": "keep"}).status_code == 409

@@ -12,7 +12,7 @@ pytest.importorskip("web_site")
 
 from hashret.web.groups import Choice, Entry, GroupTable
 
-COUNT = 200_000
+COUNT = 50_000
 
 
 def body(number: int) -> dict:
@@ -128,21 +128,21 @@ def test_facts_are_kept(table):
 
 def test_many_groups_are_paged_at_once_and_take_no_memory(table):
     source = entries(COUNT)
-    for start in range(0, COUNT, 20_000):
-        table.add(next(source) for _ in range(min(20_000, COUNT - start)))
+    for start in range(0, COUNT, 10_000):
+        table.add(next(source) for _ in range(min(10_000, COUNT - start)))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    slowest = 0.0
+    # Of the CPU, as others may be busy on it.
+    started = time.process_time()
     after, seen = None, 0
     for _ in range(400):
-        start = time.perf_counter()
         page = table.page(50, after)
-        slowest = max(slowest, time.perf_counter() - start)
         seen += len(page)
         after = page[-1].saved, page[-1].number
     assert seen == 20_000
-    assert slowest < 0.3
-    start = time.perf_counter()
+    # Were the order not kept beside the groups: twenty times what it takes.
+    assert time.process_time() - started < 3
+    started = time.process_time()
     assert table.counts()[0] == COUNT
-    assert time.perf_counter() - start < 0.3
-    # Kilobytes on Linux.
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
+    assert time.process_time() - started < 0.3
+    # Kilobytes on Linux: less than half of what all groups are.
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 12_000

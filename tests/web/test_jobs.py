@@ -56,6 +56,11 @@ def test_nothing_is_imported_from_the_current_folder(folder, tmp_path, monkeypat
     assert ended(Job("groups", str(folder), str(tmp_path / "groups.sqlite"))) == 0
 
 
+def test_it_starts_without_what_only_a_server_needs():
+    code = "import sys, hashret.web.work; sys.exit('fastapi' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs /proc")
 def test_it_ends_with_its_parent(folder, tmp_path):
     code = (

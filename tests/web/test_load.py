@@ -12,7 +12,7 @@ pytest.importorskip("web_site")
 import httpx
 from web_site import serving
 
-CLIENTS, EACH = 60, 5
+CLIENTS, EACH = 60, 2
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 pytest.importorskip("web_site")
@@ -11,7 +13,7 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
-from web_site import fill, serving
+from web_site import serving
 
 from hashret.web import create_app
 
@@ -34,9 +36,10 @@ ANY = settings(
 
 
 @pytest.fixture(scope="module")
-def description(tmp_path_factory):
+def description(untouched, tmp_path_factory):
     # Of a site of its own: decisions are made and taken back.
-    with serving(fill(tmp_path_factory.mktemp("photos"))) as url:
+    folder = tmp_path_factory.mktemp("site") / "photos"
+    with serving(shutil.copytree(untouched, folder)) as url:
         yield schemathesis.openapi.from_url(f"{url}openapi.json")
 
 

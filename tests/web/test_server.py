@@ -116,7 +116,7 @@ def test_a_body_that_does_not_come_is_given_up(port):
 
 _ENDLESS = """
 import hashret.web.server as server
-server._STUCK = 1.0
+server._STUCK = 0.3
 async def application(scope, receive, send):
     if scope["type"] == "lifespan":
         while (await receive())["type"] == "lifespan.startup":
@@ -139,7 +139,7 @@ def test_an_answer_that_is_not_taken_is_given_up():
         port = int(process.stdout.readline().rpartition(":")[2])
         with socket.create_connection(("127.0.0.1", port), 30) as connection:
             connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            time.sleep(4)
+            time.sleep(2)
             taken = 0
             with suppress(ConnectionError):
                 while part := connection.recv(2**20):
