@@ -8,22 +8,24 @@ Map: :mod:`~hashret.encoders.base` is what all share and their files,
 :mod:`~hashret.encoders.margins` gives a row the same bits in any batch;
 :mod:`~hashret.encoders.random_projection`, :mod:`~hashret.encoders.pca`,
 :mod:`~hashret.encoders.itq`, :mod:`~hashret.encoders.residual` and
-:mod:`~hashret.encoders.spectral` hold one encoder each.
+:mod:`~hashret.encoders.spectral` hold one encoder each; :mod:`~hashret.encoders.fitted` encodes by
+the file of one, without scikit-learn.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from ..extras import import_extra
 
-# Before anything that imports scikit-learn, so that a missing one is named with its extra.
-import_extra("sklearn", "images")
-
-from .base import Encoder, load_encoder  # noqa: E402
-from .itq import ITQ  # noqa: E402
-from .pca import PCAHashing  # noqa: E402
-from .random_projection import RandomProjectionLSH  # noqa: E402
-from .residual import ResidualITQ  # noqa: E402
-from .spectral import SpectralHashing  # noqa: E402
+if TYPE_CHECKING:
+    from .base import Encoder, load_encoder
+    from .itq import ITQ
+    from .pca import PCAHashing
+    from .random_projection import RandomProjectionLSH
+    from .residual import ResidualITQ
+    from .spectral import SpectralHashing
 
 __all__ = [
     "ITQ",
@@ -34,3 +36,14 @@ __all__ = [
     "SpectralHashing",
     "load_encoder",
 ]
+_MODULES = ("base", "itq", "pca", "random_projection", "residual", "spectral")
+
+
+def __getattr__(name: str) -> Any:
+    """Import all encoders with the first of them: scikit-learn takes one to three seconds."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import_extra("sklearn", "images")
+    for module in (import_module(f".{module}", __name__) for module in _MODULES):
+        globals().update({own: vars(module)[own] for own in __all__ if own in vars(module)})
+    return globals()[name]

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 from abc import abstractmethod
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,11 +23,11 @@ from ..files import write_bytes
 from ..ranking import HasRanking, rule_from
 from ..types import Codes, Floats
 from .blocks import Table
-from .margins import Projection, round_margins, rounding
+from .fitted import FORMAT, MALFORMED, as_finite, as_json, fingerprint_of
+from .margins import Projection, rounding
 
 Margins = npt.NDArray[np.float32]
 
-FORMAT = 1
 _ENCODERS: dict[str, type[Encoder]] = {}
 
 
@@ -122,20 +121,12 @@ class Encoder(HasRanking, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         After ``set_output(transform="pandas")`` as a table, a column a byte.
         """
         check_is_fitted(self)
-        features = self._table(X, reset=False)
-        codes = np.empty((len(features), self._n_features_out), np.uint8)
-        for rows, bits, _ in self._encoded(features):
-            codes[rows] = np.packbits(bits, axis=1)
-        return codes
+        return self._projection().codes(self._table(X, reset=False))
 
     def project(self, X: npt.ArrayLike) -> Margins:
         """Return the margins of feature vectors, float32 (n, code_bits): bit j is margin j > 0."""
         check_is_fitted(self)
-        features = self._table(X, reset=False)
-        whole = np.empty((len(features), self.code_bits), np.float32)
-        for rows, bits, margins in self._encoded(features):
-            round_margins(margins, bits, whole[rows])
-        return whole
+        return self._projection().margins(self._table(X, reset=False))
 
     @property
     def codes_fingerprint(self) -> str:
@@ -144,13 +135,8 @@ class Encoder(HasRanking, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         The random state is left out: its effect is in the arrays. So are the names of columns.
         """
         check_is_fitted(self)
-        parameters = self.get_params() | {"random_state": None}
-        digest = hashlib.sha256(f"{type(self).__name__} {_json(parameters)}".encode())
-        for name in sorted(self._fitted_shapes()):
-            array = np.ascontiguousarray(getattr(self, name), "<f8")
-            digest.update(f" {name} {array.shape} ".encode())
-            digest.update(array.tobytes())
-        return digest.hexdigest()
+        arrays = {name: getattr(self, name) for name in self._fitted_shapes()}
+        return fingerprint_of(type(self).__name__, self.get_params(), arrays)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write encoder and ranking to a safetensors file, replacing it only once complete."""
@@ -168,7 +154,7 @@ class Encoder(HasRanking, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         if hasattr(self, "feature_names_in_"):
             card |= _names_card(list(self.feature_names_in_))
         arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in self._fitted_shapes()}
-        write_bytes(path, safetensors.save(arrays, {"hashret": _json(card)}))
+        write_bytes(path, safetensors.save(arrays, {"hashret": as_json(card)}))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -178,11 +164,8 @@ class Encoder(HasRanking, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
             raise FormatError(f"{path}: holds a {type(encoder).__name__}, not a {cls.__name__}")
         return encoder
 
-    def _encoded(self, features: Table) -> Iterator[tuple[slice, npt.NDArray[np.bool_], Floats]]:
-        """Yield the bits and margins of block after block."""
-        projection = Projection(self.mean_, self.projection_, self._finish, *self._doubt)
-        for rows in projection.blocks(len(features)):
-            yield (rows, *projection.bits(features[rows], rows.start))
+    def _projection(self) -> Projection:
+        return Projection(self.mean_, self.projection_, self._finish, *self._doubt)
 
     def _fitted_ready(self) -> None:
         """Work out once what each call needs of the fitted arrays."""
@@ -254,18 +237,15 @@ def load_encoder(path: str | os.PathLike[str]) -> Encoder:
             for name, shape in shapes.items():
                 if tuple(file.get_slice(name).get_shape()) != shape:
                     raise FormatError(f"{name}: expected shape {shape}")
-                setattr(encoder, name, _as_finite(file.get_tensor(name), name))
+                setattr(encoder, name, as_finite(file.get_tensor(name), name))
             encoder._fitted_ready()
             if "ranking" in card:
                 encoder.ranking = rule_from(card["ranking"])
-    except (safetensors.SafetensorError, HashretError, *_MALFORMED) as error:
+    except (safetensors.SafetensorError, HashretError, *MALFORMED) as error:
         raise FormatError(f"{path}: not a saved encoder: {error!r}") from error
     if encoder.fingerprint != card.get("fingerprint"):
         raise FormatError(f"{path}: damaged: the fingerprint does not fit the contents")
     return encoder
-
-
-_MALFORMED = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
 
 
 def _blank(card: dict[str, Any]) -> tuple[Encoder, dict[str, tuple[int, ...]]]:
@@ -284,7 +264,7 @@ def _blank(card: dict[str, Any]) -> tuple[Encoder, dict[str, tuple[int, ...]]]:
 
 def _names_card(names: list[str]) -> dict[str, Any]:
     """Return what a card says of the names of columns; the fingerprint does not cover them."""
-    return {"names": names, "names_sha256": hashlib.sha256(_json(names).encode()).hexdigest()}
+    return {"names": names, "names_sha256": hashlib.sha256(as_json(names).encode()).hexdigest()}
 
 
 def _names(card: dict[str, Any]) -> npt.NDArray[np.object_]:
@@ -296,12 +276,6 @@ def _names(card: dict[str, Any]) -> npt.NDArray[np.object_]:
     if not all(isinstance(name, str) for name in names):
         raise FormatError("names: expected strings")
     return np.array(names, dtype=object)
-
-
-def _as_finite(array: npt.NDArray[Any], name: str) -> Floats:
-    if array.dtype != np.float64 or not np.isfinite(array).all():
-        raise FormatError(f"{name}: expected finite float64, got {array.dtype}")
-    return array
 
 
 def check_total_bits(bits: int, tables: int) -> None:
@@ -327,7 +301,3 @@ def _with_seed(parameters: dict[str, Any]) -> dict[str, Any]:
     if seed is None or is_int(seed):
         return parameters
     return parameters | {"random_state": None}
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, default=int)  # default: numpy integers

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..types import Floats
+from ..types import Codes, Floats
 from .blocks import Table, blocks, centred, not_finite
 
 _EPS = float(np.finfo(np.float64).eps)
@@ -52,6 +52,21 @@ class Projection:
     finish: Callable[[Floats, Any], Floats]
     slope: float
     floor: float
+
+    def codes(self, features: Table) -> Codes:
+        """Return the packed codes of all rows."""
+        codes = np.empty((len(features), (self.axes.shape[1] + 7) // 8), np.uint8)
+        for rows in self.blocks(len(features)):
+            codes[rows] = np.packbits(self.bits(features[rows], rows.start)[0], axis=1)
+        return codes
+
+    def margins(self, features: Table) -> npt.NDArray[np.float32]:
+        """Return the margins of all rows, positive where the bits are set."""
+        whole = np.empty((len(features), self.axes.shape[1]), np.float32)
+        for rows in self.blocks(len(features)):
+            bits, margins = self.bits(features[rows], rows.start)
+            round_margins(margins, bits, whole[rows])
+        return whole
 
     def blocks(self, count: int) -> Iterator[slice]:
         """Cut `count` rows into slices whose numbers the processor's cache holds."""

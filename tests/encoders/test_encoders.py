@@ -20,6 +20,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from hashret.codes import pack, unpack
 from hashret.encoders import Encoder, RandomProjectionLSH, load_encoder
+from hashret.encoders.fitted import FittedProjection
 from hashret.errors import CodeError, DTypeError, FormatError, HashretError, ParameterError
 
 
@@ -231,6 +232,11 @@ def saved(tmp_path: Path, card: dict[str, object], arrays: dict[str, np.ndarray]
     return path
 
 
+def to_encode_with(path: Path) -> Encoder | FittedProjection:
+    """Read as collections do: whole only what is more than a projection."""
+    return FittedProjection.load(path) or load_encoder(path)
+
+
 def test_the_file_has_the_described_contents(tmp_path: Path) -> None:
     assert load_encoder(saved(tmp_path, {}, {})).code_bits == 4
 
@@ -256,8 +262,9 @@ def test_the_file_has_the_described_contents(tmp_path: Path) -> None:
     ],
 )
 def test_files_that_do_not_fit_are_format_errors(tmp_path: Path, card, arrays) -> None:
-    with pytest.raises(FormatError, match="changed"):
-        load_encoder(saved(tmp_path, card, arrays))
+    for load in (load_encoder, to_encode_with):
+        with pytest.raises(FormatError, match="changed"):
+            load(saved(tmp_path, card, arrays))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -274,6 +281,8 @@ def test_damaged_files_are_format_errors(tmp_path: Path, data) -> None:
     try:
         encoder = load_encoder(tmp_path / "broken")
     except FormatError:
+        with pytest.raises(FormatError):
+            to_encode_with(tmp_path / "broken")
         return
     # Only what the codes do not depend on may change: the seed.
     assert encoder.fingerprint == load_encoder(saved(tmp_path, {}, {})).fingerprint
@@ -282,7 +291,9 @@ def test_damaged_files_are_format_errors(tmp_path: Path, data) -> None:
 def test_files_of_other_formats_are_format_errors(tmp_path: Path) -> None:
     for content in (b"", b"plain text", safetensors.numpy.save({"a": np.zeros(1)})):
         (tmp_path / "x").write_bytes(content)
-        with pytest.raises(FormatError, match="not a saved encoder"):
-            load_encoder(tmp_path / "x")
-    with pytest.raises(FileNotFoundError):
-        load_encoder(tmp_path / "none")
+        for load in (load_encoder, to_encode_with):
+            with pytest.raises(FormatError, match="not a saved encoder"):
+                load(tmp_path / "x")
+    for load in (load_encoder, to_encode_with):
+        with pytest.raises(FileNotFoundError):
+            load(tmp_path / "none")

@@ -22,7 +22,7 @@ from .files import drop_unused, keep, kept, lost_files
 from .fitted import SAMPLE, Unfitted, fit_quantizer, outgrown
 from .naming import default_encoders, encoder_of, is_file, name_of, new_encoder
 from .photo import PhotoFeatures
-from .quantizers import with_features
+from .quantizers import load_quantizer, with_features
 from .texts import TextEncoder, takes_text
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "is_file",
     "keep",
     "kept",
+    "load_quantizer",
     "lost_files",
     "name_of",
     "new_encoder",

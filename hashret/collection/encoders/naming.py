@@ -184,11 +184,8 @@ def _from_saved(name: str, path: Path, store: str) -> Encoder:
         return Fitted.of(name, _features(features, store), quantizer, settings)
     if card.get("kind") == "deep encoder":
         return Deep(name, store, {"kind": "deep", "file": file} | ranking)
-    # Not at the top: scikit-learn takes a second to import.
-    from ...encoders.base import load_encoder
-
-    classic = load_encoder(kept(store, file))
-    length = classic.n_features_in_
+    classic = load_quantizer(kept(store, file))
+    length = card["features"]
     if length not in _OF_LENGTH:
         raise FormatError(
             f"{path}: expected an encoder of the features that `hog` or `pretrained` give by "

@@ -10,10 +10,14 @@ import json
 from collections.abc import Collection
 from typing import Any, Protocol
 
+import numpy.typing as npt
+
+from ... import encoders
+from ...encoders.fitted import FittedProjection
 from ...errors import FormatError
 from ...extras import import_extra
 from ...ranking import Rule
-from ...types import Codes, Floats
+from ...types import Codes
 
 __all__ = ["Quantizer", "card_of", "features_in", "load_quantizer", "with_features"]
 
@@ -38,7 +42,7 @@ class Quantizer(Protocol):
     def transform(self, X: Any, /) -> Codes:
         """Return the packed codes of vectors (n, d)."""
 
-    def project(self, X: Any, /) -> Floats:
+    def project(self, X: Any, /) -> npt.NDArray[Any]:
         """Return the margins of the bits of vectors, shape (n, code_bits): 1 where > 0."""
 
     def save(self, path: str) -> None:
@@ -50,10 +54,7 @@ def load_quantizer(path: str) -> Quantizer:
     with open(path, "rb") as file:
         card = card_of(path, file.read())
     if card.get("kind") != "deep encoder":
-        # Not at the top: scikit-learn takes a second to import.
-        from ...encoders.base import load_encoder
-
-        return load_encoder(path)
+        return FittedProjection.load(path) or encoders.load_encoder(path)
     hasher: Quantizer = import_extra("hashret.deep", "torch").DeepHasher.load(path, device="cpu")
     return hasher
 

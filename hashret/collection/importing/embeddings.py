@@ -11,9 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import CodeError, DTypeError, FormatError, ParameterError, ShapeError
-from ...extras import import_extra
 from ..catalogue import Catalogue, EncoderRow, encoder_rows
-from ..encoders import fit_quantizer
+from ..encoders import fit_quantizer, load_quantizer
 from ..images import images_of
 from ..places import Placed, place
 from ..store import folder_in
@@ -168,12 +167,9 @@ def _fitted(vectors: Array, bits: int | None) -> Any:
 
 
 def _kept(catalogue: Catalogue, known: EncoderRow) -> Any:
-    encoders: Any = import_extra("hashret.encoders", "images")
     if known.settings.get("kind") != IMPORTED or known.settings.get("from") != "embeddings":
         raise ParameterError(f"name: {known.name!r} has codes that are not of embeddings")
-    return encoders.load_encoder(
-        os.path.join(catalogue.store, "encoders", known.settings["quantizer"])
-    )
+    return load_quantizer(os.path.join(catalogue.store, "encoders", known.settings["quantizer"]))
 
 
 def _checked(vectors: Array, where: str) -> Array:
