@@ -31,7 +31,7 @@ def manual(docs, tmp_path_factory):
     for package in ("sphinx", "myst_parser", "furo", "sphinx_copybutton", "torch", "fastapi"):
         need(package)
     out = tmp_path_factory.mktemp("manual")
-    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html"]
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-j", "2", "-b", "html"]
     done = subprocess.run(
         [*command, "-d", str(out / "read"), str(docs), str(out / "html")],
         capture_output=True,
