@@ -18,6 +18,7 @@ typedef struct {
   uint64_t *near;      /* distance << 32 | list */
   uint32_t *lists;     /* the same in order */
   size_t *starts;
+  hr_heads heads; /* of the query, from list to list */
 } probing;
 
 static bool open_probing(const hr_ivf_target *target, probing *p) {
@@ -60,7 +61,13 @@ static uint32_t bound(const probing *p, const hr_collector *found, uint32_t near
   return farthest < HR_MAX_BITS ? (uint32_t)farthest : HR_MAX_BITS;
 }
 
-static hr_status scan_list(const probing *p, size_t list, const hr_queries *query,
+/* Codes of so many words are compared by their heads first. Among 400,000 codes that took 0.8 of
+ * the time at 8 words; at 4 a look costs what it saves, and at 16 it took 1.1 times as long: lists
+ * are short, and the processor does not foresee which lines of memory are left out. */
+#define HEADS_LEAST 5
+#define HEADS_MOST 8
+
+static hr_status scan_list(probing *p, size_t list, const hr_queries *query,
                            hr_collector *collector) {
   const uint32_t *starts = p->target->ivf->starts;
   hr_source source = *p->target->source;
@@ -68,6 +75,7 @@ static hr_status scan_list(const probing *p, size_t list, const hr_queries *quer
   source.count = starts[list + 1];
   source.first = source.least / HR_LANES;
   source.end = hr_block_count(source.count);
+  if (source.words >= HEADS_LEAST && source.words <= HEADS_MOST) source.heads = &p->heads;
   if (source.least == source.count) return HR_OK;
   query->work->probed++;
   query->work->checked += source.count - source.least;
@@ -97,8 +105,9 @@ static size_t order_lists(const probing *p, uint32_t nearest, uint32_t farthest)
   return hr_sort_by_distance(p->near, count, farthest, p->starts, p->lists);
 }
 
-static hr_status probe_one(const probing *p, const hr_queries *query, hr_collector *found) {
+static hr_status probe_one(probing *p, const hr_queries *query, hr_collector *found) {
   uint32_t nearest = find_nearest(p, query), least = p->distances[nearest];
+  p->heads = (hr_heads){0};
   hr_status status = scan_list(p, nearest, query, found);
   size_t count = status ? 0 : order_lists(p, nearest, bound(p, found, least));
   for (size_t i = 0; !status && i < count; i++) {
@@ -126,11 +135,12 @@ static bool note(hr_ivf_events *events, hr_ivf_event event) {
 }
 
 /* As probe_one, with all lists in their order. */
-static hr_status trace_one(const probing *p, const hr_queries *query, hr_collector *found,
+static hr_status trace_one(probing *p, const hr_queries *query, hr_collector *found,
                            uint32_t distance, hr_ivf_event event, hr_ivf_events *events) {
   const hr_ivf *ivf = p->target->ivf;
   uint64_t enough = query->work->checked + ivf->entries / HR_IVF_SHARE;
   uint32_t nearest = find_nearest(p, query), so_far = 0;
+  p->heads = (hr_heads){0};
   size_t count = order_lists(p, nearest, HR_MAX_BITS);
   for (size_t i = 0; i <= count && query->work->checked < enough && so_far < found->k; i++) {
     uint32_t list = i ? p->lists[i - 1] : nearest;

@@ -208,7 +208,8 @@ static hr_status scan_tiles(const hr_source *s, const hr_queries *queries,
                             hr_collector *const *collectors) {
   size_t block = hr_block_bytes(1, s->words), tile = TILE_BYTES / block;
   uint8_t *strips = alloc_strips(s, queries, tile);
-  hr_heads *heads = alloc_heads(s, queries);
+  hr_heads *made = s->heads ? NULL : alloc_heads(s, queries);
+  hr_heads *heads = s->heads ? s->heads : made;
   hr_status status = HR_OK;
   for (size_t start = s->first; !status && start < s->end; start += tile) {
     size_t stop = s->end - start > tile ? start + tile : s->end;
@@ -219,7 +220,7 @@ static hr_status scan_tiles(const hr_source *s, const hr_queries *queries,
                  ? HR_CANCELLED
                  : scan_tile(&(group){s, queries, collectors, start, stop, strips, heads});
   }
-  free(heads);
+  free(made);
   hr_free_aligned(strips);
   return status;
 }

@@ -2,6 +2,7 @@
 #ifndef HR_SCAN_H
 #define HR_SCAN_H
 
+#include "scan/heads.h"
 #include "storage/subset.h"
 #include "topk/collector.h"
 
@@ -15,6 +16,7 @@ typedef struct {
   const uint32_t *rows;        /* the rows of these codes, ascending; NULL: all rows in order */
   const hr_postings *postings; /* what is found are entries of these; NULL: rows */
   bool whole;                  /* codes are compared whole, though heads might pay */
+  hr_heads *heads;             /* of the one query, kept between scans; NULL: where it pays */
 } hr_source;
 
 hr_source hr_source_of_segment(const hr_segment *segment, const uint8_t *allow);
