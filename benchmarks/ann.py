@@ -36,6 +36,7 @@ QUERIES, ROUNDS = 300, 5
 # At which recalls the page compares.
 SHOWN = (0.9, 0.95, 0.99, 1.0)
 EXACT = "exact"
+LEAST_DRAWN = 0.5
 
 INTRODUCTION = """\
 # Recall against queries a second
@@ -186,9 +187,11 @@ def draw(name: str, rows: list[Row], path: Path) -> None:
         front.sort(key=lambda row: row["recall"])
         style = line_style(number) | {"markersize": 6, "linewidth": 2}
         recalls = [row["recall"] for row in front]
+        if recalls[-1] < LEAST_DRAWN:
+            continue
         axes.plot(recalls, [row["queries a second"] for row in front], label=engine, **style)
     frame(axes, name, "recall of the ten nearest", "queries a second, one thread")
-    axes.set_xlim(0.5, 1.01)
+    axes.set_xlim(LEAST_DRAWN, 1.01)
     axes.set_yscale("log")
     axes.legend(frameon=False, fontsize=11, loc="center left", bbox_to_anchor=(1, 0.5))
     save(figure, path)

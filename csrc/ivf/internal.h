@@ -74,11 +74,12 @@ typedef struct {
 hr_status hr_ivf_trace(const hr_ivf_target *target, const hr_queries *queries,
                        const uint16_t *distances, hr_ivf_events *events);
 
-/* How many of the first k results lie within a distance. */
+/* How many of the first k results lie within a distance: asked after each list, so it goes from the
+ * count of what is nearer than the limit, which soon lies close to the distance. */
 static inline uint32_t hr_ivf_count_within(const hr_collector *found, uint32_t distance) {
-  uint64_t rows = 0;
-  for (uint32_t d = 0; d <= distance && d <= hr_collector_reach(found); d++)
-    rows += found->counts[d];
+  uint64_t rows = found->nearer;
+  for (uint32_t d = distance + 1; d < found->limit; d++) rows -= found->counts[d];
+  if (distance >= found->limit && hr_collector_full(found)) rows += found->counts[found->limit];
   return (uint32_t)(rows < found->k ? rows : found->k);
 }
 

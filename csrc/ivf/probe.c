@@ -96,11 +96,18 @@ static uint32_t find_nearest(const probing *p, const hr_queries *query) {
 }
 
 /* Puts the lists within the bound, but the nearest, in order; returns how many there are. */
-static size_t order_lists(const probing *p, uint32_t nearest, uint32_t farthest) {
+static size_t order_lists(const probing *p, uint32_t nearest, uint16_t farthest) {
+  uint32_t lists = p->target->ivf->head.lists;
   size_t count = 0;
-  for (uint32_t l = 0; l < p->target->ivf->head.lists; l++) {
-    p->near[count] = (uint64_t)p->distances[l] << 32 | l;
-    count += p->distances[l] <= farthest && l != nearest;
+  for (uint32_t first = 0; first < lists; first += HR_LANES) {
+    const uint16_t *block = p->distances + first;
+    uint16_t within = 0;
+    for (uint32_t l = 0; l < HR_LANES; l++) within |= block[l] <= farthest;
+    if (!within) continue; /* most are not */
+    for (uint32_t l = 0; l < HR_LANES; l++) {
+      p->near[count] = (uint64_t)block[l] << 32 | (first + l);
+      count += block[l] <= farthest && first + l != nearest && first + l < lists;
+    }
   }
   return hr_sort_by_distance(p->near, count, farthest, p->starts, p->lists);
 }
