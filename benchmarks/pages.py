@@ -14,7 +14,7 @@ Points = list[dict[str, Any]]
 HEAD = ("target", "case", "measured", "best", "goal", "")
 
 INTRODUCTION = """\
-# Benchmarks
+# Benchmarks, {isa}
 
 This page is written by
 
@@ -87,6 +87,7 @@ def write(reports: list[Found], path: Path) -> None:
     page = INTRODUCTION.format(
         commands="\n".join(f"    {found['command']}" for found in reports),
         machine=_table(("", ""), reports[0]["machine"].items()),
+        isa=reports[0]["machine"]["instruction set"],
     )
     for found in reports:
         if found["targets"]:
