@@ -293,7 +293,7 @@ INSIDE = {
 # Third-party packages each part may import at all, at the top or inside a function.
 PACKAGES: dict[str, set[str]] = {
     "bridges": {"numpy", "faiss", "lancedb", "pyarrow", "usearch"},
-    "images": {"numpy", "PIL", "pi_heif", "pillow_heif", "rawpy", "simplejpeg"},
+    "images": {"numpy", "PIL", "pi_heif", "pillow_heif", "rawpy"},
     "datasets": {"numpy", "PIL"},
     "features": {
         "numpy",

@@ -14,7 +14,6 @@ OPTIONAL = (
     ("scikit-image", "images"),
     ("scikit-learn", "images"),
     ("pillow", "images"),
-    ("simplejpeg", "jpeg"),
     ("safetensors", "images"),
     ("torch", "torch"),
     ("typer", "cli"),

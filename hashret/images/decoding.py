@@ -11,7 +11,6 @@ from ..errors import ImageError
 from ..extras import import_extra
 from .exif import orientation_of
 from .formats import open_picture
-from .jpeg import pixels_of_jpeg
 from .levels import UnfitImageError, flat, prepare_tiff
 from .metadata import without_metadata
 
@@ -90,16 +89,12 @@ def decode(
             _check_pixels(size if bare.whole else image.size, max_pixels)
             if image.format == "TIFF":
                 prepare_tiff(image, pil)
-            pixels = pixels_of_jpeg(bare.data, image)
-            if pixels is None:
-                image.load()
+            image.load()
             _check_pixels(image.size, max_pixels)
             orientation = bare.orientation or _orientation_in(image)
             exif = bare.exif or _bytes_of(image, "exif")
-            whole = image if pixels is None else pil.fromarray(pixels)
-            return Decoded(
-                flat(whole, pil, stretch=stretch), image.format or "", size, orientation, exif
-            )
+            flat_image = flat(image, pil, stretch=stretch)
+            return Decoded(flat_image, image.format or "", size, orientation, exif)
     except (ImageError, MemoryError):
         raise
     except (pil.DecompressionBombWarning, pil.DecompressionBombError) as error:
