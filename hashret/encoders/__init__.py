@@ -47,3 +47,7 @@ def __getattr__(name: str) -> Any:
     for module in (import_module(f".{module}", __name__) for module in _MODULES):
         globals().update({own: vars(module)[own] for own in __all__ if own in vars(module)})
     return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -122,7 +122,7 @@ class FittedProjection(HasRanking):
     @cached_property
     def _projection(self) -> Projection:
         mean, axes = self._arrays["mean_"], self._arrays["projection_"]
-        return Projection(mean, axes, lambda products, bits: products, rounding(axes), 0.0)
+        return Projection(mean, axes, _as_they_are, rounding(axes), 0.0)
 
     def _table(self, X: npt.ArrayLike) -> Table:
         table: Table = as_array("X", X)
@@ -132,6 +132,10 @@ class FittedProjection(HasRanking):
         if table.dtype.kind not in "biuf":
             raise DTypeError(f"X: expected real numbers, got {table.dtype}")
         return table
+
+
+def _as_they_are(products: Floats, bits: Any) -> Floats:
+    return products
 
 
 def fingerprint_of(kind: str, parameters: Mapping[str, Any], arrays: Mapping[str, Floats]) -> str:

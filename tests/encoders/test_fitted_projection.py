@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 
@@ -42,6 +43,8 @@ def test_codes_margins_and_fingerprint_are_those_of_the_encoder(both, tmp_path):
         assert fitted.transform(rows).shape == (len(rows), (encoder.code_bits + 7) // 8)
     assert fitted.code_bits == encoder.code_bits
     assert fitted.fingerprint == encoder.fingerprint
+    again = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(again.transform(asked), encoder.transform(asked))
     fitted.save(tmp_path / "again")
     assert (tmp_path / "again").read_bytes() == (tmp_path / "encoder").read_bytes()
 
