@@ -7,13 +7,13 @@ import json
 import os
 from collections.abc import Mapping
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from ..checks import as_array
+from ..codes import check_bits
 from ..errors import DTypeError, FormatError, HashretError, ShapeError
 from ..extras import import_extra
 from ..files import write_bytes
@@ -29,6 +29,7 @@ __all__ = [
     "as_finite",
     "as_json",
     "fingerprint_of",
+    "header_of",
 ]
 
 FORMAT = 1
@@ -68,8 +69,8 @@ class FittedProjection(HasRanking):
         self._data = data
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self | None:
-        """Read a file; None if more than a projection is in it, or its columns have names.
+    def read(cls, data: bytes, path: object) -> Self | None:
+        """Read the bytes of a file; None if it has more than a projection, or names of columns.
 
         Raises
         ------
@@ -78,16 +79,15 @@ class FittedProjection(HasRanking):
         """
         safetensors = import_extra("safetensors", "images")
         load = import_extra("safetensors.numpy", "images").load
-        data = Path(path).read_bytes()
         try:
-            header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-            card = json.loads(header["__metadata__"]["hashret"])
+            card = json.loads(header_of(data)["__metadata__"]["hashret"])
             if card["format"] != FORMAT:
                 raise FormatError(f"format {card['format']}, this version reads {FORMAT}")
             if card["class"] not in _PLAIN or "names" in card:
                 return None
             arrays = _arrays_of(load(data), card["features"])
             encoder = cls(card["class"], card["parameters"], arrays, data)
+            check_bits(encoder.code_bits)
             if "ranking" in card:
                 encoder.ranking = rule_from(card["ranking"])
             whole = encoder.fingerprint == card.get("fingerprint")
@@ -147,6 +147,12 @@ def fingerprint_of(kind: str, parameters: Mapping[str, Any], arrays: Mapping[str
         digest.update(f" {name} {array.shape} ".encode())
         digest.update(array.tobytes())
     return digest.hexdigest()
+
+
+def header_of(data: bytes) -> dict[str, Any]:
+    """Return the header of a safetensors file, JSON before the tensors."""
+    header: dict[str, Any] = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    return header
 
 
 def as_finite(array: npt.NDArray[Any], name: str) -> Floats:

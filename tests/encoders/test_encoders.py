@@ -234,7 +234,7 @@ def saved(tmp_path: Path, card: dict[str, object], arrays: dict[str, np.ndarray]
 
 def to_encode_with(path: Path) -> Encoder | FittedProjection:
     """Read as collections do: whole only what is more than a projection."""
-    return FittedProjection.load(path) or load_encoder(path)
+    return FittedProjection.read(path.read_bytes(), path) or load_encoder(path)
 
 
 def test_the_file_has_the_described_contents(tmp_path: Path) -> None:

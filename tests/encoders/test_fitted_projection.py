@@ -25,11 +25,15 @@ ENCODERS = {
 ROWS = np.random.default_rng(5).normal(size=(2000, 20))
 
 
+def read(path):
+    return FittedProjection.read(path.read_bytes(), path)
+
+
 @pytest.fixture
 def both(request, tmp_path):
     encoder = ENCODERS[request.param].fit(ROWS)
     encoder.save(tmp_path / "encoder")
-    return encoder, FittedProjection.load(tmp_path / "encoder")
+    return encoder, read(tmp_path / "encoder")
 
 
 @pytest.mark.parametrize("both", ENCODERS, indirect=True)
@@ -53,7 +57,7 @@ def test_a_ranking_rule_comes_with_it(tmp_path):
     encoder = ITQ(16, random_state=0).fit(ROWS)
     encoder.ranking = WeightedPrefix(16, 4, 0.5)
     encoder.save(tmp_path / "encoder")
-    fitted = FittedProjection.load(tmp_path / "encoder")
+    fitted = read(tmp_path / "encoder")
     assert fitted.ranking == encoder.ranking
     assert fitted.fingerprint == encoder.fingerprint != encoder.codes_fingerprint
 
@@ -61,9 +65,9 @@ def test_a_ranking_rule_comes_with_it(tmp_path):
 def test_what_is_more_than_a_projection_is_left_to_the_encoder(tmp_path):
     pandas = pytest.importorskip("pandas")
     SpectralHashing(8).fit(ROWS).save(tmp_path / "spectral")
-    assert FittedProjection.load(tmp_path / "spectral") is None
+    assert read(tmp_path / "spectral") is None
     ITQ(8, random_state=0).fit(pandas.DataFrame(ROWS).add_prefix("x")).save(tmp_path / "named")
-    assert FittedProjection.load(tmp_path / "named") is None
+    assert read(tmp_path / "named") is None
 
 
 @pytest.mark.parametrize("both", ["itq"], indirect=True)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy.typing as npt
 
 from ... import encoders
-from ...encoders.fitted import FittedProjection
+from ...encoders.fitted import FittedProjection, header_of
 from ...errors import FormatError
 from ...extras import import_extra
 from ...ranking import Rule
@@ -52,9 +52,10 @@ class Quantizer(Protocol):
 def load_quantizer(path: str) -> Quantizer:
     """Read a fitted encoder of vectors, classic or deep."""
     with open(path, "rb") as file:
-        card = card_of(path, file.read())
+        data = file.read()
+    card = card_of(path, data)
     if card.get("kind") != "deep encoder":
-        return FittedProjection.load(path) or encoders.load_encoder(path)
+        return FittedProjection.read(data, path) or encoders.load_encoder(path)
     hasher: Quantizer = import_extra("hashret.deep", "torch").DeepHasher.load(path, device="cpu")
     return hasher
 
@@ -68,7 +69,7 @@ def card_of(path: object, data: bytes) -> dict[str, Any]:
         If it is none.
     """
     try:
-        card = json.loads(_header(data)["__metadata__"]["hashret"])
+        card = json.loads(header_of(data)["__metadata__"]["hashret"])
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise FormatError(f"{path}: no encoder that hashret saved, nor an ONNX model") from error
     if not isinstance(card, dict):
@@ -84,7 +85,7 @@ def features_in(path: object, data: bytes, networks: Collection[str]) -> dict[st
     FormatError
         If they are none that there are.
     """
-    text = _header(data)["__metadata__"].get("features")
+    text = header_of(data)["__metadata__"].get("features")
     if text is None:
         return None
     try:
@@ -99,15 +100,9 @@ def features_in(path: object, data: bytes, networks: Collection[str]) -> dict[st
 
 def with_features(data: bytes, settings: dict[str, Any]) -> bytes:
     """Return a file of an encoder that says which features it takes."""
-    header = _header(data)
+    header = header_of(data)
     header["__metadata__"]["features"] = json.dumps(settings, sort_keys=True)
     text = json.dumps(header).encode()
     # The tensors begin at a multiple of eight.
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text + data[8 + int.from_bytes(data[:8], "little") :]
-
-
-def _header(data: bytes) -> dict[str, Any]:
-    length = int.from_bytes(data[:8], "little")
-    header: dict[str, Any] = json.loads(data[8 : 8 + length])
-    return header
