@@ -10,8 +10,8 @@
 #define FIRST 3
 /* As many queries asked together go by the model at first. */
 #define FIRST_SECTION 4
-/* So many queries on end try another way: the first of them finds in the cache what the usual one
- * left there, and is not timed. */
+/* So many queries on end, or a section, try another way: the first of them finds in the cache what
+ * the usual one left there, and is not timed. */
 #define RUN 4
 /* Trying takes about a fiftieth of all time; a way that seems as good as the best is tried as if
  * it took a quarter more. */
@@ -98,7 +98,8 @@ static hr_way load_costs(const hr_record *record, double scan_ns, double *cost) 
 static void save(hr_record *record, uint32_t queries, hr_way best, const double *cost) {
   uint32_t other = (best + 1 + HR_LOAD(&record->tries) % (HR_WAYS - 1)) % HR_WAYS;
   double dear = cost[other] > 0 ? cost[other] : UNKNOWN * cost[HR_WAY_SCAN];
-  double price = RUN * fmax(dear - cost[best], LEAST_EXCESS * cost[best]);
+  double run = fmax(RUN, queries);
+  double price = run * fmax(dear - cost[best], LEAST_EXCESS * cost[best]);
   double saved = load(&record->saved) + queries * cost[best] / SHARE;
   if (saved >= price) {
     saved = 0;
