@@ -255,6 +255,9 @@ static bool add_hits(search *s, size_t q, hr_hits *hits) {
   return true;
 }
 
+/* So many are scanned by strips; what they find is held twice for a moment, so they are no more. */
+#define RANGE_GROUP 16
+
 hr_status hr_range_search(hr_index *index, const hr_request *request, int64_t *lims,
                           hr_hits *hits) {
   hr_request all = *request;
@@ -264,9 +267,9 @@ hr_status hr_range_search(hr_index *index, const hr_request *request, int64_t *l
   request->work->radius = index->bits;
   lims[0] = 0;
   hr_status status = HR_OK;
-  for (size_t from = 0; !status && from < request->count; from += HR_GROUP) {
+  for (size_t from = 0; !status && from < request->count; from += RANGE_GROUP) {
     search s;
-    status = open_search(&s, index, &all, from, group_size(request, from, HR_GROUP));
+    status = open_search(&s, index, &all, from, group_size(request, from, RANGE_GROUP));
     for (size_t q = 0; !status && q < s.queries.count; q++) {
       if (!add_hits(&s, q, hits)) status = HR_NO_MEMORY;
       lims[from + q + 1] = (int64_t)hits->size;
