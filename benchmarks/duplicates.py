@@ -1,6 +1,7 @@
 """How many copies of real photographs duplicates are found of, and what is taken for one falsely.
 
-    python -m benchmarks.duplicates PHOTOS [--count 100] [--peer PYTHON] [--pictures FOLDER]
+    python -m benchmarks.duplicates PHOTOS [--count 100] [--peer PYTHON] [--rows FILE]
+        [--pictures FOLDER]
 
 PHOTOS is a folder of different photographs; nothing of it is published. Their bytes divide them in
 two halves (by SHA-256). Of each half, some are copied as :mod:`.duplicate_files` does, others are
@@ -23,13 +24,14 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from hashret import cpu
 from hashret.collection.duplicates import RADIUS
 from hashret.collection.duplicates.mirrored import transformed
 from hashret.collection.duplicates.rules import PLAIN
@@ -50,6 +52,8 @@ KINDS = {
     FRAMED: ("border", "caption bar", "screenshot"),
 }
 HALVES = ("first half", "second half")
+# Radii that the page shows.
+SHOWN = (24, RADIUS, 40, 48, 52, 56, 60, 64)
 
 File = tuple[str, str, str]
 # By contender: codes by way of encoding, which of them are plain, and images a CPU second.
@@ -174,6 +178,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=100, help="photographs of a half to copy")
     parser.add_argument("--peer", default=sys.executable)
     parser.add_argument("--out", type=Path, help="for figures, as JSON")
+    parser.add_argument("--rows", type=Path, help="for the figures of docs/duplicates.md")
     parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="for curves, as PNG")
     parser.add_argument("--work", type=Path, help="for the files, which are kept then")
     given = parser.parse_args()
@@ -188,6 +193,10 @@ def main() -> None:
     report(results)
     if given.out:
         given.out.write_text(json.dumps(results, indent=1) + "\n")
+    if given.rows:
+        command = "python -m benchmarks.duplicates " + " ".join(sys.argv[1:])
+        about = {"command": command, "machine": f"{os.cpu_count()} cores, {cpu()['isa']}"}
+        given.rows.write_text("".join(json.dumps(row | about) + "\n" for row in rows(results)))
     if given.pictures:
         draw(results["second half"]["without blanks"], given.pictures, RADIUS)
 
@@ -238,6 +247,41 @@ def largest(curve: list[list[float]]) -> int | None:
 def smallest(curve: list[list[float]]) -> int | None:
     """Return the smallest radius that finds enough."""
     return next((radius for radius, recall in enumerate(curve[1]) if recall >= RECALL), None)
+
+
+def rows(results: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the figures of the manual's page, which docs/make_measured.py makes of them."""
+    first, second = (results[name] for name in HALVES)
+    of: dict[str, Any] = {"half": HALVES[0], "contender": "hashret", "copies": EASY_ONES}
+    curve = first["without blanks"]["hashret"][EASY_ONES]
+    yield {"name": "enough", **of, "value": smallest(curve)}
+    yield {"name": "first wrong", **of, "value": first_wrong(curve)}
+    curve = second["without blanks"]["hashret"][EASY_ONES]
+    yield {"name": "first wrong", **of, "half": HALVES[1], "value": first_wrong(curve)}
+    yield {"name": "files", "value": second["files"]}
+    yield {"name": "photographs", "value": second["photographs"]}
+    for who, rate in second["speed"].items():
+        yield {"name": "images a CPU second", "contender": who, "value": rate}
+    for who, kinds in second["without blanks"].items():
+        for kind, curve in kinds.items():
+            if kind == FRAMED:
+                continue
+            of = {"blanks": False, "contender": who, "copies": kind}
+            radius = largest(curve)
+            yield {"name": "recall", **of, "value": 0.0 if radius is None else curve[1][radius]}
+            if radius is not None:
+                yield {"name": "radius", **of, "value": radius}
+    for kind, curve in second["all"]["hashret"].items():
+        of = {"blanks": True, "contender": "hashret", "copies": kind}
+        yield {"name": "recall", **of, "at": RADIUS, "value": curve[1][RADIUS]}
+        for radius in SHOWN if kind in (EASY_ONES, "border") else (RADIUS,):
+            yield {"name": "precision", **of, "at": radius, "value": curve[0][radius]}
+
+
+def first_wrong(curve: list[list[float]]) -> int | None:
+    """Return the smallest radius at which something is found and not all of it right."""
+    pairs = enumerate(zip(*curve, strict=True))
+    return next((radius for radius, (right, found) in pairs if found and right < 1), None)
 
 
 def report(results: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
@@ -28,6 +29,7 @@ from typing import Any
 from hashret.collection import Collection
 from hashret.web.filling import key_of
 from hashret.web.groups import Entry, GroupTable
+from hashret.web.thumbnails import make_thumbnails
 
 from .collection_scale import real_codes, write_store
 
@@ -240,6 +242,21 @@ def prepare(folder: Path, images: int, photos: Path, seconds: float) -> None:
     write_store(folder / "store", folder / "photos", codes, images)
 
 
+def time_thumbnails(photos: Path) -> None:
+    """Print what a thumbnail that is made ahead takes, of photographs of a folder."""
+    with tempfile.TemporaryDirectory() as store:
+        with Collection.create([os.fspath(photos)], store) as collection:
+            collection.update(["perceptual"])
+        start = sum(os.times()[:4])
+        make_thumbnails(store, "1000000")
+        seconds = sum(os.times()[:4]) - start
+        sizes = [path.stat().st_size for path in Path(store, "thumbnails").rglob("*.jpg")]
+    print(
+        f"a thumbnail: {1e3 * seconds / len(sizes):.1f} ms of processor, "
+        f"{sum(sizes) / len(sizes) / 1e3:.1f} kB, of {len(sizes)} photographs"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("store", type=Path)
@@ -262,6 +279,7 @@ def main() -> None:
         for name, client in (("by id", by_id(given.images)), ("by uploads", by_upload(pictures))):
             print(name, end=": ")
             asyncio.run(crowd(server, client, given.clients, given.minute))
+    time_thumbnails(given.photos)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -82,25 +83,49 @@ def text(found: Found) -> str:
 
 
 def write(reports: list[Found], path: Path) -> None:
-    """Write the page of one or more reports, and their pictures beside it."""
+    """Write the page of one or more reports, and beside it their pictures and themselves."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    page = INTRODUCTION.format(
+    for found, picture in _drawn(reports, path):
+        # Of ratios that were rounded no picture can be drawn again.
+        if not found.get("rounded"):
+            plots.draw(found["curves"], picture)
+    path.with_suffix(".jsonl").write_text("".join(json.dumps(found) + "\n" for found in reports))
+    path.write_text(page(reports, path))
+
+
+def read(path: Path) -> list[Found]:
+    """Return the reports of a file: one, or one a line where its name ends in .jsonl."""
+    content = path.read_text(encoding="utf-8")
+    lines = content.splitlines() if path.suffix == ".jsonl" else [content]
+    return [json.loads(line) for line in lines]
+
+
+def page(reports: list[Found], path: Path) -> str:
+    """Return the page of one or more reports that lies at a path."""
+    text = INTRODUCTION.format(
         commands="\n".join(f"    {found['command']}" for found in reports),
         machine=_table(("", ""), reports[0]["machine"].items()),
         isa=reports[0]["machine"]["instruction set"],
     )
     for found in reports:
         if found["targets"]:
-            page += TARGETED.format(size=found["size"], targets=_table(HEAD, _targets(found)))
+            text += TARGETED.format(size=found["size"], targets=_table(HEAD, _targets(found)))
         regrets = _regrets(found)
         if regrets:
-            page += REGRETS.format(regrets=_table(("codes", "form", "ratios"), regrets))
-    for number, found in enumerate((f for f in reports if f["curves"]), start=1):
-        picture = path.with_suffix(".png" if number == 1 else f".{number}.png")
-        plots.draw(found["curves"], picture)
-        page += CURVES.format(size=found["size"], picture=picture.name)
-        page += _curves(found["curves"])
-    path.write_text(page)
+            text += REGRETS.format(regrets=_table(("codes", "form", "ratios"), regrets))
+    for found, picture in _drawn(reports, path):
+        text += CURVES.format(size=found["size"], picture=picture.name)
+        text += _curves(found["curves"])
+    return text
+
+
+def _drawn(reports: list[Found], path: Path) -> list[tuple[Found, Path]]:
+    """Return the reports that have curves, and where the picture of each lies."""
+    with_curves = [found for found in reports if found["curves"]]
+    return [
+        (found, path.with_suffix(".png" if number == 1 else f".{number}.png"))
+        for number, found in enumerate(with_curves, start=1)
+    ]
 
 
 def _curves(curves: dict[str, Points]) -> str:
@@ -143,10 +168,15 @@ def _figures(row: Row) -> tuple[str, str, str, str]:
     )
 
 
+def _time(point: dict[str, Any]) -> float:
+    """Return a time; of a rounded report, where only ratios are kept, in that of the others."""
+    return float(point["relative"] if "relative" in point else point["microseconds"])
+
+
 def _latency(points: Points) -> str:
     engines = [ours := "hashret auto"]
     engines += [e for e in dict.fromkeys(point["engine"] for point in points) if e != ours]
-    times = {(point["codes"], point["engine"]): point["microseconds"] for point in points}
+    times = {(point["codes"], point["engine"]): _time(point) for point in points}
     counts = sorted({count for count, _ in times})
     rows = []
     for count in counts:
@@ -166,7 +196,7 @@ def _recall(points: Points) -> str:
             point["setting"],
             f"{point['recall']:.3f}",
             "" if point["candidates"] is None else f"{point['candidates']:,.0f}",
-            f"{point['microseconds'] / scan['microseconds']:.2f}",
+            f"{_time(point) / _time(scan):.2f}",
         )
         for point in points
     ]

@@ -101,6 +101,12 @@ def read(folder: Path, count: int) -> tuple[Pictures, np.ndarray]:
     return pictures, np.unique(classes, return_inverse=True)[1]
 
 
+def chance(labels: np.ndarray) -> float:
+    """Return the P@10 of neighbours that are drawn at random."""
+    counts = np.bincount(labels)
+    return float((counts * (counts - 1)).sum() / (len(labels) * (len(labels) - 1)))
+
+
 def precision(features: np.ndarray, labels: np.ndarray) -> float:
     codes = ITQ(256, random_state=0).fit(features).transform(features)
     index = Index(256)
@@ -147,8 +153,8 @@ def main() -> None:
     options = parser.parse_args()
     pictures, labels = read(options.folder, options.images)
     print(
-        f"{len(pictures)} images of {labels.max() + 1} classes; {facts()['processor']}, "
-        f"{hashret.cpu()['isa']}; speeds of {CORES} cores\n",
+        f"{len(pictures)} images of {labels.max() + 1} classes, chance {chance(labels):.3f}; "
+        f"{facts()['processor']}, {hashret.cpu()['isa']}; speeds of {CORES} cores\n",
         flush=True,
     )
     found = contenders(QUICK if options.quick else SIZES, pictures)

@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Measure what the arguments ask for; write the table, the JSON and the plot."""
     options = _parser().parse_args(arguments)
     if options.read:
-        _pages([json.loads(path.read_text()) for path in options.read], options)
+        _pages([found for path in options.read for found in pages.read(path)], options)
         return 0
     data.CACHE, real.CIFAR10 = options.cache, options.cifar10
     if options.rows:
@@ -132,13 +132,19 @@ def _parser() -> argparse.ArgumentParser:
     add("--out", type=Path, default=data.CACHE / "report", help="folder of the JSON and the plot")
     add("--cache", type=Path, default=data.CACHE, help="folder of features and learned codes")
     add("--cifar10", type=Path, help="archive or folder of CIFAR-10's JPEG files, to be hashed too")
-    add("--write-docs", type=Path, metavar="PAGE.md", help="write the page of the documentation")
+    add(
+        "--write-docs",
+        type=Path,
+        metavar="PAGE.md",
+        help="write the page of the documentation, and PAGE.jsonl",
+    )
     add(
         "--read",
         type=Path,
         nargs="+",
         metavar="report.json",
-        help="measure nothing: show earlier reports, or with --write-docs make a page of them",
+        help="measure nothing: show earlier reports, or with --write-docs make a page of them; a "
+        ".jsonl has one a line",
     )
     add(
         "--rows",

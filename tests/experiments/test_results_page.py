@@ -180,31 +180,6 @@ def test_readmes_rows_of_learned_codes_are_those_of_the_file(maker):
             assert maker.renewed(mutated, lines) == text
 
 
-def test_readmes_ratios_are_those_of_the_benchmarks():
-    page = (DOCS / "benchmarks.md").read_text(encoding="utf-8")
-    measured = {round(float(ratio)) for ratio in re.findall(r"\| ([\d.]+)x \|", page)}
-    (table,) = re.findall(
-        r"## Measured\n\n(.+?)\n\n", README.read_text(encoding="utf-8"), re.DOTALL
-    )
-    ratios = re.findall(r"([\d,]+) times", table)
-    assert len(ratios) >= 4
-    assert {int(ratio.replace(",", "")) for ratio in ratios} <= measured
-
-
-def test_readmes_times_are_those_of_the_pages():
-    text = README.read_text(encoding="utf-8")
-    page = (DOCS / "benchmarks.md").read_text(encoding="utf-8")
-    (query,) = re.findall(r"\| 13\. .+ \| 10-NN of one query \| ([\d.]+) ms", page)
-    assert re.findall(r"times as fast: (\d+) ms", text) == [f"{float(query):.0f}"]
-    folder = (DOCS / "commands.md").read_text(encoding="utf-8")
-    found = re.findall(
-        r"`hog`, at ([\d,]+) a\s+second, and ([\d.]+ s) when nothing was new", folder
-    )
-    ((rate, again),) = found
-    told = re.findall(r"with `hog` at ([\d,]+) a second, .+ in ([\d.]+ s) \|", text)
-    assert told == [(f"{round(int(rate.replace(',', '')), -2):,}", again)]
-
-
 def beside(method, others):
     """Return all pairs of a method's rows and those of others that differ by the method alone."""
     groups = shown()
