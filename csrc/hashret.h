@@ -258,13 +258,14 @@ hr_status hr_merge(int32_t *distances, int64_t *ids, size_t parts, size_t count,
 /* --- ranking rules ----------------------------------------------------------- */
 
 /* A distance in two parts: what differs in the first bits of a code, the prefix, and in the rest.
- * Where the prefixes of query and code snap to the same centre, the nearest one, or the first of
- * several, a share of the prefix's part is left. */
+ * A prefix snaps to the nearest of the centres, of several to the first. Where query and code snap
+ * to the same one a share of the prefix's part is left; or, in place of that, each query has costs
+ * of its own of the centres, which are added. */
 typedef struct {
   uint32_t prefix;        /* its bits: 1 to all */
   const uint8_t *centres; /* packed, of so many bits; or NULL */
   size_t centre_count;    /* at least 1, and less than 2^32 */
-  double share;           /* 0 to 1 */
+  double share;           /* 0 to 1; 1 if centres have costs */
 } hr_rule;
 
 /* The different prefixes of an index's codes. Opened and used under the read lock, as long as they
@@ -284,6 +285,9 @@ typedef struct {
   const double *least;
   size_t least_stride;
   const double *costs; /* (count, bits): what each bit costs, so that sums are exact; or NULL */
+  /* NULL; or rows of what codes at each centre cost, not negative, and the row of each query. */
+  const double *cells;
+  const uint32_t *cell_rows;
   const hr_filter *filter;
   size_t k;      /* hr_rank_search: how many of the nearest; else SIZE_MAX */
   double radius; /* hr_rank_within; else infinite */

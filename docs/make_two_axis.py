@@ -56,6 +56,8 @@ RULES = {
     "weighted": "weighted prefix, w = 4",
     "class-aware": "class-aware, w = 4",
     "float-query": "float query",
+    "same-class": "same class, w = 32",
+    "rest": "the rest of the code alone",
     "float": "real vectors",
 }
 
@@ -180,7 +182,7 @@ def section(name: str, groups: Sequence[Group]) -> list[str]:
         lines += [f"### {RULES[rule][0].upper()}{RULES[rule][1:]}", ""]
         lines += table_of([*exact, *part], COLUMNS).markdown()
         lines += claims(part)
-        if rule in ("hamming", "class-aware"):
+        if rule in ("hamming", "same-class"):
             lines += picture(name, rule, part)
         if rule == "hamming":
             lines += families([*exact, *part])

@@ -184,6 +184,8 @@ cdef extern from "hashret.h" nogil:
         const double *least
         size_t least_stride
         const double *costs
+        const double *cells
+        const uint32_t *cell_rows
         const hr_filter *filter
         size_t k
         double radius

@@ -66,7 +66,13 @@ class RankedRequest:
     @property
     def cancel(self) -> Cancel: ...
     def __init__(
-        self, queries: Array, bits: int, least: Array, costs: Array | None = None
+        self,
+        queries: Array,
+        bits: int,
+        least: Array,
+        costs: Array | None = None,
+        cells: Array | None = None,
+        rows: Array | None = None,
     ) -> None: ...
     def size(self, part: int, parts: int) -> int: ...
 

@@ -254,23 +254,31 @@ cdef class RankedRequest:
     """Queries of a ranking rule, divided into parts for threads; setting `cancel` ends them.
 
     `least`, float64 (count or 1, bits + 2), is what so many different bits of the prefix, and of
-    the rest, cost at least; `costs`, float64 (count, bits) or None, what each bit costs.
+    the rest, cost at least; `costs`, float64 (count, bits) or None, what each bit costs. `cells`,
+    float64 (rows, centres) or None, are costs of the centres, and `rows`, uint32 (count,), those
+    of each query.
     """
 
     cdef readonly size_t count
     cdef readonly Cancel cancel
     cdef uint32_t bits
-    cdef size_t stride
-    cdef _Buffer packed, least, costs
+    cdef size_t stride, centres
+    cdef _Buffer packed, least, costs, cells, rows
 
-    def __init__(self, queries, uint32_t bits, least, costs=None):
+    def __init__(self, queries, uint32_t bits, least, costs=None, cells=None, rows=None):
         self.count, self.bits = len(queries), bits
         self.packed = _Buffer(queries, self.count * ((bits + 7) // 8))
         self.stride = bits + 2 if len(least) > 1 else 0
-        cdef size_t rows = self.count if self.stride or not self.count else 1
-        self.least = _Buffer(least, rows * (<size_t>bits + 2) * sizeof(double))
+        cdef size_t tables = self.count if self.stride or not self.count else 1
+        self.least = _Buffer(least, tables * (<size_t>bits + 2) * sizeof(double))
         if costs is not None:
             self.costs = _Buffer(costs, self.count * bits * sizeof(double))
+        if cells is not None:
+            if self.count and (rows.min() < 0 or rows.max() >= len(cells)):
+                raise errors.ParameterError("rows: expected numbers of rows of `cells`")
+            self.centres = cells.shape[1]
+            self.cells = _Buffer(cells, len(cells) * self.centres * sizeof(double))
+            self.rows = _Buffer(rows, self.count * sizeof(uint32_t))
         self.cancel = Cancel()
 
     cdef size_t first(self, size_t part, size_t parts) noexcept:
@@ -281,7 +289,7 @@ cdef class RankedRequest:
         """Number of queries of a part."""
         return self.first(part + 1, parts) - self.first(part, parts)
 
-    cdef hr_ranked of(self, size_t part, size_t parts, Reader reader, Prefixes prefixes):
+    cdef hr_ranked of(self, size_t part, size_t parts, Reader reader, Prefixes prefixes) except *:
         cdef size_t first = self.first(part, parts)
         cdef hr_ranked ranked
         memset(&ranked, 0, sizeof(ranked))
@@ -292,6 +300,11 @@ cdef class RankedRequest:
         ranked.least_stride = self.stride
         if self.costs is not None:
             ranked.costs = <const double *>self.costs.view.buf + first * self.bits
+        if self.cells is not None:
+            if self.centres != prefixes.centres:
+                raise errors.ParameterError("cells: expected what each centre costs")
+            ranked.cells = <const double *>self.cells.view.buf
+            ranked.cell_rows = <const uint32_t *>self.rows.view.buf + first
         ranked.filter = reader.filter()
         ranked.cancel = &self.cancel.flag
         return ranked
@@ -306,6 +319,7 @@ cdef class Prefixes:
 
     cdef hr_prefixes *handle
     cdef NativeIndex index
+    cdef size_t centres
 
     def __cinit__(self, Reader reader, uint32_t bits, centres=None, double share=1.0):
         cdef _Buffer buffer
@@ -316,6 +330,7 @@ cdef class Prefixes:
         if centres is not None:
             buffer = _Buffer(centres, len(centres) * ((bits + 7) // 8))
             rule.centres, rule.centre_count = <const uint8_t *>buffer.view.buf, len(centres)
+            self.centres = len(centres)
         self.index = reader.index
         with nogil:
             status = hr_prefixes_open(self.index.handle, &rule, &self.handle)

@@ -103,7 +103,8 @@ class TwoPart(Deep):
     """A loss for the first bits of a code, and a closed form for the rest: `hashret.prism.Prism`.
 
     The options are the loss's; `residual` are :class:`~hashret.prism.Prism`'s `gamma` and `tap`,
-    and `share`, the prefix's part of the bits.
+    and `share`, the prefix's part of the bits, or `cells`, the bits of
+    :class:`~hashret.prism.ClassCells` around a classifier.
     """
 
     residual: Options = field(default_factory=dict)
@@ -117,18 +118,22 @@ class TwoPart(Deep):
         ParameterError
             If nothing is left for one of the parts.
         """
-        count = round(bits * float(self.residual["share"]))
+        cells, share = self.residual.get("cells"), self.residual.get("share", 0)
+        count = int(cells) if cells else round(bits * float(share))
         if not 0 < count < bits:
+            words = f"{cells} bits" if cells else f"a share of {share}"
             raise ParameterError(
-                f"bits: a share of {self.residual['share']} for the prefix leaves nothing for one "
-                f"of the parts, got {bits}"
+                f"bits: {words} for the prefix leaves nothing for one of the parts, got {bits}"
             )
         return count
 
     def around(self, hasher: Any, bits: int, seed: int, residual: Options) -> Any:
         """Return the encoder around a hasher of the prefix, not fitted."""
-        prism = import_extra("hashret.prism", "torch").Prism
-        return prism(hasher, bits, gamma=residual["gamma"], tap=residual["tap"], random_state=seed)
+        prism = import_extra("hashret.prism", "torch")
+        if residual.get("cells"):
+            hasher = prism.ClassCells(hasher, residual["cells"], random_state=seed)
+        own = {name: residual[name] for name in ("gamma", "tap")}
+        return prism.Prism(hasher, bits, **own, random_state=seed)
 
 
 Method: TypeAlias = Exact | Classic | Deep
@@ -139,6 +144,10 @@ _NESTED = {"loss": "hashnet"}
 def _two_parts(title: str, loss: str, options: Options, gamma: float) -> TwoPart:
     residual = {"gamma": gamma, "tap": "features", "share": 0.5}
     return TwoPart(title, loss, options, residual=residual)
+
+
+def _cells(title: str, gamma: float) -> TwoPart:
+    return TwoPart(title, "classifier", residual={"gamma": gamma, "tap": "features", "cells": 10})
 
 
 METHODS: dict[str, Method] = {
@@ -170,15 +179,13 @@ METHODS: dict[str, Method] = {
     "bgan": Deep("BGAN, an experiment", "bgan"),
 }
 
-# Design A of codes with two axes, its dial, and the closed forms that are its controls.
+# Codes with two axes: class cells and residual, its dial, and the closed forms that are its
+# controls, a nested prefix among them.
 TWO_PARTS: dict[str, Method] = {
-    "prism": _two_parts("Prism, nested HashNet and residual", "nested", _NESTED, 0.5),
-    "prism-0": _two_parts("Prism, gamma 0", "nested", _NESTED, 0.0),
-    "prism-25": _two_parts("Prism, gamma 0.25", "nested", _NESTED, 0.25),
-    "prism-100": _two_parts("Prism, gamma 1", "nested", _NESTED, 1.0),
-    "prism-greedyhash": _two_parts(
-        "Prism, nested GreedyHash", "nested", {"loss": "greedyhash"}, 0.5
-    ),
+    "prism": _cells("Prism", 0.5),
+    "prism-0": _cells("Prism, gamma 0", 0.0),
+    "prism-100": _cells("Prism, gamma 1", 1.0),
+    "prism-nested": _two_parts("Nested HashNet and residual", "nested", _NESTED, 0.5),
     "hashnet-c1": _two_parts("HashNet and ITQ (C1)", "hashnet", {}, 1.0),
     "hashnet-c3": _two_parts("HashNet and residual (C3)", "hashnet", {}, 0.0),
     "orthohash-c1": _two_parts("OrthoHash and ITQ (C1)", "orthohash", {}, 1.0),

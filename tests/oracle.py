@@ -130,6 +130,7 @@ def ranked_distances(queries, codes, rule):
     """All distances by a ranking rule, float (n_queries, n_codes), one query at a time.
 
     `rule`: a dictionary with bits, prefix_bits, weight; with centres and share, or without; with
+    `posteriors` of the centres and `of_cells`, their weight, in place of the share; with
     `margins`, (n_queries, bits), where bits cost what the query's margins are, over `scale`.
     """
     bits, own = rule["bits"], rule["prefix_bits"]
@@ -145,7 +146,10 @@ def ranked_distances(queries, codes, rule):
             )
         else:
             prefix, rest = rule["weight"] * differ[:, :own].sum(axis=1), differ[:, own:].sum(axis=1)
-        if "centres" in rule:
+        if "posteriors" in rule:
+            table = cells_cost(snap(query[:own], rule), rule)
+            prefix = np.array([table[snap(code[:own], rule)] for code in plain], float) + prefix
+        elif "centres" in rule:
             same = [snap(code[:own], rule) == snap(query[:own], rule) for code in plain]
             prefix = np.where(np.array(same, bool), rule["share"] * prefix, prefix)
         out[i] = prefix + rest
@@ -163,6 +167,13 @@ def whole_costs(margins, rule):
     ]
     unit = 2.0 ** (math.frexp(max(costs))[1] - 40)
     return np.array([round(cost / unit) for cost in costs], np.int64), unit
+
+
+def cells_cost(own, rule):
+    """What codes of each cell cost a query of one, in whole numbers."""
+    units = [[round(p * 2**15) for p in row] for row in rule["posteriors"].tolist()]
+    products = [max(sum(a * b for a, b in zip(units[own], row, strict=True)), 1) for row in units]
+    return [round(rule["of_cells"] * math.log(max(products) / p)) for p in products]
 
 
 def snap(prefix, rule):

@@ -70,6 +70,11 @@ static void close_search(search *s) {
   hr_nearest_close(&s->nearest);
 }
 
+static const double *cells_of(const hr_ranked *ranked, size_t q) {
+  if (!ranked->cells) return NULL;
+  return ranked->cells + (size_t)ranked->cell_rows[q] * ranked->prefixes->centres.count;
+}
+
 static hr_ranked_query open_query(search *s, size_t q) {
   const hr_ranked *ranked = s->ranked;
   uint32_t bits = s->index->bits;
@@ -83,6 +88,7 @@ static hr_ranked_query open_query(search *s, size_t q) {
                            .own_class = hr_prefix_snap(ranked->prefixes, s->prefix),
                            .prefix_least = least,
                            .rest_least = least + ranked->prefixes->bits + 1,
+                           .cells = cells_of(ranked, q),
                            .prefix_sums = s->sums,
                            .rest_sums = s->sums ? s->sums + HR_SUMS((bits + 63) / 64) : NULL};
 }

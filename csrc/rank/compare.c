@@ -79,6 +79,16 @@ bool hr_compare_prefix(const hr_walker *w, size_t prefix, hr_shared shared) {
   return (few ? compare_few : compare_many)(w, from, end, shared);
 }
 
+bool hr_try_prefix(const hr_walker *w, size_t prefix, uint32_t differ) {
+  const hr_prefixes *p = w->prefixes;
+  const uint64_t *words = hr_code_at(p->blocks, p->words, prefix);
+  double cost = hr_prefix_cost(w->query, words, HR_LANES, differ);
+  hr_shared shared = {differ, hr_shared_cost(w->query, p->classes ? p->classes[prefix] : 0, cost)};
+  if (shared.cost > w->nearest->limit) return true;
+  w->rows.work->probed++;
+  return hr_compare_prefix(w, prefix, shared);
+}
+
 /* --- all codes -------------------------------------------------------------------------- */
 
 /* Offers an entry of any prefix, unless less than `low` bits of that differ. */

@@ -82,11 +82,6 @@ static uint32_t count_differing(const hr_ranked_query *query, const uint64_t *pr
   return differ;
 }
 
-static bool is_own_class(const hr_ranked_query *query, const uint64_t *prefix) {
-  return query->prefixes->centres.count &&
-         hr_prefix_snap(query->prefixes, prefix) == query->own_class;
-}
-
 bool hr_code_within(const hr_ranked_query *query, const uint64_t *code, uint32_t differ,
                     hr_bounds bounds, double *distance) {
   uint64_t prefix[MOST_WORDS];
@@ -96,7 +91,7 @@ bool hr_code_within(const hr_ranked_query *query, const uint64_t *code, uint32_t
   if (of_prefix < bounds.prefix_differ) return false;
   if (least + query->rest_least[differ - of_prefix] > bounds.limit) return false;
   double cost = hr_prefix_cost(query, prefix, 1, of_prefix);
-  double base = hr_share_of(query, is_own_class(query, prefix)) * cost;
-  *distance = base + hr_rest_cost(query, code, differ - of_prefix);
+  double shared = hr_shared_cost(query, hr_prefix_snap(query->prefixes, prefix), cost);
+  *distance = shared + hr_rest_cost(query, code, differ - of_prefix);
   return *distance <= bounds.limit;
 }

@@ -13,6 +13,7 @@ typedef struct {
   /* NULL; or what each bit costs, summed up for each value of a byte's halves: of bits 4i to 4i + 3
    * costs[16 i + value], separately of the prefix and of the rest. */
   const double *prefix_sums, *rest_sums;
+  const double *cells; /* NULL; or what codes at each centre cost */
 } hr_ranked_query;
 
 /* Room for the sums of a code of so many words. */
@@ -49,9 +50,13 @@ typedef struct {
 bool hr_code_within(const hr_ranked_query *query, const uint64_t *code, uint32_t differ,
                     hr_bounds bounds, double *distance);
 
-/* What is left of a prefix's cost: less where the prefix is of the query's class. */
-static inline double hr_share_of(const hr_ranked_query *query, bool same_class) {
-  return same_class ? query->prefixes->share : 1;
+/* What a prefix costs whose differing bits cost `cost`, and which snaps to a centre: less where that
+ * is the query's, or so much more as the centre costs. */
+static inline double hr_shared_cost(const hr_ranked_query *query, uint32_t centre, double cost) {
+  if (query->cells) return query->cells[centre] + cost;
+  return query->prefixes->centres.count && centre == query->own_class
+             ? query->prefixes->share * cost
+             : cost;
 }
 
 #endif

@@ -14,8 +14,7 @@ void hr_nearest_close(hr_nearest *nearest) {
   *nearest = (hr_nearest){0};
 }
 
-/* Lets the item at a place go down until none below it comes after it. */
-static void sift(hr_ranked_id *heap, size_t size, size_t at) {
+void hr_heap_sift(hr_ranked_id *heap, size_t size, size_t at) {
   hr_ranked_id one = heap[at];
   for (size_t below; (below = 2 * at + 1) < size; at = below) {
     if (below + 1 < size && hr_ranks_before(heap[below], heap[below + 1])) below++;
@@ -25,19 +24,19 @@ static void sift(hr_ranked_id *heap, size_t size, size_t at) {
   heap[at] = one;
 }
 
-static void make_heap(hr_ranked_id *list, size_t size) {
-  for (size_t at = size / 2; at-- > 0;) sift(list, size, at);
+void hr_heap_make(hr_ranked_id *list, size_t size) {
+  for (size_t at = size / 2; at-- > 0;) hr_heap_sift(list, size, at);
 }
 
 bool hr_nearest_take(hr_nearest *nearest, hr_ranked_id one) {
   if (hr_nearest_full(nearest)) {
     nearest->list[0] = one;
-    sift(nearest->list, nearest->size, 0);
+    hr_heap_sift(nearest->list, nearest->size, 0);
   } else {
     if (!hr_grow(&nearest->list, &nearest->capacity, nearest->size + 1, sizeof one)) return false;
     nearest->list[nearest->size++] = one;
     if (!hr_nearest_full(nearest)) return true;
-    make_heap(nearest->list, nearest->size);
+    hr_heap_make(nearest->list, nearest->size);
   }
   nearest->limit = nearest->list[0].distance;
   return true;
@@ -45,11 +44,11 @@ bool hr_nearest_take(hr_nearest *nearest, hr_ranked_id one) {
 
 void hr_nearest_sort(hr_nearest *nearest) {
   hr_ranked_id *list = nearest->list;
-  if (!hr_nearest_full(nearest)) make_heap(list, nearest->size);
+  if (!hr_nearest_full(nearest)) hr_heap_make(list, nearest->size);
   for (size_t left = nearest->size; left > 1; left--) {
     hr_ranked_id last = list[0];
     list[0] = list[left - 1];
     list[left - 1] = last;
-    sift(list, left - 1, 0);
+    hr_heap_sift(list, left - 1, 0);
   }
 }

@@ -22,6 +22,11 @@ static inline bool hr_ranks_before(hr_ranked_id a, hr_ranked_id b) {
   return a.distance != b.distance ? a.distance < b.distance : a.id < b.id;
 }
 
+/* Makes a heap of a list, the last by (distance, id) first. */
+void hr_heap_make(hr_ranked_id *list, size_t size);
+/* Lets the item at a place go down until none below it comes after it. */
+void hr_heap_sift(hr_ranked_id *heap, size_t size, size_t at);
+
 /* Empties it; room is kept. */
 void hr_nearest_begin(hr_nearest *nearest, size_t k, double radius);
 void hr_nearest_close(hr_nearest *nearest);

@@ -16,6 +16,8 @@ void hr_prefixes_free(hr_prefixes *prefixes) {
   hr_free_aligned(prefixes->blocks);
   free(prefixes->starts);
   free(prefixes->classes);
+  free(prefixes->by_class);
+  free(prefixes->class_starts);
   free(prefixes);
 }
 
@@ -93,6 +95,18 @@ static void put(const hr_prefixes *p, size_t row, const uint64_t *prefix) {
   for (size_t w = 0; w < p->words; w++) to[w * HR_LANES] = prefix[w];
 }
 
+/* Puts the numbers of the prefixes in order of the centres they snap to. */
+static hr_status sort_by_class(hr_prefixes *p) {
+  size_t centres = p->centres.count;
+  p->by_class = hr_alloc(p->count, sizeof *p->by_class);
+  p->class_starts = hr_alloc_zero(centres + 1, sizeof *p->class_starts);
+  if (!p->by_class || !p->class_starts) return HR_NO_MEMORY;
+  for (size_t i = 0; i < p->count; i++) p->class_starts[p->classes[i]]++;
+  for (size_t c = 1; c <= centres; c++) p->class_starts[c] += p->class_starts[c - 1];
+  for (size_t i = p->count; i-- > 0;) p->by_class[--p->class_starts[p->classes[i]]] = (uint32_t)i;
+  return HR_OK;
+}
+
 hr_status hr_prefixes_find(hr_prefixes *p, const hr_postings *postings) {
   uint64_t prefix[MOST_WORDS];
   size_t count = count_prefixes(p, postings);
@@ -108,5 +122,5 @@ hr_status hr_prefixes_find(hr_prefixes *p, const hr_postings *postings) {
     entry = next_prefix(p, postings, entry + 1, prefix);
   }
   p->starts[count] = (uint32_t)postings->entries;
-  return HR_OK;
+  return p->classes ? sort_by_class(p) : HR_OK;
 }

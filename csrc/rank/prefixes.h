@@ -22,6 +22,8 @@ struct hr_prefixes {
   uint64_t *blocks;  /* itself, other bits zero */
   uint32_t *starts;  /* count + 1: its entries are starts[p] .. starts[p + 1] */
   uint32_t *classes; /* the centre it snaps to; NULL: there are none */
+  /* Their numbers by centre: those of a centre are by_class[class_starts[c]] and so on. */
+  uint32_t *by_class, *class_starts;
 };
 
 /* What hr_prefixes_open makes of a rule alone: no codes are sorted. */

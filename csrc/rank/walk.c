@@ -33,7 +33,8 @@ bool hr_walker_open(hr_walker *w, const hr_prefixes *prefixes, const hr_postings
   *w = (hr_walker){.prefixes = prefixes, .postings = postings, .rows = *rows};
   w->starts = hr_alloc((size_t)prefixes->bits + 3, sizeof *w->starts);
   w->counts = hr_alloc(HR_MAX_BITS + 1, HR_COUNTERS * sizeof *w->counts);
-  return w->starts && w->counts;
+  w->cells = hr_alloc(prefixes->centres.count + 1, sizeof *w->cells);
+  return w->starts && w->counts && w->cells;
 }
 
 void hr_walker_close(hr_walker *w) {
@@ -41,6 +42,7 @@ void hr_walker_close(hr_walker *w) {
   free(w->order);
   free(w->starts);
   free(w->counts);
+  free(w->cells);
 }
 
 /* --- samples ---------------------------------------------------------------------------- */
@@ -132,17 +134,9 @@ static bool take_round(hr_walker *w, uint32_t low, uint32_t high) {
 
 /* Compares the codes of the prefixes that were taken at one distance. */
 static hr_status compare_level(hr_walker *w, uint32_t differ) {
-  const hr_prefixes *p = w->prefixes;
   for (size_t i = w->starts[differ]; i < w->starts[differ + 1]; i++) {
-    size_t prefix = w->order[i];
-    bool same = p->classes && p->classes[prefix] == w->query->own_class;
-    const uint64_t *words = hr_code_at(p->blocks, p->words, prefix);
-    double cost = hr_prefix_cost(w->query, words, HR_LANES, differ);
-    hr_shared shared = {differ, hr_share_of(w->query, same) * cost};
     if (i % BETWEEN == 0 && hr_cancelled(w->rows.cancel)) return HR_CANCELLED;
-    if (shared.cost > w->nearest->limit) continue;
-    w->rows.work->probed++;
-    if (!hr_compare_prefix(w, prefix, shared)) return HR_NO_MEMORY;
+    if (!hr_try_prefix(w, w->order[i], differ)) return HR_NO_MEMORY;
   }
   return HR_OK;
 }
@@ -164,6 +158,7 @@ hr_status hr_walk(hr_walker *w, const hr_ranked_query *query, hr_nearest *neares
   w->query = query;
   w->nearest = nearest;
   if (!w->prefixes->count) return HR_OK;
+  if (query->cells) return hr_walk_cells(w);
   sample_prefixes(w);
   double wanted = first_wanted(w);
   hr_status status = HR_OK;

@@ -19,6 +19,8 @@ typedef struct {
   size_t *starts;   /* in `order`, by distance */
   uint32_t *counts; /* of histogram.h: distances of a sample of all */
   size_t among;     /* so many */
+  /* Where centres have costs, those that are left of them: a heap, the cheapest first. */
+  hr_ranked_id *cells;
 } hr_walker;
 
 /* False when out of memory; to be closed in any case. */

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..checks import as_array
+from ..checks import as_array, check_number
 from ..codes import pack
 from ..errors import ParameterError, ShapeError
 from ..ranking import Rule
@@ -16,7 +16,7 @@ from ..types import Floats
 from .histograms import tied_histograms
 from .metrics import average_precision
 
-__all__ = ["best_rule", "map_under"]
+__all__ = ["best_rule", "lightest_rule", "map_under"]
 
 # Enough for a standard error of about 0.005; and queries at once.
 _QUERIES = 2000
@@ -81,6 +81,35 @@ def best_rule(rules: Sequence[Rule], margins: npt.ArrayLike, labels: npt.ArrayLi
     if not rules:
         raise ParameterError("rules: expected at least one, got none")
     return max(rules, key=lambda rule: map_under(rule, margins, labels))
+
+
+def lightest_rule(
+    rules: Sequence[Rule], margins: npt.ArrayLike, labels: npt.ArrayLike, within: float = 0.01
+) -> Rule:
+    """Return the first rule whose :func:`map_under` is nearly that of the best.
+
+    Of rules by ascending weight of the classes it is the one that leaves most to likeness.
+
+    Parameters
+    ----------
+    rules, margins, labels
+        As of :func:`best_rule`.
+    within : float
+        How far below the best it may be.
+
+    Examples
+    --------
+    >>> from hashret.ranking import WeightedPrefix
+    >>> margins = [[1, 1, 1], [1, -1, -1], [-1, 1, 1], [-1, -1, -1]]
+    >>> rules = [WeightedPrefix(3, 1, weight) for weight in (1, 4, 16)]
+    >>> lightest_rule(rules, margins, [0, 0, 1, 1])
+    WeightedPrefix(3, prefix_bits=1, weight=4)
+    """
+    if not rules:
+        raise ParameterError("rules: expected at least one, got none")
+    least = check_number("within", within, least=0)
+    scores = [map_under(rule, margins, labels) for rule in rules]
+    return next(r for r, s in zip(rules, scores, strict=True) if s >= max(scores) - least)
 
 
 def _scores(

@@ -167,8 +167,8 @@ class Ranked:
         return distances, ids
 
     def _request(self, queries: npt.ArrayLike) -> _native.RankedRequest:
-        codes, least, costs = self._rule.ask(queries)
-        return _native.RankedRequest(codes, self._rule.bits, least, costs)
+        codes, *rest = self._rule.ask(queries)
+        return _native.RankedRequest(codes, self._rule.bits, *rest)
 
     def _fitting(self, reader: _native.Reader) -> _native.Prefixes:
         """Return the prefixes of the codes as they are sorted now."""

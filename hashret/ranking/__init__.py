@@ -9,6 +9,7 @@ an index by one, exactly; :meth:`Rule.distances` compares queries with codes wit
 ``hamming.py``      :class:`Hamming`: how many bits differ
 ``prefix.py``       :class:`WeightedPrefix`: bits of the first part of a code count more, or less
 ``classes.py``      :class:`ClassAware`: less, where that part is of the same class
+``posterior.py``    :class:`SameClass`: how probable it is that both are of the same class
 ``floats.py``       :class:`FloatQuery`: a bit counts as much as the query is sure of it
 ``saving.py``       rules as JSON
 ``fingerprints.py`` which rule an index was built under
@@ -22,6 +23,7 @@ from .classes import ClassAware, class_centres
 from .fingerprints import check_rule, differ_in_rule, with_rule
 from .floats import FloatQuery, mean_margins
 from .hamming import Hamming
+from .posterior import SameClass, class_shares
 from .prefix import WeightedPrefix
 from .ranked import HasRanking
 from .rule import Asked, Rule
@@ -34,9 +36,11 @@ __all__ = [
     "Hamming",
     "HasRanking",
     "Rule",
+    "SameClass",
     "WeightedPrefix",
     "check_rule",
     "class_centres",
+    "class_shares",
     "differ_in_rule",
     "mean_margins",
     "rule_from",

@@ -88,7 +88,12 @@ class FloatQuery(Rule):
         least = np.zeros((len(costs), self.bits + 2))
         np.cumsum(np.sort(costs[:, :own], axis=1), axis=1, out=least[:, 1 : own + 1])
         np.cumsum(np.sort(costs[:, own:], axis=1), axis=1, out=least[:, own + 2 :])
-        return Asked(np.packbits(margins > 0, axis=1), least, costs)
+        codes = np.packbits(margins > 0, axis=1)
+        return Asked(codes, least, costs, *self.cells_of(codes))
+
+    def cells_of(self, codes: Codes) -> tuple[Floats | None, npt.NDArray[np.uint32] | None]:
+        """Return what centres cost, as the rule has it."""
+        return self.rule.cells_of(codes)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON can hold it."""

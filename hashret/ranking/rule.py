@@ -32,11 +32,17 @@ class Asked(NamedTuple):
     costs : ndarray of float64, shape (n_queries, bits), or None
         What each bit costs, rounded so that sums of them are exact; None if `least` is what they
         cost, whichever they are.
+    cells : ndarray of float64, shape (n_rows, n_centres), or None
+        What codes cost by the centre that their prefixes snap to; None if that costs nothing.
+    rows : ndarray of uint32, shape (n_queries,), or None
+        The row of `cells` that is each query's.
     """
 
     codes: Codes
     least: Floats
     costs: Floats | None
+    cells: Floats | None = None
+    rows: npt.NDArray[np.uint32] | None = None
 
 
 class Rule(ABC):
@@ -44,7 +50,7 @@ class Rule(ABC):
 
     The prefix is the first `prefix_bits` bits of a code. A cost is the sum of what the bits cost
     in which query and code differ. `share` counts where both prefixes snap to the same of the
-    `centres`; elsewhere it is 1.
+    `centres`; elsewhere it is 1. A rule may add a cost of its own for two centres.
 
     Distances are float64 and the same on every machine, by every way they are worked out: sums of
     costs are exact, the share and the sum of both parts are rounded once each. Codes at equal
@@ -86,7 +92,12 @@ class Rule(ABC):
         prefix, rest = self.prices()
         steps = np.arange(self.prefix_bits + 1) * prefix
         least = np.concatenate([steps, np.arange(self.bits - self.prefix_bits + 1) * rest])
-        return Asked(as_codes(queries, self.bits, "queries"), least[None], None)
+        codes = as_codes(queries, self.bits, "queries")
+        return Asked(codes, least[None], None, *self.cells_of(codes))
+
+    def cells_of(self, codes: Codes) -> tuple[Floats | None, npt.NDArray[np.uint32] | None]:
+        """Return `cells` and `rows` of :class:`Asked` for packed codes of queries."""
+        return None, None
 
     def distances(self, queries: npt.ArrayLike, codes: npt.ArrayLike) -> Floats:
         """Return the distances of all queries and all codes.
@@ -112,9 +123,11 @@ class Rule(ABC):
         classes = self._classes(asked.codes)
         for part in _pieces(len(packed), max(len(out), self.bits)):
             prefix, rest = self._parts(asked, packed[part])
-            if classes is not None:
-                same = classes[:, None] == self._classes(packed[part])
-                prefix = np.where(same, self.share * prefix, prefix)
+            theirs = self._classes(packed[part])
+            if asked.cells is not None:
+                prefix = asked.cells[asked.rows][:, theirs] + prefix
+            elif classes is not None and theirs is not None:
+                prefix = np.where(classes[:, None] == theirs, self.share * prefix, prefix)
             np.add(prefix, rest, out=out[:, part])
         return out
 
@@ -133,7 +146,8 @@ class Rule(ABC):
         """
         asked = self.ask(queries)
         farthest = asked.least[:, self.prefix_bits] + asked.least[:, -1]
-        return np.broadcast_to(farthest, len(asked.codes)).copy()
+        dearest = 0 if asked.cells is None else asked.cells.max(axis=1)[asked.rows]
+        return np.broadcast_to(farthest, len(asked.codes)) + dearest
 
     @property
     def fingerprint(self) -> str:

@@ -10,13 +10,14 @@ from ..errors import FormatError, HashretError
 from .classes import ClassAware
 from .floats import FloatQuery
 from .hamming import Hamming
+from .posterior import SameClass
 from .prefix import WeightedPrefix
 from .rule import Rule
 
 __all__ = ["rule_from"]
 
 _RULES: dict[str, type[Rule]] = {
-    each.name: each for each in (Hamming, WeightedPrefix, ClassAware, FloatQuery)
+    each.name: each for each in (Hamming, WeightedPrefix, ClassAware, SameClass, FloatQuery)
 }
 
 

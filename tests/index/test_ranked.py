@@ -159,9 +159,9 @@ def look(index, query, weight):
     """How many codes, and prefixes, a search for one query compares."""
     rule = WeightedPrefix(64, 16, weight)
     index.ranked(rule).search(query, 1)
-    asked, least, costs = rule.ask(query)
+    asked, least, *_ = rule.ask(query)
     with _native.Reader(index._native) as reader:
-        request = _native.RankedRequest(asked, 64, least, costs)
+        request = _native.RankedRequest(asked, 64, least)
         out = np.empty((1, 10)), np.empty((1, 10), np.int64)
         return reader.ranked_search(request, _native.Prefixes(reader, 16), 10, *out)
 

@@ -26,8 +26,10 @@ from hashret.ranking import (
     ClassAware,
     FloatQuery,
     Hamming,
+    SameClass,
     WeightedPrefix,
     class_centres,
+    class_shares,
     mean_margins,
     rule_from,
 )
@@ -38,6 +40,9 @@ ALL = [
     ClassAware(16, 9, 4, centres=np.array([[1, 128], [255, 0]], np.uint8), share=0.25),
 ]
 ALL += [FloatQuery(rule) for rule in ALL]
+CELLS = {"centres": np.array([[0], [128], [192]], np.uint8), "posteriors": np.eye(3)}
+ALL += [SameClass(16, 2, 8, **CELLS), SameClass(16, 2, 8, **CELLS, prefix_weight=0.5)]
+ALL += [FloatQuery(ALL[-1])]
 ALL += [FloatQuery(Hamming(16), np.geomspace(0.01, 3, 16))]
 
 
@@ -88,6 +93,7 @@ def test_many_codes_are_compared_in_pieces(monkeypatch):
 
 def test_the_farthest_code_is_the_one_that_differs_in_all_bits():
     rng = np.random.default_rng(2)
+    # Not those by centres: the opposite code is of another class, or not.
     for rule in ALL[:2] + ALL[3:5]:
         queries = rng.normal(size=(4, 16)).astype(np.float32)
         asked = rule.queries_of(queries)
@@ -133,6 +139,14 @@ def test_no_two_rules_have_one_fingerprint():
         {"rule": "class-aware", "bits": 8, "prefix_bits": 2, "centres": ["zz"], "share": 0.5},
         {"rule": "class-aware", "bits": 8, "prefix_bits": 2, "centres": ["c0", "c000"]},
         {"rule": "class-aware", "bits": 8, "prefix_bits": 2, "centres": 3},
+        {"rule": "same-class", "bits": 8, "prefix_bits": 2, "centres": ["c0"]},
+        {
+            "rule": "same-class",
+            "bits": 8,
+            "prefix_bits": 2,
+            "centres": ["c0"],
+            "posteriors": "none",
+        },
         {"rule": "float-query", "of": {"rule": "float-query", "of": {"rule": "hamming"}}},
         {"rule": "float-query", "of": 3},
         {"rule": "float-query", "of": {"rule": "hamming", "bits": 2}, "scale": [1.0, 0.0]},
@@ -173,6 +187,41 @@ def test_what_is_no_rule_is_a_format_error(saved):
         (ParameterError, "share", lambda: ClassAware(16, 4, centres=[[0]], share=1.5)),
         (ParameterError, "share", lambda: ClassAware(16, 4, centres=[[0]], share=-0.1)),
         (ParameterError, "share", lambda: ClassAware(16, 4, centres=[[0]], share=math.nan)),
+        (ShapeError, "centres", lambda: SameClass(16, 2, centres=[], posteriors=[])),
+        (
+            ShapeError,
+            r"posteriors: expected \(3, n_classes\)",
+            lambda: SameClass(16, 2, **CELLS | {"posteriors": np.eye(2)}),
+        ),
+        (
+            CodeError,
+            "posteriors",
+            lambda: SameClass(16, 2, **CELLS | {"posteriors": np.full((3, 2), math.nan)}),
+        ),
+        (
+            ParameterError,
+            "posteriors: .* sum to 1",
+            lambda: SameClass(16, 2, **CELLS | {"posteriors": np.ones((3, 2))}),
+        ),
+        (
+            ParameterError,
+            "posteriors",
+            lambda: SameClass(16, 2, **CELLS | {"posteriors": [[2.0, -1.0]] * 3}),
+        ),
+        (
+            ShapeError,
+            "centres: expected 1 to 4096",
+            lambda: SameClass(
+                16, 16, centres=np.zeros((4097, 2), np.uint8), posteriors=np.ones((4097, 1))
+            ),
+        ),
+        (ParameterError, "prefix_weight", lambda: SameClass(16, 2, **CELLS, prefix_weight=-1)),
+        (ParameterError, "prefix_weight", lambda: SameClass(16, 2, **CELLS, prefix_weight=2e12)),
+        (ShapeError, "labels", lambda: class_shares([0, 1], [0], 2)),
+        (DTypeError, "labels", lambda: class_shares([0, 1], [0.5, 1], 2)),
+        (ParameterError, "cells: expected 0 to 1", lambda: class_shares([0, 2], [0, 1], 2)),
+        (ParameterError, "labels: .* not missing", lambda: class_shares([0], [-1], 2)),
+        (ParameterError, "smoothing", lambda: class_shares([0], [0], 2, smoothing=0)),
         (DTypeError, "rule", lambda: FloatQuery(64)),
         (DTypeError, "rule", lambda: FloatQuery(FloatQuery(Hamming(8)))),
         (ShapeError, r"scale: expected \(8,\)", lambda: FloatQuery(Hamming(8), np.ones(7))),

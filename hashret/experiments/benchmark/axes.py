@@ -23,6 +23,7 @@ from ...ranking import (
     FloatQuery,
     Hamming,
     Rule,
+    SameClass,
     WeightedPrefix,
     class_centres,
     mean_margins,
@@ -31,6 +32,7 @@ from ...types import Codes
 from ..scoring import candidates_of, time_queries
 from ..steps import Advance, Steps
 from . import edits
+from .bit_posteriors import by_posteriors
 from .inputs import Source
 from .measure import Facts, fitted, unit
 from .provenance import provenance
@@ -39,12 +41,13 @@ from .runs import Run
 
 __all__ = ["JUDGED", "RULES", "judged", "measure_axes"]
 
-RULES = ("hamming", "weighted", "class-aware", "float-query")
+RULES = ("hamming", "weighted", "class-aware", "float-query", "same-class", "rest")
 
 # What decides figures beside a run: rows that were judged otherwise are measured again.
 JUDGED: dict[str, Any] = {
     "rules": list(RULES),
     "weight": 4,
+    "same_class": 32,
     "copies": 500,
     "depths": [1, 10, 100],
     "crop": edits.CROP,
@@ -90,7 +93,7 @@ def measure_axes(run: Run, source: Source, steps: Steps, augmented: int = 0) -> 
     The row has the run's fields, the class measures of the Hamming distance under the names that
     all rows have, and
 
-    - ``axes``: by rule and database ("trained", "untrained") the class measures with bounds,
+    - ``axes``: by rule (the last is for codes of two parts only) and database ("trained", "untrained") the class measures with bounds,
       ``within`` with bounds, its ``chance``, ``ceiling`` and ``share``, ``queries_within``;
     - ``copies``: by rule and family of edits, how often the original is in the first 1, 10, 100;
     - ``distinct_codes``, ``bucket_length``, ``collision_entropy``, ``candidates`` and
@@ -141,8 +144,18 @@ def _encode(
     prefix = encoder.code_bits
     if isinstance(entry, TwoPart):
         prefix = encoder.prefix_bits
+    labels = np.asarray(inputs.train_labels)
     trained = encoder.project(inputs.train)
-    rules = _rules(trained, np.asarray(inputs.train_labels), prefix)
+    rules = _rules(trained, labels, prefix)
+    own = encoder.ranking
+    weight = JUDGED["same_class"]
+    rules["same-class"] = (
+        _by_rule(encoder.prefix_.rule(encoder.code_bits, weight))
+        if isinstance(own, SameClass)
+        else by_posteriors(trained[:, :prefix], labels, weight)
+    )
+    if prefix < encoder.code_bits:
+        rules["rest"] = _by_rule(WeightedPrefix(encoder.code_bits, prefix, 0))
     return _each(run, source, rows, encoder.project), rules, facts | {"prefix_bits": prefix}
 
 
@@ -186,7 +199,7 @@ def _by_rule(rule: Rule) -> Between:
 
 
 def _rules(trained: Items, labels: npt.NDArray[np.int64], prefix: int) -> dict[str, Between]:
-    """Return every rule, for whatever encoder; one without a prefix has the whole code for it.
+    """Return the rules of bits, for whatever encoder; one without a prefix has the whole code.
 
     Where the whole code is the prefix a weight changes nothing: there "weighted" counts its first
     half more.
@@ -200,7 +213,7 @@ def _rules(trained: Items, labels: npt.NDArray[np.int64], prefix: int) -> dict[s
         ClassAware(bits, prefix, weight, centres=centres),
         FloatQuery(WeightedPrefix(bits, prefix, weight), mean_margins(trained)),
     )
-    return {name: _by_rule(rule) for name, rule in zip(RULES, found, strict=True)}
+    return {name: _by_rule(rule) for name, rule in zip(RULES, found, strict=False)}
 
 
 def _levels(source: Source, rows: Rows, database: npt.NDArray[np.int64]) -> Levels:

@@ -1,0 +1,15 @@
+"""Codes of two axes: bits that say what an image shows, then bits that say how it looks.
+
+================ =============================================================================
+``encoder.py``   :class:`Prism`: a learned prefix, and a closed form for the rest of a code
+``cells.py``     :class:`ClassCells`: a prefix that is the number of a cell of class probabilities
+``parts.py``     encoders within an encoder's file
+================ =============================================================================
+"""
+
+from __future__ import annotations
+
+from .cells import ClassCells
+from .encoder import WEIGHTS, Prism
+
+__all__ = ["WEIGHTS", "ClassCells", "Prism"]

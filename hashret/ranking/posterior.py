@@ -1,0 +1,198 @@
+"""How probable it is that two codes are of the same class, as a distance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..checks import as_array, as_real, check_number
+from ..codes import as_codes
+from ..errors import CodeError, DTypeError, ParameterError, ShapeError
+from ..types import Codes, Floats
+from .prefix import MAX_WEIGHT, WeightedPrefix
+
+__all__ = ["MAX_CENTRES", "SameClass", "class_shares"]
+
+# A row of costs for each: of so many, all rows together are 128 MB.
+MAX_CENTRES = 4096
+# Probabilities are whole multiples of this, so that sums of their products are exact.
+_UNITS = 1 << 15
+
+
+class SameClass(WeightedPrefix):
+    r"""``-weight * log P + prefix_weight * d_s + d_r``, P that both are of the same class.
+
+    The prefix of a code snaps to the nearest of the `centres` by Hamming distance, of several to
+    the first: its *cell*. Each cell has the probabilities :math:`p_c` of the classes, of an image
+    that is in it; of a query in cell i and a code in cell j
+
+    .. math:: P = \sum_c p_{ic} \, p_{jc}
+
+    which is the probability that two images are of the same class if cells are all that is known
+    of them. A code whose class is not sure is farther from every query than one that is, also
+    from those that are like it: no distance between codes alone can say that. The part of P is
+    rounded to a whole number, and 0 for the best cell of a query.
+
+    Parameters
+    ----------
+    bits, prefix_bits
+        As of :class:`WeightedPrefix`.
+    weight : float
+        What a factor of e in probability counts, in bits of the rest.
+    centres : array_like
+        Packed codes of `prefix_bits` bits, uint8 (n_cells, ceil(prefix_bits / 8)), at most 4,096.
+    posteriors : array_like of float, shape (n_cells, n_classes)
+        Not negative, a row summing to 1. Taken in units of 2 ** -15.
+    prefix_weight : float
+        What a differing bit of the prefix counts beside.
+
+    Raises
+    ------
+    ParameterError, DTypeError, ShapeError, CodeError
+        If a number is out of its range, or centres or posteriors are not what they should be.
+
+    References
+    ----------
+    A. Sablayrolles, M. Douze, N. Usunier, H. Jégou, "How should we evaluate supervised hashing?",
+    ICASSP 2017, arXiv 1609.06753, ranks by products of a classifier's probabilities.
+
+    Examples
+    --------
+    Cells are of one class, of another, and of either:
+
+    >>> cells = {"centres": [[0b0000_0000], [0b0100_0000], [0b1100_0000]]}
+    >>> rule = SameClass(4, 2, 10, posteriors=[[1, 0], [0, 1], [0.5, 0.5]], **cells)
+    >>> codes = [[0b0000_0000], [0b0001_0000], [0b1100_0000], [0b0100_0000]]
+    >>> rule.distances([[0b0000_0000], [0b1100_0000]], codes)
+    array([[  0.,   1.,   7., 208.],
+           [  0.,   1.,   0.,   0.]])
+    """
+
+    name = "same-class"
+
+    def __init__(
+        self,
+        bits: int,
+        prefix_bits: int,
+        weight: float = 32.0,
+        *,
+        centres: npt.ArrayLike,
+        posteriors: npt.ArrayLike,
+        prefix_weight: float = 0.0,
+    ) -> None:
+        super().__init__(bits, prefix_bits, weight)
+        self.centres = _centres(centres, self.prefix_bits)
+        self.posteriors = _posteriors(posteriors, len(self.centres))
+        self.prefix_weight = float(check_number("prefix_weight", prefix_weight, least=0))
+        if self.prefix_weight > MAX_WEIGHT:
+            raise ParameterError(
+                f"prefix_weight: expected at most {MAX_WEIGHT:.0f}, got {prefix_weight}"
+            )
+
+    def prices(self) -> tuple[float, float]:
+        """Return what a differing bit of the prefix, and one of the rest, counts."""
+        return self.prefix_weight, 1.0
+
+    def cells_of(self, codes: Codes) -> tuple[Floats, npt.NDArray[np.uint32]]:
+        """Return what codes of each cell cost, a row for each cell that has a query, and the rows.
+
+        Products and their sums are whole numbers below 2 ** 53: exact, in whichever order.
+        """
+        own = self._classes(codes)
+        assert own is not None
+        asked, rows = np.unique(own, return_inverse=True)
+        products = self.posteriors[asked] @ self.posteriors.T
+        nats = np.log(np.maximum(products, 1.0))
+        costs = np.rint(self.weight * (nats.max(axis=1, initial=0, keepdims=True) - nats))
+        return np.ascontiguousarray(costs), rows.astype(np.uint32)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON can hold it."""
+        assert self.centres is not None
+        return super().as_dict() | {
+            "centres": [centre.tobytes().hex() for centre in self.centres],
+            "posteriors": (self.posteriors / _UNITS).tolist(),
+            "prefix_weight": self.prefix_weight,
+        }
+
+    def summary(self) -> str:
+        """Return its parameters in a few words."""
+        assert self.centres is not None
+        return f"{super().summary()}, {len(self.centres)} cells"
+
+
+def class_shares(
+    cells: npt.ArrayLike, labels: npt.ArrayLike, count: int, smoothing: float = 1.0
+) -> Floats:
+    """Return the shares of the classes among the images of each cell: posteriors by counting.
+
+    Parameters
+    ----------
+    cells : array_like of int, shape (n,)
+        Of training images, 0 to ``count - 1``.
+    labels : array_like of int, shape (n,)
+        0 to the number of classes less 1; -1 where one is missing.
+    count : int
+    smoothing : float
+        So many images more in each cell, of all classes as they are frequent: above 0, so that
+        nothing is impossible and a cell without images has the classes' frequencies.
+
+    Returns
+    -------
+    posteriors : ndarray of float64, shape (count, n_classes)
+
+    Raises
+    ------
+    ShapeError, DTypeError, ParameterError
+        If labels do not fit the cells, or a number is out of its range.
+
+    Examples
+    --------
+    >>> class_shares([0, 0, 0, 1], [0, 0, 1, 1], 3)
+    array([[0.625, 0.375],
+           [0.25 , 0.75 ],
+           [0.5  , 0.5  ]])
+    """
+    numbers, of = as_array("cells", cells), as_array("labels", labels)
+    if numbers.shape != of.shape or numbers.ndim != 1:
+        raise ShapeError(f"labels: expected {numbers.shape}, a label a cell, got {of.shape}")
+    if numbers.dtype.kind not in "iu" or of.dtype.kind not in "iu":
+        raise DTypeError(f"labels: expected integers, got {of.dtype}, cells of {numbers.dtype}")
+    known = of >= 0
+    if not known.any():
+        raise ParameterError("labels: expected some that are not missing")
+    if numbers.min() < 0 or numbers.max() >= count:
+        raise ParameterError(
+            f"cells: expected 0 to {count - 1}, got {numbers.min()} to {numbers.max()}"
+        )
+    if check_number("smoothing", smoothing, least=0) == 0:
+        raise ParameterError("smoothing: expected more than 0, got 0")
+    found = np.zeros((count, int(of.max()) + 1))
+    np.add.at(found, (numbers[known], of[known]), 1.0)
+    found += smoothing * found.sum(axis=0) / known.sum()
+    shares: Floats = found / found.sum(axis=1, keepdims=True)
+    return shares
+
+
+def _centres(centres: npt.ArrayLike, prefix_bits: int) -> Codes:
+    packed = as_codes(centres, prefix_bits, "centres").copy()
+    if not 1 <= len(packed) <= MAX_CENTRES:
+        raise ShapeError(f"centres: expected 1 to {MAX_CENTRES}, got {len(packed)}")
+    packed.flags.writeable = False
+    return packed
+
+
+def _posteriors(posteriors: npt.ArrayLike, count: int) -> Floats:
+    """Return probabilities as whole numbers of units."""
+    given = as_real("posteriors", posteriors)
+    if given.ndim != 2 or len(given) != count or not given.size:
+        raise ShapeError(f"posteriors: expected ({count}, n_classes), got {given.shape}")
+    if not np.isfinite(given).all():
+        raise CodeError("posteriors: expected finite values, got NaN or infinity")
+    if (given < 0).any() or (np.abs(given.sum(axis=1) - 1) > 0.01).any():
+        raise ParameterError("posteriors: expected rows of probabilities that sum to 1")
+    units = np.rint(given.astype(np.float64) * _UNITS)
+    units.flags.writeable = False
+    return units
