@@ -309,7 +309,7 @@ PACKAGES: dict[str, set[str]] = {
         "pdqhash",
     },
     "encoders": {"numpy", "sklearn", "scipy", "safetensors"},
-    "prism": {"numpy", "safetensors"},
+    "prism": {"numpy", "safetensors", "sklearn"},
     "evaluation": {"numpy", "sklearn", "scipy", "matplotlib"},
     "deep": {"numpy", "torch", "safetensors", "rich", "onnx", "onnxscript"},
     "collection": {

@@ -167,8 +167,10 @@ class Ranked:
         return distances, ids
 
     def _request(self, queries: npt.ArrayLike) -> _native.RankedRequest:
-        codes, *rest = self._rule.ask(queries)
-        return _native.RankedRequest(codes, self._rule.bits, *rest)
+        asked = self._rule.ask(queries)
+        return _native.RankedRequest(
+            asked.codes, self._rule.bits, asked.least, asked.costs, asked.cells, asked.rows
+        )
 
     def _fitting(self, reader: _native.Reader) -> _native.Prefixes:
         """Return the prefixes of the codes as they are sorted now."""

@@ -158,9 +158,7 @@ class ClassCells:
         probabilities = self.probabilities(images, batch_size=batch_size)
         return _nearest(_coordinates(probabilities), self.centroids_)
 
-    def project(
-        self, images: npt.ArrayLike, *, batch_size: int = 1024
-    ) -> npt.NDArray[np.float32]:
+    def project(self, images: npt.ArrayLike, *, batch_size: int = 1024) -> npt.NDArray[np.float32]:
         """Return margins, float32 (n, bits): 1 where a bit of the cell's number is 1, else -1."""
         numbers = self.cells(images, batch_size=batch_size)
         return np.where(_bits_of(numbers, self.code_bits), np.float32(1), np.float32(-1))
@@ -169,9 +167,7 @@ class ClassCells:
         """Return the packed codes: the cell's number, its highest bit first."""
         return pack(self.project(images, batch_size=batch_size))
 
-    def features(
-        self, images: npt.ArrayLike, *, batch_size: int = 1024
-    ) -> npt.NDArray[np.float32]:
+    def features(self, images: npt.ArrayLike, *, batch_size: int = 1024) -> npt.NDArray[np.float32]:
         """Return what the classifier's last layer is given."""
         return self._fitted_classifier().features(images, batch_size=batch_size)
 
@@ -180,9 +176,7 @@ class ClassCells:
         self._check_fitted()
         numbers = np.arange(len(self.centroids_))
         centres = pack(np.where(_bits_of(numbers, self.code_bits), 1.0, -1.0))
-        return SameClass(
-            bits, self.code_bits, weight, centres=centres, posteriors=self.posteriors_
-        )
+        return SameClass(bits, self.code_bits, weight, centres=centres, posteriors=self.posteriors_)
 
     @property
     def codes_fingerprint(self) -> str:

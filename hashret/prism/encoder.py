@@ -27,7 +27,6 @@ from ..errors import (
     CodeError,
     DTypeError,
     FormatError,
-    HashretError,
     ParameterError,
     ShapeError,
 )
@@ -212,7 +211,7 @@ class Prism(HasRanking):
     def save(self, path: str | Path) -> None:
         """Write both parts and :attr:`ranking` to one safetensors file, atomically."""
         self._check_fitted()
-        header = {
+        header: dict[str, Any] = {
             "bits": self.bits,
             "gamma": self.gamma,
             "tap": self.tap,

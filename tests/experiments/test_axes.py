@@ -143,10 +143,15 @@ def test_all_of_the_zoo_is_compared_at_equal_bits():
 
 def test_the_dial_and_the_length_of_the_prefix_are_options():
     (run,) = list_runs("two-axis", ["prism"], protocols=["grocery"], changes={"gamma": 0.75})
-    assert run.options["residual"] == {"gamma": 0.75, "tap": "features", "share": 0.5}
-    assert methods.method("prism").prefix_bits(64) == 32
+    assert run.options["residual"] == {"gamma": 0.75, "tap": "features", "cells": 10}
+    assert methods.method("prism").prefix_bits(64) == 10
+    with pytest.raises(ParameterError, match="nothing for one of the parts, got 10"):
+        methods.method("prism").prefix_bits(10)
+    (run,) = list_runs("two-axis", ["hashnet-c1"], protocols=["grocery"], changes={"share": 0.75})
+    assert run.options["residual"] == {"gamma": 1.0, "tap": "features", "share": 0.75}
+    assert methods.method("hashnet-c1").prefix_bits(64) == 32
     with pytest.raises(ParameterError, match="leaves nothing for one of the parts, got 1"):
-        methods.method("prism").prefix_bits(1)
+        methods.method("hashnet-c1").prefix_bits(1)
     with pytest.raises(ParameterError, match="quick: the suite cifar10 has no first look"):
         run_benchmark("cifar10", "nowhere.jsonl", quick=True)
 
@@ -157,7 +162,7 @@ def test_a_code_longer_than_what_is_left_of_the_features_fails_by_name(tmp_path)
     (failure,) = found.failures
     assert "prism, 1024 bits" in failure
     assert "bits: " in failure
-    assert "got 512" in failure
+    assert "got 1014" in failure
 
 
 @pytest.mark.parametrize("name", SUITES["two-axis"].protocols)

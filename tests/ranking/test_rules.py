@@ -187,7 +187,11 @@ def test_what_is_no_rule_is_a_format_error(saved):
         (ParameterError, "share", lambda: ClassAware(16, 4, centres=[[0]], share=1.5)),
         (ParameterError, "share", lambda: ClassAware(16, 4, centres=[[0]], share=-0.1)),
         (ParameterError, "share", lambda: ClassAware(16, 4, centres=[[0]], share=math.nan)),
-        (ShapeError, "centres", lambda: SameClass(16, 2, centres=[], posteriors=[])),
+        (
+            ShapeError,
+            "centres",
+            lambda: SameClass(16, 2, centres=np.zeros((0, 1), np.uint8), posteriors=[]),
+        ),
         (
             ShapeError,
             r"posteriors: expected \(3, n_classes\)",

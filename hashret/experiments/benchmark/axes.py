@@ -93,8 +93,9 @@ def measure_axes(run: Run, source: Source, steps: Steps, augmented: int = 0) -> 
     The row has the run's fields, the class measures of the Hamming distance under the names that
     all rows have, and
 
-    - ``axes``: by rule (the last is for codes of two parts only) and database ("trained", "untrained") the class measures with bounds,
-      ``within`` with bounds, its ``chance``, ``ceiling`` and ``share``, ``queries_within``;
+    - ``axes``: by rule (the last is for codes of two parts only) and database ("trained",
+      "untrained") the class measures with bounds, ``within`` with bounds, its ``chance``,
+      ``ceiling`` and ``share``, ``queries_within``;
     - ``copies``: by rule and family of edits, how often the original is in the first 1, 10, 100;
     - ``distinct_codes``, ``bucket_length``, ``collision_entropy``, ``candidates`` and
       ``query_microseconds`` of the exact ten nearest by Hamming distance among the trained ones;

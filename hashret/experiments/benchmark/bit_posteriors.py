@@ -54,7 +54,8 @@ def by_posteriors(
 
         def rank(rows: slice) -> npt.NDArray[Any]:
             nats = np.log(np.maximum(of_queries[rows] @ of_database.T, _LEAST))
-            return np.rint(-weight * nats) + hamming_distances(packed[rows], codes, bits)
+            ranked: npt.NDArray[Any] = np.rint(-weight * nats)
+            return ranked + hamming_distances(packed[rows], codes, bits)
 
         return rank
 
