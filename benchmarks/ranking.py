@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 import hashret
-from hashret.ranking import ClassAware, FloatQuery, Hamming, Rule, WeightedPrefix
+from hashret.ranking import ClassAware, FloatQuery, Hamming, Rule, SameClass, WeightedPrefix
 
 from . import data, machine
 from .data import Codes
@@ -60,9 +60,13 @@ def rules() -> dict[str, Rule]:
     weights = (0.5, 1, 4, 64)
     plain = {f"weight {weight:g}": WeightedPrefix(BITS, PREFIX, weight) for weight in weights}
     aware = ClassAware(BITS, PREFIX, 4, centres=centres())
+    cells = SameClass(
+        BITS, PREFIX, 32, centres=centres(), posteriors=0.9 * np.eye(CLASSES) + 0.1 / CLASSES
+    )
     return {
         **plain,
         "class-aware, weight 4": aware,
+        "same class, weight 32": cells,
         "float query": FloatQuery(Hamming(BITS)),
         "float query, weight 4": FloatQuery(plain["weight 4"]),
         "float query, class-aware": FloatQuery(aware),

@@ -116,6 +116,8 @@ def claims(groups: Sequence[Group]) -> list[str]:
             found = paired(group, best, name)
             if found is not None:
                 parts.append(f"{words} {found.mean:+.3f} ± {found.half:.3f}")
+        times = (group.average("copies_10") or 0) / max(best.average("copies_10") or 0, 1e-9)
+        parts += [f"copies {times:.1f} times as often"] if parts else []
         words = ", ".join(parts) if parts else "one seed in common, no claim"
         lines.append(f"- {title(group)}: {words}.")
     return [lines[0], "", *lines[1:], ""]

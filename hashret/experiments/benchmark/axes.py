@@ -39,7 +39,17 @@ from .provenance import provenance
 from .rows import Row
 from .runs import Run
 
-__all__ = ["JUDGED", "RULES", "judged", "measure_axes"]
+__all__ = [
+    "JUDGED",
+    "RULES",
+    "ceilings_of",
+    "copies_of",
+    "encoded_of",
+    "figures_of",
+    "judged",
+    "measure_axes",
+    "same_class",
+]
 
 RULES = ("hamming", "weighted", "class-aware", "float-query", "same-class", "rest")
 
@@ -106,11 +116,11 @@ def measure_axes(run: Run, source: Source, steps: Steps, augmented: int = 0) -> 
     with steps.step(run.title) as advance:
         encoded, rules, facts = _encode(run, source, rows, advance)
         advance(1, 1, "scoring")
-        ceilings = _ceilings(source, run, rows)
+        ceilings = ceilings_of(source, run, rows)
         axes, copies = {}, {}
         for name, between in rules.items():
-            axes[name] = _axes(between, encoded, source, rows, ceilings)
-            copies[name] = _copies(between, encoded)
+            axes[name] = figures_of(between, encoded, source, rows, ceilings)
+            copies[name] = copies_of(between, encoded)
         if not isinstance(method(run.method), Exact):
             bits, queries = encoded.database.shape[1], pack(encoded.queries)
             facts |= _cost(bits, pack(encoded.database), queries)
@@ -139,7 +149,7 @@ def _encode(
     entry = method(run.method)
     if isinstance(entry, Exact):
         shape = _centred(source, run, rows) if entry.cosine else np.asarray
-        return _each(run, source, rows, shape), {"float": _by_vectors}, {}
+        return encoded_of(run, source, rows, shape), {"float": _by_vectors}, {}
     inputs = source.inputs(run.protocol, run.seed, run.features)
     encoder, facts = fitted(run, source, inputs, advance)
     prefix = encoder.code_bits
@@ -148,19 +158,26 @@ def _encode(
     labels = np.asarray(inputs.train_labels)
     trained = encoder.project(inputs.train)
     rules = _rules(trained, labels, prefix)
-    own = encoder.ranking
-    weight = JUDGED["same_class"]
-    rules["same-class"] = (
-        _by_rule(encoder.prefix_.rule(encoder.code_bits, weight))
-        if isinstance(own, SameClass)
-        else by_posteriors(trained[:, :prefix], labels, weight)
-    )
+    rules["same-class"] = same_class(encoder, trained[:, :prefix], labels)(JUDGED["same_class"])
     if prefix < encoder.code_bits:
         rules["rest"] = _by_rule(WeightedPrefix(encoder.code_bits, prefix, 0))
-    return _each(run, source, rows, encoder.project), rules, facts | {"prefix_bits": prefix}
+    return encoded_of(run, source, rows, encoder.project), rules, facts | {"prefix_bits": prefix}
 
 
-def _each(run: Run, source: Source, rows: Rows, encode: Callable[[Items], Items]) -> Encoded:
+def same_class(
+    encoder: Any, prefixes: Items, labels: npt.NDArray[np.int64]
+) -> Callable[[float], Between]:
+    """Return the ranking by the probability of one class, by its weight.
+
+    Of cells by their own rule, of other codes by what their bits tell; `prefixes` are margins of
+    training images.
+    """
+    if isinstance(encoder.ranking, SameClass):
+        return lambda weight: _by_rule(encoder.prefix_.rule(encoder.code_bits, weight))
+    return by_posteriors(prefixes, labels)
+
+
+def encoded_of(run: Run, source: Source, rows: Rows, encode: Callable[[Items], Items]) -> Encoded:
     assert rows.others is not None
     parts = [
         encode(source.items(part, run.features))
@@ -224,7 +241,7 @@ def _levels(source: Source, rows: Rows, database: npt.NDArray[np.int64]) -> Leve
     return Levels(labels[rows.queries], labels[database], finer[rows.queries], finer[database])
 
 
-def _ceilings(source: Source, run: Run, rows: Rows) -> dict[str, float | None]:
+def ceilings_of(source: Source, run: Run, rows: Rows) -> dict[str, float | None]:
     """Return what real vectors have within classes, by database: the cosine of frozen features.
 
     A scale for within-class scores, not a judge: finer labels judge the vectors, too.
@@ -250,7 +267,7 @@ def _ceilings(source: Source, run: Run, rows: Rows) -> dict[str, float | None]:
     return source.ceilings[key]
 
 
-def _axes(
+def figures_of(
     between: Between,
     encoded: Encoded,
     source: Source,
@@ -275,7 +292,7 @@ def _axes(
     return found
 
 
-def _copies(between: Between, encoded: Encoded) -> dict[str, dict[str, float]]:
+def copies_of(between: Between, encoded: Encoded) -> dict[str, dict[str, float]]:
     """Return how often originals are found, which no training saw, among the trained images."""
     first = next(iter(encoded.edited.values()))
     count = len(first)

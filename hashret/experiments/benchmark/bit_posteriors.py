@@ -9,6 +9,7 @@ its bits, not those of the nearest of some centres.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,9 +28,9 @@ _ROUNDS = 200
 
 
 def by_posteriors(
-    trained: Margins, labels: npt.NDArray[np.int64], weight: float
-) -> Callable[[Margins, Margins], Ranker]:
-    """Return a ranking by ``-weight * log P + d``, for margins of queries and of a database.
+    trained: Margins, labels: npt.NDArray[np.int64]
+) -> Callable[[float], Callable[[Margins, Margins], Ranker]]:
+    """Return rankings by ``-weight * log P + d``, for margins of queries and of a database.
 
     P is the probability that both are of one class, by softmax regression on the signs of the first
     bits, as many as `trained` has; rounded as the rule does. d is Hamming distance of whole codes.
@@ -40,13 +41,17 @@ def by_posteriors(
         Margins of training images.
     labels : ndarray of int64, shape (n,)
         -1 where one is missing.
-    weight : float
+
+    Returns
+    -------
+    ranking : callable
+        Called with the weight.
     """
     linear = import_extra("sklearn.linear_model", "images")
     own, known = trained.shape[1], labels >= 0
     model = linear.LogisticRegression(max_iter=_ROUNDS).fit(_signs(trained[known]), labels[known])
 
-    def between(queries: Margins, database: Margins) -> Ranker:
+    def between(queries: Margins, database: Margins, weight: float) -> Ranker:
         of_queries, of_database = (
             model.predict_proba(_signs(part[:, :own])) for part in (queries, database)
         )
@@ -59,7 +64,7 @@ def by_posteriors(
 
         return rank
 
-    return between
+    return lambda weight: partial(between, weight=weight)
 
 
 def _signs(margins: Margins) -> npt.NDArray[np.float64]:
