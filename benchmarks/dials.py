@@ -25,7 +25,7 @@ ASKED: tuple[tuple[str, dict[str, Any]], ...] = (
     ("itq", {}),
     ("prism", {"cells": 6}),
     ("prism", {"cells": 8}),
-    ("prism", {"cells": 12}),
+    ("prism", {"cells": 11}),
     ("prism", {"gamma": 0.0}),
     ("prism", {"gamma": 1.0}),
 )

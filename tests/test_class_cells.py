@@ -151,7 +151,7 @@ def test_an_index_of_another_rule_is_refused_and_answers_are_in_the_order_of_the
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: ClassCells(classifier(), bits=13), "bits: expected 1 to 12 for cells, got 13"),
+        (lambda: ClassCells(classifier(), bits=12), "bits: expected 1 to 11 for cells, got 12"),
         (lambda: ClassCells(classifier(), bits=0), "bits: "),
         (
             lambda: ClassCells(DeepHasher("linear", "hashnet", 8, device="cpu")),

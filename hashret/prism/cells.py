@@ -23,12 +23,12 @@ __all__ = ["ClassCells"]
 
 _KIND = "encoder of class cells"
 # Of so many bits, cells are as many as a rule takes.
-MAX_BITS = 12
+MAX_BITS = 11
 # Coordinates are whole multiples of this: products of them are exact, and so is the nearest cell.
 _UNITS = 1024
 # Rows that are compared with all cells at a time.
 _ROWS = 4096
-# Of k-means: passes are of so many images, which is enough for 4,096 cells.
+# Of k-means: passes are of so many images, which is enough for 2,048 cells.
 _BATCH, _ROUNDS = 4096, 30
 
 
@@ -48,7 +48,7 @@ class ClassCells:
     classifier : DeepHasher
         Of the loss ``classifier``; `fit` trains a copy.
     bits : int
-        1 to 12: there are ``2 ** bits`` cells, or as many as training images differ in their
+        1 to 11: there are ``2 ** bits`` cells, or as many as training images differ in their
         probabilities.
     random_state : int, optional
         Of k-means; the classifier has its own.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,8 @@ from .prefix import MAX_WEIGHT, WeightedPrefix
 
 __all__ = ["MAX_CENTRES", "SameClass", "class_shares"]
 
-# A row of costs for each: of so many, all rows together are 128 MB.
-MAX_CENTRES = 4096
+# There is a cost for each pair of them: of so many 32 MB.
+MAX_CENTRES = 2048
 # Probabilities are whole multiples of this, so that sums of their products are exact.
 _UNITS = 1 << 15
 
@@ -42,7 +43,7 @@ class SameClass(WeightedPrefix):
     weight : float
         What a factor of e in probability counts, in bits of the rest.
     centres : array_like
-        Packed codes of `prefix_bits` bits, uint8 (n_cells, ceil(prefix_bits / 8)), at most 4,096.
+        Packed codes of `prefix_bits` bits, uint8 (n_cells, ceil(prefix_bits / 8)), at most 2,048.
     posteriors : array_like of float, shape (n_cells, n_classes)
         Not negative, a row summing to 1. Taken in units of 2 ** -15.
     prefix_weight : float
@@ -96,17 +97,17 @@ class SameClass(WeightedPrefix):
         return self.prefix_weight, 1.0
 
     def cells_of(self, codes: Codes) -> tuple[Floats, npt.NDArray[np.uint32]]:
-        """Return what codes of each cell cost, a row for each cell that has a query, and the rows.
-
-        Products and their sums are whole numbers below 2 ** 53: exact, in whichever order.
-        """
+        """Return what codes of each cell cost a query of each, and the cells of the queries."""
         own = self._classes(codes)
         assert own is not None
-        asked, rows = np.unique(own, return_inverse=True)
-        products = self.posteriors[asked] @ self.posteriors.T
-        nats = np.log(np.maximum(products, 1.0))
-        costs = np.rint(self.weight * (nats.max(axis=1, initial=0, keepdims=True) - nats))
-        return np.ascontiguousarray(costs), rows.astype(np.uint32)
+        return self._costs, own.astype(np.uint32)
+
+    @cached_property
+    def _costs(self) -> Floats:
+        # Products and their sums are whole numbers below 2 ** 53: exact, in whichever order.
+        nats = np.log(np.maximum(self.posteriors @ self.posteriors.T, 1.0))
+        best = nats.max(axis=1, keepdims=True)
+        return np.ascontiguousarray(np.rint(self.weight * (best - nats)))
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON can hold it."""

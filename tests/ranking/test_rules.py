@@ -214,9 +214,9 @@ def test_what_is_no_rule_is_a_format_error(saved):
         ),
         (
             ShapeError,
-            "centres: expected 1 to 4096",
+            "centres: expected 1 to 2048",
             lambda: SameClass(
-                16, 16, centres=np.zeros((4097, 2), np.uint8), posteriors=np.ones((4097, 1))
+                16, 16, centres=np.zeros((2049, 2), np.uint8), posteriors=np.ones((2049, 1))
             ),
         ),
         (ParameterError, "prefix_weight", lambda: SameClass(16, 2, **CELLS, prefix_weight=-1)),
