@@ -22,12 +22,10 @@ ASKED: tuple[tuple[str, dict[str, Any]], ...] = (
     ("prism", {}),
     ("hashnet", {}),
     ("orthohash", {}),
-    ("itq", {}),
     ("prism", {"cells": 6}),
-    ("prism", {"cells": 8}),
-    ("prism", {"cells": 11}),
     ("prism", {"gamma": 0.0}),
     ("prism", {"gamma": 1.0}),
+    ("prism", {"cells": 8}),
 )
 
 

@@ -58,6 +58,8 @@ class Gallery:
         Paragraphs below the table: what the numbers mean.
     credits : str
         Whose images these are.
+    legend : tuple of three str
+        What is right, what is wrong, and what d is.
     """
 
     title: str
@@ -68,6 +70,11 @@ class Gallery:
     rows: tuple[tuple[str, ...], ...] = ()
     notes: tuple[str, ...] = ()
     credits: str = ""
+    legend: tuple[str, str, str] = (
+        "same class as the query",
+        "another class",
+        "d = Hamming distance to the query's code",
+    )
 
     def __post_init__(self) -> None:
         for method in self.methods:

@@ -32,6 +32,7 @@ def render_html(gallery: Gallery) -> str:
     style = resources.files(__package__).joinpath("gallery.css").read_text(encoding="utf-8")
     cards = "\n".join(_card(gallery, number) for number in range(len(gallery.queries)))
     notes = "\n".join(f"<p>{escape(note)}</p>" for note in gallery.notes)
+    right, wrong, distance = gallery.legend
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -54,9 +55,9 @@ def render_html(gallery: Gallery) -> str:
 {_summary(gallery)}
 <section class="notes">{notes}</section>
 {_view_switch(gallery)}
-<p class="legend"><span class="right"><span class="mark">✓</span> same class as the query</span>
-<span class="wrong"><span class="mark">✗</span> another class</span>
-<span>d = Hamming distance to the query's code</span></p>
+<p class="legend"><span class="right"><span class="mark">✓</span> {escape(right)}</span>
+<span class="wrong"><span class="mark">✗</span> {escape(wrong)}</span>
+<span>{escape(distance, quote=False)}</span></p>
 <section id="results" aria-label="Retrieved images">
 {cards}
 </section>

@@ -77,11 +77,12 @@ def _draw_heading(axes: Any, gallery: Gallery) -> None:
     left = 2 * GAP
     _draw_text(axes, left, 0.62, gallery.title, 22, INK, weight="bold")
     _draw_text(axes, left, 1.06, gallery.subtitle, 11, SOFT)
+    right, wrong, distance = gallery.legend
     _draw_mark(axes, True, left, 1.34)
-    _draw_text(axes, left + 0.36, 1.54, "same class as the query", 10, INK)
+    _draw_text(axes, left + 0.36, 1.54, right, 10, INK)
     _draw_mark(axes, False, left + 2.6, 1.34)
-    _draw_text(axes, left + 2.96, 1.54, "another class", 10, INK)
-    _draw_text(axes, left + 4.5, 1.54, "d = Hamming distance to the query's code", 10, INK)
+    _draw_text(axes, left + 2.96, 1.54, wrong, 10, INK)
+    _draw_text(axes, left + 4.5, 1.54, distance, 10, INK)
 
 
 def _draw_query(axes: Any, query: Tile, x: float, y: float) -> None:
