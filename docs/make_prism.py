@@ -222,6 +222,7 @@ def page(
     lines = [QUESTION, "## Evidence", "", EVIDENCE, ""]
     for name in found:
         lines += evidence(name, under(name))
+    lines += [GALLERY, ""]
     lines += section("What each part is worth", ABLATION, ablation(under("cifar100-coarse")))
     lines += section(
         "The dial",
@@ -251,6 +252,12 @@ shown, and the same three under whichever other rule is best for their class mAP
 [two axes](two-axis.md). The conditions were written down before any of this was measured: class
 mAP within .01 of the best of the zoo, likeness within the class at least .03 above, copies found at
 least twice as often."""
+GALLERY = """![Three queries of the Grocery set with the eight nearest by HashNet, by ITQ and by
+Prism, those of the query's product marked](images/prism-gallery.png)
+
+Drawn at random, not chosen (`python docs/make_prism_gallery.py DATA CACHE`). HashNet's are of the
+class, in no order; ITQ's are alike, and onions; Prism's are mostly of the class, the likest first.
+"""
 ABLATION = "CIFAR-100, one thing otherwise a line."
 DIAL = """Held-out training images of CIFAR-100, one seed: settings were chosen here. The picture
 follows the weight w, from 1 at the left to 64: what class mAP costs in likeness. The rows are

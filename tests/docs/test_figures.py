@@ -13,7 +13,7 @@ import pytest
 MADE = ["commands", "duplicates", "encoders", "planner", "serve"]
 REPORTS = ["benchmarks", "benchmarks-avx2"]
 # Of these every figure is put in by scripts.
-WHOLE = {*REPORTS, "ann", "fashion-mnist", "results", "scale", "two-axis"}
+WHOLE = {*REPORTS, "ann", "fashion-mnist", "prism", "results", "scale", "two-axis"}
 
 
 @pytest.fixture
@@ -32,6 +32,22 @@ def pages():
 def test_a_page_of_targets_is_that_of_its_reports(docs, pages, name):
     path = docs / f"{name}.md"
     assert path.read_text("utf-8") == pages.page(pages.read(docs / f"{name}.jsonl"), path)
+
+
+def test_the_page_of_prism_is_that_of_its_rows(docs, monkeypatch):
+    pytest.importorskip("torch")
+    monkeypatch.syspath_prepend(docs)
+    maker, tables = (
+        importlib.import_module(name)
+        for name in ("make_prism", "hashret.experiments.benchmark.axes_tables")
+    )
+    groups = tables.by_rule(maker.read_rows(docs / "two-axis.jsonl"))
+    rows = maker.read_rows(docs / "dials.jsonl")
+    drawn = maker.page(groups, rows, lambda rows: "images/prism-dials.png")
+    assert (docs / "prism.md").read_text("utf-8") == drawn
+    # Settings are chosen where no test image is looked at.
+    assert {row["protocol"] for row in rows} == {"cifar100-coarse-held-out"}
+    assert all("dirty" not in row["commit"] for row in rows)
 
 
 @pytest.mark.parametrize("name", MADE)
