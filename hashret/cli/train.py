@@ -33,8 +33,8 @@ def train(
         typer.Option(metavar="KEY", help="Learn the collection's labels under this key instead."),
     ] = None,
     method: Annotated[
-        str, typer.Option(metavar="NAME", help="Such as orthohash, greedyhash, dsh, itq.")
-    ] = "orthohash",
+        str, typer.Option(metavar="NAME", help="Such as prism, orthohash, greedyhash, itq.")
+    ] = "prism",
     bits: Annotated[int, typer.Option(min=1, metavar="N", help="Length of a code.")] = 64,
     network: Annotated[
         str,
