@@ -78,6 +78,7 @@ DOORS: dict[str, set[str]] = {
         "images",
         "index",
         "methods",
+        "prism",
         "ranking",
         "rerank",
         "types",

@@ -33,8 +33,12 @@ def train(
         typer.Option(metavar="KEY", help="Learn the collection's labels under this key instead."),
     ] = None,
     method: Annotated[
-        str, typer.Option(metavar="NAME", help="Such as orthohash, greedyhash, dsh, itq.")
-    ] = "orthohash",
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Such as orthohash, greedyhash, itq; by default prism, of few images orthohash.",
+        ),
+    ] = None,
     bits: Annotated[int, typer.Option(min=1, metavar="N", help="Length of a code.")] = 64,
     network: Annotated[
         str,
@@ -78,17 +82,20 @@ def train(
 
       hashret index --encoder species.safetensors
     """
+    from ..collection.training import default_method
     from ..collection.training import train as learn
 
     if (source is None) == (labels is None):
         raise ParameterError("train: expected a folder, a CSV or --labels KEY, one of them")
     limits = limits_of(max_pixels, max_seconds, max_memory)
-    file = out or Path(f"{method}-{bits}.safetensors")
+    examples = _examples(source, labels, store)
+    name = method or default_method(examples, bits)
+    file = out or Path(f"{name}-{bits}.safetensors")
     with Progress(not quiet, "Starting") as bar:
         trained = learn(
-            _examples(source, labels, store),
+            examples,
             file,
-            name=method,
+            name=name,
             bits=bits,
             network=network,
             size=size,

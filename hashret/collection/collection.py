@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from ..errors import HashretError, ParameterError
+from ..errors import FormatError, HashretError, ParameterError
 from ..index import Index, Ranked
 from ..ranking import Rule, rule_from
 from .catalogue import (
@@ -60,6 +61,7 @@ class Collection:
         self._encoders: dict[str, Encoder] = {}
         self._indexes: dict[str, tuple[tuple[int, int], Index]] = {}
         self._ranked: dict[str, tuple[Index, Ranked]] = {}
+        self._rules: dict[str, Rule] = {}
         self._load: Callable[[Catalogue, EncoderRow], Any] = load_index
 
     @classmethod
@@ -117,7 +119,7 @@ class Collection:
         """Open it once more for reading, by another thread; indexes and encoders are shared."""
         other = type(self)(read_catalogue(self.store))
         other._encoders, other._indexes = self._encoders, self._indexes
-        other._ranked = self._ranked
+        other._ranked, other._rules = self._ranked, self._rules
         other._load = self._load
         return other
 
@@ -191,8 +193,14 @@ class Collection:
 
     def ranking(self, name: str) -> Rule | None:
         """Return the rule by which an encoder's codes are ranked; None: by Hamming distance."""
-        saved = self.row(name).settings.get("ranking")
-        return None if saved is None else rule_from(saved)
+        row = self.row(name)
+        saved = row.settings.get("ranking")
+        if saved is None:
+            return None
+        # The fingerprint tells the rule, too.
+        if row.fingerprint not in self._rules:
+            self._rules[row.fingerprint] = rule_from(self._kept(saved))
+        return self._rules[row.fingerprint]
 
     def ranked(self, name: str) -> Ranked | None:
         """Return the index of an encoder's codes as its ranking rule orders it, if it has one."""
@@ -274,6 +282,19 @@ class Collection:
         """Write the files of the indexes that are not there, or far behind."""
         for row in self.encoders.values():
             save_index(self.catalogue, row)
+
+    def _kept(self, ranking: Any) -> Any:
+        """Return a rule's JSON, which lies in a file of the store if it is long."""
+        if not isinstance(ranking, str):
+            return ranking
+        from .encoders import kept
+
+        path = kept(self.store, ranking)
+        with open(path, "rb") as file:
+            try:
+                return json.load(file)
+            except (ValueError, RecursionError) as error:
+                raise FormatError(f"{path}: damaged: {error}") from error
 
     def row(self, name: str) -> EncoderRow:
         """Return what the catalogue knows of an encoder.

@@ -50,6 +50,8 @@ def score_encoders(
 ) -> list[Scored]:
     """Score encoders by the labels of a key, each image among all others.
 
+    By Hamming distance, or by the ranking rule that an encoder has, as searches by id are.
+
     Parameters
     ----------
     collection : Collection
@@ -82,7 +84,9 @@ def _scored(collection: Collection, name: str, labels: dict[int, str], most: int
     asked = np.arange(len(codes))
     if len(asked) > most:
         asked = np.sort(np.random.default_rng(0).choice(asked, most, replace=False))
-    score = score_codes(codes[asked], codes, row.bits, said[asked], said, exclude=asked)
+    rule = collection.ranking(name)
+    queries = codes[asked] if rule is None else rule.queries_of_codes(codes[asked])
+    score = score_codes(queries, codes, row.bits, said[asked], said, exclude=asked, rule=rule)
     random = chance(said[asked], said, own=True)
     classes = len(np.unique(said))
     return Scored(name, row.bits, len(codes), len(asked), classes, *score, random)

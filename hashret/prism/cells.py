@@ -96,6 +96,11 @@ class ClassCells:
         self._check_fitted()
         return self.classifier_.card_
 
+    @property
+    def input_shape_(self) -> tuple[int, ...]:
+        """Shape of an image: (height, width, channels), or (d,) for vectors."""
+        return self._fitted_classifier().input_shape_
+
     def fit(
         self,
         images: npt.ArrayLike,

@@ -118,6 +118,12 @@ class Prism(HasRanking):
         """Bits of the whole code."""
         return check_bits(self.bits)
 
+    @property
+    def input_shape_(self) -> tuple[int, ...]:
+        """Shape of an image: (height, width, channels), or (d,) for vectors."""
+        self._check_fitted()
+        return self.prefix_.input_shape_
+
     def fit(
         self,
         images: npt.ArrayLike,

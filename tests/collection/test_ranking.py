@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import numpy as np
@@ -14,12 +15,13 @@ pytest.importorskip("sklearn")
 from photos import write_photo
 from web_site import served
 
-from hashret import EncoderMismatchError
+from hashret import EncoderMismatchError, FormatError, HashretError
 from hashret.collection import Collection
+from hashret.collection.encoders import lost_files
 from hashret.collection.queries import of_files, of_ids
 from hashret.collection.searching import search
 from hashret.encoders import ITQ
-from hashret.ranking import ClassAware, FloatQuery, Hamming, WeightedPrefix
+from hashret.ranking import ClassAware, FloatQuery, Hamming, SameClass, WeightedPrefix
 
 COUNT, BITS, PREFIX = 40, 32, 8
 HOG = 324
@@ -28,10 +30,14 @@ HOG = 324
 def rule_of(name):
     centres = oracle.random_codes(np.random.default_rng(0), 4, PREFIX)
     aware = ClassAware(BITS, PREFIX, 4, centres=centres)
-    return {"aware": aware, "floats": FloatQuery(aware)}[name]
+    if name != "cells":
+        return {"aware": aware, "floats": FloatQuery(aware)}[name]
+    centres = oracle.random_codes(np.random.default_rng(1), 40, PREFIX)
+    posteriors = np.random.default_rng(1).dirichlet(np.full(6, 0.2), len(centres))
+    return SameClass(BITS, PREFIX, 8, centres=centres, posteriors=posteriors)
 
 
-@pytest.fixture(scope="module", params=["aware", "floats"])
+@pytest.fixture(scope="module", params=["aware", "floats", "cells"])
 def ranked(request, tmp_path_factory):
     """The folder of a collection, and the rule of its encoder `mine`."""
     root, aside = tmp_path_factory.mktemp("photos"), tmp_path_factory.mktemp("encoder")
@@ -81,11 +87,11 @@ def test_a_collection_is_searched_by_the_rule(ranked):
 
 
 def test_an_image_of_the_collection_is_sure_of_all_its_bits(ranked):
-    root, _ = ranked
+    root, encoder = ranked
     with Collection.open(root) as collection:
         (query,) = of_ids(collection, "mine", [7])
         (answer,) = search(collection, "mine", [query], k=9)
-        plain = rule_of("aware")
+        plain = getattr(encoder.ranking, "rule", encoder.ranking)
         assert told(answer) == wanted(collection, plain, query.code[None], 9)
 
 
@@ -133,3 +139,27 @@ def test_a_rule_takes_part_in_the_fingerprint_of_the_index(ranked):
         pytest.raises(EncoderMismatchError, match="under another ranking rule"),
     ):
         collection.index("mine").ranked(Hamming(BITS))
+
+
+def test_a_long_rule_lies_in_a_file_of_the_store(ranked):
+    root, encoder = ranked
+    with Collection.open(root) as collection:
+        saved = collection.row("mine").settings["ranking"]
+        if len(json.dumps(encoder.ranking.as_dict())) < 4096:
+            assert saved == encoder.ranking.as_dict()
+            return
+        path = os.path.join(collection.store, "encoders", saved)
+        assert lost_files(collection.store, collection.row("mine")) == []
+        os.rename(path, path + ".away")
+        try:
+            assert lost_files(collection.store, collection.row("mine")) == [path]
+            with pytest.raises(HashretError, match="a file of an encoder is missing"):
+                collection.ranking("mine")
+            for harm in (b"{", b"[" * 10**5, b'{"rule": "same-class"}', b"\xff"):
+                with open(path, "wb") as file:
+                    file.write(harm)
+                with pytest.raises(FormatError):
+                    collection.ranking("mine")
+        finally:
+            os.replace(path + ".away", path)
+        assert collection.ranking("mine") == encoder.ranking

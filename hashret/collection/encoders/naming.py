@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from ...errors import FormatError, HashretError, MissingExtraError, ParameterError
 from ...extras import import_extra
 from ...features.lite import NETWORKS
-from ...ranking import rule_from
+from ...ranking import Rule, rule_from
 from ..catalogue import EncoderRow
 from ..updating import Encoder
 from .features import Features
@@ -19,7 +20,7 @@ from .hog import HogFeatures
 from .onnx_file import OnnxFeatures, OnnxSigns, model_of
 from .perceptual import Borderless, Perceptual
 from .photo import PhotoFeatures
-from .quantizers import card_of, features_in, load_quantizer
+from .quantizers import Quantizer, card_of, features_in, learned, load_quantizer
 from .saved import Deep
 
 __all__ = ["default_encoders", "encoder_of", "is_file", "name_of", "new_encoder"]
@@ -38,6 +39,7 @@ _OF_LENGTH: dict[int, dict[str, Any]] = {
     1280: {"features": "lite", "network": "lite0", "size": 96},
     324: {"features": "hog", "size": 28},
 }
+_LONG_RULE = 4096  # bytes of JSON
 
 
 def default_encoders() -> tuple[list[str], str | None]:
@@ -145,7 +147,7 @@ def _from_onnx(name: str, path: Path, store: str) -> Encoder | Unfitted:
     }
     if "bits" in properties or properties.get("signs"):
         if "ranking" in properties:
-            settings["ranking"] = rule_from(properties["ranking"]).as_dict()
+            settings |= _ranking(rule_from(properties["ranking"]), store)
         return OnnxSigns(name, store, settings | {"kind": "onnx"})
     return Unfitted(name, OnnxFeatures(store, settings))
 
@@ -177,19 +179,37 @@ def _from_saved(name: str, path: Path, store: str) -> Encoder:
     card = card_of(path, data)
     file = keep(store, data, ".safetensors")
     features = features_in(path, data, NETWORKS)
-    ranking = {"ranking": card["ranking"]} if "ranking" in card else {}
+    if features is None and learned(card):
+        deep = Deep(name, store, {"kind": "deep", "file": file})
+        deep.settings |= _ranking(deep.ranking, store)
+        return deep
+    quantizer = load_quantizer(kept(store, file))
     if features is not None:
-        settings = {"kind": "fitted", "features": features, "quantizer": file} | ranking
-        quantizer = load_quantizer(kept(store, file))
-        return Fitted.of(name, _features(features, store), quantizer, settings)
-    if card.get("kind") == "deep encoder":
-        return Deep(name, store, {"kind": "deep", "file": file} | ranking)
-    classic = load_quantizer(kept(store, file))
+        return _fitted(name, features, quantizer, file, store)
     length = card["features"]
     if length not in _OF_LENGTH:
         raise FormatError(
             f"{path}: expected an encoder of the features that `hog` or `pretrained` give by "
             f"default, of length {' or '.join(map(str, _OF_LENGTH))}, got one of {length}"
         )
-    settings = {"kind": "fitted", "features": _OF_LENGTH[length], "quantizer": file} | ranking
-    return Fitted.of(name, _features(_OF_LENGTH[length], store), classic, settings)
+    return _fitted(name, _OF_LENGTH[length], quantizer, file, store)
+
+
+def _fitted(
+    name: str, features: dict[str, Any], quantizer: Quantizer, file: str, store: str
+) -> Fitted:
+    settings = {"kind": "fitted", "features": features, "quantizer": file}
+    settings |= _ranking(quantizer.ranking, store)
+    return Fitted.of(name, _features(features, store), quantizer, settings)
+
+
+def _ranking(rule: Rule | None, store: str) -> dict[str, Any]:
+    """Return a rule as settings have it; a long one lies in the store, as each search reads them.
+
+    A search by the codes that there are needs the rule alone, and not the encoder.
+    """
+    if rule is None:
+        return {}
+    data = json.dumps(rule.as_dict()).encode()
+    long = len(data) > _LONG_RULE
+    return {"ranking": keep(store, data, ".json") if long else rule.as_dict()}

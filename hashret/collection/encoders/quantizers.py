@@ -1,7 +1,8 @@
 """Encoders of features, as files that may say which features they take.
 
-The files are those that :class:`hashret.encoders.Encoder` and :class:`hashret.deep.DeepHasher`
-save; what a picture is described by stands in their metadata under ``features``, as JSON.
+The files are those that :class:`hashret.encoders.Encoder`, :class:`hashret.deep.DeepHasher` and
+:class:`hashret.prism.Prism` save; what a picture is described by stands in their metadata under
+``features``, as JSON.
 """
 
 from __future__ import annotations
@@ -19,9 +20,14 @@ from ...extras import import_extra
 from ...ranking import Rule
 from ...types import Codes
 
-__all__ = ["Quantizer", "card_of", "features_in", "load_quantizer", "with_features"]
+__all__ = ["Quantizer", "card_of", "features_in", "learned", "load_quantizer", "with_features"]
 
 _SIZES = range(32, 513)
+# Encoders that torch runs: where they are, by what their files call them.
+_LEARNED = {
+    "deep encoder": ("hashret.deep", "DeepHasher"),
+    "prism encoder": ("hashret.prism", "Prism"),
+}
 
 
 class Quantizer(Protocol):
@@ -50,14 +56,20 @@ class Quantizer(Protocol):
 
 
 def load_quantizer(path: str) -> Quantizer:
-    """Read a fitted encoder of vectors, classic or deep."""
+    """Read a fitted encoder: classic, deep or of two parts."""
     with open(path, "rb") as file:
         data = file.read()
     card = card_of(path, data)
-    if card.get("kind") != "deep encoder":
+    if not learned(card):
         return FittedProjection.read(data, path) or encoders.load_encoder(path)
-    hasher: Quantizer = import_extra("hashret.deep", "torch").DeepHasher.load(path, device="cpu")
-    return hasher
+    module, name = _LEARNED[card["kind"]]
+    encoder: Quantizer = getattr(import_extra(module, "torch"), name).load(path, device="cpu")
+    return encoder
+
+
+def learned(card: dict[str, Any]) -> bool:
+    """Return whether an encoder takes what its network does: pixels, or some features."""
+    return str(card.get("kind")) in _LEARNED
 
 
 def card_of(path: object, data: bytes) -> dict[str, Any]:

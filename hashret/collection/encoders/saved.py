@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from ...errors import FormatError
 from ...extras import import_extra
+from ...ranking import Rule
 from ...types import Codes, Floats, Images
 from .features import SIDE, squared
 from .files import kept
+from .quantizers import load_quantizer
 
 __all__ = ["Deep"]
 
 
 class Deep:
-    """A `DeepHasher` that was saved; it needs torch.
+    """A `DeepHasher`, or a `Prism` around one, of pixels that was saved; it needs torch.
 
     Parameters
     ----------
@@ -33,10 +35,9 @@ class Deep:
     def __init__(self, name: str, store: str, settings: dict[str, Any]) -> None:
         self.name, self.settings = name, settings
         import_extra("torch", "torch")
-        from ...deep import DeepHasher
-
         path = kept(store, settings["file"])
-        self._hasher = DeepHasher.load(path, device="cpu")
+        self._hasher = cast(Any, load_quantizer(path))
+        self.ranking: Rule | None = self._hasher.ranking
         shape = self._hasher.input_shape_
         if len(shape) != 3 or shape[0] != shape[1] or shape[2] not in (1, 3):
             raise FormatError(

@@ -11,6 +11,14 @@
 from __future__ import annotations
 
 from .examples import Example, from_collection, from_csv, from_folder
-from .learning import Trained, train
+from .learning import Trained, default_method, train
 
-__all__ = ["Example", "Trained", "from_collection", "from_csv", "from_folder", "train"]
+__all__ = [
+    "Example",
+    "Trained",
+    "default_method",
+    "from_collection",
+    "from_csv",
+    "from_folder",
+    "train",
+]

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ...checks import check_int
 from ...codes import pack
-from ...errors import ParameterError
+from ...errors import ImageError, ParameterError
 from ...extras import import_extra
 from ...files import write_bytes
 from ...images.reading import Limits
@@ -23,7 +23,7 @@ from .examples import Example
 from .pictures import Pictures, read_pictures
 from .scores import Score, chance, score_codes, score_vectors
 
-__all__ = ["Trained", "train"]
+__all__ = ["Trained", "default_method", "train"]
 
 Told = Callable[[str, int, int], object]
 _NETWORK = "lite0"
@@ -83,7 +83,7 @@ def train(
     examples: Sequence[Example],
     path: str | os.PathLike[str],
     *,
-    name: str = "orthohash",
+    name: str | None = None,
     bits: int = 64,
     network: str = "mlp",
     size: int | None = None,
@@ -103,8 +103,8 @@ def train(
     path : path
         The file; a checkpoint lies beside it until it is done, from which a training that was
         interrupted goes on.
-    name : str
-        Of a method, see :func:`hashret.methods.method_names`.
+    name : str, optional
+        Of a method, see :func:`hashret.methods.method_names`; by default :func:`default_method`.
     bits : int
     network : str
         "mlp" and "linear" learn a head over frozen features of a network that knows photographs;
@@ -130,7 +130,10 @@ def train(
     TrainingError
         If training fails.
     """
+    name = name or default_method(examples, bits)
     chosen, told = _method(name, network), progress or _silent
+    if isinstance(chosen, TwoPart):
+        chosen.prefix_bits(bits)
     vectors = network in ("mlp", "linear")
     side = check_int("size", size or (_FEATURES if vectors else _SIZES.get(network, 64)), 32)
     check_writable(path)
@@ -138,11 +141,13 @@ def train(
         examples, side, limits=limits, progress=lambda *at: told("Reading images", *at)
     )
     inputs: Any = pictures.squares
+    held = _held_out(pictures.labels)
+    if isinstance(chosen, TwoPart):
+        _check_count(chosen, bits, int(np.count_nonzero(~held)))
     features = PhotoFeatures(_NETWORK, side) if vectors else None
     if features is not None:
         inputs = _described(features, inputs, told)
     learner = _Learner(network, device, epochs, told)
-    held = _held_out(pictures.labels)
     known, labels = inputs[~held], pictures.labels[~held]
     checkpoint = Path(f"{os.fspath(path)}.checkpoint")
     encoder = learner.fit(chosen, bits, known, labels, checkpoint)
@@ -161,6 +166,16 @@ def train(
         chance(pictures.labels[held], labels),
         pictures.skipped,
     )
+
+
+def default_method(examples: Sequence[Example], bits: int) -> str:
+    """Return "prism", or "orthohash" where images or bits are too few for codes of two parts."""
+    prism = method("prism")
+    assert isinstance(prism, TwoPart)
+    labels = np.array([example.label for example in examples])
+    learned = int(np.count_nonzero(~_held_out(labels)))
+    fits = bits > prism.residual["cells"] and learned > bits - prism.prefix_bits(bits)
+    return "prism" if fits else "orthohash"
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
@@ -199,11 +214,10 @@ class _Learner:
             "batch_size": int(np.clip(len(inputs) // 8, 2, 256 if vectors else 128)),
             "epochs": self.epochs or int(np.clip(seen // len(inputs), 1, _MOST_EPOCHS)),
         }
-        length = len(np.unique(labels)) if method.bit_a_class else bits
         hasher = import_extra("hashret.deep", "torch").DeepHasher(
             self.network,
             loss,
-            length,
+            self._length(method, bits, labels),
             device=self.device,
             random_state=0,
             progress=lambda now: self.told(
@@ -215,23 +229,43 @@ class _Learner:
         )
         features = inputs if vectors and learns_from("features", loss) else None
         given = labels if learns_from("labels", loss) else None
-        return hasher.fit(inputs, given, features=features, checkpoint=checkpoint)
+        encoder = hasher
+        if isinstance(method, TwoPart):
+            encoder = method.around(hasher, bits, 0, method.residual)
+        return encoder.fit(inputs, given, features=features, checkpoint=checkpoint)
+
+    def _length(self, method: Deep, bits: int, labels: npt.NDArray[np.str_]) -> int:
+        """Return the length of the network's own codes."""
+        classes = len(np.unique(labels))
+        if isinstance(method, TwoPart):
+            # Cells are of probabilities: that there are more classes than cells is no matter.
+            written = (classes - 1).bit_length() if method.residual.get("cells") else 0
+            return max(method.prefix_bits(bits), written)
+        return classes if method.bit_a_class else bits
 
 
 def _method(name: str, network: str) -> Classic | Deep:
     chosen = method(name)
     if not isinstance(chosen, (Classic, Deep)):
         raise ParameterError(f"method: {name!r} makes no codes, and nothing that can be saved")
-    if isinstance(chosen, TwoPart):
-        raise ParameterError(
-            f"method: {name!r} makes codes of two parts, which no collection keeps"
-        )
     known = import_extra("hashret.deep", "torch").network_names()
     if network not in known:
         raise ParameterError(f"network: expected one of {', '.join(known)}, got {network!r}")
     if isinstance(chosen, Classic) and network not in ("mlp", "linear"):
         raise ParameterError(f"network: {name} takes features, and trains no {network}")
     return chosen
+
+
+def _check_count(method: TwoPart, bits: int, count: int) -> None:
+    """Raise before a training of two parts if images are too few for the second."""
+    prefix = method.prefix_bits(bits)
+    rest = bits - prefix
+    if count <= rest:
+        raise ImageError(
+            f"{method.title} of {bits} bits: the {rest} beside the prefix's {prefix} are axes of "
+            f"the images, of which more than {rest} are needed beside those held out, got {count}; "
+            "take fewer bits, or another method, such as orthohash"
+        )
 
 
 def _described(features: PhotoFeatures, squares: Any, told: Told) -> npt.NDArray[np.float32]:
@@ -253,10 +287,10 @@ def _held_out(labels: npt.NDArray[np.str_]) -> npt.NDArray[np.bool_]:
 
 
 def _score(encoder: Any, inputs: Any, labels: Any, held: npt.NDArray[np.bool_]) -> Score:
-    codes = pack(encoder.project(inputs))
-    return score_codes(
-        codes[held], codes[~held], int(encoder.code_bits), labels[held], labels[~held]
-    )
+    margins, rule = encoder.project(inputs), encoder.ranking
+    queries = pack(margins[held]) if rule is None else rule.queries_of(margins[held])
+    codes, bits = pack(margins[~held]), int(encoder.code_bits)
+    return score_codes(queries, codes, bits, labels[held], labels[~held], rule=rule)
 
 
 def _controls(

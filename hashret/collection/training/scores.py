@@ -7,13 +7,22 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ...evaluation import average_precision, distance_histograms, precision_at
+from ...evaluation import (
+    DistanceHistograms,
+    average_precision,
+    distance_histograms,
+    precision_at,
+)
+from ...evaluation.histograms import tied_histograms
+from ...ranking import Rule
 from ...types import Codes
 
 __all__ = ["Score", "chance", "score_codes", "score_vectors"]
 
 Labels = npt.NDArray[Any]
 _AT_ONCE = 256
+# Distances by a rule that are ranked at a time.
+_PIECE = 1 << 22
 
 
 class Score(NamedTuple):
@@ -32,17 +41,45 @@ class Score(NamedTuple):
 
 
 def score_codes(
-    queries: Codes, codes: Codes, bits: int, wanted: Labels, labels: Labels, *, exclude: Any = None
+    queries: npt.NDArray[Any],
+    codes: Codes,
+    bits: int,
+    wanted: Labels,
+    labels: Labels,
+    *,
+    exclude: npt.NDArray[np.int64] | None = None,
+    rule: Rule | None = None,
 ) -> Score:
-    """Score codes by their distances; `exclude` has the row that each query must not find."""
+    """Score codes by their distances, of Hamming or by a ranking rule.
+
+    `queries` are packed codes, or what the rule takes; `exclude` has the row that each of them
+    must not find.
+    """
     precision, average = [], []
-    for start in range(0, len(queries), _AT_ONCE):
-        rows = slice(start, start + _AT_ONCE)
+    at_once = _AT_ONCE if rule is None else max(min(_PIECE // len(codes), _AT_ONCE), 1)
+    for start in range(0, len(queries), at_once):
+        rows = slice(start, start + at_once)
         own = None if exclude is None else exclude[rows]
-        counted = distance_histograms(queries[rows], codes, bits, wanted[rows], labels, exclude=own)
+        asked, of = queries[rows], wanted[rows]
+        if rule is None:
+            counted = distance_histograms(asked, codes, bits, of, labels, exclude=own)
+        else:
+            counted = _counted(rule.distances(asked, codes), of[:, None] == labels, own)
         average.append(np.asarray(average_precision(counted).expected))
         precision.append(np.asarray(precision_at(counted, 10).expected))
     return Score(float(np.concatenate(average).mean()), float(np.concatenate(precision).mean()))
+
+
+def _counted(
+    distances: npt.NDArray[np.float64],
+    relevant: npt.NDArray[np.bool_],
+    own: npt.NDArray[np.int64] | None,
+) -> DistanceHistograms:
+    if own is None:
+        return tied_histograms(distances, relevant)
+    others = np.arange(distances.shape[1]) != own[:, None]
+    shape = len(distances), distances.shape[1] - 1
+    return tied_histograms(distances[others].reshape(shape), relevant[others].reshape(shape))
 
 
 def score_vectors(
