@@ -68,8 +68,9 @@ LIMITS = """## Limits
   that are trained on the images themselves are not in these tables; for them `prism` is another
   head.
 - A classifier knows its classes. Of classes that it never saw cells mean nothing: there the rest
-  alone, 54 bits, is to be ranked by, and loses what ten more bits of ITQ are worth. The rule is
-  one attribute of the encoder (`encoder.ranking`), and can be set for each search.
+  alone is to be ranked by. gamma is the dial: at 1 the rest loses nearly nothing there against ITQ
+  of all bits, at .5 it does, as what tells seen classes apart also tells unseen ones apart. The
+  rule is an attribute of the encoder (`encoder.ranking`), and can be set for each search.
 - With labels of many classes cells must be more: ten bits number 1,024. A rule takes 2,048.
 - Within a class, and for copies, ITQ of all 64 bits stays better, and real vectors better still:
   ten bits and the weight of the class are what being right by class costs.

@@ -379,6 +379,7 @@ SET = {
     "docs/commands": ["`--rescan` minutes"],
     "docs/duplicates": ["quality 30-90", "at least 0.99", "crops by 5 %", "find 0.99"],
     "docs/encoders": ["(10 MiB)"],
+    "docs/how-to/ranking": ["within 0.01 of the best"],
     "docs/how-to/bridges": ["pgvector 0.8", "pymilvus 3.0", "12 bits has 2 bytes"],
     "docs/planner": ["1.25 cold, 1.1 warm"],
     "docs/serve": ["within 30 s", "within 15 s", "for 60 s", "25 MB"],
