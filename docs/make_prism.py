@@ -233,7 +233,7 @@ def page(
         return [g for g in groups if g["protocol"] == name]
 
     found = [name for name in SETS if any(g["protocol"] == name for g in groups)]
-    lines = [QUESTION, "## Evidence", "", EVIDENCE, ""]
+    lines = [QUESTION.strip(), "", "## Evidence", "", EVIDENCE, ""]
     for name in found:
         lines += evidence(name, under(name), span_of(groups))
     lines += [GALLERY, ""]

@@ -24,7 +24,7 @@ only in 58 of a hundred, both being cats in 49 and dogs in 9. By class results s
 the probability that query and image are of one class, as far as a classifier knows. This is an
 inner product, not a distance, and no distance between codes orders by it: it is not even greatest
 for the query itself. It has long been known to beat hashing (Sablayrolles and others, ICASSP 2017,
-arXiv 1609.06753); what it lacked was a code.
+arXiv 1609.06753): in real numbers, or coarsely, with a class's number for a code.
 
 ## The code
 
@@ -38,9 +38,10 @@ arXiv 1609.06753); what it lacked was a code.
 
        d = round(-w log(sum over c of p_ic p_jc)) + Hamming distance of the rest,
 
-   the former less that of the query's best cell. w = 32: a class that is e times as probable
-counts as much as half of the rest. An exact search visits cells, the cheapest first, and in each
-scans the rest, until no other cell can hold anything nearer (`csrc/rank/cells.c`).
+   the former less that of the query's best cell. w = 32: what is e times as probable to be of the
+   query's class may differ in 32 more bits of the rest. An exact search visits cells, the cheapest
+   first, and in each scans the rest, until no other cell can hold anything nearer
+   (`csrc/rank/cells.c`).
 
 Fitting takes seconds beyond the classifier's training. `hashret.prism.Prism` around
 `hashret.prism.ClassCells` is the encoder, `hashret.ranking.SameClass` the rule; `hashret train`
