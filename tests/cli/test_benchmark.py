@@ -60,5 +60,5 @@ def test_the_first_look_at_two_axes_prints_a_row_a_rule(tmp_path):
     done = run_here("benchmark", "--suite", "two-axis", "--quick", *given, COLUMNS="250")
     assert done.returncode == 0, done.stderr
     rows = [re.split(r"\s*│\s*", line)[1:5] for line in done.stdout.splitlines() if "│" in line]
-    rules = ["hamming", "weighted", "class-aware", "float-query"]
+    rules = ["hamming", "weighted", "class-aware", "float-query", "same-class"]
     assert rows == [["pca", "16", "drawn-shapes", rule] for rule in rules]
