@@ -50,8 +50,8 @@ typedef struct {
 bool hr_code_within(const hr_ranked_query *query, const uint64_t *code, uint32_t differ,
                     hr_bounds bounds, double *distance);
 
-/* What a prefix costs whose differing bits cost `cost`, and which snaps to a centre: less where that
- * is the query's, or so much more as the centre costs. */
+/* What a prefix costs whose differing bits cost `cost`, and which snaps to a centre: less where
+ * that is the query's, or so much more as the centre costs. */
 static inline double hr_shared_cost(const hr_ranked_query *query, uint32_t centre, double cost) {
   if (query->cells) return query->cells[centre] + cost;
   return query->prefixes->centres.count && centre == query->own_class
