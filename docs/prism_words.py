@@ -77,7 +77,6 @@ LIMITS = """## Limits
   ten bits and the weight of the class are what being right by class costs.
 - The distance of a query from itself is not always the least: a sure image of a probable class may
   come before it. `exclude=` and copies by Hamming distance do not depend on the rule.
-- Inner products of probabilities without codes, in real numbers, rank better still by class.
 
 ## What was looked at
 

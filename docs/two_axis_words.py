@@ -32,7 +32,8 @@ hashret benchmark --suite two-axis --quick
 - **Unseen classes** (`...-unseen`): a quarter of the classes, drawn by the seed, is kept from
   training, and is all that is searched. Unsupervised codes and real vectors stand beside.
 - **Cost.** Distinct codes, the mean size of a bucket of equal codes, codes compared and time of
-  the exact ten nearest.
+  the exact ten nearest. Times were taken beside other work: they tell no more than the order of
+  magnitude.
 - **Two databases.** The training images, which methods have learned by heart, and test images
   that are neither queries nor trained on. Both are reported; what is said rests on the second.
 - **Ranking rules**, the same for all methods: the Hamming distance; a bit of the prefix counting

@@ -23,7 +23,7 @@ from .classes import ClassAware, class_centres
 from .fingerprints import check_rule, differ_in_rule, with_rule
 from .floats import FloatQuery, mean_margins
 from .hamming import Hamming
-from .posterior import SameClass, class_shares
+from .posterior import SameClass
 from .prefix import WeightedPrefix
 from .ranked import HasRanking
 from .rule import Asked, Rule
@@ -40,7 +40,6 @@ __all__ = [
     "WeightedPrefix",
     "check_rule",
     "class_centres",
-    "class_shares",
     "differ_in_rule",
     "mean_margins",
     "rule_from",

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..checks import as_array, as_real, check_number
+from ..checks import as_real, check_number
 from ..codes import as_codes
-from ..errors import CodeError, DTypeError, ParameterError, ShapeError
+from ..errors import CodeError, ParameterError, ShapeError
 from ..types import Codes, Floats
 from .prefix import MAX_WEIGHT, WeightedPrefix
 
-__all__ = ["MAX_CENTRES", "SameClass", "class_shares"]
+__all__ = ["MAX_CENTRES", "SameClass"]
 
 # There is a cost for each pair of them: of so many 32 MB.
 MAX_CENTRES = 2048
@@ -122,59 +122,6 @@ class SameClass(WeightedPrefix):
         """Return its parameters in a few words."""
         assert self.centres is not None
         return f"{super().summary()}, {len(self.centres)} cells"
-
-
-def class_shares(
-    cells: npt.ArrayLike, labels: npt.ArrayLike, count: int, smoothing: float = 1.0
-) -> Floats:
-    """Return the shares of the classes among the images of each cell: posteriors by counting.
-
-    Parameters
-    ----------
-    cells : array_like of int, shape (n,)
-        Of training images, 0 to ``count - 1``.
-    labels : array_like of int, shape (n,)
-        0 to the number of classes less 1; -1 where one is missing.
-    count : int
-    smoothing : float
-        So many images more in each cell, of all classes as they are frequent: above 0, so that
-        nothing is impossible and a cell without images has the classes' frequencies.
-
-    Returns
-    -------
-    posteriors : ndarray of float64, shape (count, n_classes)
-
-    Raises
-    ------
-    ShapeError, DTypeError, ParameterError
-        If labels do not fit the cells, or a number is out of its range.
-
-    Examples
-    --------
-    >>> class_shares([0, 0, 0, 1], [0, 0, 1, 1], 3)
-    array([[0.625, 0.375],
-           [0.25 , 0.75 ],
-           [0.5  , 0.5  ]])
-    """
-    numbers, of = as_array("cells", cells), as_array("labels", labels)
-    if numbers.shape != of.shape or numbers.ndim != 1:
-        raise ShapeError(f"labels: expected {numbers.shape}, a label a cell, got {of.shape}")
-    if numbers.dtype.kind not in "iu" or of.dtype.kind not in "iu":
-        raise DTypeError(f"labels: expected integers, got {of.dtype}, cells of {numbers.dtype}")
-    known = of >= 0
-    if not known.any():
-        raise ParameterError("labels: expected some that are not missing")
-    if numbers.min() < 0 or numbers.max() >= count:
-        raise ParameterError(
-            f"cells: expected 0 to {count - 1}, got {numbers.min()} to {numbers.max()}"
-        )
-    if check_number("smoothing", smoothing, least=0) == 0:
-        raise ParameterError("smoothing: expected more than 0, got 0")
-    found = np.zeros((count, int(of.max()) + 1))
-    np.add.at(found, (numbers[known], of[known]), 1.0)
-    found += smoothing * found.sum(axis=0) / known.sum()
-    shares: Floats = found / found.sum(axis=1, keepdims=True)
-    return shares
 
 
 def _centres(centres: npt.ArrayLike, prefix_bits: int) -> Codes:
