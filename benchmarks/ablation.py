@@ -3,7 +3,8 @@
 Every policy of :data:`hashret._native.POLICIES` that chooses has an index of its own of kind
 ``"auto"``; its regret is what its queries take beside the better of an index of kind ``"scan"``
 and one of kind ``"mih"``. *Cold*: all of the first 32 queries of one class, after what was
-remembered is forgotten. *Warm*: the median of later ones, after hundreds of that class.
+remembered is forgotten. *Warm*: the median of later ones, after hundreds of that class. Cells of a
+few microseconds swing from run to run: ``--read`` takes the median of several for each cell.
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ Ask = Callable[[hashret.Index, Codes], Any]
 def main(arguments: list[str] | None = None) -> None:
     """Measure, print a table, and keep the cells as JSON."""
     options = _parser().parse_args(arguments)
+    if options.read:
+        print(table(medians([json.loads(path.read_text())["cells"] for path in options.read])))
+        return
     data.CACHE, real.CIFAR10 = options.cache, options.cifar10
     cells = list(_all_cells(options))
     print(table(cells))
@@ -48,18 +52,23 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _all_cells(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    def wanted(name: str) -> bool:
+        return not options.only or any(part in name for part in options.only)
+
     queries = COLD * TRIALS + WARMING + ROUNDS * 2 * COLD
-    for name, searched in _cases(options.size, queries):
-        if not options.only or any(part in name for part in options.only):
-            for cell in _cells(name, searched):
-                print(_line(cell), flush=True)
-                yield cell
+    for name, searched in _cases(options.size, queries, wanted):
+        for cell in _cells(name, searched):
+            print(_line(cell), flush=True)
+            yield cell
 
 
-def _cases(codes: int, queries: int) -> Iterator[tuple[str, Searched]]:
+def _cases(
+    codes: int, queries: int, wanted: Callable[[str], bool]
+) -> Iterator[tuple[str, Searched]]:
     for kind, draw in data.SYNTHETIC.items():
-        yield f"{codes:,} {kind} codes", draw(codes, 64, queries=queries)
-    yield from real.sets(codes, queries)
+        if wanted(name := f"{codes:,} {kind} codes"):
+            yield name, draw(codes, 64, queries=queries)
+    yield from real.sets(codes, queries, wanted)
 
 
 def _cells(case: str, searched: Searched) -> Iterator[dict[str, Any]]:
@@ -166,6 +175,14 @@ def _middle(rounds: list[dict[str, float]]) -> dict[str, float]:
     return {name: statistics.median(one[name] for one in rounds) for name in POLICIES}
 
 
+def medians(runs: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Return the cells of several runs of the same, with the median of each figure."""
+    return [
+        one[0] | {state: _middle([cell[state] for cell in one]) for state in ("cold", "warm")}
+        for one in zip(*runs, strict=True)
+    ]
+
+
 def _line(cell: dict[str, Any]) -> str:
     figures = "  ".join(
         f"{state} " + " ".join(f"{cell[state][name]:.2f}" for name in POLICIES)
@@ -201,6 +218,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--size", type=size, default=SIZES["medium"], help="codes; %(default)s")
     parser.add_argument("--only", nargs="*", help="cases whose name contains one of these")
     parser.add_argument("--json", type=Path, help="where to keep the cells")
+    parser.add_argument("--read", type=Path, nargs="+", help="tell the medians of kept cells")
     parser.add_argument("--cache", type=Path, default=data.CACHE)
     parser.add_argument("--cifar10", type=Path, help="archive or folder of CIFAR-10's JPEG files")
     return parser

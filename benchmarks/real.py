@@ -21,10 +21,12 @@ CIFAR10: Path | None = None
 EPOCHS, TRAINED = 3, 10_000
 
 
-def sets(size: int, queries: int = 500) -> Iterator[tuple[str, Searched]]:
-    """All sets with their names; those of CIFAR-10 only if its place is known."""
+def sets(
+    size: int, queries: int = 500, wanted: Callable[[str], bool] = lambda name: True
+) -> Iterator[tuple[str, Searched]]:
+    """All sets that are wanted by their names; those of CIFAR-10 only if its place is known."""
     for name, draw in SETS.items():
-        if CIFAR10 is not None or not name.startswith("CIFAR-10"):
+        if wanted(name) and (CIFAR10 is not None or not name.startswith("CIFAR-10")):
             yield name, draw(size, queries)
 
 

@@ -116,6 +116,7 @@ def planner(rows: Rows) -> list[Table]:
         policies("now", "AVX-512", kept, new, True),
         policies("now", "AVX2", kept, new, True),
         policies("later", "AVX2", kept, new, False),
+        policies("doubted", "AVX2", kept, new, False),
     ]
 
 

@@ -77,8 +77,6 @@ static double remaining_cost(const hr_probing *p, const hr_costs *costs, uint32_
 #define FREE_SHARE 0.07
 /* Estimates are off by some: what is to cost nearly as much as a scan is not begun. */
 #define WORTHWHILE 0.9
-/* A probe that goes on whatever is estimated may spend so many times as much. */
-#define ENDURED 2
 
 double hr_costs_of(const hr_costs *costs, const hr_work *work) {
   return (double)work->probed * costs->bucket + (double)work->verified * costs->verify +
@@ -91,10 +89,10 @@ double hr_costs_of(const hr_costs *costs, const hr_work *work) {
 bool hr_probing_pays(hr_probing *p, const hr_budget *budget, const hr_costs *costs,
                      double next_ns) {
   double scan_ns = budget->scan_ns, spent = hr_costs_of(costs, p->work);
-  if (!budget->estimate) {
+  if (budget->endured > 0) {
     /* By the clock: what is estimated may be what is mistaken. */
     double took = hr_now_ns() - p->began, off = spent > 0 ? took / spent : 1;
-    return took + off * next_ns < ENDURED * scan_ns;
+    return took + off * next_ns < budget->endured * scan_ns;
   }
   if (spent + next_ns <= p->estimate) return true;
   /* The query's own code costs one bucket, and is what collapsed codes are full of. */

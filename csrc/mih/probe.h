@@ -10,7 +10,8 @@
 typedef struct {
   const hr_costs *costs;
   double scan_ns; /* what a scan costs */
-  bool estimate;  /* as soon as going on is estimated to cost more; else once so much was spent */
+  double endured; /* by the clock, once so many times as much was spent; 0: as soon as going on is
+                     estimated to cost more */
   bool abandoned; /* set if that happened: the result is not complete */
 } hr_budget;
 

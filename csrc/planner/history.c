@@ -8,8 +8,11 @@
 /* Queries that go by the model before what they took counts. The first of them finds nothing that
  * it needs in the cache. */
 #define FIRST 3
-/* As many queries asked together go by the model at first. */
-#define FIRST_SECTION 4
+/* A probe that goes on whatever is predicted may take as long as so many scans: what costs nearly
+ * as much in the mean is dearer now and then. If the model gave up a query of those, the next one
+ * goes on for as long as one scan, by which time it has ended if the model is mistaken. */
+#define ENDURED 2
+#define DOUBTED 1
 /* So many queries on end, or a section, try another way: the first of them finds in the cache what
  * the usual one left there, and is not timed. */
 #define RUN 4
@@ -64,9 +67,19 @@ hr_record *hr_history_of(hr_history *history, const hr_asked *asked) {
   return &history->of[(number * 2 + asked->together) * HR_FILTERINGS + (uint32_t)asked->filtering];
 }
 
-uint32_t hr_history_section(const hr_record *record, bool together, size_t left) {
-  bool first = record && HR_LOAD(&record->asked) < FIRST;
-  uint32_t section = !together ? 1 : first ? FIRST_SECTION : HR_SECTION;
+static bool is_first(const hr_record *record) { return HR_LOAD(&record->asked) < FIRST; }
+
+/* Whether the model may have given up too early, which no query has shown yet. */
+static bool is_doubtful(const hr_record *record) {
+  return !is_first(record) && !HR_LOAD(&record->tries) && load(&record->left[HR_WAY_MODEL]) > 0;
+}
+
+uint32_t hr_history_section(const hr_record *record, bool together, uint32_t usual, size_t left) {
+  uint32_t section = usual;
+  if (!together || (record && is_doubtful(record)))
+    section = 1;
+  else if (record && is_first(record))
+    section = FIRST;
   return left < section ? (uint32_t)left : section;
 }
 
@@ -112,11 +125,16 @@ static void save(hr_record *record, uint32_t queries, hr_way best, const double 
 
 hr_choice hr_history_choose(hr_record *record, uint32_t queries, double scan_ns) {
   double cost[HR_WAYS];
+  bool first = is_first(record), doubtful = is_doubtful(record);
   uint32_t asked = add(&record->asked, queries), trying = HR_LOAD(&record->trying);
   hr_way best = load_costs(record, scan_ns, cost);
-  hr_choice choice = {best, true, cost[HR_WAY_SCAN]};
-  if (asked < FIRST) {
+  hr_choice choice = {best, true, cost[HR_WAY_SCAN], ENDURED};
+  if (first) {
     choice.way = HR_WAY_MODEL;
+  } else if (doubtful) {
+    add(&record->tries, 1);
+    choice.way = HR_WAY_PROBE;
+    choice.endured = DOUBTED;
   } else if (trying) {
     HR_STORE(&record->trying, trying > queries ? trying - queries : 0);
     choice.way = (hr_way)HR_LOAD(&record->other);

@@ -61,10 +61,11 @@ typedef struct {
   hr_way way;
   bool timed;     /* whether its time is worth taking */
   double scan_ns; /* what a scan takes of a query */
+  double endured; /* a probe that goes on whatever is predicted may take as long as so many */
 } hr_choice;
 
-/* How many of the `left` queries of a call go the next way together. */
-uint32_t hr_history_section(const hr_record *record, bool together, size_t left);
+/* How many of the `left` queries of a call go the next way together, where `usual` do. */
+uint32_t hr_history_section(const hr_record *record, bool together, uint32_t usual, size_t left);
 /* The way for so many queries. A scan is predicted to take scan_ns of each. */
 hr_choice hr_history_choose(hr_record *record, uint32_t queries, double scan_ns);
 /* A query took `ns`, and is left for a scan or not. */

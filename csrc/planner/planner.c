@@ -8,6 +8,7 @@
 /* What would be scanned otherwise, or probed on a thread that can be stopped, is put off when it
  * has taken about twice as long, if it may be put off. */
 #define HERE_NS 2e6
+#define DEFERRED 2
 
 /* A search under way. */
 typedef struct {
@@ -54,8 +55,9 @@ static hr_choice choose(const searching *s, uint32_t queries) {
   const hr_target *t = s->target;
   hr_policy policy = t->planner->policy;
   bool scan = !t->mih || t->scan || (policy == HR_POLICY_SCAN && !t->probe);
-  if (!s->record) return (hr_choice){scan ? HR_WAY_SCAN : HR_WAY_PROBE, false, s->scan_ns};
-  if (policy == HR_POLICY_MODEL) return (hr_choice){HR_WAY_MODEL, false, s->scan_ns};
+  if (!s->record)
+    return (hr_choice){scan ? HR_WAY_SCAN : HR_WAY_PROBE, false, s->scan_ns, DEFERRED};
+  if (policy == HR_POLICY_MODEL) return (hr_choice){HR_WAY_MODEL, false, s->scan_ns, 0};
   hr_choice choice = hr_history_choose(s->record, queries, s->scan_ns);
   if (policy == HR_POLICY_TWO_WAYS && choice.way == HR_WAY_PROBE) choice.way = HR_WAY_MODEL;
   return choice;
@@ -96,7 +98,8 @@ static hr_status probe(const searching *s, size_t q, const hr_choice *choice,
   hr_work work = {0};
   hr_queries query = hr_queries_part(s->queries, q, 1);
   query.work = &work;
-  hr_budget budget = {s->costs, choice->scan_ns, choice->way == HR_WAY_MODEL, false};
+  double endured = choice->way == HR_WAY_MODEL ? 0 : choice->endured;
+  hr_budget budget = {s->costs, choice->scan_ns, endured, false};
   double began = choice->timed ? hr_now_ns() : 0;
   hr_status status = hr_probe(t->mih, &query, t->allow, s->costs ? &budget : NULL, collector);
   *abandoned = budget.abandoned;
@@ -150,9 +153,8 @@ static hr_status scan_those_left(const searching *s, size_t first, size_t count,
 #define LONG_SECTION 16
 
 static uint32_t section_of(const searching *s, bool together, size_t left) {
-  uint32_t section = hr_history_section(s->record, together, left);
-  if (!together || !scans_apart(s)) return section;
-  return left < LONG_SECTION ? (uint32_t)left : LONG_SECTION;
+  uint32_t usual = scans_apart(s) ? LONG_SECTION : HR_SECTION;
+  return hr_history_section(s->record, together, usual, left);
 }
 
 hr_status hr_planner_search(const hr_target *target, const hr_queries *queries,

@@ -311,7 +311,7 @@ def said_of_the_planner(told):
     yield "docs/planner", f"the median of three runs of each of {each} cells:"
     busy = {"when": "later", **kept, "state": "cold"}
     missed = [v for form in ("one query", "batch") for v in of("missed", form=form, **busy)]
-    yield "docs/planner", f"{in_words(sum(missed)).capitalize()} cold cells miss"
+    yield "docs/planner", f"{in_words(sum(missed)).capitalize()} cold cells missed"
     yield (
         "docs/planner",
         "ten neighbours among uniform codes ({} to {}) and 100 among clustered ones ({} to {}), "
@@ -322,6 +322,22 @@ def said_of_the_planner(told):
                 for figure in pair
             )
         ),
+    )
+    (each,) = of("cells", when="doubted")
+    yield "docs/planner", f"The median of three runs of each of {each} cells, two cores:"
+    doubted = {"when": "doubted", **kept}
+    three = [f"{figure:.2f}" for figure in of("regret", **doubted)]
+    assert of("missed", **doubted, **cold) == [0]
+    ((missed,), (worst,)) = (of(name, **doubted, **batch) for name in ("missed", "worst"))
+    single, first = (
+        in_words(of("missed", when="doubted", policy="two ways", **form)[0])
+        for form in (cold, batch)
+    )
+    yield (
+        "docs/planner",
+        f"Those three cells are at {three[0]}, {three[1]} and {three[2]} now. Cold, no single "
+        f"query misses any more, and {in_words(missed)} first batches do, the worst by "
+        f"{worst:.2f}: {single} and {first} would with two ways alone.",
     )
 
 

@@ -46,7 +46,7 @@ static void play(hr_record *record, const world *is, int queries, bool together,
   double owed = 0;
   for (int way = 0; way < HR_WAYS; way++) ways[way] = 0;
   for (int q = 0; q < queries;) {
-    uint32_t section = hr_history_section(record, together, (size_t)(queries - q));
+    uint32_t section = hr_history_section(record, together, HR_SECTION, (size_t)(queries - q));
     ask(record, is, section, &owed, ways);
     q += (int)section;
   }
@@ -91,6 +91,31 @@ static void test_the_first_queries_cost_little_more_than_the_best(void) {
   }
 }
 
+/* Where all are abandoned. */
+static void test_a_model_that_gives_up_is_doubted_once(void) {
+  for (int together = 0; together < 2; together++) {
+    const world mistaken = {60, 1, 50, 100, 0}, right = {60, 1, 300, 100, 0};
+    hr_record record = {0}, other = {0};
+    int ways[HR_WAYS];
+    play(&record, &mistaken, 32, together, ways);
+    expect(ways[HR_WAY_PROBE] >= 28, "a model that gives up too early is found out at once");
+    play(&other, &right, 32, together, ways);
+    expect(ways[HR_WAY_PROBE] == 1, "one query finds out that it does not");
+  }
+}
+
+static void test_a_doubt_costs_no_more_than_a_scan(void) {
+  hr_record record = {0};
+  const world is = {60, 1, 300, 100, 0};
+  int ways[HR_WAYS];
+  play(&record, &is, 3, false, ways);
+  hr_choice choice = hr_history_choose(&record, 1, is.scan);
+  expect(choice.way == HR_WAY_PROBE && choice.endured == 1, "it ends after one scan's time");
+  hr_record sure = {0};
+  play(&sure, &(world){10, 0, 300, 100, 0}, 32, false, ways);
+  expect(ways[HR_WAY_MODEL] == 32, "where no query was abandoned nothing is doubted");
+}
+
 static void test_classes_do_not_touch_each_other(void) {
   hr_history history = {0};
   hr_record *ten = hr_history_of(&history, &(hr_asked){10, 64, 64, false, false});
@@ -113,7 +138,7 @@ static void test_an_interrupted_query_tells_nothing(void) {
   const world is = {40, 0, 200, 100, 0};
   int ways[HR_WAYS];
   play(&record, &is, EARLY, false, ways);
-  hr_history_probed(&record, &(hr_choice){HR_WAY_MODEL, true, is.scan}, 1e9, false);
+  hr_history_probed(&record, &(hr_choice){HR_WAY_MODEL, true, is.scan, 0}, 1e9, false);
   play(&record, &is, EARLY, false, ways);
   expect(ways[HR_WAY_MODEL] > EARLY * 85 / 100, "one slow probe changes little");
   hr_history_scanned(&record, is.scan, 1e9);
@@ -208,6 +233,8 @@ static void test_reading_the_clock_is_cheap(void) {
 int main(void) {
   test_the_cheapest_way_is_taken();
   test_the_first_queries_cost_little_more_than_the_best();
+  test_a_model_that_gives_up_is_doubted_once();
+  test_a_doubt_costs_no_more_than_a_scan();
   test_classes_do_not_touch_each_other();
   test_an_interrupted_query_tells_nothing();
   test_what_changes_is_noticed();
