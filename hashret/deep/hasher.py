@@ -17,7 +17,7 @@ from ..codes import check_bits, pack
 from ..errors import ParameterError, ShapeError
 from ..files import write_bytes
 from ..ranking import HasRanking
-from ..types import Codes
+from ..types import Codes, Floats
 from .losses import Loss, make_loss
 from .model.copying import check_not_meta, copied
 from .model.devices import find_device, moved
@@ -282,6 +282,31 @@ class DeepHasher(HasRanking, Parametrised, Hyperparameters):
             Of most losses these are the margins.
         """
         return self._encode(images, batch_size, margins=False)
+
+    def probabilities(self, images: npt.ArrayLike, *, batch_size: int = 1024) -> Floats:
+        """Return how probable each of :attr:`classes_` is, as a classifier sees it: its softmax.
+
+        Parameters
+        ----------
+        images, batch_size
+            As in :meth:`project`.
+
+        Returns
+        -------
+        probabilities : ndarray of float64, shape (n, n_classes)
+
+        Raises
+        ------
+        ParameterError
+            If the loss is not ``"classifier"``, whose outputs are no logits.
+        """
+        name = self._fitted().loss.name
+        if name != "classifier":
+            raise ParameterError(f'probabilities: expected the loss "classifier", got {name!r}')
+        logits = self.outputs(images, batch_size=batch_size).astype(np.float64)
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        probabilities: Floats = powers / powers.sum(axis=1, keepdims=True)
+        return probabilities
 
     def features(self, images: npt.ArrayLike, *, batch_size: int = 1024) -> npt.NDArray[np.float32]:
         """Return what the hash layer is given, the penultimate layer's values.

@@ -152,10 +152,7 @@ class ClassCells:
 
     def probabilities(self, images: npt.ArrayLike, *, batch_size: int = 1024) -> Floats:
         """Return the classifier's probabilities of its classes, float64 (n, n_classes)."""
-        logits = self._fitted_classifier().outputs(images, batch_size=batch_size)
-        powers = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-        probabilities: Floats = powers / powers.sum(axis=1, keepdims=True)
-        return probabilities
+        return self._fitted_classifier().probabilities(images, batch_size=batch_size)
 
     def cells(self, images: npt.ArrayLike, *, batch_size: int = 1024) -> npt.NDArray[np.int64]:
         """Return the number of each image's cell, int64 (n,)."""

@@ -88,6 +88,17 @@ class Tiny(torch.nn.Module):
         return self.layer(images.flatten(1)).relu()
 
 
+def test_probabilities_are_the_softmax_of_a_classifiers_outputs():
+    images, labels = patterns()
+    hasher = quick(loss="classifier", epochs=2).fit(images, labels)
+    expected = torch.softmax(torch.from_numpy(hasher.outputs(images)).double(), dim=1).numpy()
+    found = hasher.probabilities(images, batch_size=7)
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    with pytest.raises(ParameterError, match=r'loss "classifier", got \'dsh\''):
+        quick(epochs=1).fit(images, labels).probabilities(images)
+
+
 def test_nan_outputs_never_become_codes():
     images, labels = patterns()
     hasher = quick(epochs=1).fit(images, labels)

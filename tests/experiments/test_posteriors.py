@@ -9,12 +9,14 @@ pytest.importorskip("skimage")
 pytest.importorskip("sklearn")
 pytest.importorskip("torch")
 
+from scipy.special import softmax
+
 from hashret.deep import DeepHasher
 from hashret.errors import ParameterError
 from hashret.evaluation.metrics import average_precision
 from hashret.evaluation.ranked import ranked_average_precision
 from hashret.experiments.benchmark.harness import run_benchmark
-from hashret.experiments.benchmark.posteriors import histograms_by_rank, softmax
+from hashret.experiments.benchmark.posteriors import histograms_by_rank
 from hashret.experiments.benchmark.runs import list_runs
 from hashret.experiments.scoring import exact_scores
 
@@ -30,7 +32,7 @@ def test_ranks_are_those_of_the_querys_probabilities():
     drawn = np.zeros(9)
     for _ in range(400):
         order = rng.permutation(60)
-        ranked = np.argsort(-softmax(logits)[:, predicted[order]], axis=1, kind="stable")
+        ranked = np.argsort(-softmax(logits, axis=1)[:, predicted[order]], axis=1, kind="stable")
         right = (labels[order][ranked] == query_labels[:, None]).astype(bool)
         drawn += ranked_average_precision(right, "relevant", totals) / 400
     np.testing.assert_allclose(average_precision(found).expected, drawn, atol=0.02)

@@ -45,9 +45,9 @@ def score_posteriors(
     `by_product`, by the inner product of the query's softmax and the image's, a ceiling that
     needs more than codes. The time is None for the former.
     """
-    queries, database = classifier.outputs(inputs.queries), classifier.outputs(inputs.database)
     labels = inputs.database_labels, inputs.query_labels
     if not by_product:
+        queries, database = classifier.outputs(inputs.queries), classifier.outputs(inputs.database)
         found, totals = histograms_by_rank(queries, database.argmax(axis=1), *labels)
         rest = {
             "candidates": float(len(database)),
@@ -56,9 +56,9 @@ def score_posteriors(
         }
         return score_histograms(found, found, totals, **rest), None
     # Products may be equal: in the data set's order these would stand by class.
-    order = np.random.default_rng(seed).permutation(len(database))
-    shuffled = softmax(database)[order], softmax(queries), labels[0][order], labels[1]
-    return exact_scores(*shuffled, advance, inner=True)
+    order = np.random.default_rng(seed).permutation(len(inputs.database))
+    database, queries = map(classifier.probabilities, (inputs.database[order], inputs.queries))
+    return exact_scores(database, queries, labels[0][order], labels[1], advance, inner=True)
 
 
 def histograms_by_rank(
@@ -88,10 +88,3 @@ def histograms_by_rank(
     own = np.searchsorted(names, query_labels)
     counts = DistanceHistograms(table.sum(axis=1)[ranked], table[ranked, own[:, None]])
     return counts, table.sum(axis=0)[own]
-
-
-def softmax(logits: Logits) -> npt.NDArray[np.float64]:
-    """Return the probabilities of classes, a row an image."""
-    powers = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-    probabilities: npt.NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
-    return probabilities
