@@ -104,11 +104,24 @@ class TwoPart(Deep):
 
     The options are the loss's; `residual` are :class:`~hashret.prism.Prism`'s `gamma` and `tap`,
     and `share`, the prefix's part of the bits, or `cells`, the bits of
-    :class:`~hashret.prism.ClassCells` around a classifier.
+    :class:`~hashret.prism.ClassCells` around a classifier; and `clusters`, how many of
+    :func:`~hashret.prism.balanced_clusters` are the classes, where labels are not looked at.
     """
 
     residual: Options = field(default_factory=dict)
     encoder = "ResidualITQ"
+
+    @property
+    def supervised(self) -> bool:
+        """Whether it learns from labels."""
+        return "clusters" not in self.residual and super().supervised
+
+    def classes(self, vectors: Any, labels: Any, seed: int, residual: Options) -> Any:
+        """Return the labels of training images, or what stands for them."""
+        if not residual.get("clusters"):
+            return labels
+        prism = import_extra("hashret.prism", "torch")
+        return prism.balanced_clusters(vectors, residual["clusters"], random_state=seed)
 
     def prefix_bits(self, bits: int) -> int:
         """Return how many bits of a code are the prefix.
@@ -146,8 +159,9 @@ def _two_parts(title: str, loss: str, options: Options, gamma: float) -> TwoPart
     return TwoPart(title, loss, options, residual=residual)
 
 
-def _cells(title: str, gamma: float) -> TwoPart:
-    return TwoPart(title, "classifier", residual={"gamma": gamma, "tap": "features", "cells": 10})
+def _cells(title: str, gamma: float, **more: int) -> TwoPart:
+    residual = {"gamma": gamma, "tap": "features", "cells": 10, **more}
+    return TwoPart(title, "classifier", residual=residual)
 
 
 METHODS: dict[str, Method] = {
@@ -185,6 +199,7 @@ TWO_PARTS: dict[str, Method] = {
     "prism": _cells("Prism", 0.5),
     "prism-0": _cells("Prism, gamma 0", 0.0),
     "prism-100": _cells("Prism, gamma 1", 1.0),
+    "prism-unlabelled": _cells("Prism, without labels", 1.0, clusters=200),
     "prism-nested": _two_parts("Nested HashNet and residual", "nested", _NESTED, 0.5),
     "hashnet-c1": _two_parts("HashNet and ITQ (C1)", "hashnet", {}, 1.0),
     "hashnet-c3": _two_parts("HashNet and residual (C3)", "hashnet", {}, 0.0),

@@ -6,6 +6,7 @@ import importlib.util
 import itertools
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from hashret.datasets import Dataset
 from hashret.deep import loss_names
 from hashret.errors import ParameterError, ShapeError
 from hashret.evaluation import PROTOCOLS, protocol
-from hashret.experiments.benchmark import axes, edits
+from hashret.experiments.benchmark import axes, edits, measure
 from hashret.experiments.benchmark.drawn import drawn_shapes
 from hashret.experiments.benchmark.harness import run_benchmark
 from hashret.experiments.benchmark.inputs import Source
@@ -154,6 +155,22 @@ def test_the_dial_and_the_length_of_the_prefix_are_options():
         methods.method("hashnet-c1").prefix_bits(1)
     with pytest.raises(ParameterError, match="quick: the suite cifar10 has no first look"):
         run_benchmark("cifar10", "nowhere.jsonl", quick=True)
+
+
+def test_the_variant_without_labels_looks_at_none():
+    given = {"protocols": ["drawn-shapes"], "budget": "smoke", "device": "cpu"}
+    (run,) = list_runs("two-axis", ["prism-unlabelled"], changes={"clusters": 12}, **given)
+    assert not methods.method("prism-unlabelled").supervised
+    assert methods.method("prism").supervised
+    source = Source(run.dataset, Steps())
+    inputs = source.inputs(run.protocol, run.seed, run.features)
+    others = np.random.default_rng(0).permutation(inputs.train_labels)
+    codes, same = (
+        measure.fitted(run, source, replace(inputs, train_labels=labels), lambda *now: None)[0]
+        for labels in (inputs.train_labels, others)
+    )
+    assert codes.codes_fingerprint == same.codes_fingerprint
+    assert len(codes.prefix_.classifier_.classes_) == 12
 
 
 def test_a_code_longer_than_what_is_left_of_the_features_fails_by_name(tmp_path):

@@ -192,17 +192,22 @@ def _fitted(
         **settings,
     )
     encoder = hasher
+    labels = inputs.train_labels if learns_from("labels", loss) else None
     if isinstance(entry, TwoPart):
         encoder = entry.around(hasher, run.bits, run.seed, residual)
     features = None
     if learns_from("features", loss):
         features = source.inputs(run.protocol, run.seed, teacher).train if teacher else inputs.train
-    labels = inputs.train_labels if learns_from("labels", loss) else None
     checkpoint = source.file("checkpoints", f"{run.key}.safetensors")
     resumed = checkpoint is not None and checkpoint.exists()
-    facts = _timed(
-        lambda: encoder.fit(inputs.train, labels, features=features, checkpoint=checkpoint)
-    )
+
+    def fit() -> None:
+        classes = labels
+        if isinstance(entry, TwoPart):
+            classes = entry.classes(inputs.train, labels, run.seed, residual)
+        encoder.fit(inputs.train, classes, features=features, checkpoint=checkpoint)
+
+    facts = _timed(fit)
     if checkpoint:
         checkpoint.unlink(missing_ok=True)
     # What the part before an interruption took is not known.
