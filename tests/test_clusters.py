@@ -48,7 +48,8 @@ def test_no_cluster_takes_more_than_half_again_of_its_share(count):
     X = np.concatenate([rng.normal(size=(150, 5)), 40 + rng.normal(size=(50, 5))])
     labels = balanced_clusters(X, count, random_state=0)
     assert labels.dtype == np.int64
-    assert labels.min() >= 0 and labels.max() < count
+    assert labels.min() >= 0
+    assert labels.max() < count
     assert np.bincount(labels).max() <= np.ceil(1.5 * len(X) / count)
     np.testing.assert_array_equal(labels, balanced_clusters(X.tolist(), count, random_state=0))
 
