@@ -26,6 +26,7 @@ ASKED: tuple[tuple[str, dict[str, Any]], ...] = (
     ("prism", {"gamma": 0.0}),
     ("prism", {"gamma": 1.0}),
     ("prism", {"cells": 8}),
+    ("prism-unlabelled", {}),
 )
 
 

@@ -52,7 +52,8 @@ hashret benchmark --suite two-axis --quick
 `prism` is ten bits that number a cell of a classifier's probabilities, and a closed form for the
 rest (`hashret.prism`; [what it is, and what of it is not new](prism.md)). With h the features under
 the classifier's last layer and P the projection onto the span of their class means, the rest is
-ITQ of h - (1 - gamma) P (h - mean). `prism` has gamma .5, `prism-0` and `prism-100` have 0 and 1.
+ITQ of h - (1 - gamma) P (h - mean). `prism` has gamma .5, `prism-0` and `prism-100` have 0 and 1;
+`prism-unlabelled` has 1, and clusters of the features for classes.
 Its controls: nested HashNet of half the bits in place of cells (`prism-nested`); HashNet or
 OrthoHash with ITQ of the features (C1: gamma 1) and without class directions (C3: gamma 0); a
 plain classifier's class number with ITQ.
