@@ -48,9 +48,10 @@ This page is written by
 in the manner of [ann-benchmarks](https://ann-benchmarks.com): one query at a time, on one thread,
 all engines in one process and in turns; the median of the turns. *Recall* is the share of the ten
 nearest, ties by distance, over held-out images. `hashret approximate` is told the recall that is
-wanted and tunes itself, on its own codes; the others are measured along their dials, chosen on
-these very queries. A dash: not reached at any setting. A line has only settings that no other of
-the same engine beats.
+wanted and tunes itself, on its own codes; the others are measured along their dials, which are
+doubled from setting to setting, on these very queries: where one is far above the recall it is
+shown for, a setting between would be quicker. A dash: not reached at any setting. A line has only
+settings that no other of the same engine beats.
 
 {processor}, {cores} cores, instruction set {instruction set}; faiss {faiss-cpu}, usearch {usearch},
 pynear {pynear}."""

@@ -33,7 +33,7 @@ Options = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Exact:
-    """Exact nearest neighbours of the feature vectors: what hashing them can at best reach.
+    """Exact nearest neighbours of the feature vectors: the standard without labels.
 
     By angle if `cosine`, else by Euclidean distance.
     """

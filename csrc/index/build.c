@@ -235,8 +235,10 @@ static hr_status put_in_place(hr_index *index, made *m) {
     default: break;
   }
   if (status) return status;
-  if (m->what == HR_ORDER || m->what == HR_TABLES) index->planner.history = (hr_history){0};
-  if (m->costs.block > 0) index->planner.costs = m->costs;
+  bool learned = m->costs.block > 0;
+  if (learned || m->what == HR_ORDER || m->what == HR_TABLES)
+    index->planner.history = (hr_history){0};
+  if (learned) index->planner.costs = m->costs;
   return HR_OK;
 }
 

@@ -181,7 +181,8 @@ static const char *check_shape(const header *h) {
     return "impossible number of tables";
   if (h->kind == HR_APPROXIMATE && (h->tables || !h->recall || h->recall > HR_MAX_RECALL))
     return "impossible recall";
-  if (h->first_id > INT64_MAX - (int64_t)h->rows || h->next_id < 0) return "ids out of range";
+  int64_t beyond_first = h->rows ? (int64_t)h->rows - 1 : 0;
+  if (h->first_id > INT64_MAX - beyond_first || h->next_id < 0) return "ids out of range";
   return NULL;
 }
 

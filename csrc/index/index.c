@@ -149,7 +149,9 @@ hr_status hr_index_stats(hr_index *index, hr_stats *out) {
 size_t hr_read_count(const hr_index *index) { return hr_index_live(index); }
 
 hr_tuning hr_read_tuning(const hr_index *index, size_t k) {
-  return index->ivf ? hr_ivf_tuning(index->ivf, k) : (hr_tuning){.scan = true};
+  if (!index->ivf) return (hr_tuning){.scan = true};
+  const hr_segment *rows = &index->postings->rows;
+  return hr_ivf_tuning(index->ivf, hr_ivf_among(k, rows->count, hr_segment_live(rows)));
 }
 
 bool hr_read_awaits_lists(const hr_index *index) {

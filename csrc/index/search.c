@@ -31,12 +31,11 @@ static const hr_subset *few_of(const search *s, int segment) {
 /* Comparing less than one code in so many costs less than looking for them in buckets. */
 #define FEWEST_SHARE 64
 
-/* HR_APPROXIMATE: the k nearest that a filter lets pass are among so many more of all. */
+/* HR_APPROXIMATE: more are looked for than are wanted, where some may not be results. */
 static size_t nearest_of_all(const search *s) {
   const hr_filter *filter = s->request->filter;
-  size_t k = s->queries.k, rows = s->rows[HR_SORTED]->count;
-  if (!filter || k >= rows) return k;
-  return (size_t)((double)k * (double)rows / (double)(filter->sorted + 1)) + 1;
+  const hr_segment *rows = s->rows[HR_SORTED];
+  return hr_ivf_among(s->queries.k, rows->count, filter ? filter->sorted : hr_segment_live(rows));
 }
 
 /* Looks into lists if that pays; else sets `*compare`. */

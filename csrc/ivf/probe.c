@@ -201,6 +201,14 @@ static const hr_ivf_level *level_for(const hr_ivf *ivf, const hr_ivf_wish *wish)
   return NULL;
 }
 
+/* Where hardly any row is missing, as few results are: no dial is turned for them. */
+#define FEW_MISSING 32
+
+size_t hr_ivf_among(size_t k, size_t rows, size_t allowed) {
+  if (k >= rows || rows - allowed <= rows / FEW_MISSING) return k;
+  return (size_t)((double)k * (double)rows / (double)(allowed + 1)) + 1;
+}
+
 bool hr_ivf_pays(const hr_ivf *ivf, const hr_ivf_wish *wish, size_t queries) {
   const hr_ivf_level *level = level_for(ivf, wish);
   uint64_t share = queries < BATCH ? HR_IVF_SHARE : BATCH_SHARE;

@@ -11,6 +11,8 @@ typedef struct {
   uint32_t radius;
 } hr_ivf_wish;
 
+/* How many of all rows the k nearest of those that are allowed and not removed are among. */
+size_t hr_ivf_among(size_t k, size_t rows, size_t allowed);
 /* What was measured for the k nearest. */
 hr_tuning hr_ivf_tuning(const hr_ivf *ivf, size_t k);
 /* Whether looking into lists costs less than comparing all codes with so many queries. */

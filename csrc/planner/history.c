@@ -146,23 +146,31 @@ hr_choice hr_history_choose(hr_record *record, uint32_t queries, double scan_ns)
   return choice;
 }
 
-/* Moves an average towards what was found. */
-static void move(float *average, double found, uint32_t times, uint32_t memory) {
+/* Counts one more, up to what an average remembers: so no count ever begins anew. */
+static uint32_t count_up(uint32_t *times, uint32_t memory) {
+  uint32_t count = HR_LOAD(times);
+  if (count < memory) HR_STORE(times, ++count);
+  return count;
+}
+
+/* Moves an average of `times` figures, the new one among them, towards that. */
+static void move(float *average, double found, uint32_t times) {
   float known = load(average);
-  store(average, known + ((float)found - known) / (times < memory ? times : memory));
+  store(average, known + ((float)found - known) / (float)times);
 }
 
 void hr_history_probed(hr_record *record, const hr_choice *choice, double ns, bool left) {
-  uint32_t times = add(&record->times[choice->way], 1) + 1;
-  move(&record->ns[choice->way], fmin(ns, LONGEST * choice->scan_ns), times, PROBE_MEMORY);
-  move(&record->left[choice->way], left, times, PROBE_MEMORY);
+  uint32_t times = count_up(&record->times[choice->way], PROBE_MEMORY);
+  move(&record->ns[choice->way], fmin(ns, LONGEST * choice->scan_ns), times);
+  move(&record->left[choice->way], left, times);
 }
 
 /* Moves what a scan takes, which is known to be `known`, towards what was found. What was known at
  * first counts as one time. */
 static void move_scan(float *average, uint32_t *times, double known, double ns) {
   store(average, (float)known);
-  move(average, fmax(fmin(ns, known * SURPRISE), known / SURPRISE), add(times, 1) + 2, SCAN_MEMORY);
+  uint32_t count = count_up(times, SCAN_MEMORY - 1) + 1;
+  move(average, fmax(fmin(ns, known * SURPRISE), known / SURPRISE), count);
 }
 
 void hr_history_scanned(hr_record *record, double scan_ns, double ns) {

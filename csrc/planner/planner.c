@@ -36,7 +36,9 @@ static hr_filtering filtering(const hr_target *t) {
 }
 
 static bool begin(searching *s, const hr_target *t, const hr_queries *queries) {
-  const hr_costs *costs = &t->planner->costs;
+  /* A search may begin before costs were measured, while codes are sorted beside it. */
+  bool known = t->planner->costs.block > 0;
+  const hr_costs *costs = known ? &t->planner->costs : &hr_typical_costs;
   bool together = queries->count >= HR_GROUP;
   *s = (searching){.target = t, .queries = queries, .scan_ns = HERE_NS};
   s->words = hr_alloc(queries->count * queries->width, sizeof *s->words);

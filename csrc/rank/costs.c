@@ -89,6 +89,8 @@ bool hr_code_within(const hr_ranked_query *query, const uint64_t *code, uint32_t
   uint32_t of_prefix = count_differing(query, prefix);
   double least = query->prefixes->share * query->prefix_least[of_prefix];
   if (of_prefix < bounds.prefix_differ) return false;
+  /* Unused bits of a damaged file may differ, too. */
+  if (differ - of_prefix > query->bits - query->prefixes->bits) return false;
   if (least + query->rest_least[differ - of_prefix] > bounds.limit) return false;
   double cost = hr_prefix_cost(query, prefix, 1, of_prefix);
   double shared = hr_shared_cost(query, hr_prefix_snap(query->prefixes, prefix), cost);

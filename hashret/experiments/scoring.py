@@ -281,7 +281,7 @@ def exact_scores(
     *,
     inner: bool = False,
 ) -> tuple[Scores, float]:
-    """Score exact k-NN by Euclidean distance between features: what hashing them can reach.
+    """Score exact k-NN by Euclidean distance between features, the standard of their codes.
 
     Or, if `inner`, by inner product. Returns the scores and the median microseconds of a query
     asked alone. Ties between real numbers do not matter here, so the bounds equal the score.

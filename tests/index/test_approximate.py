@@ -351,3 +351,21 @@ def test_a_sort_that_is_cancelled_leaves_the_index_as_it_is(made):
     with pytest.raises(KeyboardInterrupt):
         index._native.make_ready(cancel)
     assert index.search(made[0][:1], 1)[1][0, 0] == 0
+
+
+def test_removed_codes_do_not_stand_in_the_way_of_others():
+    rng = np.random.default_rng(5)
+    codes = clusters(rng, 20_200, 128, per=100, noise=0.08)
+    codes, queries = codes[:20_000], codes[20_000:]
+    index = hashret.Index(128, "approximate", recall=0.9)
+    index.add(codes)
+    index.compact()
+    told = index.tuning(100).measured
+    # Not so many that codes are sorted anew.
+    gone = rng.choice(len(codes), 4_700, replace=False)
+    index.remove(gone)
+    exact = hashret.Index(128, "scan")
+    kept = np.setdiff1d(np.arange(len(codes)), gone)
+    exact.add(codes[kept], kept)
+    wanted = exact.search(queries, 100)[0]
+    assert recall(one_by_one(index, queries, 100)[0], wanted) > told - 0.03

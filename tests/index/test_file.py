@@ -232,6 +232,16 @@ def test_ids_as_far_apart_as_can_be(rng):
     np.testing.assert_array_equal(again.get(ids), codes)
 
 
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_ids_may_end_with_the_last_that_there_is(rng, count):
+    ids = 2**63 - 1 - np.arange(count)[::-1]
+    index = hashret.Index(60)
+    index.add(oracle.random_codes(rng, count, 60), ids)
+    again = hashret.Index.from_bytes(index.to_bytes())
+    np.testing.assert_array_equal(again.ids, ids)
+    np.testing.assert_array_equal(again.get(ids), index.get(ids))
+
+
 def test_a_failed_save_leaves_the_old_file(saved, monkeypatch):
     path, codes, _ = saved
     before = path.read_bytes()

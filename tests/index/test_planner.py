@@ -265,3 +265,15 @@ def test_a_long_life_beside_tables(rng, tmp_path, kind, shape, n, bits):
         for got, want in zip(index.range_search(queries, bits // 10), wanted, strict=True):
             np.testing.assert_array_equal(got, want)
     np.testing.assert_array_equal(index.ids, live)
+
+
+def test_costs_that_are_not_measured_yet_are_typical_ones(rng):
+    """While what was added is sorted beside it, a loaded index is searched before calibration."""
+    codes = oracle.random_codes(rng, 120_000, 256)
+    index = hashret.Index(256)
+    index.add(codes[:100_000])
+    loaded = hashret.Index.from_bytes(index.to_bytes())
+    loaded.add(codes[100_000:])
+    explained = loaded.explain(codes[:1] ^ 0x11, 10)
+    # With costs of nothing all buckets of a table are looked into.
+    assert explained.buckets < 2**12

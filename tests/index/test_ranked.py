@@ -296,3 +296,19 @@ def test_bad_arguments_are_errors(ask):
     index.add(np.zeros((3, 2), np.uint8))
     with pytest.raises(hashret.HashretError):
         ask(index.ranked(WeightedPrefix(16, 8)))
+
+
+def test_unused_bits_of_a_damaged_mapped_file_are_no_costs(tmp_path):
+    index = hashret.Index(1, "scan")
+    index.add(np.array([[0], [0x80], [0], [0x80]], np.uint8))
+    path = tmp_path / "index.hri"
+    damaged = bytearray(index.to_bytes())
+    for place in range(256, 320):
+        damaged[place] |= 0x7F if place % 8 == 0 else 0xFF
+    path.write_bytes(damaged)
+    mapped = hashret.Index.load(path, mmap=True)
+    distances, _ = mapped.ranked(WeightedPrefix(1, 1, 2)).search(
+        np.array([[0], [0x80]], np.uint8), k=4
+    )
+    # Wrong as they may be, none is of memory behind the table of costs.
+    assert ((distances >= 0) & (distances <= 2) | np.isinf(distances)).all()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...methods import Deep, Exact, method
-from .orders import paired, separated
+from .orders import above, paired, separated
 from .tables import Group
 
 __all__ = [
@@ -58,26 +58,21 @@ def against_control(groups: Sequence[Group], control: str, measure: str, words: 
     cells = [pair for pair in pairs if separated(*pair, measure) is not None]
     if not cells:
         return []
-    above = [pair for pair in cells if separated(*pair, measure) and _gap(pair, measure) > 0]
+    better = [pair for pair in cells if above(*pair, measure)]
     tied = [pair for pair in cells if not separated(*pair, measure)]
-    count = f"{len(above)} of {len(cells)} cells lie{'s' if len(above) == 1 else ''} above it"
-    if not above:
+    count = f"{len(better)} of {len(cells)} cells lie{'s' if len(better) == 1 else ''} above it"
+    if not better:
         count = f"none of {len(cells)} cells lies above it" + ("" if tied else ": all below")
-    sentence = f"By {words} {count}" + (f": {_listed(above, measure)}" if above else "")
+    sentence = f"By {words} {count}" + (f": {_listed(better, measure)}" if better else "")
     if tied:
         sentence += f". Not separated from it: {_lengths([group for group, _ in tied])}"
-    below = len(cells) - len(above) - len(tied)
-    return [sentence + (f". The other {below}: below" if below and (above or tied) else "") + "."]
+    below = len(cells) - len(better) - len(tied)
+    return [sentence + (f". The other {below}: below" if below and (better or tied) else "") + "."]
 
 
 def _is_supervised_hash(group: Group) -> bool:
     entry = method(group["method"])
     return isinstance(entry, Deep) and entry.supervised and not entry.bit_a_class
-
-
-def _gap(pair: Cell, measure: str) -> float:
-    found = paired(*pair, measure)
-    return found.mean if found else 0.0
 
 
 def _listed(pairs: Sequence[Cell], measure: str) -> str:
@@ -93,7 +88,7 @@ def ceiling(groups: Sequence[Group], measures: Sequence[tuple[str, str]]) -> lis
     """Say what a classifier scores when it is ranked by more than which class is first."""
     words = {
         "classifier": "The plain classifier's codes",
-        "classifier-softmax": "the same codes ranked by the query's softmax",
+        "classifier-softmax": "such codes ranked by the query's softmax",
         "classifier-inner-product": "without codes, softmaxes ranked by inner product",
     }
     found = {group["method"]: group for group in groups if group["method"] in words}

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from .tables import Group, Interval, interval
 
-__all__ = ["LEAST_SEEDS", "order", "paired", "separated"]
+__all__ = ["LEAST_SEEDS", "above", "order", "paired", "separated"]
 
 # With two seeds an interval is 18 times as wide as their difference.
 LEAST_SEEDS = 3
@@ -42,13 +42,23 @@ def separated(first: Group, second: Group, name: str) -> bool | None:
     return abs(found.mean) > found.half
 
 
+def above(first: Group, second: Group, name: str) -> bool:
+    """Tell whether the first is above the second and separated from it, over their common seeds."""
+    found = paired(first, second, name)
+    return found is not None and found.half is not None and found.mean > found.half
+
+
 def order(groups: Sequence[Group], name: str) -> list[tuple[Group, str]]:
     """Return groups from the highest mean on, each with what stands between it and the next.
 
-    ``" > "`` where the two are separated, ``" ~ "`` where not, and ``""`` after the last. Groups
-    that have too few seeds to compare are left out.
+    ``" > "`` where the first is above and separated, ``" ~ "`` where they are not separated, and
+    ``""`` after the last. ``" < "`` where seeds that only one of them has turn the order of the
+    means around. Groups that have too few seeds to compare are left out.
     """
     fit = [group for group in groups if separated(group, group, name) is not None]
     ranked = sorted(fit, key=lambda group: -(group.average(name) or 0))
-    signs = [" > " if separated(*two, name) else " ~ " for two in pairwise(ranked)]
+    signs = [
+        " > " if above(a, b, name) else " < " if above(b, a, name) else " ~ "
+        for a, b in pairwise(ranked)
+    ]
     return list(zip(ranked, [*signs, ""], strict=True)) if ranked else []

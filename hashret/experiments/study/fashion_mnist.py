@@ -2,8 +2,8 @@
 
 The study has two tables of mAP@10: LSH with 8 and 16 tables and DSH with alpha 0.005 and 0.01, each
 at 8, 12 and 16 bits. Its database is what is called ``fmnist-seed`` here; ``fmnist-full`` is the
-same on the whole data set. Beside them stand exact k-NN over the HOG features, which LSH can at
-best reach, and a plain classifier of DSH's network, which a supervised code has to beat.
+same on the whole data set. Beside them stand exact k-NN over the HOG features, which LSH
+approximates, and a plain classifier of DSH's network, which a supervised code has to beat.
 
 It is a suite of the benchmark, whose rows are kept in ``results.jsonl`` of the folder.
 """

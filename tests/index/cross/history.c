@@ -230,6 +230,16 @@ static void test_reading_the_clock_is_cheap(void) {
   expect(timed_of(50000) > LATE * 9 / 10, "nearly all long ones are");
 }
 
+static void test_no_count_ever_begins_anew(void) {
+  hr_record record = {0};
+  const world is = {10, 0.01, 12, 1000, 0};
+  int ways[HR_WAYS];
+  play(&record, &is, LATE, false, ways);
+  for (int way = 0; way < HR_WAYS; way++) expect(record.times[way] <= 64, "counts end somewhere");
+  for (int way = 0; way < HR_WAYS; way++)
+    expect(record.ns[way] >= 0 && record.ns[way] < 1e4, "averages are numbers");
+}
+
 int main(void) {
   test_the_cheapest_way_is_taken();
   test_the_first_queries_cost_little_more_than_the_best();
@@ -242,5 +252,6 @@ int main(void) {
   test_the_mean_of_costs_that_vary_decides();
   test_all_but_the_first_of_a_run_that_tries_is_timed();
   test_reading_the_clock_is_cheap();
+  test_no_count_ever_begins_anew();
   return failures != 0;
 }
