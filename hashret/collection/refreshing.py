@@ -67,7 +67,8 @@ def refresh(
     new = [one for one in ready if one.name not in rows]
     wanted = new if new or unfitted else ready
     functions = {one.name: one.code_of for one in wanted if one.code_of is not None}
-    side = max([_LEAST_SIDE, *(one.side for one in [*ready, *unfitted])])
+    sides = [*(one.side for one in ready), *(one.side for one in unfitted)]
+    side = max([_LEAST_SIDE, *sides])
 
     def read(requests: Any) -> Iterator[Any]:
         return read_files(

@@ -70,7 +70,7 @@ def drop_unreachable(catalogue: Catalogue) -> list[bytes]:
         Of those that were dropped.
     """
     roots = roots_of(catalogue)
-    dropped = []
+    dropped: list[bytes] = []
     with catalogue.transaction():
         for root in roots:
             if len(dropped) + 1 < len(roots) and not os.path.isdir(root.path):
