@@ -109,7 +109,7 @@ def index(
         typer.Option(
             "--forget-offline",
             help="The same, and of those in folders that cannot be reached or are empty, and on "
-            "disks that are not mounted.",
+            "disks that are not mounted; such a folder of the collection is no part of it then.",
         ),
     ] = False,
     max_pixels: Pixels = None,

@@ -257,7 +257,8 @@ class Collection:
         forget : bool
             Forget what is missing and not offline, as :func:`.catalogue.forget_missing` does.
         forget_offline : bool
-            Forget what is missing, wherever it went.
+            Forget what is missing, wherever it went, and folders that cannot be reached, see
+            :func:`.catalogue.drop_unreachable`.
         replace, check_content, retry_skipped, on_batch, on_sample
             As in :func:`.updating.update`.
         """

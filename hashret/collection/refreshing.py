@@ -8,7 +8,13 @@ from typing import Any
 
 from ..errors import EncoderMismatchError
 from ..images.reading import Limits, read_files
-from .catalogue import Catalogue, encoder_rows, files_in_state, forget_missing
+from .catalogue import (
+    Catalogue,
+    drop_unreachable,
+    encoder_rows,
+    files_in_state,
+    forget_missing,
+)
 from .encoders import Unfitted, drop_unused, encoder_of, is_file, name_of, new_encoder
 from .indexes import save_index
 from .settings import note_update, read_settings
@@ -61,7 +67,8 @@ def refresh(
     new = [one for one in ready if one.name not in rows]
     wanted = new if new or unfitted else ready
     functions = {one.name: one.code_of for one in wanted if one.code_of is not None}
-    side = max(_LEAST_SIDE, *(one.side for one in ready), *(one.side for one in unfitted))
+    sides = [*(one.side for one in ready), *(one.side for one in unfitted)]
+    side = max([_LEAST_SIDE, *sides])
 
     def read(requests: Any) -> Iterator[Any]:
         return read_files(
@@ -81,6 +88,8 @@ def refresh(
         report.missing = Paths()
         for missing in files_in_state(catalogue, "missing"):
             report.missing.add(*missing)
+    if forget_offline:
+        report.unreachable.drop(drop_unreachable(catalogue))
     for row in encoder_rows(catalogue).values():
         save_index(catalogue, row)
     note_update(catalogue)

@@ -136,8 +136,12 @@ def _codes(collection: Collection, row: EncoderRow) -> Iterator[Problem]:
             ),
         )
     )
+    # Of other images none can be made: that some have none is as it should be.
+    imported = row.settings.get("kind") == "imported"
     anew = f"hashret index --re-encode --encoder {row.name} makes them anew"
-    if lacking:
+    if imported:
+        anew = "import them again"
+    elif lacking:
         words = f"{lacking} images have no code of encoder {row.name!r}"
         yield Problem("code", words, "hashret index makes them")
     if wrong:

@@ -104,6 +104,14 @@ def test_a_store_is_found_from_inside_and_by_its_own_path(folder, tmp_path):
         assert collection.roots == [str(folder)]
 
 
+def test_a_new_collection_without_encoders_has_files_and_no_codes(tmp_path):
+    write(tmp_path / "a.png", 1)
+    with Collection.create([tmp_path]) as collection:
+        report = collection.update(workers=1)
+        assert (report.new.count, report.encoded, [*collection.encoders]) == (1, 0, [])
+        assert collection.update(workers=1).read == 0
+
+
 def test_bad_input(folder):
     with pytest.raises(NotADirectoryError):
         Collection.create([folder / "0.png"])

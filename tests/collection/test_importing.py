@@ -25,6 +25,7 @@ from hashret.collection.importing import (
     remove_list,
     save_list,
 )
+from hashret.collection.verifying import verify
 
 HASH = "0f" * 32
 
@@ -116,6 +117,15 @@ def test_embeddings_become_codes_that_survive_updates_and_are_added_to(folder, t
         assert len(collection.index("clip")) == 4
     with Collection.open(folder) as collection:
         assert collection.catalogue.check() == []
+
+
+def test_codes_that_were_imported_for_some_images_are_sound(folder):
+    with Collection.change(folder) as collection:
+        given = Embeddings(vectors(2), None, np.array([1, 2]))
+        import_embeddings(collection.catalogue, "clip", given, bits=16)
+        assert [*verify(collection)] == []
+        collection.catalogue.execute("UPDATE codes SET code = x'00' WHERE length(code) = 2")
+        assert [one.advice for one in verify(collection)] == ["import them again"]
 
 
 def test_embeddings_of_nobody_here_enter_nothing(folder):

@@ -165,6 +165,36 @@ def test_what_is_offline_is_forgotten_by_another_word_only(folder, store, tmp_pa
     assert rows(store, "SELECT * FROM images") == rows(store, "SELECT * FROM codes") == []
 
 
+def test_a_folder_that_is_gone_for_good_is_dropped_with_what_is_offline(folder, store, tmp_path):
+    gone = tmp_path / "disk"
+    put(gone / "a.png", 7)
+    write(gone / "notes.txt", b"no picture")
+    assert command(store, "index", "-q", str(gone)).returncode == 0
+    shutil.rmtree(gone)
+    assert command(store, "index", "--forget-missing").returncode == 3
+    done = command(store, "index", "--forget-offline")
+    assert (done.returncode, "mounted" in done.stdout) == (0, False)
+    assert len(rows(store, "SELECT * FROM roots")) == 1
+    assert command(store, "index").returncode == 0
+    # The last one stays: without any, another folder would be taken for the collection's.
+    shutil.rmtree(folder)
+    assert command(store, "index", "--forget-offline").returncode == 3
+    assert len(rows(store, "SELECT * FROM roots")) == 1
+
+
+def test_a_folder_from_which_files_were_moved_away_stays_for_their_return(folder, store, tmp_path):
+    other = tmp_path / "disk"
+    put(other / "copy.png", 0)
+    assert command(store, "index", "-q", str(other)).returncode == 0
+    keep = ("--keep-root", str(folder))
+    assert command(store, "dedup", "--apply", "--equal", *keep).returncode == 0
+    other.rename(tmp_path / "away")
+    assert command(store, "index", "--forget-offline").returncode == 3
+    (tmp_path / "away").rename(other)
+    assert command(store, "undo").returncode == 0
+    assert (other / "copy.png").exists()
+
+
 def test_a_folder_whose_disk_is_not_mounted_is_offline(tmp_path, store):
     """The folder stays, empty or with other files in it, or goes with the disk."""
     folder = tmp_path / "photos"

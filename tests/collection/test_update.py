@@ -95,10 +95,42 @@ def test_a_thousand_files_and_their_folder_renamed(collection):
     os.rename(collection.root / "folder", collection.root / "album")
     report = collection.update(never)
     assert (report.renamed.count, report.new.count, report.missing.count) == (1000, 0, 0)
-    assert (report.hashed, report.read, collection.encoded) == (0, 0, 0)
+    assert (report.hashed, report.read, collection.encoded) == (1000, 0, 0)
     after, before = report.renamed.listed[0]
     assert before == os.fsdecode(after).replace("album/new ", "folder/")
     assert collection.rows("id, content", "images") == images
+    os.rename(collection.root / "album", collection.root / "folder")
+    report = collection.update(never)
+    assert (report.renamed.count, report.hashed) == (1000, 0)
+
+
+def test_another_file_on_the_inode_of_one_that_is_gone_is_read(collection):
+    """Of its size and time, as `cp -p` after `rm` makes one on some file systems."""
+    collection.write("a", 1)
+    collection.update()
+    time.sleep(0.02)
+    (collection.root / "a").rename(collection.root / "b")
+    collection.write("b", 2)
+    report = collection.update()
+    assert (report.new.count, report.renamed.count, collection.encoded) == (1, 0, 1)
+    assert collection.rows("path, state, content") == [
+        (b"a", "missing", content_of(picture(1))),
+        (b"b", "present", content_of(picture(2))),
+    ]
+
+
+def test_a_raw_file_whose_photograph_is_gone_is_a_picture_of_its_own(collection):
+    jpeg = collection.write("a.jpg", 1)
+    collection.write("a.CR2", 2)
+    assert collection.update().other == 1
+    assert collection.update(never).read == 0
+    jpeg.unlink()
+    report = collection.update()
+    assert (report.other, report.read, collection.encoded) == (0, 1, 1)
+    assert collection.rows() == [(b"a.CR2", "present"), (b"a.jpg", "missing")]
+    assert collection.update(never).read == 0
+    collection.write("a.jpg", 1)
+    assert collection.update().other == 1
 
 
 def test_files_moved_to_another_disk_are_found_again_by_their_bytes(collection, tmp_path):

@@ -19,7 +19,7 @@ from .catalogue import NAME, Catalogue, read_catalogue, write_catalogue
 from .encoders import EncoderRow, activate, check_encoder, encoder_rows, enter_encoder
 from .forgetting import GONE, forget_missing
 from .numbers import TICK_NS, signed
-from .roots import Root, add_root, roots_of
+from .roots import Root, add_root, drop_unreachable, roots_of
 from .states import files_in_state
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "activate",
     "add_root",
     "check_encoder",
+    "drop_unreachable",
     "encoder_rows",
     "enter_encoder",
     "files_in_state",

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from .catalogue import Catalogue
 
-__all__ = ["Root", "add_root", "roots_of"]
+__all__ = ["Root", "add_root", "drop_unreachable", "roots_of"]
 
 
 class Root(NamedTuple):
@@ -52,6 +52,34 @@ def roots_of(catalogue: Catalogue) -> list[Root]:
     store = os.path.realpath(os.fsencode(catalogue.store))
     rows = catalogue.execute("SELECT id, path FROM roots ORDER BY id")
     return [Root(row, os.path.normpath(os.path.join(store, path))) for row, path in rows]
+
+
+def drop_unreachable(catalogue: Catalogue) -> list[bytes]:
+    """Drop the folders of a collection that cannot be reached and of which nothing is known.
+
+    One stays in any case, and so does one that the journal of what was moved speaks of.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open for writing.
+
+    Returns
+    -------
+    paths : list of bytes
+        Of those that were dropped.
+    """
+    roots = roots_of(catalogue)
+    dropped: list[bytes] = []
+    with catalogue.transaction():
+        for root in roots:
+            if len(dropped) + 1 < len(roots) and not os.path.isdir(root.path):
+                unused = """DELETE FROM roots WHERE id = ?1
+                    AND NOT EXISTS (SELECT 1 FROM files WHERE root = ?1)
+                    AND NOT EXISTS (SELECT 1 FROM operations WHERE ?1 IN (root, target_root))"""
+                if catalogue.execute(unused, (root.id,)).rowcount:
+                    dropped.append(root.path)
+    return dropped
 
 
 def _kept(store: str, path: bytes) -> bytes:

@@ -6,10 +6,12 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
+from ...images.frames import has_frames
 from ...images.reading import companions
 from ...types import Ids
 from ..catalogue import Catalogue, EncoderRow
@@ -137,7 +139,7 @@ def find_duplicates(
     decisions = decisions_of(catalogue)
     pool = load_pool(catalogue, encoder, rules, inner, preferred=decisions.preferred, among=among)
     bits = 8 if encoder is None else encoder.bits
-    groups = group(pool, bits, rules, decisions, on_step)
+    groups = group(pool, bits, rules, decisions, on_step, _Frames(catalogue, pool))
     while chunk := list(islice(groups, _AT_ONCE)):
         yield from _Chunk(catalogue, pool, rules, decisions, tier).groups(chunk)
 
@@ -165,6 +167,30 @@ def plain_images(
                 if file.state == "present" and _is_compared(file, folders):
                     yield image.id, file.path, chunk[image.id]
                     break
+
+
+class _Frames:
+    """Which images hold several pictures, told by their files, each asked once."""
+
+    def __init__(self, catalogue: Catalogue, pool: Pool) -> None:
+        self._catalogue = catalogue
+        self._pool = pool
+        self._known: dict[int, bool] = {}
+
+    def __call__(self, place: int) -> bool:
+        if not self._pool.paged[place]:
+            return False
+        if place not in self._known:
+            self._known[place] = self._look(int(self._pool.ids[place]))
+        return self._known[place]
+
+    def _look(self, id: int) -> bool:
+        """Look into the first file that can be read; of what none tells, nothing is a copy."""
+        for image in images_of(self._catalogue, [id]):
+            for file in image.files:
+                with suppress(OSError, ValueError):
+                    return has_frames(file.path)
+        return True
 
 
 class _Chunk:

@@ -36,6 +36,7 @@ def group(
     rules: Rules,
     decisions: Decisions,
     on_step: Callable[[int, int], object] | None = None,
+    has_frames: Callable[[int], bool] = lambda place: False,
 ) -> Iterator[tuple[int, list[Near]]]:
     """Find for each image, the best first, what is near to it and in no group yet.
 
@@ -48,6 +49,9 @@ def group(
     decisions : Decisions
     on_step : callable, optional
         Given how many images are done, and how many there are.
+    has_frames : callable
+        Tells whether the image at a place holds several pictures: then nothing is near to it. Asked
+        only where something would be.
 
     Yields
     ------
@@ -79,6 +83,8 @@ def group(
                     and not fixed[one.place]
                     and _in_scope(pool, place, one.place, rules.scope)
                     and not decisions.keeps_apart(pool.ids[place], pool.ids[one.place])
+                    and not has_frames(place)
+                    and not has_frames(one.place)
                 ):
                     members.append(one)
                     taken[one.place] = True

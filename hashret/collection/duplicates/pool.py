@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ...images.frames import FILMS, PAGED
 from ...types import Codes, Ids
 from ..catalogue import Catalogue, EncoderRow
 from .rules import Rules, Span, spans_of
@@ -18,8 +19,9 @@ __all__ = ["Pool", "load_pool"]
 # Formats that lost nothing, then those that are kept for quality.
 _FORMATS = "CASE format WHEN 'RAW' THEN 0 WHEN 'TIFF' THEN 1 WHEN 'PNG' THEN 2 ELSE 3 END"
 
-# What may be a film: the code is of its first frame, and a photograph can equal that.
-_MOVES = "format = 'GIF'"
+# What is a film by its nature: the code is of its first frame, and a photograph can equal that.
+_MOVES = f"format IN {FILMS}"
+_PAGED = f"format IN {PAGED}"
 
 
 class Pool(NamedTuple):
@@ -45,6 +47,8 @@ class Pool(NamedTuple):
         Whether none of its files may go.
     copies : ndarray of bool, shape (n,)
         Whether it has several files.
+    paged : ndarray of bool, shape (n,)
+        Whether its format can hold several pictures; its file tells.
     """
 
     ids: Ids
@@ -56,6 +60,7 @@ class Pool(NamedTuple):
     sizes: npt.NDArray[np.int32]
     kept: npt.NDArray[np.bool_]
     copies: npt.NDArray[np.bool_]
+    paged: npt.NDArray[np.bool_]
 
 
 def load_pool(
@@ -97,6 +102,7 @@ def load_pool(
             ("files", "i4"),
             ("under", "i4"),
             ("kept", "i1"),
+            ("paged", "i1"),
             ("quality", "f4"),
             ("code", f"V{width}"),
             ("inner_quality", "f4"),
@@ -120,6 +126,7 @@ def load_pool(
         np.stack([rows["width"], rows["height"]], axis=1),
         rows["kept"] == 1,
         rows["files"] > 1,
+        rows["paged"] == 1,
     )
 
 
@@ -146,7 +153,7 @@ def _rows(
         SELECT images.id, min(width, 2147483647), min(height, 2147483647), {_FORMATS},
             max(files.size),
             coalesce(1000000000 * CAST(strftime('%s', taken) AS INTEGER), min(mtime_ns)),
-            min(files.root), count(*), {inside_under}, max({inside_kept}),
+            min(files.root), count(*), {inside_under}, max({inside_kept}), {_PAGED},
             iif(codes.code IS NULL OR {_MOVES}, -1, coalesce(codes.quality, 1)),
             coalesce(codes.code, ?),
             iif(inside.code IS NULL OR {_MOVES}, -1, coalesce(inside.quality, 1)),

@@ -29,16 +29,22 @@ def link(place: bytes, keeper: bytes, part: bytes, old: bytes, content: bytes) -
     OSError
         The file is as it was then.
     """
+    made: os.stat_result | None = None
+    equal = False
     try:
-        # The file keeps this name until it is seen to have been equal when it was replaced.
         os.link(place, old)
         os.link(keeper, part)
+        made = os.lstat(part)
         os.rename(part, place)
-        if digest(old)[0] != content:
-            os.rename(old, place)
+        # Either may have changed since it was seen; the file keeps its other name until then.
+        equal = digest(old)[0] == digest(place)[0] == content
+        if not equal:
             raise OSError(errno.EBUSY, "changed meanwhile", os.fsdecode(place))
     finally:
-        # A second name, either of the file that is still there, or of one equal to the keeper.
+        there = status_of(place)
+        if not equal and made and there and os.path.samestat(made, there):
+            os.rename(old, place)
+        # A second name of the file that is still there, or of one equal to the keeper.
         for name in (part, old):
             with suppress(FileNotFoundError):
                 os.unlink(name)
@@ -49,8 +55,8 @@ def settle_link(place: bytes, keeper: bytes, part: bytes, old: bytes, content: b
     if status_of(old) is not None:
         if is_linked(place, old) or digest(place)[0] == digest(old)[0]:
             os.unlink(old)
-        elif digest(place)[0] == content:
-            # It was changed just before it was replaced.
+        elif is_linked(place, keeper) or digest(place)[0] == content:
+            # One of the two was changed just before it was replaced, or since.
             os.rename(old, place)
     with suppress(FileNotFoundError):
         os.unlink(part)
@@ -71,10 +77,13 @@ def unlink(place: bytes, part: bytes, content: bytes, mode: int, mtime_ns: int) 
     OSError
         The file is as it was then; also if it has other bytes than `content` by now.
     """
+    before = os.lstat(place)
     try:
         write_copy(place, part)
         if digest(part)[0] != content:
             raise OSError(errno.EBUSY, "has other bytes now", os.fsdecode(place))
+        if not os.path.samestat(before, os.lstat(place)):
+            raise OSError(errno.EBUSY, "changed while it was copied", os.fsdecode(place))
         os.chmod(part, mode & 0o7777)
         os.utime(part, ns=(mtime_ns, mtime_ns))
         os.replace(part, place)

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator
 
 from ..catalogue import GONE, Catalogue, Root
-from .scanning import Found, Unreachable
+from .scanning import BELONGS, Found, Unreachable
 
 __all__ = ["begin", "compare", "note_scan", "want_codes", "want_files"]
 
@@ -51,15 +51,18 @@ _LOOK = f"""
     WHERE found.reason IS NULL AND (files.id IS NULL OR :all OR files.racy OR NOT ({_SAME})
         OR files.state = 'missing' AND NOT {_KNOWN}
         OR files.state IN ('skipped', 'other')
-            AND (:skipped OR files.ctime_ns != found.ctime_ns))
+            AND (:skipped OR files.ctime_ns != found.ctime_ns)
+        OR files.state = 'other' AND substr(files.reason, 1, length(:belongs)) = :belongs)
 """
-# A file that was renamed, or has another hard or symbolic link: the same inode, unchanged. Only
-# with the device, which is not asked for at the same path: it is numbered anew at each mount.
+# A file whose folder was renamed, or that has a symbolic link: the same inode, unchanged. Only with
+# the device, which is not asked for at the same path: it is numbered anew at each mount. And only
+# with the time of its last change of any kind: another file may have got its inode, size and time.
 _BY_INODE = f"""
     UPDATE temp.looks SET content = (
         SELECT content FROM files
         WHERE files.inode = looks.inode AND files.size = looks.size
-            AND files.mtime_ns = looks.mtime_ns AND files.device = looks.device
+            AND files.mtime_ns = looks.mtime_ns AND files.ctime_ns = looks.ctime_ns
+            AND files.device = looks.device
             AND files.id IS NOT looks.own AND NOT files.racy AND {_KNOWN})
     WHERE inode != 0
 """
@@ -146,7 +149,8 @@ def compare(
     back : list of (root, path)
         Files that were missing.
     """
-    catalogue.execute(_LOOK, {"all": check_content, "skipped": retry_skipped})
+    asked = {"all": check_content, "skipped": retry_skipped, "belongs": BELONGS}
+    catalogue.execute(_LOOK, asked)
     if not check_content:
         catalogue.execute(_BY_INODE)
     catalogue.execute(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 __all__ = ["Paths", "Report"]
@@ -29,6 +30,12 @@ class Paths:
         self.count += 1
         if len(self.listed) < LISTED:
             self.listed.append((path, word))
+
+    def drop(self, paths: Collection[bytes]) -> None:
+        """Count some of the listed paths no more."""
+        left = [one for one in self.listed if one[0] not in paths]
+        self.count -= len(self.listed) - len(left)
+        self.listed = left
 
     def __repr__(self) -> str:
         return f"<{self.count} paths>"

@@ -13,7 +13,10 @@ from ..catalogue import signed
 from ..catalogue.mounts import has_lasting_inodes
 from .exclusions import Exclusions
 
-__all__ = ["Found", "Unreachable", "scan"]
+__all__ = ["BELONGS", "Found", "Unreachable", "scan"]
+
+# How the reason of a companion begins.
+BELONGS = "belongs to "
 
 Identity = tuple[int, int]  # device and inode
 
@@ -161,7 +164,7 @@ def _file(path: bytes, entry: os.DirEntry[bytes]) -> Found | None:
 def _with_leader(found: Found, leader: bytes | None) -> Found:
     if leader is None or found.reason is not None:
         return found
-    return found._replace(reason=f"belongs to {os.fsdecode(leader)}", companion=True)
+    return found._replace(reason=BELONGS + os.fsdecode(leader), companion=True)
 
 
 def _identity(status: os.stat_result) -> Identity:

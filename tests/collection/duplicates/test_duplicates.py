@@ -10,7 +10,7 @@ import shutil
 import numpy as np
 import pytest
 from collection_pictures import read
-from PIL import Image, ImageEnhance, ImageOps
+from PIL import Image, ImageEnhance, ImageOps, features
 from removing_collection import OLD_NS, contents, files_in, write
 
 from hashret import ParameterError
@@ -286,6 +286,22 @@ def test_a_film_is_no_copy_of_its_first_frame(root):
     save(frames[0], root / "film.gif", save_all=True, append_images=frames[1:])
     shutil.copy2(root / "film.gif", root / "same.gif")
     assert found(root) == {"film.gif": [("same.gif", "byte-equal", None)]}
+
+
+@pytest.mark.parametrize("suffix", ["tif", "png", "webp", "avif"])
+def test_what_has_several_pictures_is_a_copy_of_equal_bytes_alone(root, suffix):
+    if not features.check({"tif": "zlib", "png": "zlib"}.get(suffix, suffix)):
+        pytest.skip(f"pillow has no {suffix} here")
+    pages = [scene(seed) for seed in (1, 2, 3)]
+    for count in (2, 3):
+        save(pages[0], root / f"{count}.{suffix}", save_all=True, append_images=pages[1:count])
+    shutil.copy2(root / f"3.{suffix}", root / f"same.{suffix}")
+    save(pages[0], root / "still.jpg", quality=90)
+    save(pages[0], root / "small.jpg", quality=50)
+    assert found(root) == {
+        f"3.{suffix}": [(f"same.{suffix}", "byte-equal", None)],
+        "still.jpg": [("small.jpg", "near", None)],
+    }
 
 
 def test_links_are_no_copies(root):

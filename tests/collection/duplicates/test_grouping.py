@@ -26,6 +26,7 @@ def pool_of(codes, coded, roots, kept, copies, inner=None, bordered=None) -> Poo
         np.ones((count, 2), np.int32),
         np.array(kept, bool),
         np.array(copies, bool),
+        np.zeros(count, bool),
     )
 
 

@@ -272,8 +272,10 @@ def test_links_replace_equal_files_and_become_files_again(root, store):
         apply(store, keeper, other, hardlink=True)
 
 
-def test_a_file_changed_while_it_is_linked_is_as_it_was(root, store, monkeypatch):
+@pytest.mark.parametrize("which", ["keeper", "member"])
+def test_files_changed_while_they_are_linked_are_as_they_were(root, store, monkeypatch, which):
     keeper, member = write(root / "a.bmp", ONE), write(root / "b.bmp", ONE)
+    changed, other = (keeper, member) if which == "keeper" else (member, keeper)
     fill(store, root)
     link, calls = os.link, []
 
@@ -281,13 +283,51 @@ def test_a_file_changed_while_it_is_linked_is_as_it_was(root, store, monkeypatch
         link(source, target)
         calls.append(target)
         if len(calls) == 1:
-            member.write_bytes(TWO)
+            changed.write_bytes(TWO)
 
     monkeypatch.setattr(linking.os, "link", change)
     removed = apply(store, keeper, member, hardlink=True)
     assert removed.left == [(os.fsencode(member), "changed meanwhile")]
-    assert (keeper.read_bytes(), member.read_bytes()) == (ONE, TWO)
+    assert (changed.read_bytes(), other.read_bytes()) == (TWO, ONE)
     assert sorted(os.listdir(root)) == [".hashret", "a.bmp", "b.bmp"]
+
+
+def test_a_link_that_is_interrupted_before_it_is_checked_is_taken_back(root, store, monkeypatch):
+    keeper, member = write(root / "a.bmp", ONE), write(root / "b.bmp", ONE)
+    fill(store, root)
+
+    def interrupt(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(linking, "digest", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        apply(store, keeper, member, hardlink=True)
+    assert not is_linked(os.fsencode(keeper), os.fsencode(member))
+    assert sorted(os.listdir(root)) == [".hashret", "a.bmp", "b.bmp"]
+
+
+def test_a_keeper_changed_before_a_link_was_settled_costs_nothing(root):
+    keeper, place, old, part = (os.fsencode(root / name) for name in "abcd")
+    write(root / "a", ONE), write(root / "c", ONE)
+    os.link(keeper, place)
+    (root / "a").write_bytes(TWO)
+    assert not linking.settle_link(place, keeper, part, old, content_of(ONE))
+    assert files_in(root) == {"a": TWO, "b": ONE}
+
+
+def test_what_takes_the_place_of_a_link_while_it_is_undone_stays(root, store, monkeypatch):
+    keeper, member = write(root / "a.bmp", ONE), write(root / "b.bmp", ONE)
+    fill(store, root)
+    apply(store, keeper, member, hardlink=True)
+    copy = linking.write_copy
+
+    def replace(source, part):
+        copy(source, part)
+        os.replace(write(root / "new", TWO), member)
+
+    monkeypatch.setattr(linking, "write_copy", replace)
+    assert undone(store).left == [(os.fsencode(member), "changed while it was copied")]
+    assert files_in(root) == {"a.bmp": ONE, "b.bmp": TWO}
 
 
 def test_a_linked_file_that_was_changed_stays_linked(root, store):
