@@ -23,7 +23,7 @@ from .filter import ShardedFilter
 from .fleet import Fleet, LocalFleet
 from .location import open_location
 from .manifest import Manifest, Shard
-from .shard import OpenShard
+from .shard import Checksums, OpenShard
 from .state import Nearest, Question, State, Within
 from .tables import all_paths, failures, merge_tables, paths_of
 from .writing import SHARD_CODES, batches, split, with_removed, write_shard
@@ -381,6 +381,13 @@ class ShardedIndex:
     def get(self, ids: npt.ArrayLike) -> Codes:
         """Return the packed codes of ids, uint8 (n, ceil(bits / 8)); IdError if one is unknown."""
         return self._state.get(check_ids(ids))
+
+    def checksums(self) -> tuple[Ids, Checksums]:
+        """Return all ids, ascending, and of each the checksum of its code, uint64.
+
+        Two codes hardly have the same, so 8 bytes of each tell whether codes are those expected.
+        """
+        return self._state.checksums
 
     def paths(self, ids: npt.ArrayLike) -> list[bytes | None]:
         """Return of each id the path that was encoded, None where a shard has no table."""

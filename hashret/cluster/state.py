@@ -17,6 +17,7 @@ from .filter import ShardedFilter
 from .fleet import Call, Fleet
 from .manifest import Manifest, Shard
 from .merging import Groups, merge_nearest, merge_within
+from .shard import Checksums
 
 __all__ = ["Nearest", "Question", "State", "Within"]
 
@@ -72,6 +73,14 @@ class State:
         """All ids, ascending."""
         parts = self._ask_all("ids")
         return np.sort(np.concatenate([np.empty(0, np.int64), *parts]))
+
+    @property
+    def checksums(self) -> tuple[Ids, Checksums]:
+        """All ids, ascending, and of each the checksum of its code."""
+        ids = np.concatenate([np.empty(0, np.int64), *self._ask_all("ids")])
+        sums = self._ask_all("checksums", timeout=_LONG)
+        order = np.argsort(ids)
+        return ids[order], np.concatenate([np.empty(0, np.uint64), *sums])[order]
 
     # -- searches --------------------------------------------------------------------
 

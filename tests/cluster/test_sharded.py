@@ -228,6 +228,22 @@ def opened_filter(index):
     return other.filter([1])
 
 
+@pytest.mark.parametrize("bits", [1, 12, 64, 100, 4096])
+def test_checksums_tell_codes_apart(bits, tmp_path, rng):
+    with ShardedIndex.create(tmp_path / "index", bits, cache=tmp_path / "cache") as index:
+        assert [len(each) for each in index.checksums()] == [0, 0]
+        codes = oracle.skewed_codes(rng, 300, bits, 40)
+        ids = rng.permutation(900)[:300].astype(np.int64)
+        for part in np.array_split(np.arange(300), 3):
+            index.add(codes[part], ids[part])
+        index.remove(ids[::7])
+        found, sums = index.checksums()
+        same([found], [index.ids])
+        which = {code.tobytes() for code in index.get(found)}
+        pairs = {(code.tobytes(), int(s)) for code, s in zip(index.get(found), sums, strict=True)}
+        assert len(which) == len(pairs) == len(np.unique(sums))
+
+
 def test_async_answers_are_those_of_the_others(index):
     queries = index.get([3, 40, 80])
 
