@@ -17,6 +17,7 @@ import numpy.typing as npt
 from ..checks import check_ids, check_int, check_number, is_int
 from ..codes import as_codes, check_bits
 from ..errors import EncoderMismatchError, FormatError, IdError
+from ..index.arguments import check_fingerprint
 from ..types import Codes, Ids
 from .cache import Cache
 from .filter import ShardedFilter
@@ -133,8 +134,11 @@ class ShardedIndex:
         ------
         ConflictError
             If there is one.
+        ParameterError, DTypeError
+            If `bits` or `encoder` is none that :class:`hashret.Index` takes.
         """
-        open_location(location).commit(Manifest(check_bits(bits), encoder))
+        first = Manifest(check_bits(bits), check_fingerprint(encoder))
+        open_location(location).commit(first)
         return cls(location, encoder=encoder, **options)
 
     def _new_fleet(self, manifest: Manifest, replicas: int) -> Fleet:

@@ -322,6 +322,33 @@ def test_of_two_writers_one_wins_and_the_other_is_told(index, tmp_path):
     assert index.refresh() is False
 
 
+def test_a_change_that_others_build_on_at_once_is_no_conflict(index, tmp_path, monkeypatch):
+    location, create = index._location, index._location.create
+
+    def create_and_be_overtaken(*given):
+        create(*given)
+        with opened(tmp_path) as other:
+            other.add(other.get([1]))
+
+    monkeypatch.setattr(location, "create", create_and_be_overtaken)
+    np.testing.assert_array_equal(index.add(index.get([2])), [90])
+    assert location.generations() == [0, 1, 2, 3]
+    index.refresh()
+    assert len(index) == 92
+
+
+def test_a_link_that_is_made_twice_is_no_conflict(index, monkeypatch):
+    link = os.link
+
+    def link_and_repeat(*given):
+        link(*given)
+        link(*given)
+
+    monkeypatch.setattr(os, "link", link_and_repeat)
+    index.remove([3])
+    assert index._location.generations() == [0, 1, 2]
+
+
 @pytest.mark.parametrize("where", ["folder", "memory"])
 def test_of_many_writers_at_once_one_wins(where, tmp_path):
     pytest.importorskip("fsspec")
@@ -453,6 +480,13 @@ def test_a_manifest_names_no_other_files(name):
     shard = cluster.Shard(cluster.Blob(name, 1), 1, 0, 0)
     with pytest.raises(hashret.FormatError, match="name"):
         Manifest.loads(Manifest(64, shards=(shard,)).dumps())
+
+
+@pytest.mark.parametrize("encoder", ["x" * 65, "é", "", "a\0"])
+def test_an_encoder_that_no_shard_could_have_is_refused_first(encoder, tmp_path):
+    with pytest.raises(hashret.ParameterError, match="encoder: expected 1 to 64 ASCII"):
+        ShardedIndex.create(tmp_path / "index", 8, encoder=encoder, cache=tmp_path / "cache")
+    ShardedIndex.create(tmp_path / "index", 8, cache=tmp_path / "cache").close()
 
 
 def test_no_index_is_told(tmp_path):
