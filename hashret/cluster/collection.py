@@ -13,10 +13,10 @@ import numpy as np
 from ..collection.catalogue import Catalogue, EncoderRow
 from ..collection.indexes import codes_of
 from ..errors import ConflictError
+from .checksums import checksums
 from .index import ShardedIndex
 from .location import open_location
 from .manifest import Manifest
-from .shard import checksums
 from .writing import SHARD_CODES
 
 __all__ = ["CollectionShards"]

@@ -20,11 +20,12 @@ from ..errors import EncoderMismatchError, FormatError, IdError
 from ..index.arguments import check_fingerprint
 from ..types import Codes, Ids
 from .cache import Cache
+from .checksums import Checksums
 from .filter import ShardedFilter
 from .fleet import Fleet, LocalFleet
 from .location import open_location
 from .manifest import Manifest, Shard
-from .shard import Checksums, OpenShard
+from .shard import OpenShard
 from .state import Nearest, Question, State, Within
 from .tables import all_paths, failures, merge_tables, paths_of
 from .writing import SHARD_CODES, batches, split, with_removed, write_shard

@@ -9,19 +9,18 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from ..errors import EncoderMismatchError, FormatError
 from ..index import Index
 from ..types import Bools, Codes, Distances, Ids
 from .cache import Cache, Held
+from .checksums import Checksums, checksums
 from .location import Location
 from .manifest import Manifest, Shard
 
-__all__ = ["Allowed", "Checksums", "OpenShard", "checksums"]
+__all__ = ["Allowed", "OpenShard"]
 
 T = TypeVar("T")
-Checksums = npt.NDArray[np.uint64]
 # States of removal, and filters, that are kept prepared.
 _STATES, _FILTERS = 4, 16
 # Pairs of near codes at a time, while shards are compared: some dozens of megabytes.
@@ -29,8 +28,6 @@ _PAIRS = 2**22
 _FEWEST, _MOST = 16, 4096
 # Codes that are copied out at a time to be summed.
 _SUMMED = 2**16
-# Odd, so that no word of a code is lost by multiplying: SplitMix64's (Steele et al., 2014).
-_ODD = np.uint64(0xBF58476D1CE4E5B9)
 
 
 @dataclass(frozen=True)
@@ -299,16 +296,6 @@ class _Links:
         _, which, counts = np.unique(labels, return_inverse=True, return_counts=True)
         wanted = (counts[which] > 1) | _is_in(labels, linked)
         return self._ids[wanted], labels[wanted]
-
-
-def checksums(codes: Codes) -> Checksums:
-    """Return of each packed code a number that another code hardly has."""
-    padded = np.pad(codes, ((0, 0), (0, -codes.shape[1] % 8)))
-    found = np.zeros(len(codes), np.uint64)
-    for word in np.ascontiguousarray(padded).view("<u8").T:
-        found = (found ^ word) * _ODD
-        found ^= found >> np.uint64(32)
-    return found
 
 
 def _load(held: Held, shard: Shard, manifest: Manifest) -> Index:

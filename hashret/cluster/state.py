@@ -13,11 +13,11 @@ from ..checks import as_int64, as_integers, check_int, check_k
 from ..codes import as_codes
 from ..errors import FormatError, IdError, ParameterError, ShapeError, UnavailableError
 from ..types import Codes, Distances, Ids
+from .checksums import Checksums
 from .filter import ShardedFilter
 from .fleet import Call, Fleet
 from .manifest import Manifest, Shard
 from .merging import Groups, merge_nearest, merge_within
-from .shard import Checksums
 
 __all__ = ["Nearest", "Question", "State", "Within"]
 
