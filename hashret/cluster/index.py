@@ -27,7 +27,7 @@ from .location import open_location
 from .manifest import Manifest, Shard
 from .shard import OpenShard
 from .state import Nearest, Question, State, Within
-from .tables import all_paths, failures, merge_tables, paths_of
+from .tables import all_paths, failures, merge_tables, names_of, paths_of
 from .writing import SHARD_CODES, batches, split, with_removed, write_shard
 
 __all__ = ["ShardedIndex"]
@@ -483,7 +483,7 @@ class ShardedIndex:
         ConflictError
             If another writer has changed the index since this one read it.
         IdError
-            If ids of theirs are present.
+            If ids of theirs are present, or their tables give them to other files.
         """
         manifest, new = self._state.manifest, tuple(shards)
         spans = sorted((shard.low, shard.high) for shard in new if shard.count)
@@ -493,6 +493,7 @@ class ShardedIndex:
         for shard in new:
             if any(shard.low <= each.high and each.low <= shard.high for each in manifest.shards):
                 self._check_absent(shard)
+        self._check_named(new)
         if new:
             next_id = max(next_id, manifest.next_id, *(shard.high + 1 for shard in new))
             self._commit(manifest.after(shards=(*manifest.shards, *new), next_id=next_id))
@@ -605,6 +606,23 @@ class ShardedIndex:
             self._check_new(opened.ids(shard))
         finally:
             opened.close()
+
+    def _check_named(self, shards: Iterable[Shard]) -> None:
+        """Refuse tables with ids that are given already, but to the same files: read again."""
+        with self._tables(shards) as files:
+            named = {id: path for file in files for id, path in names_of(file).items()}
+        # Those from `next_id` on were given to nobody.
+        ids = np.array([id for id in named if id < self._state.manifest.next_id], np.int64)
+        if not len(ids):
+            return
+        given: dict[int, bytes] = {}
+        with self._tables(self.shards) as files:
+            for file in files:
+                given |= {id: path for id, path in names_of(file).items() if id in named}
+        here = self._state.where(ids) >= 0
+        for id, is_here in zip(ids.tolist(), here, strict=True):
+            if (id in given or is_here) and given.get(id) != named[id]:
+                raise IdError(f"shards: id {id}, of {os.fsdecode(named[id])}, is present already")
 
     def _removed(self, shard: Shard) -> Ids:
         if shard.removed is None:

@@ -144,6 +144,28 @@ def test_failed_files_are_read_again_when_asked(folder, tmp_path):
         assert index.paths(index.ids) == sorted(index.paths(index.ids))
 
 
+@pytest.mark.parametrize(("first", "second"), [("good", "bad"), ("bad", "good"), ("bad", "bad")])
+def test_of_two_that_encode_at_once_none_loses_a_file(tmp_path, first, second):
+    for number, kind in enumerate((first, second)):
+        (tmp_path / f"{number}").mkdir()
+        path = tmp_path / f"{number}" / "0.png"
+        if kind == "good":
+            picture(number).save(path)
+        else:
+            path.write_bytes(b"\x89PNG\r\n\x1a\n")
+
+    def be_overtaken(done, total):
+        if not done:
+            encoded(tmp_path, tmp_path / "0")
+
+    with pytest.raises(hashret.IdError, match=r"id 0, of .*/1/0\.png, is present already"):
+        encoded(tmp_path, tmp_path / "1", on_unit=be_overtaken)
+    encoded(tmp_path, tmp_path / "1")
+    with opened(tmp_path) as index:
+        told = [path for _, path, _ in index.failures()] + index.paths(index.ids)
+        assert sorted(told) == [os.fsencode(tmp_path / name / "0.png") for name in "01"]
+
+
 @pytest.mark.parametrize("share", [3, 1])
 def test_what_was_removed_does_not_come_back(folder, tmp_path, share):
     encoded(tmp_path, folder)
