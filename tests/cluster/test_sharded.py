@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import tempfile
 import threading
@@ -427,7 +428,7 @@ def test_a_cache_keeps_to_its_budget(index, tmp_path):
     location = open_location(tmp_path / "index")
     first, second = (cache.hold(location, shard.index) for shard in index.shards[:2])
     # Not what is in use, though another process asks.
-    with pytest.raises(hashret.HashretError, match="larger budget"):
+    with pytest.raises(hashret.UnavailableError, match="larger budget"):
         Cache(tmp_path / "small", budget=sum(sizes) - 1).hold(location, index.shards[2].index)
     first.release()
     third = cache.hold(location, index.shards[2].index)
@@ -441,6 +442,53 @@ def test_a_cache_keeps_to_its_budget(index, tmp_path):
     cache.hold(location, index.shards[0].index).release()
     assert os.path.exists(second.path)
     assert not os.path.exists(third.path)
+
+
+def test_a_cache_without_room_costs_the_shard_alone(index, tmp_path):
+    queries, size = index.get([5, 50]), max(shard.index.size for shard in index.shards)
+    with ShardedIndex(tmp_path / "index", cache=tmp_path / "small", budget=size) as small:
+        found, missing = small.search(queries, 90, partial=True)
+        assert missing == tuple(shard.name for shard in index.shards[1:])
+        assert set(found[1].ravel()) == {*range(30), -1}
+        with pytest.raises(hashret.UnavailableError, match=r"2 of 3 .* larger budget"):
+            small.search(queries, 90)
+
+
+def test_a_cache_counts_and_drops_what_killed_fetches_left(index, tmp_path):
+    blobs, location = [shard.index for shard in index.shards], open_location(tmp_path / "index")
+    cache = Cache(tmp_path / "small", budget=2 * blobs[0].size + 2000)
+    old, new, held = (tmp_path / "small" / f".hashret-{n:016x}" for n in range(3))
+    for path in (old, new, held):
+        path.write_bytes(bytes(1000))
+    for path in (old, held):
+        os.utime(path, (0, 0))
+    with open(held, "rb") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        for blob in blobs:
+            cache.hold(location, blob).release()
+            # What is fetched by others now has its place, too.
+            assert cache.bytes <= cache.budget
+            assert [path.exists() for path in (old, new, held)] == [False, True, True]
+    assert cache.bytes == cache.budget
+
+
+def test_a_file_is_not_dropped_while_it_is_taken(index, tmp_path, monkeypatch):
+    first, second = (shard.index for shard in index.shards[:2])
+    location, unlink = open_location(tmp_path / "index"), os.unlink
+    cache = Cache(tmp_path / "small", budget=first.size)
+    held = cache.hold(location, first)
+    path = held.path
+    held.release()
+
+    def unlink_and_look(name):
+        if name == path:
+            with open(path, "rb") as file, pytest.raises(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        unlink(name)
+
+    monkeypatch.setattr(os, "unlink", unlink_and_look)
+    cache.hold(location, second)
+    assert not os.path.exists(path)
 
 
 def test_what_fsspec_opens_serves_as_a_folder_does(index, tmp_path, rng):
