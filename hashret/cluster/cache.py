@@ -8,14 +8,13 @@ import os
 import threading
 import time
 from contextlib import suppress
-from io import BufferedReader
 from typing import BinaryIO
 
 from ..checks import check_int
 from ..errors import FormatError, UnavailableError
 from ..files import is_unfinished, replacing
 from .location import Location
-from .manifest import Blob
+from .manifest import Blob, digest_of
 
 __all__ = ["Cache", "Held"]
 
@@ -131,7 +130,7 @@ class Cache:
         try:
             with open(path, "rb") as file:
                 status = os.fstat(file.fileno())
-                good = _digest_of(file) == blob.digest
+                good = digest_of(file) == blob.digest
         except FileNotFoundError:
             return False
         if good:
@@ -240,10 +239,6 @@ def _copy(source: BinaryIO, target: BinaryIO, most: int) -> str:
         target.write(chunk)
         left -= len(chunk)
     return digest.hexdigest()
-
-
-def _digest_of(file: BufferedReader) -> str:
-    return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _default() -> str:

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from ..errors import ConflictError, FormatError
 from ..extras import import_extra
 from ..files import as_path, write_bytes
-from .manifest import Blob, Manifest
+from .manifest import Blob, Manifest, digest_of
 
 __all__ = ["Location", "open_location"]
 
@@ -67,11 +67,21 @@ class Location(ABC):
     # -- content -----------------------------------------------------------------
 
     def put(self, data: bytes, suffix: str) -> Blob:
-        """Write a file under the name of its content, if there is none."""
+        """Write a file under the name of its content, if there is none, or a damaged one."""
         blob = Blob.of(data, suffix)
-        if self.sizes_of([blob]) != [blob.size]:
+        if not self.is_whole(blob):
             self.write(f"{_BLOBS}/{blob.name}", data)
         return blob
+
+    def is_whole(self, blob: Blob) -> bool:
+        """Whether a file is there, and is what its name says: one of its size is read through."""
+        if self.sizes_of([blob]) != [blob.size]:
+            return False
+        try:
+            with self.open(blob) as file:
+                return digest_of(file) == blob.digest
+        except FileNotFoundError:
+            return False
 
     def open(self, blob: Blob) -> BinaryIO:
         """Open a file to read that was :meth:`put` here."""

@@ -422,6 +422,20 @@ def test_damage_at_the_source_is_an_error_that_names_the_shard(index, tmp_path):
     assert not [name for name in os.listdir(tmp_path / "other") if name.startswith(".")]
 
 
+@pytest.mark.parametrize("where", ["folder", "memory"])
+def test_the_same_content_mends_a_damaged_file(where, tmp_path):
+    pytest.importorskip("fsspec")
+    location = open_location(tmp_path / "index" if where == "folder" else f"memory://{tmp_path}")
+    blob = location.put(b"codes", ".hri")
+    for damaged in (b"coded", b"code", b""):
+        location.write(f"files/{blob.name}", damaged)
+        assert not location.is_whole(blob)
+        assert location.put(b"codes", ".hri") == blob
+        assert location.is_whole(blob)
+        with location.open(blob) as file:
+            assert file.read() == b"codes"
+
+
 def test_a_cache_keeps_to_its_budget(index, tmp_path):
     sizes = [shard.index.size for shard in index.shards]
     cache = Cache(tmp_path / "small", budget=sum(sizes) - 1)
