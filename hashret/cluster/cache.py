@@ -147,7 +147,7 @@ class Cache:
             if _copy(source, target, blob.size) != blob.digest:
                 raise FormatError(
                     f"{location.name}: {blob.name} is damaged or truncated there: its content is "
-                    "not what its name says; put it back from a copy, or encode its shard again"
+                    "not what its name says; put it back from a copy, or delete it and encode again"
                 )
         _note(path, os.stat(path))
 

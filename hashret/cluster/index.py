@@ -27,7 +27,7 @@ from .location import open_location
 from .manifest import Manifest, Shard
 from .shard import OpenShard
 from .state import Nearest, Question, State, Within
-from .tables import all_paths, failures, merge_tables, names_of, paths_of
+from .tables import all_paths, encoded_files, failures, merge_tables, names_of, paths_of
 from .writing import SHARD_CODES, batches, split, with_removed, write_shard
 
 __all__ = ["ShardedIndex"]
@@ -405,6 +405,17 @@ class ShardedIndex:
             for number, file in zip(numbers, files, strict=True):
                 found |= paths_of(file, wanted[where == number])
         return [found.get(int(id)) for id in wanted]
+
+    def lost(self) -> list[tuple[Shard, list[tuple[int, bytes]]]]:
+        """Return the shards whose index file is not there, and the ids and paths it was made of.
+
+        Only of those that have a table; a file of another size is none.
+        """
+        sizes = self._location.sizes_of([shard.index for shard in self.shards])
+        pairs = zip(self.shards, sizes, strict=True)
+        gone = [each for each, size in pairs if size != each.index.size and each.table]
+        with self._tables(gone) as files:
+            return list(zip(gone, map(encoded_files, files), strict=True))
 
     def known_paths(self) -> set[bytes]:
         """Return the paths of all files that were read, or failed."""
