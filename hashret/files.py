@@ -13,7 +13,14 @@ from typing import Any, BinaryIO
 
 from .errors import DTypeError, ParameterError
 
-__all__ = ["as_path", "remove_unfinished", "replacing", "write_bytes", "write_text"]
+__all__ = [
+    "as_path",
+    "is_unfinished",
+    "remove_unfinished",
+    "replacing",
+    "write_bytes",
+    "write_text",
+]
 
 # Names of one length, so that a name as long as the system allows can be written too.
 _PREFIX = ".hashret-"
@@ -99,10 +106,15 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     write_bytes(path, text.encode())
 
 
+def is_unfinished(name: str) -> bool:
+    """Whether a file has the name of one that is being written by :func:`replacing`, or was."""
+    return _UNFINISHED.fullmatch(name) is not None
+
+
 def remove_unfinished(folder: str | os.PathLike[str]) -> None:
     """Remove what writers left in a folder that were killed; nobody may write there now."""
     with suppress(OSError):
-        for name in filter(_UNFINISHED.fullmatch, os.listdir(folder)):
+        for name in filter(is_unfinished, os.listdir(folder)):
             os.unlink(os.path.join(folder, name))
 
 

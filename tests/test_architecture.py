@@ -230,16 +230,18 @@ WEB: dict[str, set[str]] = {
 
 # Nothing of it needs Ray but the rooms that say so; an index is read and searched without.
 CLUSTER: dict[str, set[str]] = {
+    "checksums": set(),
     "manifest": set(),
     "location": {"manifest"},
     "cache": {"location", "manifest"},
-    "shard": {"cache", "location", "manifest"},
+    "shard": {"cache", "checksums", "location", "manifest"},
     "filter": {"manifest", "shard"},
     "fleet": {"cache", "location", "manifest", "shard"},
     "merging": set(),
     "tables": set(),
     "writing": {"location", "manifest"},
     "index": {
+        "checksums",
         "cache",
         "filter",
         "fleet",
@@ -252,9 +254,9 @@ CLUSTER: dict[str, set[str]] = {
         "writing",
     },
     "encoding": {"index", "location", "manifest", "replicas", "tables", "writing"},
-    "collection": {"index", "location", "manifest", "writing"},
+    "collection": {"checksums", "index", "location", "manifest", "writing"},
     "replicas": {"cache", "fleet", "location", "manifest", "shard"},
-    "state": {"filter", "fleet", "manifest", "merging"},
+    "state": {"checksums", "filter", "fleet", "manifest", "merging"},
     "__init__": {"cache", "filter", "index", "location", "manifest"},
 }
 

@@ -6,6 +6,7 @@
 ``location.py``    where they lie: a folder, or what fsspec opens; two writers
 ``cache.py``       copies of them on this machine, verified, within a budget
 ``shard.py``       what one opened shard answers
+``checksums.py``   whether two have the same codes
 ``merging.py``     many answers as one
 ``filter.py``      ids that searches are restricted to
 ``fleet.py``       who answers for shards: this process

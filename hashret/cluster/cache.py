@@ -8,18 +8,19 @@ import os
 import threading
 import time
 from contextlib import suppress
-from io import BufferedReader
 from typing import BinaryIO
 
 from ..checks import check_int
-from ..errors import FormatError, HashretError
-from ..files import replacing
+from ..errors import FormatError, UnavailableError
+from ..files import is_unfinished, replacing
 from .location import Location
-from .manifest import Blob
+from .manifest import Blob, digest_of
 
 __all__ = ["Cache", "Held"]
 
 _CHUNK = 2**20
+# Seconds that a file may be there before whoever writes it has locked it.
+_JUST = 60.0
 
 
 class Held:
@@ -81,7 +82,7 @@ class Cache:
             If the location does not have it.
         FormatError
             If it is damaged there, too.
-        HashretError
+        UnavailableError
             If the budget has no room for it beside what is in use.
         """
         with self._lock:
@@ -100,7 +101,9 @@ class Cache:
                     os.utime(_note_of(path), ns=(now, now))
                     return held
                 held.release()
-        raise HashretError(f"{path}: removed as often as it is fetched; give the cache more room")
+        raise UnavailableError(
+            f"{path}: removed as often as it is fetched; give the cache more room"
+        )
 
     def verify(self, blob: Blob) -> bool:
         """Read a file through; whether it is what its name says. Removes one that is not."""
@@ -127,26 +130,29 @@ class Cache:
         try:
             with open(path, "rb") as file:
                 status = os.fstat(file.fileno())
-                good = _digest_of(file) == blob.digest
+                good = digest_of(file) == blob.digest
         except FileNotFoundError:
             return False
         if good:
             _note(path, status)
         else:
-            self._drop(path)
+            _drop(path)
         return good
 
     def _fetch(self, location: Location, blob: Blob, path: str) -> None:
         self._make_room(blob)
         with location.open(blob) as source, replacing(path, sync=False) as target:
+            # As long as it is locked, nobody takes it for what a killed process has left.
+            fcntl.flock(target.fileno(), fcntl.LOCK_SH)
             if _copy(source, target, blob.size) != blob.digest:
                 raise FormatError(
                     f"{location.name}: {blob.name} is damaged or truncated there: its content is "
-                    "not what its name says; put it back from a copy, or encode its shard again"
+                    "not what its name says; put it back from a copy, or delete it and encode again"
                 )
         _note(path, os.stat(path))
 
     def _make_room(self, blob: Blob) -> None:
+        self._drop_left()
         if self.budget is None:
             return
         files = self._files()
@@ -154,34 +160,36 @@ class Cache:
         for path, size in files:
             if excess <= 0:
                 return
-            if _is_free(path):
-                self._drop(path)
+            if not is_unfinished(os.path.basename(path)) and _drop_free(path):
                 excess -= size
         if excess > 0:
-            raise HashretError(
+            raise UnavailableError(
                 f"{self.folder}: the cache may take {self.budget} bytes, of which {excess} more "
                 f"would be needed to have {blob.name} beside what is in use; give it a larger "
                 "budget, or spread the shards over more nodes"
             )
 
+    def _drop_left(self) -> None:
+        """Remove the parts of files whose fetching was killed."""
+        for name in filter(is_unfinished, os.listdir(self.folder)):
+            path = os.path.join(self.folder, name)
+            with suppress(FileNotFoundError):
+                # One that has just been made is not locked yet.
+                if time.time() > os.stat(path).st_mtime + _JUST:
+                    _drop_free(path)
+
     def _files(self) -> list[tuple[str, int]]:
-        """Return paths and sizes, those used least recently first."""
+        """Return paths and sizes, those used least recently first; also what is being fetched."""
         found = []
         for name in os.listdir(self.folder):
             path = os.path.join(self.folder, name)
-            if not name.startswith(".") and not name.endswith(_NOTE):
+            if not name.endswith(_NOTE):
                 with suppress(FileNotFoundError):
                     size, used = os.stat(path).st_size, 0
                     with suppress(FileNotFoundError):
                         used = os.stat(_note_of(path)).st_mtime_ns
                     found.append((used, path, size))
         return [(path, size) for _, path, size in sorted(found)]
-
-    @staticmethod
-    def _drop(path: str) -> None:
-        for each in (_note_of(path), path):
-            with suppress(FileNotFoundError):
-                os.unlink(each)
 
 
 _NOTE = ".verified"
@@ -200,14 +208,22 @@ def _told(status: os.stat_result) -> str:
     return f"{status.st_size} {status.st_mtime_ns} {status.st_ino}"
 
 
-def _is_free(path: str) -> bool:
-    """Whether no process holds a file."""
+def _drop(path: str) -> None:
+    for each in (_note_of(path), path):
+        with suppress(FileNotFoundError):
+            os.unlink(each)
+
+
+def _drop_free(path: str) -> bool:
+    """Remove a file unless a process holds it; whether it is gone."""
     try:
         handle = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
         return True
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Who comes now waits for the lock, and then sees that the file is gone.
+        _drop(path)
     except BlockingIOError:
         return False
     finally:
@@ -223,10 +239,6 @@ def _copy(source: BinaryIO, target: BinaryIO, most: int) -> str:
         target.write(chunk)
         left -= len(chunk)
     return digest.hexdigest()
-
-
-def _digest_of(file: BufferedReader) -> str:
-    return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _default() -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from ..collection.catalogue import Catalogue, EncoderRow
 from ..collection.indexes import codes_of
 from ..errors import ConflictError
+from .checksums import checksums
 from .index import ShardedIndex
 from .location import open_location
 from .manifest import Manifest
@@ -51,7 +52,8 @@ class CollectionShards:
     ) -> None:
         self._location, self._size, self._options = location, shard_codes, options
         self._lock = threading.Lock()
-        self._known: dict[str, tuple[ShardedIndex, tuple[int, int]]] = {}
+        # By store and place: of collections that have one place each sees its own state of it.
+        self._known: dict[tuple[str, str], tuple[ShardedIndex, tuple[int, int]]] = {}
 
     def __call__(self, catalogue: Catalogue, encoder: EncoderRow) -> ShardedIndex:
         """Return the index; one for all callers, which follows the catalogue."""
@@ -59,7 +61,7 @@ class CollectionShards:
             # What is written between the two is found again by the next call.
             state = catalogue.generation
             place = self._place(catalogue, encoder)
-            known = self._known.get(place)
+            known = self._known.get((catalogue.store, place))
             if known is not None and known[1] == state:
                 return known[0]
             index = known[0] if known else _opened(place, encoder, self._options)
@@ -71,7 +73,7 @@ class CollectionShards:
                     if attempt == _TRIES - 1:
                         raise
                     index.refresh()
-            self._known[place] = index, state
+            self._known[catalogue.store, place] = index, state
             return index
 
     def status(self) -> list[dict[str, Any]]:
@@ -95,13 +97,16 @@ class CollectionShards:
         return f"{os.fspath(self._location).rstrip('/')}/{name}"
 
     def _follow(self, index: ShardedIndex, catalogue: Catalogue, encoder: EncoderRow) -> None:
-        """Add the codes that the index lacks, and remove those that the catalogue no longer has."""
+        """Add the codes that the index lacks, and remove those that the catalogue does not have."""
         ids, codes = codes_of(catalogue, encoder)
-        present = index.ids
-        gone = np.setdiff1d(present, ids, assume_unique=True)
+        present, sums = index.checksums()
+        # Another catalogue, or one that was made anew, gives the same ids to other images.
+        both, ours, theirs = np.intersect1d(ids, present, assume_unique=True, return_indices=True)
+        right = both[checksums(codes[ours]) == sums[theirs]]
+        gone = np.setdiff1d(present, right, assume_unique=True)
         if len(gone):
             index.remove(gone)
-        new = ~np.isin(ids, present)
+        new = ~np.isin(ids, right)
         if new.any():
             index.add(codes[new], ids[new], shard_codes=self._size)
         if len(index.shards) > _SMALL + 2 * len(index) // self._size:

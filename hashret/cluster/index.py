@@ -17,15 +17,17 @@ import numpy.typing as npt
 from ..checks import check_ids, check_int, check_number, is_int
 from ..codes import as_codes, check_bits
 from ..errors import EncoderMismatchError, FormatError, IdError
+from ..index.arguments import check_fingerprint
 from ..types import Codes, Ids
 from .cache import Cache
+from .checksums import Checksums
 from .filter import ShardedFilter
 from .fleet import Fleet, LocalFleet
 from .location import open_location
 from .manifest import Manifest, Shard
 from .shard import OpenShard
 from .state import Nearest, Question, State, Within
-from .tables import all_paths, failures, merge_tables, paths_of
+from .tables import all_paths, encoded_files, failures, merge_tables, names_of, paths_of
 from .writing import SHARD_CODES, batches, split, with_removed, write_shard
 
 __all__ = ["ShardedIndex"]
@@ -133,8 +135,11 @@ class ShardedIndex:
         ------
         ConflictError
             If there is one.
+        ParameterError, DTypeError
+            If `bits` or `encoder` is none that :class:`hashret.Index` takes.
         """
-        open_location(location).commit(Manifest(check_bits(bits), encoder))
+        first = Manifest(check_bits(bits), check_fingerprint(encoder))
+        open_location(location).commit(first)
         return cls(location, encoder=encoder, **options)
 
     def _new_fleet(self, manifest: Manifest, replicas: int) -> Fleet:
@@ -382,6 +387,13 @@ class ShardedIndex:
         """Return the packed codes of ids, uint8 (n, ceil(bits / 8)); IdError if one is unknown."""
         return self._state.get(check_ids(ids))
 
+    def checksums(self) -> tuple[Ids, Checksums]:
+        """Return all ids, ascending, and of each the checksum of its code, uint64.
+
+        Two codes hardly have the same, so 8 bytes of each tell whether codes are those expected.
+        """
+        return self._state.checksums
+
     def paths(self, ids: npt.ArrayLike) -> list[bytes | None]:
         """Return of each id the path that was encoded, None where a shard has no table."""
         wanted = check_ids(ids)
@@ -393,6 +405,17 @@ class ShardedIndex:
             for number, file in zip(numbers, files, strict=True):
                 found |= paths_of(file, wanted[where == number])
         return [found.get(int(id)) for id in wanted]
+
+    def lost(self) -> list[tuple[Shard, list[tuple[int, bytes]]]]:
+        """Return the shards whose index file is not there, and the ids and paths it was made of.
+
+        Only of those that have a table; a file of another size is none.
+        """
+        sizes = self._location.sizes_of([shard.index for shard in self.shards])
+        pairs = zip(self.shards, sizes, strict=True)
+        gone = [each for each, size in pairs if size != each.index.size and each.table]
+        with self._tables(gone) as files:
+            return list(zip(gone, map(encoded_files, files), strict=True))
 
     def known_paths(self) -> set[bytes]:
         """Return the paths of all files that were read, or failed."""
@@ -471,7 +494,7 @@ class ShardedIndex:
         ConflictError
             If another writer has changed the index since this one read it.
         IdError
-            If ids of theirs are present.
+            If ids of theirs are present, or their tables give them to other files.
         """
         manifest, new = self._state.manifest, tuple(shards)
         spans = sorted((shard.low, shard.high) for shard in new if shard.count)
@@ -481,6 +504,7 @@ class ShardedIndex:
         for shard in new:
             if any(shard.low <= each.high and each.low <= shard.high for each in manifest.shards):
                 self._check_absent(shard)
+        self._check_named(new)
         if new:
             next_id = max(next_id, manifest.next_id, *(shard.high + 1 for shard in new))
             self._commit(manifest.after(shards=(*manifest.shards, *new), next_id=next_id))
@@ -593,6 +617,23 @@ class ShardedIndex:
             self._check_new(opened.ids(shard))
         finally:
             opened.close()
+
+    def _check_named(self, shards: Iterable[Shard]) -> None:
+        """Refuse tables with ids that are given already, but to the same files: read again."""
+        with self._tables(shards) as files:
+            named = {id: path for file in files for id, path in names_of(file).items()}
+        # Those from `next_id` on were given to nobody.
+        ids = np.array([id for id in named if id < self._state.manifest.next_id], np.int64)
+        if not len(ids):
+            return
+        given: dict[int, bytes] = {}
+        with self._tables(self.shards) as files:
+            for file in files:
+                given |= {id: path for id, path in names_of(file).items() if id in named}
+        here = self._state.where(ids) >= 0
+        for id, is_here in zip(ids.tolist(), here, strict=True):
+            if (id in given or is_here) and given.get(id) != named[id]:
+                raise IdError(f"shards: id {id}, of {os.fsdecode(named[id])}, is present already")
 
     def _removed(self, shard: Shard) -> Ids:
         if shard.removed is None:

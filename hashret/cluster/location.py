@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from ..errors import ConflictError, FormatError
 from ..extras import import_extra
 from ..files import as_path, write_bytes
-from .manifest import Blob, Manifest
+from .manifest import Blob, Manifest, digest_of
 
 __all__ = ["Location", "open_location"]
 
@@ -67,11 +67,21 @@ class Location(ABC):
     # -- content -----------------------------------------------------------------
 
     def put(self, data: bytes, suffix: str) -> Blob:
-        """Write a file under the name of its content, if there is none."""
+        """Write a file under the name of its content, if there is none, or a damaged one."""
         blob = Blob.of(data, suffix)
-        if self.sizes_of([blob]) != [blob.size]:
+        if not self.is_whole(blob):
             self.write(f"{_BLOBS}/{blob.name}", data)
         return blob
+
+    def is_whole(self, blob: Blob) -> bool:
+        """Whether a file is there, and is what its name says: one of its size is read through."""
+        if self.sizes_of([blob]) != [blob.size]:
+            return False
+        try:
+            with self.open(blob) as file:
+                return digest_of(file) == blob.digest
+        except FileNotFoundError:
+            return False
 
     def open(self, blob: Blob) -> BinaryIO:
         """Open a file to read that was :meth:`put` here."""
@@ -127,15 +137,14 @@ class Location(ABC):
         ConflictError
             If another writer has made this generation, or a later one.
         """
-        path = _path_of(manifest.generation)
+        # An old manifest may have been removed, and its name be free again.
+        if any(each >= manifest.generation for each in self.generations()):
+            raise self._conflict(manifest)
         try:
-            self.create(path, manifest.dumps())
+            # Others go on from it at once: what is made here is not taken back.
+            self.create(_path_of(manifest.generation), manifest.dumps())
         except FileExistsError:
             raise self._conflict(manifest) from None
-        # An old manifest may have been removed, and its name be free again.
-        if self.generations()[-1] > manifest.generation:
-            self.remove(path)
-            raise self._conflict(manifest)
 
     def _conflict(self, manifest: Manifest) -> ConflictError:
         latest = self.generations()[-1]
@@ -167,9 +176,18 @@ class _Folder(Location):
         temporary = f"{path}.{secrets.token_hex(8)}"
         self.write(temporary, data)
         try:
-            os.link(self._path(temporary), self._path(path))
+            self._link(self._path(temporary), self._path(path))
         finally:
             os.unlink(self._path(temporary))
+
+    @staticmethod
+    def _link(old: str, new: str) -> None:
+        try:
+            os.link(old, new)
+        except FileExistsError:
+            # NFS repeats what had no answer in time, and may find what it made itself.
+            if os.stat(old).st_nlink < 2:
+                raise
 
     def sizes(self, folder: str) -> dict[str, int]:
         return dict(self._listed(folder))

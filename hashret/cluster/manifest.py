@@ -7,11 +7,11 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 from ..errors import FormatError
 
-__all__ = ["Blob", "Manifest", "Shard", "short_name"]
+__all__ = ["Blob", "Manifest", "Shard", "digest_of", "short_name"]
 
 _FORMAT = "hashret-shards"
 _VERSION = 1
@@ -43,6 +43,11 @@ class Blob:
     def digest(self) -> str:
         """SHA-256 of its bytes, in hexadecimal."""
         return self.name.partition(".")[0]
+
+
+def digest_of(file: BinaryIO) -> str:
+    """Return the SHA-256 of what is left of a file, in hexadecimal."""
+    return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
 
 
 def short_name(name: str) -> str:

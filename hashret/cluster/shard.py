@@ -14,6 +14,7 @@ from ..errors import EncoderMismatchError, FormatError
 from ..index import Index
 from ..types import Bools, Codes, Distances, Ids
 from .cache import Cache, Held
+from .checksums import Checksums, checksums
 from .location import Location
 from .manifest import Manifest, Shard
 
@@ -25,6 +26,8 @@ _STATES, _FILTERS = 4, 16
 # Pairs of near codes at a time, while shards are compared: some dozens of megabytes.
 _PAIRS = 2**22
 _FEWEST, _MOST = 16, 4096
+# Codes that are copied out at a time to be summed.
+_SUMMED = 2**16
 
 
 @dataclass(frozen=True)
@@ -155,6 +158,15 @@ class OpenShard:
     def get(self, shard: Shard, ids: Ids) -> Codes:
         """Return the codes of ids that are here."""
         return self._index.get(ids)
+
+    def checksums(self, shard: Shard) -> Checksums:
+        """Return of each id, ascending, the checksum of its code."""
+        ids = self._state(shard).ids
+        parts = [
+            checksums(self._index.get(ids[start : start + _SUMMED]))
+            for start in range(0, len(ids), _SUMMED)
+        ]
+        return np.concatenate([np.empty(0, np.uint64), *parts])
 
     # -- codes of one shard against those of others --------------------------------
 

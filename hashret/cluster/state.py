@@ -13,6 +13,7 @@ from ..checks import as_int64, as_integers, check_int, check_k
 from ..codes import as_codes
 from ..errors import FormatError, IdError, ParameterError, ShapeError, UnavailableError
 from ..types import Codes, Distances, Ids
+from .checksums import Checksums
 from .filter import ShardedFilter
 from .fleet import Call, Fleet
 from .manifest import Manifest, Shard
@@ -72,6 +73,14 @@ class State:
         """All ids, ascending."""
         parts = self._ask_all("ids")
         return np.sort(np.concatenate([np.empty(0, np.int64), *parts]))
+
+    @property
+    def checksums(self) -> tuple[Ids, Checksums]:
+        """All ids, ascending, and of each the checksum of its code."""
+        ids = np.concatenate([np.empty(0, np.int64), *self._ask_all("ids")])
+        sums = self._ask_all("checksums", timeout=_LONG)
+        order = np.argsort(ids)
+        return ids[order], np.concatenate([np.empty(0, np.uint64), *sums])[order]
 
     # -- searches --------------------------------------------------------------------
 

@@ -21,7 +21,15 @@ import numpy as np
 from ..extras import import_extra
 from ..types import Ids
 
-__all__ = ["all_paths", "failures", "merge_tables", "paths_of", "write_table"]
+__all__ = [
+    "all_paths",
+    "encoded_files",
+    "failures",
+    "merge_tables",
+    "names_of",
+    "paths_of",
+    "write_table",
+]
 
 
 def write_table(rows: Sequence[Mapping[str, Any]]) -> bytes:
@@ -46,6 +54,19 @@ def paths_of(path: str, ids: Ids) -> dict[int, bytes]:
     named = table["id"].to_numpy()
     rows = np.flatnonzero(np.isin(named, ids) & ~table["reason"].is_valid().to_numpy())
     return dict(zip(named[rows].tolist(), table["path"].take(rows).to_pylist(), strict=True))
+
+
+def names_of(path: str) -> dict[int, bytes]:
+    """Return the paths of a file by their ids, of what failed, too."""
+    table = _read(path, ["id", "path"])
+    return dict(zip(table["id"].to_pylist(), table["path"].to_pylist(), strict=True))
+
+
+def encoded_files(path: str) -> list[tuple[int, bytes]]:
+    """Return id and path of what has a code, or had one that was removed."""
+    table = _read(path, ["id", "path", "reason"])
+    good = table.filter(table["reason"].is_null())
+    return list(zip(good["id"].to_pylist(), good["path"].to_pylist(), strict=True))
 
 
 def failures(paths: Sequence[str]) -> list[tuple[int, bytes, str]]:

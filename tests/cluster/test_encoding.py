@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -142,6 +143,90 @@ def test_failed_files_are_read_again_when_asked(folder, tmp_path):
     with opened(tmp_path) as index:
         check(tmp_path, index)
         assert index.paths(index.ids) == sorted(index.paths(index.ids))
+
+
+def damage(tmp_path, number):
+    """Damage the file of a shard in the index, and return its path and what it was."""
+    with opened(tmp_path) as index:
+        path = tmp_path / "index" / "files" / index.shards[number].index.name
+    shutil.rmtree(tmp_path / "cache")
+    before = path.read_bytes()
+    path.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
+    with opened(tmp_path) as index, pytest.raises(hashret.UnavailableError, match="delete it"):
+        index.get(index.ids)
+    return path, before
+
+
+def test_a_damaged_shard_is_encoded_again_when_its_file_is_deleted(folder, tmp_path):
+    encoded(tmp_path, folder, shard_files=12)
+    with opened(tmp_path) as index:
+        index.remove(index.ids[:3])
+        ids = index.ids
+    path, before = damage(tmp_path, 0)
+    path.unlink()
+    report = encoded(tmp_path, folder, shard_files=12)
+    assert (report.codes, report.unreachable) == (0, [])
+    assert path.read_bytes() == before
+    with opened(tmp_path) as index:
+        np.testing.assert_array_equal(index.ids, ids)
+        assert len(index.get(ids)) == 37
+        assert index.generation == 2
+    # Of other pictures there is no such file.
+    path, _ = damage(tmp_path, 1)
+    path.unlink()
+    with opened(tmp_path) as index:
+        [(_, [(_, picture_of), *_])] = index.lost()
+    picture(77).save(os.fsdecode(picture_of), "png")
+    [(told, reason)] = encoded(tmp_path, folder, shard_files=12).unreachable
+    assert (os.fsdecode(told), "from a copy" in reason) == (str(path), True)
+
+
+def test_a_shard_of_failures_alone_is_written_again(tmp_path):
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "0.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    encoded(tmp_path, tmp_path / "bad")
+    [path] = (tmp_path / "index" / "files").glob("*.hri")
+    before = path.read_bytes()
+    path.unlink()
+    assert encoded(tmp_path, tmp_path / "bad").unreachable == []
+    assert path.read_bytes() == before
+
+
+def test_what_was_damaged_before_it_was_added_is_encoded_again(folder, tmp_path, monkeypatch):
+    from hashret.cluster.encoding import running
+
+    monkeypatch.setattr(running, "_commit", lambda *given: None)
+    encoded(tmp_path, folder, shard_files=12)
+    monkeypatch.undo()
+    receipt = min((tmp_path / "index" / "plans").rglob("*.json"))
+    path = tmp_path / "index" / "files" / json.loads(receipt.read_text())["index"]["name"]
+    path.write_bytes(bytes(path.stat().st_size))
+    receipt.unlink()
+    assert encoded(tmp_path, folder, shard_files=12).kept == 3
+    with opened(tmp_path) as index:
+        check(tmp_path, index)
+
+
+@pytest.mark.parametrize(("first", "second"), [("good", "bad"), ("bad", "good"), ("bad", "bad")])
+def test_of_two_that_encode_at_once_none_loses_a_file(tmp_path, first, second):
+    for number, kind in enumerate((first, second)):
+        (tmp_path / f"{number}").mkdir()
+        path = tmp_path / f"{number}" / "0.png"
+        if kind == "good":
+            picture(number).save(path)
+        else:
+            path.write_bytes(b"\x89PNG\r\n\x1a\n")
+
+    def be_overtaken(done, total):
+        if not done:
+            encoded(tmp_path, tmp_path / "0")
+
+    with pytest.raises(hashret.IdError, match=r"id 0, of .*/1/0\.png, is present already"):
+        encoded(tmp_path, tmp_path / "1", on_unit=be_overtaken)
+    encoded(tmp_path, tmp_path / "1")
+    with opened(tmp_path) as index:
+        told = [path for _, path, _ in index.failures()] + index.paths(index.ids)
+        assert sorted(told) == [os.fsencode(tmp_path / name / "0.png") for name in "01"]
 
 
 @pytest.mark.parametrize("share", [3, 1])

@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import oracle
@@ -17,7 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hashret
-from hashret.cluster import ShardedIndex
+from hashret.cluster import Cache, ShardedIndex, open_location
+from hashret.cluster.replicas import keeping
 
 pytest.importorskip("ray", reason="needs the extra 'ray'")
 
@@ -308,6 +310,64 @@ def test_a_keeper_that_cannot_see_the_cluster_says_so(cluster, tmp_path, rng, mo
             assert looks[2] - looks[1] > 1.5
             assert len(many.search(codes[:3], 9)[0]) == 3
         wait_until(lambda: many.status()[0]["reason"] is None, 20)
+
+
+class Here:
+    """Of Ray what a keeper calls, for actors of this process, which answer at once."""
+
+    exceptions = SimpleNamespace(RayError=ConnectionError)
+    util = SimpleNamespace(
+        scheduling_strategies=SimpleNamespace(NodeAffinitySchedulingStrategy=lambda *_, **__: None)
+    )
+
+    class Actor:
+        def __init__(self, made):
+            self.made = made
+
+        def __getattr__(self, name):
+            return SimpleNamespace(remote=getattr(self.made, name))
+
+    def nodes(self):
+        return [{"NodeID": "one", "Alive": True}]
+
+    def remote(self, kind):
+        return SimpleNamespace(
+            options=lambda **_: SimpleNamespace(remote=lambda *given: self.Actor(kind(*given)))
+        )
+
+    def wait(self, references, timeout):
+        return references, []
+
+    def get(self, reference, timeout):
+        return reference
+
+    def kill(self, handle):
+        pass
+
+
+def test_a_replica_that_cannot_open_its_shard_answers_and_is_not_ready(tmp_path, monkeypatch):
+    monkeypatch.setattr(keeping, "_PERIOD", 0.01)
+    monkeypatch.setattr(keeping, "_PING_PERIOD", 0.01)
+    with ShardedIndex.create(tmp_path / "index", 64, cache=tmp_path / "cache") as index:
+        index.add(np.zeros((9, 8), np.uint8))
+        manifest = index.manifest
+    small = Cache(tmp_path / "small", budget=10)
+    keeper = keeping.Keeper(Here(), open_location(tmp_path / "index"), small, manifest, 1)
+    wait_until(lambda: not keeper.lacking(), 20)
+    [replica] = keeper.all()
+    tried = replica.tried
+    wait_until(lambda: replica.pinged > tried + 0.05, 20)
+    assert not replica.ready
+    assert replica.tried == tried
+    assert "larger budget" in replica.handle.made.status()["reason"]
+    good, error = replica.handle.made.call("search", manifest.shards[0], ())
+    assert not good
+    assert isinstance(error, hashret.UnavailableError)
+    # As soon as there is room it is.
+    monkeypatch.setattr(keeping, "_AGAIN", 0.01)
+    replica.handle.made._cache.budget = None
+    wait_until(lambda: replica.ready, 20)
+    keeper.close()
 
 
 def test_a_shard_damaged_on_a_node_is_fetched_again(cluster, tmp_path, rng):

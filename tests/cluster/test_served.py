@@ -50,6 +50,36 @@ def test_shards_follow_the_collection(photos, tmp_path):
     shards.close()
 
 
+def test_another_collection_in_the_same_place_has_its_own_codes(tmp_path):
+    options = {"cache": tmp_path / "cache"}
+    both = CollectionShards(tmp_path / "shards", **options)
+    for name, seed in (("one", 0), ("other", 10)):
+        for number in range(3):
+            write(tmp_path / name / f"{number}.png", seed + number)
+        with Collection.create([tmp_path / name]) as collection:
+            collection.update(["perceptual"], workers=1)
+    # Opened by one process or by several, in turns: ids alone are the same in both.
+    for shards in (both, both, CollectionShards(tmp_path / "shards", **options)):
+        for name in ("one", "other"):
+            with (
+                Collection.open(tmp_path / name) as plain,
+                Collection.open(tmp_path / name) as many,
+            ):
+                many.search_by(shards)
+                index, expected = many.index("perceptual"), plain.index("perceptual")
+                np.testing.assert_array_equal(index.ids, expected.ids)
+                np.testing.assert_array_equal(index.get(index.ids), expected.get(index.ids))
+    generation = index.generation
+    shards.close()
+    both.close()
+    # What is as it should be is not written again.
+    again = CollectionShards(tmp_path / "shards", **options)
+    with Collection.open(tmp_path / "other") as many:
+        many.search_by(again)
+        assert many.index("perceptual").generation == generation
+    again.close()
+
+
 # The page of a cluster is looked at in tests/cli/test_cluster.py, too.
 @pytest.mark.parametrize("replicas", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_the_page_answers_from_shards(photos, tmp_path, replicas, request):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import tempfile
 import threading
@@ -228,6 +229,22 @@ def opened_filter(index):
     return other.filter([1])
 
 
+@pytest.mark.parametrize("bits", [1, 12, 64, 100, 4096])
+def test_checksums_tell_codes_apart(bits, tmp_path, rng):
+    with ShardedIndex.create(tmp_path / "index", bits, cache=tmp_path / "cache") as index:
+        assert [len(each) for each in index.checksums()] == [0, 0]
+        codes = oracle.skewed_codes(rng, 300, bits, 40)
+        ids = rng.permutation(900)[:300].astype(np.int64)
+        for part in np.array_split(np.arange(300), 3):
+            index.add(codes[part], ids[part])
+        index.remove(ids[::7])
+        found, sums = index.checksums()
+        same([found], [index.ids])
+        which = {code.tobytes() for code in index.get(found)}
+        pairs = {(code.tobytes(), int(s)) for code, s in zip(index.get(found), sums, strict=True)}
+        assert len(which) == len(pairs) == len(np.unique(sums))
+
+
 def test_async_answers_are_those_of_the_others(index):
     queries = index.get([3, 40, 80])
 
@@ -306,6 +323,33 @@ def test_of_two_writers_one_wins_and_the_other_is_told(index, tmp_path):
     assert index.refresh() is False
 
 
+def test_a_change_that_others_build_on_at_once_is_no_conflict(index, tmp_path, monkeypatch):
+    location, create = index._location, index._location.create
+
+    def create_and_be_overtaken(*given):
+        create(*given)
+        with opened(tmp_path) as other:
+            other.add(other.get([1]))
+
+    monkeypatch.setattr(location, "create", create_and_be_overtaken)
+    np.testing.assert_array_equal(index.add(index.get([2])), [90])
+    assert location.generations() == [0, 1, 2, 3]
+    index.refresh()
+    assert len(index) == 92
+
+
+def test_a_link_that_is_made_twice_is_no_conflict(index, monkeypatch):
+    link = os.link
+
+    def link_and_repeat(*given):
+        link(*given)
+        link(*given)
+
+    monkeypatch.setattr(os, "link", link_and_repeat)
+    index.remove([3])
+    assert index._location.generations() == [0, 1, 2]
+
+
 @pytest.mark.parametrize("where", ["folder", "memory"])
 def test_of_many_writers_at_once_one_wins(where, tmp_path):
     pytest.importorskip("fsspec")
@@ -378,13 +422,27 @@ def test_damage_at_the_source_is_an_error_that_names_the_shard(index, tmp_path):
     assert not [name for name in os.listdir(tmp_path / "other") if name.startswith(".")]
 
 
+@pytest.mark.parametrize("where", ["folder", "memory"])
+def test_the_same_content_mends_a_damaged_file(where, tmp_path):
+    pytest.importorskip("fsspec")
+    location = open_location(tmp_path / "index" if where == "folder" else f"memory://{tmp_path}")
+    blob = location.put(b"codes", ".hri")
+    for damaged in (b"coded", b"code", b""):
+        location.write(f"files/{blob.name}", damaged)
+        assert not location.is_whole(blob)
+        assert location.put(b"codes", ".hri") == blob
+        assert location.is_whole(blob)
+        with location.open(blob) as file:
+            assert file.read() == b"codes"
+
+
 def test_a_cache_keeps_to_its_budget(index, tmp_path):
     sizes = [shard.index.size for shard in index.shards]
     cache = Cache(tmp_path / "small", budget=sum(sizes) - 1)
     location = open_location(tmp_path / "index")
     first, second = (cache.hold(location, shard.index) for shard in index.shards[:2])
     # Not what is in use, though another process asks.
-    with pytest.raises(hashret.HashretError, match="larger budget"):
+    with pytest.raises(hashret.UnavailableError, match="larger budget"):
         Cache(tmp_path / "small", budget=sum(sizes) - 1).hold(location, index.shards[2].index)
     first.release()
     third = cache.hold(location, index.shards[2].index)
@@ -398,6 +456,53 @@ def test_a_cache_keeps_to_its_budget(index, tmp_path):
     cache.hold(location, index.shards[0].index).release()
     assert os.path.exists(second.path)
     assert not os.path.exists(third.path)
+
+
+def test_a_cache_without_room_costs_the_shard_alone(index, tmp_path):
+    queries, size = index.get([5, 50]), max(shard.index.size for shard in index.shards)
+    with ShardedIndex(tmp_path / "index", cache=tmp_path / "small", budget=size) as small:
+        found, missing = small.search(queries, 90, partial=True)
+        assert missing == tuple(shard.name for shard in index.shards[1:])
+        assert set(found[1].ravel()) == {*range(30), -1}
+        with pytest.raises(hashret.UnavailableError, match=r"2 of 3 .* larger budget"):
+            small.search(queries, 90)
+
+
+def test_a_cache_counts_and_drops_what_killed_fetches_left(index, tmp_path):
+    blobs, location = [shard.index for shard in index.shards], open_location(tmp_path / "index")
+    cache = Cache(tmp_path / "small", budget=2 * blobs[0].size + 2000)
+    old, new, held = (tmp_path / "small" / f".hashret-{n:016x}" for n in range(3))
+    for path in (old, new, held):
+        path.write_bytes(bytes(1000))
+    for path in (old, held):
+        os.utime(path, (0, 0))
+    with open(held, "rb") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        for blob in blobs:
+            cache.hold(location, blob).release()
+            # What is fetched by others now has its place, too.
+            assert cache.bytes <= cache.budget
+            assert [path.exists() for path in (old, new, held)] == [False, True, True]
+    assert cache.bytes == cache.budget
+
+
+def test_a_file_is_not_dropped_while_it_is_taken(index, tmp_path, monkeypatch):
+    first, second = (shard.index for shard in index.shards[:2])
+    location, unlink = open_location(tmp_path / "index"), os.unlink
+    cache = Cache(tmp_path / "small", budget=first.size)
+    held = cache.hold(location, first)
+    path = held.path
+    held.release()
+
+    def unlink_and_look(name):
+        if name == path:
+            with open(path, "rb") as file, pytest.raises(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        unlink(name)
+
+    monkeypatch.setattr(os, "unlink", unlink_and_look)
+    cache.hold(location, second)
+    assert not os.path.exists(path)
 
 
 def test_what_fsspec_opens_serves_as_a_folder_does(index, tmp_path, rng):
@@ -437,6 +542,13 @@ def test_a_manifest_names_no_other_files(name):
     shard = cluster.Shard(cluster.Blob(name, 1), 1, 0, 0)
     with pytest.raises(hashret.FormatError, match="name"):
         Manifest.loads(Manifest(64, shards=(shard,)).dumps())
+
+
+@pytest.mark.parametrize("encoder", ["x" * 65, "é", "", "a\0"])
+def test_an_encoder_that_no_shard_could_have_is_refused_first(encoder, tmp_path):
+    with pytest.raises(hashret.ParameterError, match="encoder: expected 1 to 64 ASCII"):
+        ShardedIndex.create(tmp_path / "index", 8, encoder=encoder, cache=tmp_path / "cache")
+    ShardedIndex.create(tmp_path / "index", 8, cache=tmp_path / "cache").close()
 
 
 def test_no_index_is_told(tmp_path):

@@ -15,7 +15,7 @@ from ..location import open_location
 from ..manifest import Shard
 from .bounds import Bounds
 from .encoders import EncoderSource
-from .plan import SHARD_FILES, Plan, Unit, listed, numbered
+from .plan import SHARD_FILES, Listed, Plan, Unit, listed, numbered
 from .tasks import Tasks
 from .unit import Work, encode_unit, receipt_of
 
@@ -40,8 +40,8 @@ class Encoded:
     failures : list of (id, path, reason)
         Of all files of the index, those that have no code.
     unreachable : list of (path, reason)
-        Folders that could not be looked into, archives that are damaged, and what in archives
-        is refused.
+        Folders that could not be looked into, archives that are damaged, what in archives is
+        refused, and files of shards that are lost.
     """
 
     files: int = 0
@@ -71,7 +71,8 @@ def encode(
     Which file goes into which shard, with which id, is fixed before any is read: new files in the
     order of their paths. So the index does not depend on who is done when. A shard is written
     whole, then noted as done: one that is done is not done again, whoever was interrupted. All
-    become part of the index at once, at the end.
+    become part of the index at once, at the end. A shard of the index whose file is not there is
+    written again from the same pictures.
 
     Parameters
     ----------
@@ -116,24 +117,29 @@ def encode(
     source = EncoderSource.of(encoder)
     with _opened(location, source, cache) as index:
         report = Encoded()
-        plan = _plan(index, sources, size, retry_failed, report)
+        found = listed(sources)
+        report.unreachable = found.unreachable
+        plan = _plan(index, found, size, retry_failed)
         done: dict[str, Shard] = {}
         units = list(plan.units)
         # Those that are to be read again are not done by what they were before.
         known = {} if retry_failed else _known(index, units)
         report.kept, report.files = len(known), len(plan.files)
         done |= known
-        left = [unit for unit in units if unit.receipt not in known]
+        lost = _lost(index, found)
+        left = [unit for unit in units if unit.receipt not in known] + list(lost)
         if left:
             tell = on_unit or (lambda done, total: None)
-            tell(len(done), len(units))
+            total = len(known) + len(left)
+            tell(len(done), total)
             head = replace(index.manifest, shards=())
             count = workers or (1 if ray else len(os.sched_getaffinity(0)))
             work = Work(index.location, source, head, limits or Limits(), count)
             run = Tasks(work, bounds or Bounds()).run(left) if ray else _here(left, work)
             for receipt, shard in run:
                 done[receipt] = shard
-                tell(len(done), len(units))
+                tell(len(done), total)
+        report.unreachable += _not_mended(index, lost, done)
         shards = [done[unit.receipt] for unit in units]
         report.shards, report.codes = len(left), sum(shard.count for shard in shards)
         # Of a unit without a picture there is nothing to keep.
@@ -156,11 +162,7 @@ def _opened(location: Any, source: EncoderSource, cache: Any) -> ShardedIndex:
         return ShardedIndex(location, encoder=made.fingerprint, cache=cache)
 
 
-def _plan(
-    index: ShardedIndex, sources: Any, size: int, retry_failed: bool, report: Encoded
-) -> Plan:
-    found = listed(sources)
-    report.unreachable = found.unreachable
+def _plan(index: ShardedIndex, found: Listed, size: int, retry_failed: bool) -> Plan:
     fingerprint = index.encoder or ""
     if retry_failed:
         wanted = set(found.paths)
@@ -175,6 +177,30 @@ def _known(index: ShardedIndex, units: list[Unit]) -> dict[str, Shard]:
     location = open_location(index.location)
     found = ((unit.receipt, receipt_of(location, unit)) for unit in units)
     return {receipt: shard for receipt, shard in found if shard is not None}
+
+
+def _lost(index: ShardedIndex, found: Listed) -> dict[Unit, Shard]:
+    """Return the shards whose files are lost, by what encodes them again as they were."""
+    lost = {}
+    for shard, files in index.lost():
+        plan = Plan(tuple(files), index.encoder or "", max(len(files), 1), found.archives)
+        # Of a shard without codes there is no picture to read.
+        lost[next(plan.units, Unit(f"plans/{plan.name}/00000000.json", ()))] = shard
+    return lost
+
+
+def _not_mended(
+    index: ShardedIndex, lost: dict[Unit, Shard], done: dict[str, Shard]
+) -> list[tuple[bytes, str]]:
+    """Return the shards that are still lost: their pictures do not give the same file again."""
+    return [
+        (
+            os.fsencode(f"{index.location}/files/{shard.index.name}"),
+            "not there, and its pictures have changed or gone since: put it back from a copy",
+        )
+        for unit, shard in lost.items()
+        if done[unit.receipt].index != shard.index
+    ]
 
 
 def _here(units: list[Unit], work: Work) -> Iterator[tuple[str, Shard]]:

@@ -131,7 +131,7 @@ class _Question:
                 self._keeper.lose(replica)
             return False, None
         if good:
-            replica.ready = True
+            replica.answers = replica.ready = True
             self._asker.note(self._call, time.monotonic() - since)
             return True, answer
         if isinstance(answer, (FormatError, OSError)):

@@ -27,6 +27,8 @@ _LOG = logging.getLogger(__name__)
 _PERIOD = 0.5
 _PING_PERIOD, _PING_TIMEOUT = 2.0, 10.0
 _START_TIMEOUT = 120.0
+# Until one that could not open its shard is told to try again: it may fetch it whole.
+_AGAIN = 60.0
 # One that has served so long was none that cannot be started.
 _STEADY = 60.0
 CPUS = 0.5
@@ -119,12 +121,12 @@ class Keeper:
         return [one for one in found if ready[one.shard] < self._wanted and one.node in self._nodes]
 
     def lacking(self) -> list[str]:
-        """Return the names of the shards that no replica is ready to serve."""
+        """Return the names of the shards for which no replica answers, if only with an error."""
         with self._lock:
             return [
                 shard.name
                 for name, shard in self._shards.items()
-                if not any(each.ready and not each.lost for each in self._replicas.get(name, ()))
+                if not any(each.answers and not each.lost for each in self._replicas.get(name, ()))
             ]
 
     def close(self) -> None:
@@ -177,9 +179,8 @@ class Keeper:
             return
         now = time.monotonic()
         if replica.ping is None:
-            if not replica.ready or now > replica.pinged + _PING_PERIOD:
-                call = replica.handle.ping if replica.ready else replica.handle.ready
-                replica.ping, replica.pinged = call.remote(), now
+            if not replica.answers or now > replica.pinged + _PING_PERIOD:
+                replica.ping, replica.pinged = self._called(replica, now), now
             return
         done, _ = self._ray.wait([replica.ping], timeout=0)
         if not done:
@@ -189,11 +190,19 @@ class Keeper:
                 self.lose(replica, f"not started within {_START_TIMEOUT:g} s; {self._room()}")
             return
         try:
-            self._ray.get(replica.ping, timeout=1)
-            replica.ready = True
+            # Of a ping it is a number.
+            opened = self._ray.get(replica.ping, timeout=1) is True
+            replica.answers, replica.ready = True, replica.ready or opened
         except self._ray.exceptions.RayError as error:
             self.lose(replica, (str(error).strip().splitlines() or [type(error).__name__])[0])
         replica.ping = None
+
+    def _called(self, replica: Replica, now: float) -> Any:
+        """Have a replica open its shard, until it is open; otherwise ask whether it lives."""
+        if replica.ready or (replica.answers and now < replica.tried + _AGAIN):
+            return replica.handle.ping.remote()
+        replica.tried = now
+        return replica.handle.ready.remote()
 
     def _room(self) -> str:
         free, all = (

@@ -21,8 +21,10 @@ class Replica:
         Ray's id of its node.
     handle : object
         The actor.
+    answers : bool
+        Whether its process has answered yet.
     ready : bool
-        Whether it has answered yet.
+        Whether its shard is open; one that cannot open it tells those who ask why.
     lost : bool
         Whether it is known to have ended.
     waiting : int
@@ -32,12 +34,14 @@ class Replica:
     shard: str
     node: str
     handle: Any
+    answers: bool = False
     ready: bool = False
     lost: bool = False
     waiting: int = 0
     since: float = field(default_factory=time.monotonic)
-    # The call that tells whether it lives.
+    # The call that tells whether it lives, and when one last asked it to open its shard.
     ping: Any = None
+    tried: float = 0.0
     pinged: float = 0.0
 
     @property
