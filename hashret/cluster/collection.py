@@ -95,13 +95,19 @@ class CollectionShards:
         return f"{os.fspath(self._location).rstrip('/')}/{name}"
 
     def _follow(self, index: ShardedIndex, catalogue: Catalogue, encoder: EncoderRow) -> None:
-        """Add the codes that the index lacks, and remove those that the catalogue no longer has."""
+        """Add the codes that the index lacks, and remove those that the catalogue no longer has.
+
+        An id may have another code now: codes are imported anew, and catalogues made anew.
+        """
         ids, codes = codes_of(catalogue, encoder)
         present = index.ids
-        gone = np.setdiff1d(present, ids, assume_unique=True)
+        known = np.isin(ids, present, assume_unique=True)
+        same = known.copy()
+        same[known] = (index.get(ids[known]) == codes[known]).all(axis=1)
+        gone = np.setdiff1d(present, ids[same], assume_unique=True)
         if len(gone):
             index.remove(gone)
-        new = ~np.isin(ids, present)
+        new = ~same
         if new.any():
             index.add(codes[new], ids[new], shard_codes=self._size)
         if len(index.shards) > _SMALL + 2 * len(index) // self._size:
