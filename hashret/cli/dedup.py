@@ -12,7 +12,7 @@ import typer
 
 from ..errors import HashretError, ParameterError
 from .options import AsJson, Quiet, SkipsOk, Store
-from .output import json_path, many, note, print_json, print_line, relative, shown
+from .output import json_path, many, note, print_json, print_line, relative, shown, unread_too
 from .progress import Progress
 from .undo import tell_left
 
@@ -161,6 +161,8 @@ def dedup(
     if similar is not None and (apply or transforms):
         raise ParameterError("similar: what it finds is only shown; without --apply, --transforms")
     with ExitStack() as stack:
+        if apply:
+            stack.enter_context(unread_too())
         collection = stack.enter_context(open_collection(store, change=apply))
         name = _PERCEPTUAL if similar is None else _SEMANTIC
         encoder = None if equal or hardlink else _encoder(collection, name)

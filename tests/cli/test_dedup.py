@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -197,3 +200,42 @@ def test_usage(unchanged, options, words):
 def test_undo_of_no_batch(unchanged):
     done = run_here("undo", "7", "--store", str(unchanged))
     assert_one_line(done, "batch: expected one of none yet, got 7", code=2)
+
+
+@contextmanager
+def unread(*arguments):
+    """Start the command with nobody there who reads what it prints, errors aside."""
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        command = [sys.executable, "-m", "hashret", *arguments]
+        with subprocess.Popen(command, stdout=write, stderr=subprocess.PIPE, text=True) as process:
+            yield process
+    finally:
+        os.close(write)
+
+
+def test_all_goes_although_nobody_reads_the_list(root):
+    before = seen(root)
+    with unread("dedup", "--store", str(root), "--apply") as process:
+        assert "3 files moved to the quarantine" in process.stderr.read()
+    assert process.returncode == 0
+    assert len(seen(root)) == len(before) - 3
+    (root / next(iter(set(before) - set(seen(root))))).write_bytes(b"in the way")
+    with unread("undo", "--store", str(root), "--json") as process:
+        assert "something else has its name now" in process.stderr.read()
+    assert process.returncode == 3
+    assert seen(root) == before
+    (root / "bad.jpg").write_bytes(b"\xff\xd8\xff\xe0" + bytes(100))
+    with unread("index", str(root)) as process:
+        assert process.stderr.read() == ""
+    assert process.returncode == 3
+
+
+def test_nobody_reads_the_table(root, tmp_path):
+    os.mkfifo(tmp_path / "table")
+    command = ("dedup", "--store", str(root), "--apply", "-q", "--csv", str(tmp_path / "table"))
+    with unread(*command) as process:
+        (tmp_path / "table").open("rb").close()
+        assert "has closed it" in process.stderr.read()
+    assert process.returncode == 1
