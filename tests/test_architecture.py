@@ -172,7 +172,7 @@ COLLECTION: dict[str, set[str]] = {
     "searching": {"collection", "filters", "images", "queries"},
     "showing": {"searching"},
     "verifying": {"catalogue", "collection", "content", "encoders", "indexes", "store"},
-    "watching": set(),
+    "watching": {"catalogue"},
     "places": {"catalogue"},
     "labels": {"catalogue", "images"},
     "exporting": {"catalogue", "images", "labels"},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import importlib
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from enum import IntEnum
@@ -15,7 +14,7 @@ from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
 from ..errors import HashretError, ParameterError
-from .output import shown
+from .output import discard, note, shown
 
 __all__ = ["Commands", "Exit", "app"]
 
@@ -121,7 +120,7 @@ class Commands(TyperGroup):
             raise typer.Exit(Exit.INTERRUPTED) from None
         except BrokenPipeError:
             # Who reads has enough, as in `| head`.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            discard(sys.stdout)
             raise typer.Exit(Exit.FINE) from None
         except ParameterError as error:
             _complain(str(error))
@@ -158,7 +157,7 @@ def _advice(error: Exception) -> str:
 
 
 def _complain(message: str) -> None:
-    typer.echo(f"hashret: {shown(' '.join(message.split()))}", err=True)
+    note(shown(" ".join(message.split())))
 
 
 def _print_version(wanted: bool) -> None:

@@ -12,14 +12,15 @@ import typer
 
 from ..errors import HashretError, ParameterError
 from .options import AsJson, Quiet, SkipsOk, Store
-from .output import json_path, many, note, print_json, print_line, relative, shown
+from .output import json_path, many, note, print_json, print_line, relative, shown, unread_too
 from .progress import Progress
 from .undo import tell_left
 
 if TYPE_CHECKING:
     from ..collection import Collection
     from ..collection.catalogue import EncoderRow
-    from ..collection.duplicates import Group, Place, Rules
+    from ..collection.duplicates import Along, Group, Place, Rules
+    from ..collection.duplicates.along import Companion
 
 __all__ = ["dedup"]
 
@@ -136,7 +137,7 @@ def dedup(
 
       hashret dedup --not-duplicates 12 55
     """
-    from ..collection.duplicates import RADIUS, Rules
+    from ..collection.duplicates import RADIUS, Along, Rules
     from ..collection.opening import open_collection
 
     chosen = radius if similar is None else similar
@@ -161,6 +162,8 @@ def dedup(
     if similar is not None and (apply or transforms):
         raise ParameterError("similar: what it finds is only shown; without --apply, --transforms")
     with ExitStack() as stack:
+        if apply:
+            stack.enter_context(unread_too())
         collection = stack.enter_context(open_collection(store, change=apply))
         name = _PERCEPTUAL if similar is None else _SEMANTIC
         encoder = None if equal or hardlink else _encoder(collection, name)
@@ -168,9 +171,10 @@ def dedup(
             _calibrate(collection, encoder, rules, calibrate, quiet)
             return
         progress = stack.enter_context(Progress(not quiet))
-        groups = _Printed(json, quiet, _means(encoder, rules))
+        along = Along(links=hardlink)
+        groups = _Printed(json, quiet, _means(encoder, rules), along)
         found = groups.printed(_found(collection, encoder, rules, similar, progress))
-        source = _written(found, csv, html, stack)
+        source = _written(found, csv, html, along, stack)
         if apply:
             _apply(collection, source, hardlink, groups, skips_ok)
         else:
@@ -259,6 +263,7 @@ def _written(
     groups: Iterable[Group],
     csv: Path | None,
     html: Path | None,
+    along: Along,
     stack: ExitStack,
 ) -> Iterable[Group]:
     """Write the files that are asked for, and pass the groups on."""
@@ -268,29 +273,31 @@ def _written(
         table = stack.enter_context(
             csv.open("w", encoding="utf-8", errors="surrogateescape", newline="")
         )
-        groups = write_table(table, groups)
+        groups = write_table(table, groups, along)
     if html is not None:
         page = stack.enter_context(html.open("w", encoding="utf-8"))
-        groups = write_groups(page, groups)
+        groups = write_groups(page, groups, along)
     return groups
 
 
 class _Printed:
     """Prints groups as they are found, and counts what they hold."""
 
-    def __init__(self, json: bool, quiet: bool, means: str) -> None:
-        self._json, self.quiet, self._means = json, quiet, means
+    def __init__(self, json: bool, quiet: bool, means: str, along: Along) -> None:
+        self._json, self.quiet, self._means, self._along = json, quiet, means, along
         self.groups = self.files = self.size = 0
 
     def printed(self, groups: Iterable[Group]) -> Iterator[Group]:
         for group in groups:
+            others = [self._along.of(one) for one in group.members]
             self.groups += 1
-            self.files += len(group.members)
+            self.files += len(group.members) + sum(map(len, others))
             self.size += sum(one.place.size for one in group.members)
+            self.size += sum(file.size for files in others for file in files)
             if self._json:
-                print_json(_as_json(group))
+                print_json(_as_json(group, others))
             elif not self.quiet:
-                _print_group(group)
+                _print_group(group, others)
             yield group
 
     def summary(self, *, moves: bool, page: bool) -> None:
@@ -319,7 +326,7 @@ def _means(encoder: EncoderRow | None, rules: Rules) -> str:
     return means
 
 
-def _as_json(group: Group) -> dict[str, Any]:
+def _as_json(group: Group, others: list[list[Companion]]) -> dict[str, Any]:
     def place(one: Place) -> dict[str, Any]:
         return {"id": one.id, **json_path(one.path)}
 
@@ -331,19 +338,22 @@ def _as_json(group: Group) -> dict[str, Any]:
                 "distance": one.distance,
                 "tier": one.tier,
                 "transform": one.transform,
+                "companions": [json_path(file.path) for file in files],
             }
-            for one in group.members
+            for one, files in zip(group.members, others, strict=True)
         ],
     }
 
 
-def _print_group(group: Group) -> None:
+def _print_group(group: Group, others: list[list[Companion]]) -> None:
     print_line(f"keep          {relative(group.keep.path)}  (id {group.keep.id})")
-    for one in group.members:
+    for one, files in zip(group.members, others, strict=True):
         bits = f" {one.distance}" if one.tier in ("near", "similar") else ""
         turned = f"  {one.transform}" if one.transform else ""
         name = relative(one.place.path)
         print_line(f"  {one.tier + bits:<11} {name}  (id {one.place.id}){turned}")
+        for file in files:
+            print_line(f"    {'with it':<9} {relative(file.path)}")
     print_line()
 
 

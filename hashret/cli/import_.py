@@ -10,7 +10,7 @@ import typer
 from ..errors import ParameterError
 from .app import Exit
 from .options import AsJson, Quiet, SkipsOk, Store
-from .output import print_json, print_line, shown
+from .output import print_json, print_line, shown, unread_too
 from .refusals import tell_refused
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["import_"]
 
 
+@unread_too()
 def import_(
     file: Annotated[
         Path,

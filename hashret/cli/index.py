@@ -28,7 +28,7 @@ from .options import (
     Workers,
     limits_of,
 )
-from .output import json_path, many, print_json, print_line, relative, shown
+from .output import json_path, many, note, print_json, print_line, relative, shown, unread_too
 from .progress import Progress
 from .shards import Shows, index_shards
 
@@ -44,6 +44,7 @@ _LISTED = 10
 _LOCKED = 10.0
 
 
+@unread_too()
 def index(
     roots: Annotated[
         list[Path] | None,
@@ -223,7 +224,7 @@ def _update(
 ) -> Report:
     names, lacking = (encoders, None) if encoders else collection.default_encoders
     if lacking and shows:
-        typer.echo(f"hashret: {shown(lacking)}", err=True)
+        note(shown(lacking))
     with Progress(shows) as progress:
         return collection.update(
             names, on_batch=progress.update, on_sample=progress.sample, **options
@@ -242,7 +243,7 @@ def _watch(store: str, period: float, run: Any, tell: Any) -> None:
         watcher.start()
         if watcher.trouble:
             words = f"looking every {period / 60:g} minutes only: {watcher.trouble}"
-            typer.echo(f"hashret: {shown(words)}", err=True)
+            note(shown(words))
         while True:
             most = None
             try:
@@ -250,7 +251,7 @@ def _watch(store: str, period: float, run: Any, tell: Any) -> None:
                 with Collection.change(store) as collection:
                     tell(collection, run(collection))
             except LockedError as error:
-                typer.echo(f"hashret: {shown(str(error))}", err=True)
+                note(shown(str(error)))
                 most = _LOCKED
             watcher.wait(most)
     except KeyboardInterrupt:

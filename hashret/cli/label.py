@@ -11,7 +11,7 @@ import typer
 from ..errors import ParameterError
 from .app import Exit
 from .options import AsJson, Quiet, SkipsOk, Store
-from .output import many, print_json, print_line, shown
+from .output import many, print_json, print_line, shown, unread_too
 from .refusals import tell_refused
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["label"]
 
 
+@unread_too()
 def label(
     ids: Annotated[
         list[int] | None, typer.Argument(metavar="ID", help="Images, for --set and --remove.")

@@ -10,9 +10,14 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+from ..errors import HashretError
 
 __all__ = [
+    "discard",
     "json_path",
     "many",
     "note",
@@ -21,7 +26,35 @@ __all__ = [
     "print_names",
     "relative",
     "shown",
+    "unread_too",
 ]
+
+# Whether a command is to come to its end although nobody reads what it prints.
+_unread_too = False
+
+
+@contextmanager
+def unread_too() -> Iterator[None]:
+    """Have a command that changes something come to its end, and say by its exit code to which.
+
+    Otherwise a reader that goes away, as in ``| head``, ends the command where it prints.
+    """
+    global _unread_too
+    before, _unread_too = _unread_too, True
+    try:
+        yield
+    except BrokenPipeError as error:
+        # None of what is printed: a pipe that was given as a file.
+        raise HashretError(
+            "who reads what is written has closed it; what was done until then is kept"
+        ) from error
+    finally:
+        _unread_too = before
+
+
+def discard(stream: TextIO) -> None:
+    """Have what is printed from now on go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def shown(name: str | bytes) -> str:
@@ -80,8 +113,12 @@ def many(count: int, name: str) -> str:
 
 def note(words: str, quiet: bool = False) -> None:
     """Tell a person something beside the data: a line on standard error."""
-    if not quiet:
+    if quiet:
+        return
+    try:
         print(f"hashret: {words}", file=sys.stderr, flush=True)
+    except BrokenPipeError:
+        discard(sys.stderr)
 
 
 def print_json(value: dict[str, Any]) -> None:
@@ -100,7 +137,12 @@ def _as_utf8(value: Any) -> Any:
 
 def print_line(text: str = "") -> None:
     """Print a line to standard output, at once."""
-    print(text, flush=True)
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        if not _unread_too:
+            raise
+        discard(sys.stdout)
 
 
 def print_names(paths: list[bytes], *, zero: bool = False) -> None:

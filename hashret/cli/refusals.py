@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import typer
-
-from .output import shown
+from .output import note, shown
 
 __all__ = ["tell_refused"]
 
@@ -14,6 +12,6 @@ _LISTED = 10
 def tell_refused(refused: list[tuple[str, str]], most: int = _LISTED) -> None:
     """Tell paths and reasons, some of them, and how many there are."""
     for path, reason in refused[:most]:
-        typer.echo(f"hashret: {shown(path)}: {shown(reason)}", err=True)
+        note(f"{shown(path)}: {shown(reason)}")
     if len(refused) > most:
-        typer.echo(f"hashret: and {len(refused) - most:,} more", err=True)
+        note(f"and {len(refused) - most:,} more")

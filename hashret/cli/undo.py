@@ -9,11 +9,12 @@ import typer
 
 from .app import Exit
 from .options import AsJson, Quiet, SkipsOk, Store
-from .output import json_path, many, note, print_json, print_line, relative, shown
+from .output import json_path, many, note, print_json, print_line, relative, shown, unread_too
 
 __all__ = ["tell_left", "undo"]
 
 
+@unread_too()
 def undo(
     batch: Annotated[
         int | None,

@@ -8,12 +8,13 @@ import typer
 
 from .app import Exit
 from .options import AsJson, Quiet, Store
-from .output import json_path, many, print_json, print_line, relative, shown
+from .output import json_path, many, print_json, print_line, relative, shown, unread_too
 from .progress import Progress
 
 __all__ = ["verify"]
 
 
+@unread_too()
 def verify(
     store: Store = None,
     content: Annotated[

@@ -2,7 +2,8 @@
 
 An index file has in its name the row of its encoder and the catalogue's generation when it was
 written. It is mapped, and what has come since is added in memory. Where codes were removed since,
-it is read from the catalogue anew.
+or the file was written beside a catalogue that went on otherwise, as where a copy was put in its
+place, it is read from the catalogue anew.
 """
 
 from __future__ import annotations
@@ -127,12 +128,20 @@ def _whole(catalogue: Catalogue, encoder: EncoderRow) -> Index:
 
 def _files(catalogue: Catalogue, encoder: EncoderRow, removed: int) -> list[tuple[int, str]]:
     """Return generations and paths of the files that only lack what was added, newest first."""
-    generation, _ = catalogue.generation
     return [
         (name[1], os.path.join(catalogue.store, _FOLDER, "{}-{}-{}.hri".format(*name)))
         for name in sorted(_names(catalogue), reverse=True)
-        if name[0] == encoder.id and name[1] <= generation and name[2] == removed
+        if name[0] == encoder.id and name[2] == removed and _was_at(catalogue, name[1])
     ]
+
+
+def _was_at(catalogue: Catalogue, generation: int) -> bool:
+    """Return whether a generation is one of this catalogue: its latest, or one that codes have."""
+    if generation in catalogue.generation:
+        return True
+    query = """SELECT EXISTS (SELECT 1 FROM encoders JOIN codes ON codes.encoder = encoders.id
+        WHERE codes.generation = ?)"""
+    return bool(catalogue.execute(query, (generation,)).fetchone()[0])
 
 
 def _names(catalogue: Catalogue) -> list[tuple[int, int, int]]:

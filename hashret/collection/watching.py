@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import time
 from collections.abc import Generator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import MissingExtraError
 from ..extras import import_extra
+from .catalogue.mounts import has_lasting_inodes
 
 __all__ = ["Watcher"]
 
@@ -19,6 +21,14 @@ _IGNORED = re.compile(r"(^|[/\\])\.hashret")
 _QUIET = 2.0
 # How long an idle watcher takes to see that it is to end, seconds.
 _TICK = 1.0
+
+
+class _Folder(NamedTuple):
+    """A folder that is there, told from others that have had its name."""
+
+    path: str
+    device: int
+    inode: int
 
 
 class Watcher:
@@ -50,7 +60,7 @@ class Watcher:
         self._store = os.path.join(os.path.realpath(store), "")
         self._period, self._quiet = period, quiet
         self.trouble: str | None = None
-        self._watched: list[str] = []
+        self._watched: list[_Folder] | None = None
         self._changes = self._watch([])
         self._watchfiles: Any = None
         try:
@@ -61,18 +71,20 @@ class Watcher:
     def start(self) -> None:
         """Watch from now on: what changes before :meth:`wait` counts, too.
 
-        Folders that cannot be reached are watched from a later call on.
+        Folders that cannot be reached are watched from a later call on; so is another folder of
+        the same name, as where a disk was mounted there.
         """
-        folders = [folder for folder in self._folders if os.path.isdir(folder)]
-        if folders != self._watched and self._watchfiles is not None:
+        if self._are_others():
             self._changes.close()
-            self._watched = folders
-            self._changes = self._watch(folders)
+            self._watched = self._there()
+            self._changes = self._watch([folder.path for folder in self._watched])
             # It begins with its first step.
             next(self._changes, None)
 
     def wait(self, most: float | None = None) -> bool:
         """Return when there is something to look at: True for a change, False for the time.
+
+        That a folder has come, gone, or become another one is a change.
 
         KeyboardInterrupt passes through it.
 
@@ -81,14 +93,29 @@ class Watcher:
         most : float, optional
             Seconds, where that is less than the period.
         """
+        missed = self._watched is not None and self._are_others()
         self.start()
+        if missed:
+            return True
         deadline = time.monotonic() + min(self._period, most or self._period)
         for changed in self._changes:
-            if changed or time.monotonic() >= deadline:
-                return changed
+            # Of a folder that is not there any more nothing is told.
+            if changed or self._are_others():
+                return True
+            if time.monotonic() >= deadline:
+                return False
         while (left := deadline - time.monotonic()) > 0:
             time.sleep(min(left, _TICK))
+            if self._are_others():
+                return True
         return False
+
+    def _are_others(self) -> bool:
+        """Return whether other folders are there than are watched, if any can be."""
+        return self._watchfiles is not None and self._there() != self._watched
+
+    def _there(self) -> list[_Folder]:
+        return [folder for path in self._folders if (folder := _folder_at(path)) is not None]
 
     def _watch(self, folders: Sequence[str]) -> Generator[bool, None, None]:
         """Yield True when something has changed, False now and then; end if that cannot be told."""
@@ -111,3 +138,14 @@ class Watcher:
 
     def _counts(self, _: Any, path: str) -> bool:
         return not path.startswith(self._store) and not _IGNORED.search(path)
+
+
+def _folder_at(path: str) -> _Folder | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    if not stat.S_ISDIR(status.st_mode):
+        return None
+    # Made up by some file systems, which may make up another at any time.
+    return _Folder(path, status.st_dev, status.st_ino if has_lasting_inodes(path) else 0)

@@ -101,9 +101,12 @@ def _said(member: Member) -> dict[str, Any]:
 
 def key_of(collection: Collection) -> list[Any]:
     """Return what the groups depend on: codes, encoders, decisions and files."""
+    # Times rather than ids, which come again where a copy of the catalogue was put in its place.
     row = collection.catalogue.execute(
-        "SELECT (SELECT coalesce(max(id), 0) FROM decisions), (SELECT count(*) FROM decisions), "
-        "(SELECT coalesce(max(id), 0) FROM operations), (SELECT coalesce(max(id), 0) FROM files), "
+        "SELECT coalesce((SELECT time_ns FROM decisions ORDER BY id DESC LIMIT 1), 0), "
+        "(SELECT count(*) FROM decisions), "
+        "coalesce((SELECT time_ns FROM operations ORDER BY id DESC LIMIT 1), 0), "
+        "(SELECT coalesce(max(id), 0) FROM files), "
         "(SELECT count(*) FROM files WHERE state != 'present')"
     ).fetchone()
     used = [row.id for name, row in collection.encoders.items() if name in (_ENCODER, _INNER)]

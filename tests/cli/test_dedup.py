@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -68,7 +71,7 @@ def test_there_and_back(root, tmp_path):
     assert len(groups) == 3
     assert all(group.keys() == {"keep", "members"} for group in groups)
     (member,) = groups[0]["members"]
-    assert member.keys() == {"id", "path", "distance", "tier", "transform"}
+    assert member.keys() == {"id", "path", "distance", "tier", "transform", "companions"}
     assert "hashret undo 1 brings them back" in done.stderr
     assert len(seen(root)) == len(before) - 3
     assert page.read_text().count("<section>") == 3
@@ -103,6 +106,29 @@ def test_what_is_only_similar_is_not_said_to_go(root, tmp_path, monkeypatch):
     assert "by photo within 256 bits" in shown.stderr
     assert "never moved" in shown.stderr
     assert "--apply" not in shown.stderr
+
+
+def test_what_goes_along_is_named_and_counted(root, tmp_path):
+    for name in ("0", "1"):
+        (root / f"{name}.jpg").rename(root / f"{name} small.jpg")
+    (root / "0 small.CR2").write_bytes(b"raw")
+    (root / "0 small.xmp").write_bytes(b"notes")
+    (root / "0.xmp").write_bytes(b"stays")
+    with Collection.change(root) as collection:
+        collection.update(workers=1)
+    page, table = tmp_path / "page.html", tmp_path / "table.csv"
+    shown = dedup(root, "--html", str(page), "--csv", str(table))
+    assert "3 groups by perceptual within 31 bits: 5 files could go" in shown.stderr
+    for text in (shown.stdout, page.read_text(), table.read_text()):
+        assert "0 small.CR2" in text
+        assert "0 small.xmp" in text
+        assert "0.xmp" not in text
+    assert "3 files to go" in page.read_text()
+    assert table.read_text().count(",companion,") == 2
+    done = dedup(root, "--apply", "--json")
+    assert "5 files moved to the quarantine" in done.stderr
+    members = [one for line in done.stdout.splitlines() for one in json.loads(line)["members"]]
+    assert sorted(len(one["companions"]) for one in members) == [0, 0, 2]
 
 
 def test_links(root):
@@ -197,3 +223,42 @@ def test_usage(unchanged, options, words):
 def test_undo_of_no_batch(unchanged):
     done = run_here("undo", "7", "--store", str(unchanged))
     assert_one_line(done, "batch: expected one of none yet, got 7", code=2)
+
+
+@contextmanager
+def unread(*arguments):
+    """Start the command with nobody there who reads what it prints, errors aside."""
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        command = [sys.executable, "-m", "hashret", *arguments]
+        with subprocess.Popen(command, stdout=write, stderr=subprocess.PIPE, text=True) as process:
+            yield process
+    finally:
+        os.close(write)
+
+
+def test_all_goes_although_nobody_reads_the_list(root):
+    before = seen(root)
+    with unread("dedup", "--store", str(root), "--apply") as process:
+        assert "3 files moved to the quarantine" in process.stderr.read()
+    assert process.returncode == 0
+    assert len(seen(root)) == len(before) - 3
+    (root / next(iter(set(before) - set(seen(root))))).write_bytes(b"in the way")
+    with unread("undo", "--store", str(root), "--json") as process:
+        assert "something else has its name now" in process.stderr.read()
+    assert process.returncode == 3
+    assert seen(root) == before
+    (root / "bad.jpg").write_bytes(b"\xff\xd8\xff\xe0" + bytes(100))
+    with unread("index", str(root)) as process:
+        assert process.stderr.read() == ""
+    assert process.returncode == 3
+
+
+def test_nobody_reads_the_table(root, tmp_path):
+    os.mkfifo(tmp_path / "table")
+    command = ("dedup", "--store", str(root), "--apply", "-q", "--csv", str(tmp_path / "table"))
+    with unread(*command) as process:
+        (tmp_path / "table").open("rb").close()
+        assert "has closed it" in process.stderr.read()
+    assert process.returncode == 1

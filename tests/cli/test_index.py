@@ -213,6 +213,28 @@ def test_watching_keeps_up_until_it_is_ended(folder):
     assert "Traceback" not in errors
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals differ on Windows")
+def test_watching_goes_on_when_nobody_reads_any_more(folder):
+    process = begin(folder, *FEW, "--watch", "--rescan", "0.02", "--json")
+    try:
+        process.stdout.readline()
+        process.stdout.close()
+        # What it prints of the first finds nobody.
+        for count in (4, 5):
+            write_photo(folder / f"{count}.png", 90 + count)
+            until(lambda count=count: images_in(folder) == count)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        errors = process.stderr.read()
+        process.stderr.close()
+        assert (process.wait(30), errors) == (0, "")
+
+
+def images_in(folder):
+    with Collection.open(folder) as collection:
+        return collection.catalogue.execute("SELECT count(*) FROM images").fetchone()[0]
+
+
 def changes(folder):
     try:
         Collection.change(folder).close()

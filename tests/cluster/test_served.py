@@ -11,6 +11,7 @@ from web_site import fill, served, write
 
 from hashret.cluster.collection import CollectionShards
 from hashret.collection import Collection
+from hashret.collection.indexes import codes_of
 
 
 @pytest.fixture
@@ -78,6 +79,21 @@ def test_another_collection_in_the_same_place_has_its_own_codes(tmp_path):
         many.search_by(again)
         assert many.index("perceptual").generation == generation
     again.close()
+
+
+def test_shards_have_the_codes_of_a_catalogue_made_anew(photos, tmp_path):
+    names = sorted((photos / "2024").glob("*.png"))
+    for seed in (0, 500):
+        shards = CollectionShards(tmp_path / "shards", shard_codes=4, cache=tmp_path / "cache")
+        for number, path in enumerate(names, seed):
+            write(path, number)
+        with Collection.create([photos]) as collection:
+            collection.update(["perceptual"], workers=1)
+            ids, codes = codes_of(collection.catalogue, collection.row("perceptual"))
+            collection.search_by(shards)
+            np.testing.assert_array_equal(collection.index("perceptual").get(ids), codes)
+        shards.close()
+        (photos / ".hashret" / "catalogue.sqlite").unlink()
 
 
 # The page of a cluster is looked at in tests/cli/test_cluster.py, too.

@@ -90,6 +90,68 @@ def test_codes_that_were_removed_are_in_no_index(folder):
         assert len(collection.index("perceptual")) == 5
 
 
+def assert_index_is_of_the_catalogue(folder):
+    with Collection.open(folder) as collection:
+        ids, codes = indexes.codes_of(collection.catalogue, collection.row("perceptual"))
+        index = collection.index("perceptual")
+        np.testing.assert_array_equal(np.sort(index.ids), ids)
+        np.testing.assert_array_equal(index.get(ids), codes)
+
+
+def test_a_catalogue_made_anew_meets_nothing_of_the_one_before(folder):
+    update(folder)
+    store = folder / ".hashret"
+    (before,) = os.listdir(store / "indexes")
+    derived = ["indexes/9-8-7.hri", "web/groups-0.sqlite", "web/map-1-2-3", "web/bulk.json"]
+    others = ["indexes/mine.hri", "web/notes.txt", "quarantine/1-2/a.png", "thumbnails/a.jpg"]
+    for name in (*derived, *others):
+        (store / name).parent.mkdir(parents=True, exist_ok=True)
+        (store / name).write_bytes(b"x")
+    os.rename(store / "catalogue.sqlite", store / "old.sqlite")
+    for number in range(6):
+        write(folder / f"{number}.png", 50 + number)
+    update(folder)
+    assert not any((store / name).exists() for name in (*derived, f"indexes/{before}"))
+    assert all((store / name).exists() for name in (*others, "old.sqlite"))
+    assert_index_is_of_the_catalogue(folder)
+
+
+def test_a_copy_of_the_catalogue_meets_nothing_that_is_newer(folder, monkeypatch):
+    monkeypatch.setattr(indexes, "_BEHIND", 0)
+    monkeypatch.setattr(indexes, "_BEHIND_OF", 10**6)
+    update(folder)
+    catalogue = folder / ".hashret" / "catalogue.sqlite"
+    copies = []
+    for number in (20, 30, 40):
+        copies.append(catalogue.read_bytes())
+        write(folder / "new.png", number)
+        update(folder)
+        assert_index_is_of_the_catalogue(folder)
+        # The index stays, with a code that this one has not, or of another picture.
+        catalogue.write_bytes(copies[0])
+        assert_index_is_of_the_catalogue(folder)
+    catalogue.write_bytes(copies[0])
+    write(folder / "new.png", 50)
+    monkeypatch.setattr(indexes, "_BEHIND", 4096)
+    update(folder)
+    assert_index_is_of_the_catalogue(folder)
+
+
+def test_a_store_whose_generations_were_counted_goes_on(folder, monkeypatch):
+    update(folder)
+    store = folder / ".hashret"
+    with Collection.change(folder) as collection, collection.catalogue.transaction():
+        collection.catalogue.execute("UPDATE generations SET generation = 3, removed = 1")
+        collection.catalogue.execute("UPDATE codes SET generation = 3")
+    (file,) = (store / "indexes").iterdir()
+    os.rename(file, store / "indexes" / "1-3-1.hri")
+    write(folder / "new.png", 99)
+    update(folder)
+    assert os.listdir(store / "indexes") == ["1-3-1.hri"]
+    monkeypatch.setattr(indexes, "_whole", None)
+    assert_index_is_of_the_catalogue(folder)
+
+
 def test_a_store_is_found_from_inside_and_by_its_own_path(folder, tmp_path):
     update(folder)
     inner = folder / "a" / "b"

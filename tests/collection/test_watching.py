@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 
 import pytest
+from removing_collection import mounted
 
 from hashret.collection import watching
 from hashret.collection.watching import Watcher
@@ -58,3 +60,32 @@ def test_a_folder_that_comes_later_is_watched_then(tmp_path):
     watcher.start()
     (folder / "a.png").write_bytes(b"x")
     assert any(watcher.wait() for _ in range(20))
+
+
+def test_another_folder_of_the_same_name_is_watched_then(tmp_path):
+    pytest.importorskip("watchfiles")
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    watcher = Watcher([str(folder)], str(tmp_path / "store"), period=15, quiet=0.1)
+    watcher.start()
+    os.rename(folder, tmp_path / "before")
+    folder.mkdir()
+    assert watcher.wait() is True
+    watcher.start()
+    (folder / "a.png").write_bytes(b"x")
+    assert watcher.wait() is True
+
+
+def test_a_disk_that_is_mounted_is_a_change(tmp_path):
+    pytest.importorskip("watchfiles")
+    folder = tmp_path / "mount"
+    folder.mkdir()
+    watcher = Watcher([str(folder)], str(tmp_path / "store"), period=15, quiet=0.1)
+    watcher.start()
+    with mounted(folder):
+        assert watcher.wait() is True
+        watcher.start()
+        timer = later(lambda: (folder / "a.png").write_bytes(b"x"))
+        assert watcher.wait() is True
+        timer.join()
+    assert watcher.wait() is True

@@ -12,6 +12,9 @@ import pytest
 
 pytest.importorskip("web_site")
 
+from hashret.collection import Collection
+from hashret.collection.duplicates import decide
+from hashret.web.filling import key_of
 from hashret.web.groups import GroupTable
 from hashret.web.jobs import Job
 
@@ -41,6 +44,17 @@ def test_groups_are_written(folder, tmp_path):
     assert table.counts()[2] == 3
     assert table.fact("key") is not None
     table.close()
+
+
+def test_groups_are_not_those_of_a_copy_that_went_on_otherwise(own_folder):
+    catalogue = own_folder / ".hashret" / "catalogue.sqlite"
+    before, keys = catalogue.read_bytes(), []
+    for image in (1, 2):
+        catalogue.write_bytes(before)
+        with Collection.change(own_folder) as collection:
+            decide(collection.catalogue, "keep", [image])
+            keys.append(key_of(collection))
+    assert keys[0] != keys[1]
 
 
 @pytest.mark.parametrize("kind", ["groups", "none"])

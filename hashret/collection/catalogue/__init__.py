@@ -4,6 +4,7 @@
 ``schema.py``      its tables
 ``lock.py``        the lock of its one writer
 ``mounts.py``      what kind of file system it lies on
+``derived.py``     files of the store that are made from it, and go with it
 ``catalogue.py``   opening it, by its writer and by readers: :class:`Catalogue`
 ``numbers.py``     numbers of a file as it keeps them
 ``roots.py``       the folders of the collection

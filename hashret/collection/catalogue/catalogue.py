@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
@@ -13,6 +14,7 @@ from urllib.parse import quote
 from ...errors import FormatError, LockedError
 from ...files import remove_unfinished, write_bytes
 from . import schema
+from .derived import drop_derived
 from .lock import WriterLock
 from .mounts import is_network
 
@@ -83,16 +85,21 @@ class Catalogue:
 
     @property
     def generation(self) -> tuple[int, int]:
-        """How many transactions have changed codes, and how many of those removed some."""
+        """The number of the last transaction that changed codes, and of the last that removed some.
+
+        No two have one number, not even of two catalogues, or of one and a copy that went on.
+        """
         row = self.execute("SELECT generation, removed FROM generations").fetchone()
         return int(row[0]), int(row[1])
 
     def raise_generation(self, removed: bool = False) -> int:
         """Note that this transaction changes codes, for who keeps copies; return the number."""
-        statement = """UPDATE generations
-            SET generation = generation + 1, removed = removed + ? RETURNING generation"""
-        ((generation,),) = self.execute(statement, (removed,)).fetchall()
-        return int(generation)
+        # The time, for it has no end of its own: what goes on from a copy gets other numbers.
+        generation = max(self.generation[0] + 1, time.time_ns())
+        self.execute("UPDATE generations SET generation = ?", (generation,))
+        if removed:
+            self.execute("UPDATE generations SET removed = ?", (generation,))
+        return generation
 
     def check(self) -> list[str]:
         """Return what is wrong inside the file, nothing if it is sound."""
@@ -122,6 +129,8 @@ class Catalogue:
 def write_catalogue(store: str) -> Catalogue:
     """Open the catalogue of a store as its one writer; make both if there are none.
 
+    Where one is made, what was derived from another that was there before is removed.
+
     Parameters
     ----------
     store : str
@@ -140,8 +149,8 @@ def write_catalogue(store: str) -> Catalogue:
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as store, write_catalogue(store) as catalogue:
-    ...     catalogue.generation, catalogue.check()
-    ((0, 0), [])
+    ...     catalogue.check()
+    []
     """
     os.makedirs(store, exist_ok=True)
     lock = WriterLock(os.path.join(store, LOCK))
@@ -150,10 +159,11 @@ def write_catalogue(store: str) -> Catalogue:
         for folder in (store, *(entry.path for entry in os.scandir(store) if entry.is_dir())):
             remove_unfinished(folder)
         if not os.path.exists(path):
+            drop_derived(store)
             _make(path)
         connection = _connect(path, "rw")
         try:
-            _prepare(connection, path, is_network(store))
+            _prepare(connection, store, path)
         except BaseException:
             connection.close()
             raise
@@ -224,13 +234,14 @@ def _make(path: str) -> None:
         connection.close()
 
 
-def _prepare(connection: sqlite3.Connection, path: str, network: bool) -> None:
+def _prepare(connection: sqlite3.Connection, store: str, path: str) -> None:
     """Set a writer's connection up, and make the tables if there are none."""
     made = _checked(connection, path)
-    _set_journal(connection, network)
+    _set_journal(connection, is_network(store))
     for setting in ("synchronous = FULL", "foreign_keys = ON", f"journal_size_limit = {_LOG_KEPT}"):
         connection.execute(f"PRAGMA {setting}")
     if not made:
+        drop_derived(store)
         connection.execute("BEGIN IMMEDIATE")
         schema.create(connection)
         connection.execute("COMMIT")

@@ -7,6 +7,7 @@ relative to their root. Times are nanoseconds since 1970.
 from __future__ import annotations
 
 import sqlite3
+import time
 
 from ...errors import FormatError
 
@@ -136,9 +137,9 @@ _TABLES = (
     # What an update does unless it is told otherwise; `value` is JSON.
     "CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     # One row. Every transaction that adds codes raises the generation, and codes have that of
-    # theirs; one that removes some raises `removed` too, so that copies are made anew.
+    # theirs; one that removes some sets `removed` to it, so that copies are made anew. They are
+    # times, so that no other catalogue has them; those that were written before counted.
     "CREATE TABLE generations (generation INTEGER NOT NULL, removed INTEGER NOT NULL)",
-    "INSERT INTO generations VALUES (0, 0)",
 )
 
 
@@ -146,6 +147,8 @@ def create(connection: sqlite3.Connection) -> None:
     """Make the tables in an empty file, inside the transaction that is open."""
     for statement in _TABLES:
         connection.execute(statement)
+    now = time.time_ns()
+    connection.execute("INSERT INTO generations VALUES (?, ?)", (now, now))
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {VERSION}")
 

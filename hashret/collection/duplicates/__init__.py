@@ -9,6 +9,7 @@
 ``pixels.py``      pictures that are equal pixel by pixel
 ``finder.py``      groups of files: :func:`find_duplicates`
 ``calibration.py`` what a radius means in this collection
+``along.py``       the files that go along with a duplicate: :class:`Along`
 ``tables.py``      groups as CSV
 ``pages.py``       groups, and the calibration, as HTML to look at
 ================== =============================================================
@@ -16,6 +17,7 @@
 
 from __future__ import annotations
 
+from .along import Along
 from .calibration import calibrate
 from .decisions import decide, decide_each, decided, decisions_of, time_of, withdraw
 from .finder import Group, Member, Place, duplicates_of, find_duplicates, plain_images
@@ -25,6 +27,7 @@ from .tables import write_table
 
 __all__ = [
     "RADIUS",
+    "Along",
     "Group",
     "Member",
     "Place",

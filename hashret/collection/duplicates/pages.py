@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TextIO
 
+from .along import Along, Companion
 from .calibration import Level
 from .finder import Group, Member, Place
 from .pixels import previews
@@ -43,7 +44,9 @@ td, th { padding: 6px 18px; border-bottom: 1px solid var(--line); text-align: ri
 """
 
 
-def write_groups(page: TextIO, groups: Iterable[Group]) -> Iterator[Group]:
+def write_groups(
+    page: TextIO, groups: Iterable[Group], along: Along | None = None
+) -> Iterator[Group]:
     """Write groups side by side, each keeper with what looks like it; yield each when written.
 
     Parameters
@@ -51,7 +54,9 @@ def write_groups(page: TextIO, groups: Iterable[Group]) -> Iterator[Group]:
     page : file
         For text in UTF-8.
     groups : iterable of Group
+    along : Along, optional
     """
+    along = along or Along()
     page.write(_head("Duplicates"))
     page.write(
         "<h1>Duplicates</h1><p>The file with the green frame stays. Nothing is moved until "
@@ -65,7 +70,7 @@ def write_groups(page: TextIO, groups: Iterable[Group]) -> Iterator[Group]:
         shown = previews(dict(_files(chunk)))
         for group in chunk:
             count += 1
-            page.write(_group(group, count, shown))
+            page.write(_group(group, count, shown, along))
         yield from chunk
     if not count:
         page.write("<section><h2>None found</h2></section>")
@@ -112,25 +117,34 @@ def _files(groups: list[Group]) -> Iterator[tuple[bytes, bytes]]:
             yield place.content, place.path
 
 
-def _group(group: Group, number: int, shown: dict[bytes, str]) -> str:
+def _group(group: Group, number: int, shown: dict[bytes, str], along: Along) -> str:
+    others = [along.of(one) for one in group.members]
     size = sum(one.place.size for one in group.members)
-    members = "".join(_figure(one.place, _differs(one), "", shown) for one in group.members)
-    files = "file" if len(group.members) == 1 else "files"
+    size += sum(file.size for files in others for file in files)
+    members = "".join(
+        _figure(one.place, _differs(one), "", shown, files)
+        for one, files in zip(group.members, others, strict=True)
+    )
+    count = len(group.members) + sum(map(len, others))
+    files = "file" if count == 1 else "files"
     going = any(one.tier != "similar" for one in group.members)
     words = f"{files} to go, {_bytes(size)}" if going else f"similar {files}"
     return (
-        f"<section><h2>{number}. {len(group.members)} {words}</h2>"
+        f"<section><h2>{number}. {count} {words}</h2>"
         f"<div class=row>{_figure(group.keep, 'stays', 'keep', shown)}{members}</div></section>\n"
     )
 
 
-def _figure(place: Place, tag: str, kind: str, shown: dict[bytes, str]) -> str:
+def _figure(
+    place: Place, tag: str, kind: str, shown: dict[bytes, str], along: Iterable[Companion] = ()
+) -> str:
+    names = "".join(f"<br>with {_text(os.path.basename(file.path))}" for file in along)
     facts = f"{place.width} x {place.height}, {_bytes(place.size)}, {html.escape(place.format)}"
     return (
         f'<figure class="{kind}"><div class=frame>{_image(place, shown)}</div><figcaption>'
         f"<span class=tag>{html.escape(tag)}</span> <span class=few>· id {place.id}</span><br>"
         f"<b>{_text(os.path.basename(place.path))}</b><br>{facts}<br>"
-        f"{_text(os.path.dirname(place.path))}</figcaption></figure>"
+        f"{_text(os.path.dirname(place.path))}{names}</figcaption></figure>"
     )
 
 
