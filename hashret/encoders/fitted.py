@@ -34,7 +34,7 @@ __all__ = [
 
 FORMAT = 1
 # What a file that is none of ours may raise while it is taken apart.
-MALFORMED = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
+MALFORMED = (LookupError, TypeError, ValueError, AttributeError, RecursionError, OverflowError)
 # Encoders whose margins are ``(x - mean_) @ projection_`` and nothing more.
 _PLAIN = frozenset({"ITQ", "PCAHashing", "RandomProjectionLSH"})
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ..encoders.fitted import as_json
+from ..encoders.fitted import MALFORMED, as_json
 from ..errors import FormatError, HashretError
 from ..extras import import_extra
 from ..files import write_bytes
@@ -83,5 +83,5 @@ def malformed(path: str | Path, kind: str) -> Iterator[None]:
         yield
     except FormatError:
         raise
-    except (safetensors.SafetensorError, HashretError, KeyError, TypeError, ValueError) as error:
+    except (safetensors.SafetensorError, HashretError, *MALFORMED) as error:
         raise FormatError(f"{path}: not a saved {kind}: {error!r}") from error

@@ -149,6 +149,7 @@ def test_no_two_rules_have_one_fingerprint():
         {"rule": "hamming", "bits": 8, "weight": 2},
         {"rule": "weighted-prefix", "bits": 8, "prefix_bits": 9, "weight": 1.0},
         {"rule": "weighted-prefix", "bits": 8, "prefix_bits": 2, "weight": math.nan},
+        {"rule": "weighted-prefix", "bits": 8, "prefix_bits": 2, "weight": 10**400},
         {"rule": "class-aware", "bits": 8, "prefix_bits": 2, "centres": ["zz"], "share": 0.5},
         {"rule": "class-aware", "bits": 8, "prefix_bits": 2, "centres": ["c0", "c000"]},
         {"rule": "class-aware", "bits": 8, "prefix_bits": 2, "centres": 3},

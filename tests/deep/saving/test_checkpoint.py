@@ -15,6 +15,7 @@ pytest.importorskip("safetensors", reason="needs the extra 'torch'")
 from trainings import Stop, forget_digest, patterns, quick, stop_after  # noqa: E402
 
 from hashret.deep.losses import DSH, Loss  # noqa: E402
+from hashret.deep.saving.storage import read_tensors, write_tensors  # noqa: E402
 from hashret.errors import (  # noqa: E402
     FormatError,
     ParameterError,
@@ -96,6 +97,21 @@ def test_a_damaged_checkpoint_is_refused_and_one_without_a_digest_is_read(tmp_pa
     forget_digest(path)
     resumed = quick().fit(images, labels, checkpoint=path)
     assert resumed.fingerprint == quick().fit(images, labels).fingerprint
+
+
+@pytest.mark.parametrize(
+    "history",
+    [5, [5], [None], "xx", {"a": 1}, [{}], [{"epoch": 1}], [{"epoch": 1, "validation_map": [1]}]],
+    ids=str,
+)
+def test_a_checkpoint_without_the_rows_of_its_epochs_is_refused(tmp_path, history):
+    images, labels = patterns()
+    path = tmp_path / "checkpoint"
+    quick(epochs=1, validation=0.2).fit(images, labels, checkpoint=path)
+    tensors, header = read_tensors(path, "checkpoint")
+    write_tensors(path, tensors, header | {"history": history})
+    with pytest.raises(FormatError, match="incomplete"):
+        quick(epochs=1, validation=0.2).fit(images, labels, checkpoint=path)
 
 
 class TurnsNaN(Loss):
