@@ -60,7 +60,14 @@ def check_number(
     """Return a finite number of at least `least` and more than `above`, as it is, or raise."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise DTypeError(f"{name}: expected a number, got {type(value).__name__}")
-    if not math.isfinite(value):
+    try:
+        finite = math.isfinite(value)
+    except OverflowError:
+        raise ParameterError(
+            f"{name}: expected a number that a float holds, got an int of "
+            f"{int(value).bit_length()} bits"
+        ) from None
+    if not finite:
         raise ParameterError(f"{name}: expected a finite number, got {value}")
     if value < least:
         raise ParameterError(f"{name}: expected a number >= {least}, got {value}")

@@ -51,7 +51,17 @@ DOORS: dict[str, set[str]] = {
     "images": {"checks", "errors", "extras", "types"},
     "datasets": {"checks", "errors", "extras", "files", "images", "types"},
     "features": {"checks", "codes", "errors", "extras"},
-    "encoders": {"checks", "codes", "errors", "extras", "features", "files", "ranking", "types"},
+    "encoders": {
+        "checks",
+        "codes",
+        "errors",
+        "evaluation",
+        "extras",
+        "features",
+        "files",
+        "ranking",
+        "types",
+    },
     "evaluation": {
         "checks",
         "codes",

@@ -173,3 +173,18 @@ def test_what_cannot_be_fitted_leaves_what_was_fitted(table, cells):
     assert cells.codes_fingerprint == before
     with pytest.raises(ParameterError, match="not fitted yet"):
         ClassCells(classifier()).transform(table[0])
+
+
+def test_parameters_that_are_set_later_change_nothing_until_it_is_fitted(table, tmp_path):
+    X, y = table
+    encoder = ClassCells(classifier(), bits=np.int64(3), random_state=np.int64(7)).fit(X, y)
+    before = encoder.codes_fingerprint, encoder.transform(X)
+    encoder.bits, encoder.random_state, encoder.classifier.bits = 10, 5, 9
+    encoder.save(tmp_path / "cells")
+    again = ClassCells.load(tmp_path / "cells", device="cpu")
+    assert (again.bits, again.random_state) == (3, 7)
+    for each in (encoder, again):
+        assert (each.code_bits, each.codes_fingerprint) == (3, before[0])
+        assert each.rule(16, 4).prefix_bits == 3
+        np.testing.assert_array_equal(each.transform(X), before[1])
+    assert encoder.fit(X, y).code_bits == 10

@@ -208,6 +208,22 @@ def test_what_cannot_be_fitted_leaves_what_was_fitted(table):
     assert encoder.fingerprint == before
 
 
+def test_parameters_that_are_set_later_change_nothing_until_it_is_fitted(table, tmp_path):
+    X, y = table
+    encoder = Prism(prefix(), bits=np.int64(16), gamma=np.float32(0.5), random_state=np.int64(3))
+    before = encoder.fit(X, y).fingerprint, encoder.transform(X)
+    encoder.bits, encoder.gamma, encoder.tap, encoder.random_state = 64, 0.1, "inputs", 5
+    encoder.prefix.bits = 12
+    with pytest.raises(ParameterError, match="bits"):
+        encoder.fit(X, y)
+    encoder.save(tmp_path / "encoder")
+    again = Prism.load(tmp_path / "encoder", device="cpu")
+    assert (again.bits, again.gamma, again.tap, again.random_state) == (16, 0.5, "features", 3)
+    for each in (encoder, again):
+        assert (each.code_bits, each.prefix_bits, each.fingerprint) == (16, 8, before[0])
+        np.testing.assert_array_equal(each.transform(X), before[1])
+
+
 def test_it_says_that_it_is_not_fitted_and_what_it_cannot_tap(table):
     encoder = Prism(prefix(), bits=16)
     for ask in (lambda: encoder.transform(table[0]), lambda: encoder.fingerprint):

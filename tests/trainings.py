@@ -46,3 +46,10 @@ def stop_after(epoch):
             raise Stop
 
     return report
+
+
+def forget_digest(path):
+    """Make a file of tensors as it was written before it had a digest."""
+    data = path.read_bytes()
+    assert data.count(b'\\"digest\\"') == 1
+    path.write_bytes(data.replace(b'\\"digest\\"', b'\\"absent\\"'))

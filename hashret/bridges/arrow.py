@@ -19,6 +19,8 @@ __all__ = ["BITS", "COMPRESSION", "as_column", "as_stored", "code_schema"]
 BITS = "hashret.bits"
 # Of files of Parquet.
 COMPRESSION = "zstd"
+# Of a number of bits, and one more.
+_DIGITS = 5
 
 
 def code_schema(
@@ -46,16 +48,20 @@ def as_stored(table: Any, bits: int | None, where: str) -> Stored:
     if missing or table["id"].null_count or table["code"].null_count:
         raise FormatError(f"{where}: expected columns id and code without nulls")
     kind = table.schema.field("code").type
-    if arrow.types.is_fixed_size_list(kind):
+    if arrow.types.is_fixed_size_list(kind) and arrow.types.is_integer(kind.value_type):
         width = kind.list_size
-        values = table["code"].combine_chunks().flatten().to_numpy()
+        flat = table["code"].combine_chunks().flatten()
+        if flat.null_count:
+            raise FormatError(f"{where}: expected codes without nulls")
+        values = flat.to_numpy()
     elif arrow.types.is_fixed_size_binary(kind):
         width = kind.byte_width
         values = _bytes_in(table["code"], width)
     else:
         raise FormatError(f"{where}: expected codes of a fixed number of bytes, got {kind}")
     said = (table.schema.metadata or {}).get(BITS.encode())
-    known = int(said) if said is not None and said.isdigit() else None
+    # More digits than any length has are none that int has to take.
+    known = int(said[:_DIGITS]) if said is not None and said.isdigit() else None
     length = bits_of(width, bits, known)
     return checked(values.reshape(-1, width), length, table["id"].to_numpy())
 

@@ -82,7 +82,8 @@ def read(source: Source, bits: int | None = None) -> Stored:
 
 
 def _place(document: Any) -> tuple[int, bytes] | None:
-    if "index" in document or "create" in document:
+    # What to do stands alone in its line; a document may have a field of that name.
+    if document.keys() in ({"index"}, {"create"}):
         return None
     found = document.get("_source", document)
     return id_of(found["id"]), bytes_of(found["code"])

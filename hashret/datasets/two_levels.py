@@ -22,7 +22,9 @@ from __future__ import annotations
 
 import csv
 import importlib.resources
+import io
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -41,6 +43,7 @@ __all__ = ["TWO_LEVELS", "two_levels"]
 # Of a finer label in the whole data set: of fewer no average precision says much.
 LEAST_IMAGES = 20
 _SYNONYMS = "data/cifar10-synonyms.csv"
+_NUMBER = re.compile(r"[0-9]{1,9}")
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
@@ -201,17 +204,26 @@ def _synonyms() -> dict[tuple[str, str], str]:
 
 
 def _table(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
-    with open(path, newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
+    reader = csv.DictReader(io.StringIO(_text(path), newline=""))
+    try:
         if not set(columns) <= set(reader.fieldnames or ()):
             raise FormatError(
                 f"{path}: expected the columns {', '.join(columns)}, got {reader.fieldnames}"
             )
         rows = list(reader)
+    except csv.Error as error:
+        raise FormatError(f"{path}, after line {reader.line_num}: {error}") from None
     for number, row in enumerate(rows, start=2):
         if any(row[column] is None for column in columns):
             raise FormatError(f"{path}, line {number}: expected {len(columns)} fields")
     return rows
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{path}: expected text in UTF-8: {error}") from None
 
 
 def _grocery(root: Path) -> list[_File]:
@@ -224,9 +236,9 @@ def _listed(root: Path, part: str) -> list[_File]:
     if not path.is_file():
         raise FormatError(f"{root}: expected {part}.txt in it")
     files = []
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1):
+    for number, line in enumerate(_text(path).splitlines(), start=1):
         fields = [field.strip() for field in line.split(",")]
-        if len(fields) != 3 or not all(field.isdigit() for field in fields[1:]):
+        if len(fields) != 3 or not all(map(_NUMBER.fullmatch, fields[1:])):
             raise FormatError(f"{path}, line {number}: expected path, finer id, class id")
         name, finer, label = fields
         files.append(_File(root / name, part == "test", f"{int(label):02}", f"{int(finer):02}"))

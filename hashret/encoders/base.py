@@ -34,7 +34,7 @@ _ENCODERS: dict[str, type[Encoder]] = {}
 class Encoder(HasRanking, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Base class of the encoders: ``margins = finish((x - mean_) @ projection_)``.
 
-    A subclass has scikit-learn's constructor, sets in `_fit` the float64 arrays that
+    A subclass has scikit-learn's constructor with `bits`, sets in `_fit` the float64 arrays that
     `_fitted_shapes` names, those of the base among them, and may say in `_finish` and
     `_steepness` how products become margins.
 
@@ -43,7 +43,8 @@ class Encoder(HasRanking, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     Columns have names where the fitted table has: a table with others, or in another order, is
     refused, also by an encoder that was saved and loaded. A row has one code, whatever other
     rows, threads or memory order it is encoded with. Margins may differ in their last digit,
-    never in their sign.
+    never in their sign. Parameters that are set once it is fitted change nothing until it is fitted
+    again.
 
     Attributes
     ----------
@@ -51,6 +52,7 @@ class Encoder(HasRanking, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     projection_ : ndarray of float64, shape (d, code_bits)
     """
 
+    bits: int
     mean_: Floats
     projection_: Floats
 
@@ -59,9 +61,16 @@ class Encoder(HasRanking, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         _ENCODERS[cls.__name__] = cls
 
     @property
-    @abstractmethod
     def code_bits(self) -> int:
-        """Length of a code in bits: what ``hashret.Index`` takes as ``bits``."""
+        """Length of a code in bits: what ``hashret.Index`` takes as ``bits``.
+
+        Once fitted, of the codes it makes.
+        """
+        return self.projection_.shape[1] if hasattr(self, "projection_") else self._asked_bits()
+
+    def _asked_bits(self) -> int:
+        """Return the length of a code that the constructor's parameters ask for."""
+        return self.bits
 
     @abstractmethod
     def _check_parameters(self) -> None:
@@ -136,7 +145,7 @@ class Encoder(HasRanking, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         """
         check_is_fitted(self)
         arrays = {name: getattr(self, name) for name in self._fitted_shapes()}
-        return fingerprint_of(type(self).__name__, self.get_params(), arrays)
+        return fingerprint_of(type(self).__name__, self._fitted_with, arrays)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write encoder and ranking to a safetensors file, replacing it only once complete."""
@@ -145,7 +154,7 @@ class Encoder(HasRanking, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         card = {
             "format": FORMAT,
             "class": type(self).__name__,
-            "parameters": _with_seed(self.get_params()),
+            "parameters": self._fitted_with,
             "features": self.n_features_in_,
             "fingerprint": self.fingerprint,
         }
@@ -168,7 +177,8 @@ class Encoder(HasRanking, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         return Projection(self.mean_, self.projection_, self._finish, *self._doubt)
 
     def _fitted_ready(self) -> None:
-        """Work out once what each call needs of the fitted arrays."""
+        """Keep the parameters it was fitted with, and what each call needs of the arrays."""
+        self._fitted_with = with_seed(self.get_params())
         steepness, error = self._steepness()
         self._doubt = (steepness * rounding(self.projection_), error)
 
@@ -295,7 +305,7 @@ def generator(random_state: Any) -> np.random.RandomState:
     return rng
 
 
-def _with_seed(parameters: dict[str, Any]) -> dict[str, Any]:
+def with_seed(parameters: dict[str, Any]) -> dict[str, Any]:
     """Return parameters as JSON can hold them: a generator as random state becomes None."""
     seed = parameters.get("random_state")
     if seed is None or is_int(seed):

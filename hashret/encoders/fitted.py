@@ -34,7 +34,7 @@ __all__ = [
 
 FORMAT = 1
 # What a file that is none of ours may raise while it is taken apart.
-MALFORMED = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
+MALFORMED = (LookupError, TypeError, ValueError, AttributeError, RecursionError, OverflowError)
 # Encoders whose margins are ``(x - mean_) @ projection_`` and nothing more.
 _PLAIN = frozenset({"ITQ", "PCAHashing", "RandomProjectionLSH"})
 
@@ -164,7 +164,14 @@ def as_finite(array: npt.NDArray[Any], name: str) -> Floats:
 
 def as_json(value: Any) -> str:
     """Return JSON that is the same for the same values."""
-    return json.dumps(value, sort_keys=True, default=int)  # default: numpy integers
+    return json.dumps(value, sort_keys=True, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    """Return a number of numpy as Python's."""
+    if isinstance(value, np.floating):
+        return float(value)
+    return int(value)
 
 
 def _arrays_of(found: Mapping[str, npt.NDArray[Any]], features: int) -> dict[str, Floats]:

@@ -61,11 +61,6 @@ class ITQ(Encoder):
         self.rounds = rounds
         self.random_state = random_state
 
-    @property
-    def code_bits(self) -> int:
-        """Length of a code: ``bits``."""
-        return self.bits
-
     def _check_parameters(self) -> None:
         check_bits(self.bits)
         check_int("rounds", self.rounds, 1)

@@ -46,11 +46,6 @@ class PCAHashing(Encoder):
     def __init__(self, bits: int = 16) -> None:
         self.bits = bits
 
-    @property
-    def code_bits(self) -> int:
-        """Length of a code: ``bits``."""
-        return self.bits
-
     def _check_parameters(self) -> None:
         check_bits(self.bits)
 

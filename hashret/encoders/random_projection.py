@@ -61,11 +61,6 @@ class RandomProjectionLSH(Encoder):
         self.distribution = distribution
         self.random_state = random_state
 
-    @property
-    def code_bits(self) -> int:
-        """Length of a code: ``tables * bits``."""
-        return self.bits * self.tables
-
     def _check_parameters(self) -> None:
         check_total_bits(self.bits, self.tables)
         if self.distribution not in ("gaussian", "orthogonal"):
@@ -73,10 +68,13 @@ class RandomProjectionLSH(Encoder):
                 f'distribution: expected "gaussian" or "orthogonal", got {self.distribution!r}'
             )
 
+    def _asked_bits(self) -> int:
+        return self.bits * self.tables
+
     def _fit(self, features: Table, y: object) -> None:
         self.mean_ = column_means(features)
         rng = generator(self.random_state)
-        normal = rng.standard_normal((self.n_features_in_, self.code_bits))
+        normal = rng.standard_normal((self.n_features_in_, self._asked_bits()))
         self.projection_ = normal if self.distribution == "gaussian" else _orthogonal(normal)
 
 

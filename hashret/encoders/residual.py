@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import numpy.typing as npt
 from sklearn.utils import Tags
 
-from ..checks import as_array, check_int, check_number
+from ..checks import check_int, check_number
 from ..codes import check_bits
-from ..errors import DTypeError, ParameterError, ShapeError
+from ..errors import ParameterError, ShapeError
+from ..evaluation.labels import MISSING, parse_labels
 from ..types import Floats
 from .base import Encoder
 from .blocks import Table, blocks, centred, column_means
 from .itq import ITQ
 from .pca import check_dimensions
 
-# Labels that are missing, as everywhere in hashret.
-_MISSING = -1
 _EPS = float(np.finfo(np.float64).eps)
 
 
@@ -34,7 +35,7 @@ class ResidualITQ(Encoder):
 
     Margins are linear in the vectors, as ITQ's. Fitting takes ``8 n d`` bytes beside what ITQ
     takes. A class of one image has no mean but the image, and is left out of P, as are images
-    whose label is missing (-1, or None among strings).
+    whose label is missing: -1, None or NaN; see :mod:`hashret.evaluation.labels`.
 
     Parameters
     ----------
@@ -80,11 +81,6 @@ class ResidualITQ(Encoder):
         self.rounds = rounds
         self.random_state = random_state
 
-    @property
-    def code_bits(self) -> int:
-        """Length of a code: ``bits``."""
-        return self.bits
-
     def _check_parameters(self) -> None:
         check_bits(self.bits)
         check_int("rounds", self.rounds, 1)
@@ -128,21 +124,12 @@ def class_numbers(y: object, count: int, name: str = "y") -> npt.NDArray[np.int6
             f"{name}: expected labels, a class of each row (with gamma=1 none are needed): "
             "requires y to be passed, but the target y is None"
         )
-    array = as_array(name, y)
-    if array.shape != (count,):
-        raise ShapeError(f"{name}: expected ({count},), a label a row, got {array.shape}")
-    if array.dtype.kind == "f":
-        if not np.isfinite(array).all() or (array != np.trunc(array)).any():
-            raise DTypeError(
-                f"{name}: expected integers or strings, got numbers that are not whole"
-            )
-        array = array.astype(np.int64)
-    if array.dtype.kind not in "biuUSO":
-        raise DTypeError(f"{name}: expected integers or strings, got {array.dtype}")
-    missing = np.array([label is None or label == _MISSING for label in array.tolist()], bool)
-    words = array.astype(np.str_) if array.dtype.kind == "O" else array
-    _, numbers, sizes = np.unique(words, return_inverse=True, return_counts=True)
-    return np.where((sizes[numbers] < 2) | missing, _MISSING, numbers)
+    given = parse_labels(cast(npt.ArrayLike, y), name)
+    if given.values.shape != (count,):
+        raise ShapeError(f"{name}: expected ({count},), a label a row, got {given.values.shape}")
+    numbers = given.numbered(given.classes())
+    sizes = np.bincount(numbers[given.known], minlength=1)
+    return np.where(given.known & (sizes[numbers] > 1), numbers, MISSING)
 
 
 def _class_span(features: Table, mean: Floats, labels: npt.NDArray[np.int64]) -> Floats:
@@ -151,7 +138,7 @@ def _class_span(features: Table, mean: Floats, labels: npt.NDArray[np.int64]) ->
     sums = np.zeros((len(classes), features.shape[1]))
     for rows in blocks(*features.shape):
         np.add.at(sums, numbers[rows], centred(features[rows], mean))
-    kept = classes != _MISSING
+    kept = classes != MISSING
     if kept.sum() < 2:
         raise ParameterError(
             f"y: expected two classes of two images or more, got {int(kept.sum())}"

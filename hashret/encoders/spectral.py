@@ -58,11 +58,6 @@ class SpectralHashing(Encoder):
     def __init__(self, bits: int = 16) -> None:
         self.bits = bits
 
-    @property
-    def code_bits(self) -> int:
-        """Length of a code: ``bits``."""
-        return self.bits
-
     def _check_parameters(self) -> None:
         check_bits(self.bits)
 
@@ -77,7 +72,7 @@ class SpectralHashing(Encoder):
         self.mean_, self.projection_, self.low_ = mean, axes[:, axis], low[axis]
 
     def _fitted_shapes(self) -> dict[str, tuple[int, ...]]:
-        bits = (self.bits,)
+        bits = (self.code_bits,)
         return super()._fitted_shapes() | {"low_": bits, "frequency_": bits}
 
     def _finish(self, products: Floats, bits: Any) -> Floats:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ..checks import check_int
 from ..codes import pack
 from ..deep import DeepHasher
+from ..encoders.base import with_seed
 from ..errors import CodeError, FormatError, ParameterError
 from ..extras import import_extra
 from ..ranking import SameClass
@@ -75,6 +76,7 @@ class ClassCells:
     classifier_: DeepHasher
     centroids_: Floats
     posteriors_: Floats
+    _fitted_with: dict[str, Any]
 
     def __init__(
         self, classifier: DeepHasher, bits: int = 10, random_state: int | None = None
@@ -85,7 +87,10 @@ class ClassCells:
 
     @property
     def code_bits(self) -> int:
-        """Length of a code."""
+        """Length of a code; once fitted, of those it makes."""
+        return int(self._fitted_with["bits"]) if self._is_fitted() else self._asked_bits()
+
+    def _asked_bits(self) -> int:
         if check_int("bits", self.bits, 1) > MAX_BITS:
             raise ParameterError(f"bits: expected 1 to {MAX_BITS} for cells, got {self.bits}")
         return self.bits
@@ -122,11 +127,12 @@ class ClassCells:
             As there, if `bits` is out of range, or the loss is another; what was fitted before
             stays.
         """
-        self.code_bits  # noqa: B018  (raises where it is out of range)
+        bits = self._asked_bits()
         loss = self.classifier.loss
         if (loss if isinstance(loss, str) else loss.name) != "classifier":
             raise ParameterError(f'classifier: expected one of the loss "classifier", got {loss!r}')
         made = copy.copy(self)
+        made._fitted_with = with_seed({"bits": bits, "random_state": self.random_state})
         made.classifier_ = copy.copy(self.classifier)
         made.classifier_.fit(images, labels, checkpoint=checkpoint, **learned)
         made._find_cells(made.probabilities(images))
@@ -136,7 +142,7 @@ class ClassCells:
     def _find_cells(self, probabilities: Floats) -> None:
         cluster = import_extra("sklearn.cluster", "images")
         points = _coordinates(probabilities)
-        count = min(1 << self.code_bits, len(np.unique(points, axis=0)))
+        count = min(1 << self._asked_bits(), len(np.unique(points, axis=0)))
         found = cluster.MiniBatchKMeans(
             count, batch_size=_BATCH, max_iter=_ROUNDS, n_init=1, random_state=self.random_state
         ).fit(points)
@@ -191,8 +197,7 @@ class ClassCells:
         """Write classifier and cells to one safetensors file, atomically."""
         self._check_fitted()
         header = {
-            "bits": self.bits,
-            "random_state": self.random_state,
+            **self._fitted_with,
             "fingerprint": self.codes_fingerprint,
         }
         arrays = {
@@ -215,11 +220,12 @@ class ClassCells:
         with malformed(path, _KIND):
             with open_part(arrays["classifier"]) as part:
                 classifier = DeepHasher.load(part, device=device)
-            encoder = cls(classifier, header["bits"], header["random_state"])
-            encoder.classifier_ = classifier
+            settings = {name: header[name] for name in ("bits", "random_state")}
+            encoder = cls(classifier, **settings)
+            encoder.classifier_, encoder._fitted_with = classifier, settings
             encoder.centroids_, encoder.posteriors_ = arrays["centroids"], arrays["posteriors"]
             shape = encoder.centroids_.shape
-            fit = len(shape) == 2 and 1 <= shape[0] <= 1 << encoder.code_bits
+            fit = len(shape) == 2 and 1 <= shape[0] <= 1 << encoder._asked_bits()
             if not fit or shape != encoder.posteriors_.shape:
                 raise CodeError(f"cells: {shape} and {encoder.posteriors_.shape}")
             if shape[1] != len(classifier.classes_) or encoder.centroids_.dtype != np.float64:
@@ -230,8 +236,11 @@ class ClassCells:
             raise FormatError(f"{path}: damaged: the fingerprint does not fit the contents")
         return encoder
 
+    def _is_fitted(self) -> bool:
+        return hasattr(self, "centroids_")
+
     def _check_fitted(self) -> None:
-        if not hasattr(self, "centroids_"):
+        if not self._is_fitted():
             raise ParameterError("ClassCells: not fitted yet, call fit or load first")
 
     def _fitted_classifier(self) -> DeepHasher:

@@ -22,6 +22,7 @@ from ..checks import as_array, check_choice, check_int
 from ..codes import check_bits, pack
 from ..deep import DeepHasher
 from ..encoders import ResidualITQ
+from ..encoders.base import with_seed
 from ..encoders.residual import class_numbers
 from ..errors import (
     CodeError,
@@ -93,6 +94,7 @@ class Prism(HasRanking):
 
     prefix_: DeepHasher | ClassCells
     residual_: ResidualITQ
+    _fitted_with: dict[str, Any]
 
     def __init__(
         self,
@@ -115,7 +117,9 @@ class Prism(HasRanking):
 
     @property
     def code_bits(self) -> int:
-        """Bits of the whole code."""
+        """Bits of the whole code; once fitted, of the codes it makes."""
+        if hasattr(self, "residual_"):
+            return self.prefix_.code_bits + self.residual_.code_bits
         return check_bits(self.bits)
 
     @property
@@ -160,6 +164,7 @@ class Prism(HasRanking):
         """
         made = copy.copy(self)
         made.prefix_, made.residual_, made._ranking = copy.copy(self.prefix), self._residual(), None
+        made._fitted_with = made._parameters()
         # What is unfit is refused before the training.
         judges = None if held_out is None else _held_out(held_out, as_array("images", images))
         if self.gamma < 1 or judges:
@@ -211,17 +216,15 @@ class Prism(HasRanking):
     def codes_fingerprint(self) -> str:
         """SHA-256 of both parts: equal fingerprints give equal codes."""
         self._check_fitted()
-        words = [self.prefix_.codes_fingerprint, self.residual_.codes_fingerprint, self.tap]
+        words = [self.prefix_.codes_fingerprint, self.residual_.codes_fingerprint]
+        words.append(self._fitted_with["tap"])
         return hashlib.sha256(" ".join(words).encode()).hexdigest()
 
     def save(self, path: str | Path) -> None:
         """Write both parts and :attr:`ranking` to one safetensors file, atomically."""
         self._check_fitted()
         header: dict[str, Any] = {
-            "bits": self.bits,
-            "gamma": self.gamma,
-            "tap": self.tap,
-            "random_state": self.random_state,
+            **self._fitted_with,
             "cells": isinstance(self.prefix_, ClassCells),
             "fingerprint": self.fingerprint,
         }
@@ -249,6 +252,7 @@ class Prism(HasRanking):
             settings = {name: header[name] for name in ("bits", "gamma", "tap", "random_state")}
             encoder = cls(prefix, **settings)
             encoder.prefix_, encoder.residual_ = prefix, residual
+            encoder._fitted_with = settings
             if "ranking" in header:
                 encoder.ranking = rule_from(header["ranking"])
         whole = prefix.code_bits + residual.code_bits == encoder.bits
@@ -256,10 +260,15 @@ class Prism(HasRanking):
             raise FormatError(f"{path}: damaged: the fingerprint does not fit the contents")
         return encoder
 
+    def _parameters(self) -> dict[str, Any]:
+        """Return what a file keeps of the constructor's parameters."""
+        names = ("bits", "gamma", "tap", "random_state")
+        return with_seed({name: getattr(self, name) for name in names})
+
     def _residual(self) -> ResidualITQ:
         """Return the residual's encoder, not fitted, or raise for a parameter before training."""
         check_choice("tap", self.tap, "features", "inputs")
-        left = self.code_bits - check_int("prefix.bits", self.prefix.bits, 1)
+        left = check_bits(self.bits) - check_int("prefix.bits", self.prefix.bits, 1)
         if left < 1:
             raise ParameterError(
                 f"bits: expected more than the prefix's {self.prefix.bits}, got {self.bits}"
@@ -269,7 +278,7 @@ class Prism(HasRanking):
         return residual
 
     def _tapped(self, images: npt.ArrayLike, batch_size: int = 1024) -> npt.NDArray[Any]:
-        if self.tap == "features":
+        if self._fitted_with["tap"] == "features":
             return self.prefix_.features(images, batch_size=batch_size)
         vectors = np.asarray(images)
         if vectors.ndim != 2:

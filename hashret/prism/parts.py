@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ..encoders.fitted import MALFORMED, as_json
 from ..errors import FormatError, HashretError
 from ..extras import import_extra
 from ..files import write_bytes
@@ -49,7 +50,7 @@ def write_parts(
     """Write a safetensors file of arrays and a header, atomically."""
     safetensors = import_extra("safetensors.numpy", "torch")
     known = {"kind": kind, "format": FORMAT, **header}
-    write_bytes(path, safetensors.save(dict(arrays), {"hashret": json.dumps(known)}))
+    write_bytes(path, safetensors.save(dict(arrays), {"hashret": as_json(known)}))
 
 
 def read_parts(path: str | Path, kind: str) -> tuple[dict[str, Any], Arrays]:
@@ -82,5 +83,5 @@ def malformed(path: str | Path, kind: str) -> Iterator[None]:
         yield
     except FormatError:
         raise
-    except (safetensors.SafetensorError, HashretError, KeyError, TypeError, ValueError) as error:
+    except (safetensors.SafetensorError, HashretError, *MALFORMED) as error:
         raise FormatError(f"{path}: not a saved {kind}: {error!r}") from error

@@ -139,8 +139,14 @@ def _posteriors(posteriors: npt.ArrayLike, count: int) -> Floats:
         raise ShapeError(f"posteriors: expected ({count}, n_classes), got {given.shape}")
     if not np.isfinite(given).all():
         raise CodeError("posteriors: expected finite values, got NaN or infinity")
-    if (given < 0).any() or (np.abs(given.sum(axis=1) - 1) > 0.01).any():
+    with np.errstate(over="ignore"):
+        exact = given.astype(np.float64) * _UNITS
+    units = np.rint(exact)
+    # Of many classes, rounded rows need not sum to 1 any more: half a unit each may be lost.
+    # Those of a saved rule are rounded, and come back as they were.
+    rounded = (units == exact).all(axis=1)
+    lost = np.where(rounded, units.shape[1] / 2, 0.0)
+    if (given < 0).any() or (np.abs(exact.sum(axis=1) - _UNITS) > 0.01 * _UNITS + lost).any():
         raise ParameterError("posteriors: expected rows of probabilities that sum to 1")
-    units = np.rint(given.astype(np.float64) * _UNITS)
     units.flags.writeable = False
     return units

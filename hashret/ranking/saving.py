@@ -43,5 +43,5 @@ def rule_from(saved: Any) -> Rule:
             rows = [list(bytes.fromhex(row)) for row in parameters["centres"]]
             parameters["centres"] = np.array(rows, np.uint8)
         return kind(**parameters)
-    except (HashretError, KeyError, TypeError, ValueError, RecursionError) as error:
+    except (HashretError, KeyError, TypeError, ValueError, RecursionError, OverflowError) as error:
         raise FormatError(f"ranking: no rule that this version knows: {error}") from None

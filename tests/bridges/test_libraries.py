@@ -202,6 +202,26 @@ def test_parquet_of_others_is_read(rng):
             bridge("parquet").read(io.BytesIO(file.getvalue()))
 
 
+@pytest.mark.parametrize(
+    ("codes", "kind", "bits"),
+    [
+        ([[1, None], [2, 3]], "uint8", None),
+        ([[True, False], [True, True]], "bool_", None),
+        ([[1.0, 2.0], [2.0, 3.0]], "float32", None),
+        ([[1, 0], [2, 3]], "uint8", "9" * 5000),
+    ],
+)
+def test_parquet_of_no_codes_is_a_format_error(codes, kind, bits):
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    column = arrow.array(codes, arrow.list_(getattr(arrow, kind)(), 2))
+    table = arrow.table({"id": arrow.array([1, 2]), "code": column})
+    file = io.BytesIO()
+    parquet.write_table(table.replace_schema_metadata({"hashret.bits": bits} if bits else {}), file)
+    with pytest.raises(FormatError, match="codes"):
+        bridge("parquet").read(io.BytesIO(file.getvalue()))
+
+
 def test_damaged_parquet_is_noticed(rng):
     pytest.importorskip("pyarrow")
     codes, file = random_codes(rng, 400, 256), io.BytesIO()

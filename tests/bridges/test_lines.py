@@ -85,6 +85,17 @@ def test_what_they_print_is_read():
     same(opensearch.read(io.BytesIO(hit), 12), [[255, 240]], 12, [7])
 
 
+def test_a_document_may_have_a_field_of_the_name_of_what_to_do():
+    lines = (
+        b'{"create": {"_id": "7"}}\n{"id": 7, "code": [-1, -16], "index": 3}\n'
+        b'{"index": {"_id": "8"}}\n{"create": "x", "id": 8, "code": [-128, 16]}\n'
+    )
+    same(opensearch.read(io.BytesIO(lines), 12), TWELVE, 12, [7, 8])
+    for line in (b'"index"', b'["create"]', b'{"index": 3, "id": 1}'):
+        with pytest.raises(FormatError, match="line 1"):
+            opensearch.read(io.BytesIO(line + b"\n"), 12)
+
+
 @pytest.mark.parametrize(
     ("line", "error"),
     [

@@ -82,6 +82,12 @@ def test_nouns_that_are_synonyms_are_one_and_names_of_the_class_are_none(tmp_pat
     (root / "nouns.csv").write_text("name,noun\n")
     with pytest.raises(FormatError, match="expected the columns file, noun"):
         two_levels("cifar10-nouns", tmp_path)
+    (root / "nouns.csv").write_text("file,noun\na.jpg,Kätzchen\n", "latin-1")
+    with pytest.raises(FormatError, match=r"nouns.csv: expected text in UTF-8"):
+        two_levels("cifar10-nouns", tmp_path)
+    (root / "nouns.csv").write_text("file,noun\na.jpg," + "x" * 200_000)
+    with pytest.raises(FormatError, match=r"nouns.csv, after line 1: field larger"):
+        two_levels("cifar10-nouns", tmp_path)
 
 
 def test_the_table_of_synonyms_is_consistent():
@@ -108,8 +114,12 @@ def test_the_lists_of_grocery_decide_what_is_trained_on(tmp_path):
     assert (data.train_images.shape, len(data.test_images)) == ((60, 96, 96, 3), 6)
     assert data.finer_names == ("00/00", "00/01", "01/02")
     assert np.bincount(data.train_labels).tolist() == [40, 20]
-    (root / "val.txt").write_text("val/Fruit/0/0.jpg, apple, 0\n")
-    with pytest.raises(FormatError, match=r"val.txt, line 1: expected path, finer id, class id"):
+    for number in ("apple", "²", "-1", "1" * 5000):
+        (root / "val.txt").write_text(f"val/Fruit/0/0.jpg, {number}, 0\n", "utf-8")
+        with pytest.raises(FormatError, match=r"val.txt, line 1: expected path, finer id, class"):
+            two_levels("grocery", tmp_path)
+    (root / "val.txt").write_text("val/Frucht/Äpfel/0.jpg, 0, 0\n", "latin-1")
+    with pytest.raises(FormatError, match=r"val.txt: expected text in UTF-8"):
         two_levels("grocery", tmp_path)
     (root / "val.txt").unlink()
     with pytest.raises(FormatError, match=r"expected val.txt in it"):

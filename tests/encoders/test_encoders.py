@@ -19,7 +19,15 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from hashret.codes import pack, unpack
-from hashret.encoders import Encoder, RandomProjectionLSH, load_encoder
+from hashret.encoders import (
+    ITQ,
+    Encoder,
+    PCAHashing,
+    RandomProjectionLSH,
+    ResidualITQ,
+    SpectralHashing,
+    load_encoder,
+)
 from hashret.encoders.fitted import FittedProjection
 from hashret.errors import CodeError, DTypeError, FormatError, HashretError, ParameterError
 
@@ -188,6 +196,43 @@ def test_saved_encoders_come_back_equal(features, tmp_path: Path, seed) -> None:
     np.testing.assert_array_equal(again.project(features), encoder.project(features))
     assert RandomProjectionLSH.load(tmp_path / "encoder.safetensors").tables == 3
     clone(again).fit(features)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "later"),
+    [
+        (PCAHashing(5), {"bits": 64}),
+        (ITQ(5, 9, random_state=0), {"bits": 64, "rounds": 3, "random_state": 4}),
+        (SpectralHashing(5), {"bits": 5000}),
+        (
+            ResidualITQ(5, np.float32(0.25), random_state=0),
+            {"bits": 64, "gamma": 1, "rounds": 3, "random_state": np.random.RandomState(4)},
+        ),
+        (
+            RandomProjectionLSH(5, 3, random_state=0),
+            {"bits": 5000, "tables": 2, "distribution": "orthogonal", "random_state": 4},
+        ),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_parameters_that_are_set_later_change_nothing_until_it_is_fitted(
+    features, tmp_path: Path, encoder, later
+) -> None:
+    labels = np.arange(len(features)) % 3
+    encoder = clone(encoder).fit(features, labels)
+    fitted_with, codes = encoder.get_params(), encoder.transform(features)
+    before, margins = (encoder.fingerprint, encoder.code_bits), encoder.project(features)
+    encoder.set_params(**later)
+    assert (encoder.fingerprint, encoder.code_bits) == before
+    with pytest.raises(ParameterError, match="bits"):
+        encoder.fit(features, labels)
+    encoder.save(tmp_path / "x")
+    again = load_encoder(tmp_path / "x")
+    assert again.get_params() == fitted_with
+    for each in (encoder, again):
+        assert (each.fingerprint, each.code_bits) == before
+        np.testing.assert_array_equal(each.transform(features), codes)
+        np.testing.assert_array_equal(each.project(features), margins)
 
 
 def test_an_encoder_of_another_class_is_refused(features, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("sklearn")
 
 from hashret.encoders import ITQ, ResidualITQ, load_encoder
+from hashret.encoders.residual import class_numbers
 from hashret.errors import DTypeError, ParameterError, ShapeError
 
 
@@ -72,9 +73,24 @@ def test_missing_labels_and_classes_of_one_image_have_no_part_in_the_span(table)
     centred = more - more.mean(axis=0)
     means = np.stack([centred[few == label].mean(axis=0) for label in range(4)])
     assert np.abs(means @ fitted.projection_).max() < 1e-6
-    words = np.array([None if label == -1 else f"class {label}" for label in few], object)
-    again = ResidualITQ(4, gamma=0, random_state=0).fit(more, words)
-    np.testing.assert_array_equal(again.transform(more), fitted.transform(more))
+    words = [None if label == -1 else f"class {label}" for label in few]
+    for same in (
+        words,
+        np.array(words, object),
+        [np.nan if word is None else word for word in words],
+        np.where(few == -1, np.nan, few),
+        [None if label == -1 else label for label in few.tolist()],
+        np.ma.masked_equal(few, -1),
+    ):
+        again = ResidualITQ(4, gamma=0, random_state=0).fit(more, same)
+        np.testing.assert_array_equal(again.transform(more), fitted.transform(more))
+
+
+def test_words_for_missing_labels_are_no_class(table):
+    _, y = table
+    few = [np.nan if label == 0 else "abc"[label - 1] for label in y]
+    assert set(class_numbers(few, len(y))[y == 0]) == {-1}
+    assert set(class_numbers(few, len(y))[y > 0]) == {0, 1, 2}
 
 
 @pytest.mark.parametrize(
@@ -86,7 +102,8 @@ def test_missing_labels_and_classes_of_one_image_have_no_part_in_the_span(table)
         ({"gamma": "1"}, None, DTypeError, "gamma: expected a number, got str"),
         ({}, None, ParameterError, "y: expected labels"),
         ({}, np.arange(199), ShapeError, r"y: expected \(200,\), a label a row, got \(199,\)"),
-        ({}, np.arange(200) / 2, DTypeError, "y: .*not whole"),
+        ({}, np.eye(200, dtype=int), ShapeError, r"y: expected \(200,\), a label a row"),
+        ({}, np.arange(200) / 2, DTypeError, "y: .* whole numbers .* got 0.5 in row 1"),
         ({}, np.arange(200), ParameterError, "y: expected two classes of two images or more"),
         ({}, np.zeros(200, int), ParameterError, "y: expected two classes .* got 1"),
         ({"gamma": 0, "bits": 10}, np.arange(200) % 4, ParameterError, "rank 9, .* got 10"),

@@ -115,6 +115,20 @@ def test_a_rule_comes_back_from_json(rule):
     )
 
 
+@pytest.mark.parametrize("classes", [1000, 2000, 10_000, 100_000])
+@pytest.mark.parametrize("sure", [0.0, 0.9, 0.99])
+def test_a_rule_of_many_classes_comes_back_from_json(classes, sure):
+    # Most of such probabilities are less than half a unit, or about one: rounding adds up.
+    rest = np.random.default_rng(0).dirichlet(np.ones(classes), 2)
+    even = np.full((1, classes), 1 / classes)
+    posteriors = (1 - sure) * np.concatenate([rest, even])
+    posteriors[:, 0] += sure
+    rule = SameClass(16, 2, 8, centres=[[0], [64], [128]], posteriors=posteriors)
+    again = rule_from(json.loads(json.dumps(rule.as_dict())))
+    assert again == rule
+    assert again.fingerprint == rule.fingerprint
+
+
 def test_no_two_rules_have_one_fingerprint():
     assert len({rule.fingerprint for rule in ALL}) == len(ALL)
     assert WeightedPrefix(16, 5, 1) != WeightedPrefix(16, 5, 2)
@@ -135,6 +149,7 @@ def test_no_two_rules_have_one_fingerprint():
         {"rule": "hamming", "bits": 8, "weight": 2},
         {"rule": "weighted-prefix", "bits": 8, "prefix_bits": 9, "weight": 1.0},
         {"rule": "weighted-prefix", "bits": 8, "prefix_bits": 2, "weight": math.nan},
+        {"rule": "weighted-prefix", "bits": 8, "prefix_bits": 2, "weight": 10**400},
         {"rule": "class-aware", "bits": 8, "prefix_bits": 2, "centres": ["zz"], "share": 0.5},
         {"rule": "class-aware", "bits": 8, "prefix_bits": 2, "centres": ["c0", "c000"]},
         {"rule": "class-aware", "bits": 8, "prefix_bits": 2, "centres": 3},
@@ -205,6 +220,17 @@ def test_what_is_no_rule_is_a_format_error(saved):
             ParameterError,
             "posteriors: .* sum to 1",
             lambda: SameClass(16, 2, **CELLS | {"posteriors": np.ones((3, 2))}),
+        ),
+        (
+            ParameterError,
+            "sum to 1",
+            # What rounding may lose does not excuse what was not rounded.
+            lambda: SameClass(16, 2, **CELLS | {"posteriors": np.full((3, 9999), 0.97 / 9999)}),
+        ),
+        (
+            ParameterError,
+            "sum to 1",
+            lambda: SameClass(16, 2, **CELLS | {"posteriors": np.full((3, 2), 1e308)}),
         ),
         (
             ParameterError,

@@ -38,6 +38,8 @@ class Run:
         A row for every epoch that is done.
     best : dict of Tensor
         State of model and loss after the epoch with the best score; empty without scores.
+    scored : bool
+        Whether each epoch has a score.
     unbounded : set of str
         Names of what held NaN or infinity before the first step, such as a mask of -inf.
     """
@@ -49,6 +51,7 @@ class Run:
     identity: str
     history: list[Row] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)
+    scored: bool = False
     unbounded: set[str] = field(default_factory=set)
 
     @property
@@ -140,11 +143,11 @@ class Run:
             self._restore_optimizer(under(tensors, "optimizer"))
             device = self._device()
             self.best = {k: v.to(device) for k, v in under(tensors, "best").items()}
-            self.history = list(header["history"])
+            self.history = _rows(header["history"], self.scored)
             torch.set_rng_state(tensors["rng.cpu"])
             if device.type == "cuda":
                 torch.cuda.set_rng_state(tensors["rng.cuda"], device)
-        except (LookupError, TypeError, ValueError, RuntimeError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
             raise FormatError(f"{path}: an incomplete checkpoint: {error}") from error
 
     def _restore_optimizer(self, tensors: dict[str, Tensor]) -> None:
@@ -160,6 +163,19 @@ class Run:
             states.setdefault(int(number), {})[name] = value
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": states, "param_groups": groups})
+
+
+def _rows(saved: Any, scored: bool) -> list[Row]:
+    """Return the rows of a file, or raise unless each has the numbers that are needed."""
+    needed = {"epoch", "validation_map"} if scored else {"epoch"}
+    for number, row in enumerate(saved, 1):
+        if not needed <= row.keys() or not all(map(_is_number, row.values())):
+            raise ValueError(f"history: no row of numbers for epoch {number}")
+    return list(saved)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**53)
 
 
 def _is_finite(value: Tensor) -> bool:

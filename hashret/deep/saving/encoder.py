@@ -26,6 +26,8 @@ from .storage import Card, as_json, digest, read_tensors, write_tensors
 __all__ = ["Encoder", "read_encoder"]
 
 _KIND = "deep encoder"
+# What a file that is none of ours may raise while it is taken apart.
+_MALFORMED = (LookupError, TypeError, ValueError, AttributeError, RuntimeError, OverflowError)
 
 
 @dataclass
@@ -105,7 +107,7 @@ def read_encoder(path: str | Path, network: nn.Module | None) -> tuple[Encoder, 
         ranking = rule_from(header["ranking"]) if "ranking" in header else None
         if ranking is not None and ranking.bits != encoder.loss.bits:
             raise ParameterError(f"ranking: for codes of {ranking.bits} bits")
-    except (LookupError, TypeError, ValueError, RuntimeError, HashretError) as error:
+    except (*_MALFORMED, HashretError) as error:
         raise FormatError(f"{path}: a damaged deep encoder: {error}") from error
     if isinstance(source, nn.Module):
         # Not above: an error in the caller's module does not say that the file is damaged.

@@ -25,6 +25,8 @@ Card = dict[str, Any]
 """What is known of an encoder; see :attr:`~hashret.deep.DeepHasher.card_`."""
 
 _KEY = "hashret"
+# In the header, of the rest of it and the tensors; files written before there was one have none.
+_DIGEST = "digest"
 
 
 def write_tensors(
@@ -32,8 +34,13 @@ def write_tensors(
 ) -> None:
     """Write `tensors` and `header`; `path` then holds the old file or the new one, never a part."""
     safetensors = import_extra("safetensors.torch", "torch")
-    metadata = {_KEY: json.dumps(header, sort_keys=True)}
-    write_bytes(path, safetensors.save(_own_copies(tensors), metadata=metadata))
+    known = json.loads(json.dumps(header))  # as it is read, so that the digest is the same
+    text = json.dumps(known | {_DIGEST: _digest_of(known, tensors)}, sort_keys=True)
+    write_bytes(path, safetensors.save(_own_copies(tensors), metadata={_KEY: text}))
+
+
+def _digest_of(header: Card, tensors: Mapping[str, Tensor]) -> str:
+    return digest(header, *(part for pair in sorted(tensors.items()) for part in pair))
 
 
 def check_storable(tensor: Tensor, what: str) -> None:
@@ -87,8 +94,12 @@ def read_tensors(path: str | Path, kind: str) -> tuple[dict[str, Tensor], dict[s
             header = json.loads((file.metadata() or {}).get(_KEY, "null"))
             if not isinstance(header, dict) or header.get("kind") != kind:
                 raise FormatError(f"{path}: not a file of a hashret {kind}")
-            return {name: file.get_tensor(name) for name in file.keys()}, header  # noqa: SIM118
-    except (safetensors.SafetensorError, ValueError, RecursionError) as error:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            known = header.pop(_DIGEST, None)
+            if known is not None and known != _digest_of(header, tensors):
+                raise FormatError(f"{path}: damaged: the digest does not fit the contents")
+            return tensors, header
+    except (safetensors.SafetensorError, ValueError, RecursionError, OverflowError) as error:
         if isinstance(error, FormatError):
             raise
         raise FormatError(f"{path}: not a readable safetensors file: {error}") from error

@@ -68,7 +68,8 @@ def train(
     identity = _identity(examples, settings, loss, model)
     inputs, targets = examples.inputs, loss.prepare(examples.targets)
     average = copied(model, "network") if settings.ema else None
-    run = Run(model, loss, _optimizer(model, loss, settings), average, identity)
+    scored = examples.held_out is not None
+    run = Run(model, loss, _optimizer(model, loss, settings), average, identity, scored=scored)
     run.begin(checkpoint)
     journal = Journal(log, run.history)
 

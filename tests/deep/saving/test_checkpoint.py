@@ -12,9 +12,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra 'torch'")
 pytest.importorskip("safetensors", reason="needs the extra 'torch'")
 
-from trainings import Stop, patterns, quick, stop_after  # noqa: E402
+from trainings import Stop, forget_digest, patterns, quick, stop_after  # noqa: E402
 
 from hashret.deep.losses import DSH, Loss  # noqa: E402
+from hashret.deep.saving.storage import read_tensors, write_tensors  # noqa: E402
 from hashret.errors import (  # noqa: E402
     FormatError,
     ParameterError,
@@ -80,6 +81,37 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(FormatError):
         quick(epochs=1).fit(images, labels, checkpoint=path)
+
+
+def test_a_damaged_checkpoint_is_refused_and_one_without_a_digest_is_read(tmp_path):
+    images, labels = patterns()
+    path = tmp_path / "checkpoint"
+    with pytest.raises(Stop):
+        quick(progress=stop_after(2)).fit(images, labels, checkpoint=path)
+    data = path.read_bytes()
+    for place in (len(data) // 2, len(data) - 1):
+        path.write_bytes(data[:place] + bytes([data[place] ^ 0x20]) + data[place + 1 :])
+        with pytest.raises(FormatError, match="damaged"):
+            quick().fit(images, labels, checkpoint=path)
+    path.write_bytes(data)
+    forget_digest(path)
+    resumed = quick().fit(images, labels, checkpoint=path)
+    assert resumed.fingerprint == quick().fit(images, labels).fingerprint
+
+
+@pytest.mark.parametrize(
+    "history",
+    [5, [5], [None], "xx", {"a": 1}, [{}], [{"epoch": 1}], [{"epoch": 1, "validation_map": [1]}]],
+    ids=str,
+)
+def test_a_checkpoint_without_the_rows_of_its_epochs_is_refused(tmp_path, history):
+    images, labels = patterns()
+    path = tmp_path / "checkpoint"
+    quick(epochs=1, validation=0.2).fit(images, labels, checkpoint=path)
+    tensors, header = read_tensors(path, "checkpoint")
+    write_tensors(path, tensors, header | {"history": history})
+    with pytest.raises(FormatError, match="incomplete"):
+        quick(epochs=1, validation=0.2).fit(images, labels, checkpoint=path)
 
 
 class TurnsNaN(Loss):

@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="needs the extra 'torch'")
 pytest.importorskip("safetensors", reason="needs the extra 'torch'")
 
-from trainings import patterns, quick  # noqa: E402
+from trainings import forget_digest, patterns, quick  # noqa: E402
 
 from hashret.deep import DeepHasher  # noqa: E402
 from hashret.deep.losses import DSH, Classifier  # noqa: E402
@@ -80,9 +80,13 @@ def test_load_refuses_what_is_no_encoder(tmp_path):
         ("bits", "8"),
         ("loss", "os"),
         ("loss_options", {"alpha": []}),
+        ("loss_options", {"alpha": 10**400}),
+        ("ranking", {"rule": "weighted-prefix", "bits": 8, "prefix_bits": 2, "weight": 10**400}),
+        ("nudge", 10**400),
         ("input_shape", [12, 12, 10**9]),
         ("input_shape", [12, 12]),
         ("input_shape", [10**12]),
+        ("input_shape", [10**400]),
         ("input_shape", 3),
         ("network", 5),
         ("network", "linear"),
@@ -99,6 +103,27 @@ def test_load_refuses_what_is_no_encoder(tmp_path):
             DeepHasher.load(tmp_path / "bad")
     with pytest.raises(FileNotFoundError):
         DeepHasher.load(tmp_path / "absent")
+
+
+def test_a_file_that_is_damaged_is_refused_wherever_it_is(tmp_path):
+    images, labels = patterns()
+    path = tmp_path / "encoder"
+    quick(epochs=1).fit(images, labels).save(path)
+    data = path.read_bytes()
+    start = 8 + int.from_bytes(data[:8], "little")
+    places = [data.index(b"versions"), *np.linspace(start, len(data) - 1, 9, dtype=int)]
+    for place in places:
+        path.write_bytes(data[:place] + bytes([data[place] ^ 0x40]) + data[place + 1 :])
+        with pytest.raises(FormatError, match="damaged"):
+            DeepHasher.load(path)
+
+
+def test_a_file_without_a_digest_is_read(tmp_path):
+    images, labels = patterns()
+    hasher = quick(epochs=1).fit(images, labels)
+    hasher.save(tmp_path / "encoder")
+    forget_digest(tmp_path / "encoder")
+    assert DeepHasher.load(tmp_path / "encoder").fingerprint == hasher.fingerprint
 
 
 def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
