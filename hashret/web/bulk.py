@@ -9,14 +9,15 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from itertools import chain
 from typing import Literal, get_args
 
 from ..collection import Collection
 from ..collection.duplicates import decide_each, withdraw
-from ..collection.removing import Duplicate, Removed, Undone, remove, undo
+from ..collection.removing import Removed, Undone, batches, recover, remove, reserve_batch, undo
 from ..errors import HashretError, LockedError
 from ..files import write_bytes
-from .clearing import duplicates_in
+from .clearing import Clearing, reason_of
 from .finding import GroupFinder
 from .groups import Choice, Cursor, Entry, GroupTable
 from .library import Library
@@ -49,7 +50,7 @@ class Task:
     generation : list of int
         Of the collection that it was asked for.
     total, done : int
-        Groups, of those that were open at the start.
+        Groups, of those that were open at the start; one of which a file was left is not done.
     files : int
         That went to the quarantine, or came back.
     left : int
@@ -57,7 +58,7 @@ class Task:
     undoing : bool
         Whether it is being taken back.
     reason : str or None
-        Why it stopped or failed.
+        Why it stopped or failed, or a file was left.
     """
 
     kind: BulkKind
@@ -168,7 +169,7 @@ class Bulk:
         if kind != "quarantine":
             return time.time_ns()
         with self._library.writer() as collection:
-            return -remove(collection.catalogue, ()).batch
+            return -reserve_batch(collection.catalogue)
 
     def _known(self) -> Task | None:
         with suppress(OSError, ValueError, TypeError), open(self._path, encoding="utf-8") as file:
@@ -236,19 +237,25 @@ class Bulk:
             groups = [one.images for one in fit]
             decide_each(collection.catalogue, task.kind, groups, task.mark)
             table.close_groups([one.number for one in fit], task.mark)
+            task.done = min(task.total, task.done + len(entries))
 
     def _clear(self, task: Task, collection: Collection, table: GroupTable) -> None:
         files, left = task.files, task.left
+        clearing = Clearing(collection)
 
         def tell(removed: Removed) -> None:
             task.files, task.left = files + removed.files, left + len(removed.left)
+            cleared = clearing.cleared(removed)
+            table.close_groups(cleared, task.mark)
+            task.done = min(task.total, task.done + len(cleared))
 
-        def wanted() -> Iterator[Duplicate]:
-            for entries in self._pages(task, table):
-                yield from duplicates_in(collection, entries)
-                table.close_groups([one.number for one in entries], task.mark)
-
-        tell(remove(collection.catalogue, wanted(), batch=-task.mark, on_batch=tell))
+        entries = chain.from_iterable(self._pages(task, table))
+        wanted = clearing.duplicates(entries)
+        removed = remove(collection.catalogue, wanted, batch=-task.mark, on_batch=tell)
+        tell(removed)
+        task.reason = reason_of(collection, removed.left)
+        if clearing.torn:
+            table.outdate()
 
     def _pages(self, task: Task, table: GroupTable) -> Iterator[list[Entry]]:
         """Yield open groups by pages, until it is to end."""
@@ -257,7 +264,6 @@ class Bulk:
             if self._end.is_set() or self._stopping:
                 return
             yield entries
-            task.done = min(task.total, task.done + len(entries))
             after = entries[-1].saved, entries[-1].number
 
     def _undo(self, task: Task, collection: Collection, table: GroupTable) -> None:
@@ -267,10 +273,18 @@ class Bulk:
         else:
             count = withdraw(collection.catalogue, task.mark)
         table.reopen(task.mark, count)
+        if task.left or (task.files and not task.total):
+            # Groups that lack files, or got some that went out of an open one.
+            table.outdate()
         task.done = task.total
 
     def _bring_back(self, task: Task, collection: Collection) -> None:
         def tell(undone: Undone) -> None:
             task.files, task.left = undone.back, len(undone.left)
 
-        undo(collection.catalogue, -task.mark, on_file=tell)
+        recover(collection.catalogue)
+        if all(one.number != -task.mark for one in batches(collection.catalogue)):
+            task.reason = "nothing was moved"
+            return
+        undone = undo(collection.catalogue, -task.mark, on_file=tell)
+        task.reason = reason_of(collection, undone.left)

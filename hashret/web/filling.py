@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..collection import Collection
+from ..collection.catalogue import roots_of
 from ..collection.duplicates import Group, Member, Place, Rules, find_duplicates
 from .answers import shown_path
 from .groups import Entry, GroupTable
@@ -60,7 +61,7 @@ def _told(collection: Collection, table: GroupTable) -> Iterator[Entry]:
 
 def _entries(collection: Collection, first: int, **options: Any) -> Iterator[Entry]:
     encoders = collection.encoders
-    roots = [os.fsencode(root) for root in collection.roots]
+    roots = {root.id: root.path for root in roots_of(collection.catalogue)}
     groups = find_duplicates(
         collection.catalogue,
         encoders.get(_ENCODER),
@@ -72,8 +73,8 @@ def _entries(collection: Collection, first: int, **options: Any) -> Iterator[Ent
         yield entry_of(number, group, roots)
 
 
-def entry_of(number: int, group: Group, roots: Iterable[bytes]) -> Entry:
-    """Return a group as the page shows it."""
+def entry_of(number: int, group: Group, roots: dict[int, bytes]) -> Entry:
+    """Return a group as the page shows it, and what tells its files from others."""
     saved = sum(member.place.size for member in group.members)
     body = {
         "keep": _place(group.keep, roots),
@@ -82,8 +83,8 @@ def entry_of(number: int, group: Group, roots: Iterable[bytes]) -> Entry:
     return Entry(number, saved, 1 + len(group.members), body)
 
 
-def _place(place: Place, roots: Iterable[bytes]) -> dict[str, Any]:
-    folder, name = shown_path(place.path, roots)
+def _place(place: Place, roots: dict[int, bytes]) -> dict[str, Any]:
+    folder, name = shown_path(place.path, roots.values())
     return {
         "id": place.id,
         "name": name,
@@ -92,6 +93,9 @@ def _place(place: Place, roots: Iterable[bytes]) -> dict[str, Any]:
         "width": place.width,
         "height": place.height,
         "bytes": place.size,
+        # Two files may be shown alike, as those of two roots of one name.
+        "root": place.root,
+        "path": os.fsdecode(os.path.relpath(place.path, roots[place.root])),
     }
 
 

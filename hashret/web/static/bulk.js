@@ -70,10 +70,11 @@ export async function watch(ended) {
   ended(last);
   const moved = last.files ? ` · ${plural(last.files, "file")} ${last.undoing ? "came back" : "moved"}` : "";
   const left = last.left ? ` · ${plural(last.left, "file")} left as they were` : "";
-  title.textContent = last.state === "done" ? DONE[last.kind] : last.state === "taken back" ? "Taken back" : "It went no further";
-  said.textContent = `${last.reason ? `${last.reason} · ` : ""}${plural(last.done, "group")}${moved}${left}`;
+  const done = last.left && !last.files ? "No copy was moved" : DONE[last.kind];
+  title.textContent = last.state === "done" ? done : last.state === "taken back" ? "Taken back" : "It went no further";
+  said.textContent = `${plural(last.done, "group")}${moved}${left}${last.reason ? `: ${last.reason}` : ""}`;
   buttons.replaceChildren(...[
-    last.state !== "taken back" && last.done > 0 && h("button", { class: "button", type: "button", on: { click: () => takeBack(ended) } }, icon("undo"), "Take back"),
+    last.state !== "taken back" && (last.done > 0 || last.files > 0) && h("button", { class: "button", type: "button", on: { click: () => takeBack(ended) } }, icon("undo"), "Take back"),
     h("button", { class: "button primary", type: "button", on: { click: () => dialog.close() } }, "Close")].filter(Boolean));
 }
 

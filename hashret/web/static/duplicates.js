@@ -120,7 +120,7 @@ class Review {
 
   /** Show what many decisions have left. */
   async ended(task) {
-    this.undone = task.state === "taken back" || !task.done ? [] : [{ bulk: true }];
+    this.undone = task.state === "taken back" || !(task.done || task.files) ? [] : [{ bulk: true }];
     await this.load().catch((error) => toast(error.message));
     get("/api/groups", { limit: 1 }).then((all) => count("duplicates", all.open), () => {});
   }
