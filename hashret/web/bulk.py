@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import chain
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from ..collection import Collection
 from ..collection.duplicates import decide_each, withdraw
@@ -22,7 +22,7 @@ from .finding import GroupFinder
 from .groups import Choice, Cursor, Entry, GroupTable
 from .library import Library
 
-__all__ = ["BULK_KINDS", "Bulk", "BulkKind", "Task"]
+__all__ = ["BULK_KINDS", "Bulk", "BulkKind", "Seen", "Task"]
 
 BulkKind = Literal["keep", "not duplicates", "quarantine"]
 BULK_KINDS: tuple[BulkKind, ...] = get_args(BulkKind)
@@ -30,6 +30,7 @@ BULK_KINDS: tuple[BulkKind, ...] = get_args(BulkKind)
 _NAME = "bulk.json"
 # Groups that one transaction decides on, and that are moved before it is looked whether to go on.
 _AT_ONCE = {"keep": 500, "not duplicates": 500, "quarantine": 20}
+_OTHERS = "there are other groups than those that were shown; look at them first"
 # Seconds until it is looked again whether groups are found, and the collection is free.
 _PAUSE = 0.3
 
@@ -80,6 +81,22 @@ class Task:
         return Choice(self.tier, self.folder)
 
 
+class Seen(NamedTuple):
+    """The groups that were looked at: as which they were found, and how many were open.
+
+    What is None may be any.
+    """
+
+    generation: str | None = None
+    open: int | None = None
+
+    def is_still(self, table: GroupTable, choice: Choice) -> bool:
+        """Return whether the groups of a choice are these."""
+        return self.generation in (None, table.fact("generation")) and (
+            self.open in (None, table.counts(choice)[0])
+        )
+
+
 class _Stopped(Exception):
     """It goes no further; says why."""
 
@@ -101,6 +118,7 @@ class Bulk:
         self._lock = threading.Lock()
         self._end = threading.Event()
         self._stopping = False
+        self._seen = Seen()
         self._thread: threading.Thread | None = None
         self.task = self._known()
         if self.running:
@@ -111,17 +129,28 @@ class Bulk:
         """Whether there is a task that is not at its end."""
         return self.task is not None and self.task.state == "running"
 
-    def start(self, kind: BulkKind, choice: Choice) -> Task:
+    def start(self, kind: BulkKind, choice: Choice, seen: Seen | None = None) -> Task:
         """Begin with all open groups of a choice.
+
+        Parameters
+        ----------
+        kind : {"keep", "not duplicates", "quarantine"}
+        choice : Choice
+        seen : Seen, optional
+            What it was asked for; by default there may be others by now.
 
         Raises
         ------
         HashretError
-            If another one runs.
+            If another one runs, or the groups are others than those that were seen.
         """
         with self._lock, self._library.reader() as collection:
             self._check_free()
+            self._seen = seen or Seen()
+            others = self._seen != Seen() and self._finder.catch_up(collection).finding
             table = self._finder.table
+            if others or not self._seen.is_still(table, choice):
+                raise HashretError(_OTHERS)
             self.task = Task(
                 kind,
                 choice.tier,
@@ -145,7 +174,7 @@ class Bulk:
             self._check_free()
             if self.task is None or self.task.state == "taken back":
                 raise HashretError("there is nothing to take back")
-            task = self.task
+            task, self._seen = self.task, Seen()
             task.state, task.undoing, task.reason = "running", True, None
             task.total, task.done, task.files, task.left = task.done, 0, 0, 0
             self._launch()
@@ -215,6 +244,8 @@ class Bulk:
                         raise HashretError(f"groups: {state.error}")
                     if state.finding:
                         return False
+                    if not self._seen.is_still(self._finder.table, task.choice):
+                        raise _Stopped(_OTHERS)
                 with self._finder.changing(collection) as table:
                     (self._undo if task.undoing else self._do)(task, collection, table)
         except LockedError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import time
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -27,8 +28,9 @@ _PAUSE = 0.5
 def fill_groups(store: str, path: str) -> None:
     """Find the groups of a collection, and write them into a new table.
 
-    When it is whole, its fact ``key`` is what :func:`key_of` gave at the start; until then
-    ``progress`` tells how many images of how many are compared.
+    When it is whole, its fact ``key`` is what :func:`key_of` gave at the start, and ``generation``
+    a word that no other table has; until then ``progress`` tells how many images of how many are
+    compared.
     """
     table = GroupTable(path)
     with Collection.open(store) as collection:
@@ -36,6 +38,7 @@ def fill_groups(store: str, path: str) -> None:
         entries = _told(collection, table)
         while chunk := list(islice(entries, _AT_ONCE)):
             table.add(chunk)
+    table.note("generation", secrets.token_hex(8))
     table.note("key", key)
     table.close()
 

@@ -188,6 +188,50 @@ def test_a_full_disk_closes_no_group(own_groups, monkeypatch):
         assert find_groups(client)["groups"] == before
 
 
+def seen(client):
+    groups = find_groups(client)
+    return {name: groups[name] for name in ("generation", "open")}
+
+
+def add_copy(collection, folder):
+    """Add a file of the bytes of another: a group more, and no code."""
+    shutil.copy(folder / "2024" / "5.png", folder / "copies" / "5.png")
+    collection.update(workers=1)
+
+
+def test_groups_that_were_not_shown_are_left_alone(own_groups):
+    with served(own_groups) as client:
+        before = seen(client)
+        fewer = {**before, "open": before["open"] - 1}
+        assert client.post("/api/bulk", json={"kind": "keep", **fewer}).status_code == 409
+        with Collection.change(own_groups) as collection:
+            add_copy(collection, own_groups)
+        answer = client.post("/api/bulk", json={"kind": "keep", **before})
+        assert (answer.status_code, answer.json()["detail"].partition(";")[0]) == (
+            409,
+            "there are other groups than those that were shown",
+        )
+        now = seen(client)
+        assert (before["open"], now["open"]) == (3, 4)
+        assert now["generation"] != before["generation"]
+        assert client.get("/api/decisions").json()["decisions"] == []
+        assert client.post("/api/bulk", json={"kind": "keep", **now}).status_code == 201
+        assert ended(client)["done"] == 4
+
+
+def test_groups_that_come_while_it_waits_are_left_alone(own_groups):
+    with served(own_groups) as client:
+        before = seen(client)
+        with Collection.change(own_groups) as collection:
+            # Which it waits for.
+            assert client.post("/api/bulk", json={"kind": "keep", **before}).status_code == 201
+            add_copy(collection, own_groups)
+        after = ended(client)
+        assert (after["state"], after["done"]) == ("stopped", 0)
+        assert "other groups" in after["reason"]
+        assert seen(client)["open"] == 4
+
+
 def cut_off(folder, kind, tell_table):
     """Leave a store as a server does that is killed after the first of three groups."""
     with served(folder) as client:
@@ -267,7 +311,14 @@ def test_while_it_runs(own_groups):
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"kind": "delete"}, {"kind": "keep", "tier": "similar"}, {"kind": "keep", "folder": 3}],
+    [
+        {},
+        {"kind": "delete"},
+        {"kind": "keep", "tier": "similar"},
+        {"kind": "keep", "folder": 3},
+        {"kind": "keep", "open": -1},
+        {"kind": "keep", "generation": "x" * 101},
+    ],
 )
 def test_what_is_wrong_is_refused(client, body):
     assert client.post("/api/bulk", json=body).status_code == 422
