@@ -125,10 +125,14 @@ class GroupShown(BaseModel):
 
 
 class Groups(BaseModel):
-    """Some open groups, the `after` of the next page, and how far finding is."""
+    """Some open groups, the `after` of the next page, and how far finding is.
+
+    Groups that are found anew have another `generation`; it is null while the first are found.
+    """
 
     groups: list[GroupShown]
     after: str | None
+    generation: str | None
     open: int
     saved: int
     known: int

@@ -9,19 +9,20 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import Literal, get_args
+from itertools import chain
+from typing import Literal, NamedTuple, get_args
 
 from ..collection import Collection
 from ..collection.duplicates import decide_each, withdraw
-from ..collection.removing import Duplicate, Removed, Undone, remove, undo
+from ..collection.removing import Removed, Undone, batches, recover, remove, reserve_batch, undo
 from ..errors import HashretError, LockedError
 from ..files import write_bytes
-from .clearing import duplicates_in
+from .clearing import Clearing, reason_of
 from .finding import GroupFinder
 from .groups import Choice, Cursor, Entry, GroupTable
 from .library import Library
 
-__all__ = ["BULK_KINDS", "Bulk", "BulkKind", "Task"]
+__all__ = ["BULK_KINDS", "Bulk", "BulkKind", "Seen", "Task"]
 
 BulkKind = Literal["keep", "not duplicates", "quarantine"]
 BULK_KINDS: tuple[BulkKind, ...] = get_args(BulkKind)
@@ -29,6 +30,7 @@ BULK_KINDS: tuple[BulkKind, ...] = get_args(BulkKind)
 _NAME = "bulk.json"
 # Groups that one transaction decides on, and that are moved before it is looked whether to go on.
 _AT_ONCE = {"keep": 500, "not duplicates": 500, "quarantine": 20}
+_OTHERS = "there are other groups than those that were shown; look at them first"
 # Seconds until it is looked again whether groups are found, and the collection is free.
 _PAUSE = 0.3
 
@@ -49,7 +51,7 @@ class Task:
     generation : list of int
         Of the collection that it was asked for.
     total, done : int
-        Groups, of those that were open at the start.
+        Groups, of those that were open at the start; one of which a file was left is not done.
     files : int
         That went to the quarantine, or came back.
     left : int
@@ -57,7 +59,7 @@ class Task:
     undoing : bool
         Whether it is being taken back.
     reason : str or None
-        Why it stopped or failed.
+        Why it stopped or failed, or a file was left.
     """
 
     kind: BulkKind
@@ -77,6 +79,22 @@ class Task:
     def choice(self) -> Choice:
         """Which groups it is about."""
         return Choice(self.tier, self.folder)
+
+
+class Seen(NamedTuple):
+    """The groups that were looked at: as which they were found, and how many were open.
+
+    What is None may be any.
+    """
+
+    generation: str | None = None
+    open: int | None = None
+
+    def is_still(self, table: GroupTable, choice: Choice) -> bool:
+        """Return whether the groups of a choice are these."""
+        return self.generation in (None, table.fact("generation")) and (
+            self.open in (None, table.counts(choice)[0])
+        )
 
 
 class _Stopped(Exception):
@@ -100,6 +118,7 @@ class Bulk:
         self._lock = threading.Lock()
         self._end = threading.Event()
         self._stopping = False
+        self._seen = Seen()
         self._thread: threading.Thread | None = None
         self.task = self._known()
         if self.running:
@@ -110,17 +129,28 @@ class Bulk:
         """Whether there is a task that is not at its end."""
         return self.task is not None and self.task.state == "running"
 
-    def start(self, kind: BulkKind, choice: Choice) -> Task:
+    def start(self, kind: BulkKind, choice: Choice, seen: Seen | None = None) -> Task:
         """Begin with all open groups of a choice.
+
+        Parameters
+        ----------
+        kind : {"keep", "not duplicates", "quarantine"}
+        choice : Choice
+        seen : Seen, optional
+            What it was asked for; by default there may be others by now.
 
         Raises
         ------
         HashretError
-            If another one runs.
+            If another one runs, or the groups are others than those that were seen.
         """
         with self._lock, self._library.reader() as collection:
             self._check_free()
+            self._seen = seen or Seen()
+            others = self._seen != Seen() and self._finder.catch_up(collection).finding
             table = self._finder.table
+            if others or not self._seen.is_still(table, choice):
+                raise HashretError(_OTHERS)
             self.task = Task(
                 kind,
                 choice.tier,
@@ -144,7 +174,7 @@ class Bulk:
             self._check_free()
             if self.task is None or self.task.state == "taken back":
                 raise HashretError("there is nothing to take back")
-            task = self.task
+            task, self._seen = self.task, Seen()
             task.state, task.undoing, task.reason = "running", True, None
             task.total, task.done, task.files, task.left = task.done, 0, 0, 0
             self._launch()
@@ -168,7 +198,7 @@ class Bulk:
         if kind != "quarantine":
             return time.time_ns()
         with self._library.writer() as collection:
-            return -remove(collection.catalogue, ()).batch
+            return -reserve_batch(collection.catalogue)
 
     def _known(self) -> Task | None:
         with suppress(OSError, ValueError, TypeError), open(self._path, encoding="utf-8") as file:
@@ -214,6 +244,8 @@ class Bulk:
                         raise HashretError(f"groups: {state.error}")
                     if state.finding:
                         return False
+                    if not self._seen.is_still(self._finder.table, task.choice):
+                        raise _Stopped(_OTHERS)
                 with self._finder.changing(collection) as table:
                     (self._undo if task.undoing else self._do)(task, collection, table)
         except LockedError:
@@ -236,19 +268,25 @@ class Bulk:
             groups = [one.images for one in fit]
             decide_each(collection.catalogue, task.kind, groups, task.mark)
             table.close_groups([one.number for one in fit], task.mark)
+            task.done = min(task.total, task.done + len(entries))
 
     def _clear(self, task: Task, collection: Collection, table: GroupTable) -> None:
         files, left = task.files, task.left
+        clearing = Clearing(collection)
 
         def tell(removed: Removed) -> None:
             task.files, task.left = files + removed.files, left + len(removed.left)
+            cleared = clearing.cleared(removed)
+            table.close_groups(cleared, task.mark)
+            task.done = min(task.total, task.done + len(cleared))
 
-        def wanted() -> Iterator[Duplicate]:
-            for entries in self._pages(task, table):
-                yield from duplicates_in(collection, entries)
-                table.close_groups([one.number for one in entries], task.mark)
-
-        tell(remove(collection.catalogue, wanted(), batch=-task.mark, on_batch=tell))
+        entries = chain.from_iterable(self._pages(task, table))
+        wanted = clearing.duplicates(entries)
+        removed = remove(collection.catalogue, wanted, batch=-task.mark, on_batch=tell)
+        tell(removed)
+        task.reason = reason_of(collection, removed.left)
+        if clearing.torn:
+            table.outdate()
 
     def _pages(self, task: Task, table: GroupTable) -> Iterator[list[Entry]]:
         """Yield open groups by pages, until it is to end."""
@@ -257,7 +295,6 @@ class Bulk:
             if self._end.is_set() or self._stopping:
                 return
             yield entries
-            task.done = min(task.total, task.done + len(entries))
             after = entries[-1].saved, entries[-1].number
 
     def _undo(self, task: Task, collection: Collection, table: GroupTable) -> None:
@@ -267,10 +304,18 @@ class Bulk:
         else:
             count = withdraw(collection.catalogue, task.mark)
         table.reopen(task.mark, count)
+        if task.left or (task.files and not task.total):
+            # Groups that lack files, or got some that went out of an open one.
+            table.outdate()
         task.done = task.total
 
     def _bring_back(self, task: Task, collection: Collection) -> None:
         def tell(undone: Undone) -> None:
             task.files, task.left = undone.back, len(undone.left)
 
-        undo(collection.catalogue, -task.mark, on_file=tell)
+        recover(collection.catalogue)
+        if all(one.number != -task.mark for one in batches(collection.catalogue)):
+            task.reason = "nothing was moved"
+            return
+        undone = undo(collection.catalogue, -task.mark, on_file=tell)
+        task.reason = reason_of(collection, undone.left)

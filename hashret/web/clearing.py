@@ -7,33 +7,79 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..collection import Collection
-from ..collection.images import Image, images_of
-from ..collection.removing import Copy, Duplicate
-from .answers import shown_path
+from ..collection.catalogue import roots_of
+from ..collection.images import images_of
+from ..collection.removing import Copy, Duplicate, Removed
+from ..images.decoding import printable
 from .groups import Entry
 
-__all__ = ["duplicates_in"]
+__all__ = ["Clearing", "reason_of"]
 
 
-def duplicates_in(collection: Collection, entries: Iterable[Entry]) -> Iterator[Duplicate]:
-    """Yield what goes of groups, all but their keepers.
+class Clearing:
+    """Groups that are on their way to the quarantine, and which of them are done with.
 
-    A table keeps names as they are shown; the files are looked up. One that is not there any more
-    is left out, and so is one whose keeper is not.
+    Parameters
+    ----------
+    collection : Collection
+
+    Attributes
+    ----------
+    torn : bool
+        Whether some files of a group went and others were left.
     """
-    roots = [os.fsencode(root) for root in collection.roots]
-    for entry in entries:
-        images = {image.id: image for image in images_of(collection.catalogue, entry.images)}
-        keeper, *members = (_copy(images.get(one["id"]), one, roots) for one in entry.places)
-        if keeper is not None:
-            yield from (Duplicate(keeper, member) for member in members if member is not None)
+
+    def __init__(self, collection: Collection) -> None:
+        self._catalogue = collection.catalogue
+        self._roots = {root.id: root.path for root in roots_of(self._catalogue)}
+        # Groups of which all was given, and is therefore moved or left when that is told.
+        self._given: list[tuple[int, list[bytes]]] = []
+        self._left: set[bytes] = set()
+        self._told = 0
+        self.torn = False
+
+    def duplicates(self, entries: Iterable[Entry]) -> Iterator[Duplicate]:
+        """Yield what goes of groups, all but their keepers.
+
+        Whether the files are there, and what they were, is looked at when they go.
+        """
+        for entry in entries:
+            found = self._of(entry)
+            yield from found
+            self._given.append((entry.number, [one.member.path for one in found]))
+
+    def cleared(self, removed: Removed) -> list[int]:
+        """Return the groups of which all went since the last time."""
+        self._left.update(path for path, _ in removed.left[self._told :])
+        self._told = len(removed.left)
+        given, self._given = self._given, []
+        whole = []
+        for number, paths in given:
+            left = sum(path in self._left for path in paths)
+            if not left:
+                whole.append(number)
+            elif left < len(paths):
+                self.torn = True
+        return whole
+
+    def _of(self, entry: Entry) -> list[Duplicate]:
+        images = images_of(self._catalogue, entry.images)
+        contents = {image.id: image.content for image in images}
+        keeper, *members = (self._copy(one, contents) for one in entry.places)
+        return [Duplicate(keeper, member) for member in members]
+
+    def _copy(self, place: dict[str, Any], contents: dict[int, bytes]) -> Copy:
+        path = os.path.join(self._roots[place["root"]], os.fsencode(place["path"]))
+        # No file holds what was forgotten: it is left.
+        return Copy(place["root"], path, contents.get(place["id"], b""))
 
 
-def _copy(image: Image | None, place: dict[str, Any], roots: list[bytes]) -> Copy | None:
-    """Return the file of an image that is shown so."""
-    for file in image.files if image is not None else ():
-        shown = shown_path(file.path, roots)
-        if file.state == "present" and shown == (place["folder"], place["name"]):
-            assert image is not None
-            return Copy(file.root, file.path, image.content)
-    return None
+def reason_of(collection: Collection, left: list[tuple[bytes, str]]) -> str | None:
+    """Say of the first file that was left why, its path without what is above its root."""
+    if not left:
+        return None
+    path, reason = left[0]
+    text = f"{os.fsdecode(path)}: {reason}"
+    for folder in sorted((*collection.roots, collection.store), key=len, reverse=True):
+        text = text.replace(os.path.join(folder, ""), os.path.join(os.path.basename(folder), ""))
+    return printable(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import time
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..collection import Collection
+from ..collection.catalogue import roots_of
 from ..collection.duplicates import Group, Member, Place, Rules, find_duplicates
 from .answers import shown_path
 from .groups import Entry, GroupTable
@@ -26,8 +28,9 @@ _PAUSE = 0.5
 def fill_groups(store: str, path: str) -> None:
     """Find the groups of a collection, and write them into a new table.
 
-    When it is whole, its fact ``key`` is what :func:`key_of` gave at the start; until then
-    ``progress`` tells how many images of how many are compared.
+    When it is whole, its fact ``key`` is what :func:`key_of` gave at the start, and ``generation``
+    a word that no other table has; until then ``progress`` tells how many images of how many are
+    compared.
     """
     table = GroupTable(path)
     with Collection.open(store) as collection:
@@ -35,6 +38,7 @@ def fill_groups(store: str, path: str) -> None:
         entries = _told(collection, table)
         while chunk := list(islice(entries, _AT_ONCE)):
             table.add(chunk)
+    table.note("generation", secrets.token_hex(8))
     table.note("key", key)
     table.close()
 
@@ -60,7 +64,7 @@ def _told(collection: Collection, table: GroupTable) -> Iterator[Entry]:
 
 def _entries(collection: Collection, first: int, **options: Any) -> Iterator[Entry]:
     encoders = collection.encoders
-    roots = [os.fsencode(root) for root in collection.roots]
+    roots = {root.id: root.path for root in roots_of(collection.catalogue)}
     groups = find_duplicates(
         collection.catalogue,
         encoders.get(_ENCODER),
@@ -72,8 +76,8 @@ def _entries(collection: Collection, first: int, **options: Any) -> Iterator[Ent
         yield entry_of(number, group, roots)
 
 
-def entry_of(number: int, group: Group, roots: Iterable[bytes]) -> Entry:
-    """Return a group as the page shows it."""
+def entry_of(number: int, group: Group, roots: dict[int, bytes]) -> Entry:
+    """Return a group as the page shows it, and what tells its files from others."""
     saved = sum(member.place.size for member in group.members)
     body = {
         "keep": _place(group.keep, roots),
@@ -82,8 +86,8 @@ def entry_of(number: int, group: Group, roots: Iterable[bytes]) -> Entry:
     return Entry(number, saved, 1 + len(group.members), body)
 
 
-def _place(place: Place, roots: Iterable[bytes]) -> dict[str, Any]:
-    folder, name = shown_path(place.path, roots)
+def _place(place: Place, roots: dict[int, bytes]) -> dict[str, Any]:
+    folder, name = shown_path(place.path, roots.values())
     return {
         "id": place.id,
         "name": name,
@@ -92,6 +96,9 @@ def _place(place: Place, roots: Iterable[bytes]) -> dict[str, Any]:
         "width": place.width,
         "height": place.height,
         "bytes": place.size,
+        # Two files may be shown alike, as those of two roots of one name.
+        "root": place.root,
+        "path": os.fsdecode(os.path.relpath(place.path, roots[place.root])),
     }
 
 

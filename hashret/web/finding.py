@@ -79,18 +79,20 @@ class GroupFinder:
         """Let the block change the collection, and the table as well, which is up to date then.
 
         A table that was not before, or in which the block found something lacking, is not
-        afterwards.
+        afterwards; nor is one of which the block did not come to its end.
         """
         with self._lock:
             before = self.table.fact("key")
             fresh = before == key_of(collection)
             self._changing += 1
+        ended = False
         try:
             yield self.table
+            ended = True
         finally:
             with self._lock:
                 self._changing -= 1
-                if fresh and self.table.fact("key") == before:
+                if ended and fresh and self.table.fact("key") == before:
                     self.table.note("key", key_of(collection))
 
     def regroup(self, collection: Collection, group: int | None, images: list[int]) -> None:

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 __all__ = ["ALL", "Choice", "Cursor", "Entry", "GroupTable"]
 
+# Of what is written in `body`; a table of another form is made anew.
+_FORM = 1
 _TABLES = (
     "CREATE TABLE groups (number INTEGER PRIMARY KEY, saved INTEGER NOT NULL, "
     "files INTEGER NOT NULL, tier TEXT NOT NULL, folders TEXT NOT NULL, mark INTEGER, "
@@ -18,6 +20,7 @@ _TABLES = (
     "CREATE INDEX open_groups ON groups (saved, number) WHERE mark IS NULL",
     "CREATE INDEX closed_groups ON groups (mark) WHERE mark IS NOT NULL",
     "CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    f"PRAGMA user_version = {_FORM}",
 )
 
 # What a page was ordered by, of its last group.
@@ -57,7 +60,7 @@ class Entry(NamedTuple):
         Bytes of all but the keeper.
     files : int
     body : dict
-        Fit for JSON.
+        Fit for JSON. Of each file `root` and `path` tell it from all others; they are not shown.
     """
 
     number: int
@@ -100,9 +103,12 @@ class GroupTable:
             connection.execute("PRAGMA synchronous = OFF")
             connection.execute("SELECT tier, folders, mark, body FROM groups LIMIT 0")
             connection.execute("SELECT key, value FROM facts LIMIT 0")
-            return connection
+            (form,) = connection.execute("PRAGMA user_version").fetchone()
         except sqlite3.Error:
-            connection.close()
+            form = None
+        if form == _FORM:
+            return connection
+        connection.close()
         for suffix in ("", "-journal"):
             if os.path.exists(path + suffix):
                 os.remove(path + suffix)

@@ -11,7 +11,6 @@ import hmac
 import json
 import time
 from collections.abc import Mapping
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -109,7 +108,7 @@ class Guard:
 
     def _check_origin(self, scope: Any, headers: Mapping[str, str], host: str) -> None:
         origin = headers.get("origin")
-        if origin is not None and (origin == "null" or urlsplit(origin).netloc != host):
+        if origin is not None and not _is_of(origin, host):
             raise _Refused(403, "asked from another site")
         if scope["method"] not in _SAFE or scope["path"] not in ("/", "/login"):
             site = headers.get("sec-fetch-site", "none")
@@ -123,11 +122,8 @@ class Guard:
         scheme, _, given = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and _equal(given.strip(), token):
             return True
-        try:
-            cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-        except CookieError:
-            return False
-        return cookie is not None and _equal(cookie.value, session_of(token))
+        session = session_of(token)
+        return any(_equal(one, session) for one in _sessions(headers.get("cookie", "")))
 
     def _most(self, scope: Any) -> int:
         return self._settings.upload_bytes if scope["path"] == _UPLOADS else _BODY
@@ -193,10 +189,30 @@ def _headers(scope: Any) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in scope["headers"]:
         key = name.decode("latin-1").lower()
-        if key in found and key in ("host", "origin", "authorization", "content-length"):
+        if key == "cookie" and key in found:
+            # As HTTP/2 may split it.
+            value = b"; ".join((found[key].encode("latin-1"), value))
+        elif key in found and key in ("host", "origin", "authorization", "content-length"):
             raise _Refused(400, f"{key}: expected once")
         found[key] = value.decode("latin-1")
     return found
+
+
+def _sessions(cookies: str) -> list[str]:
+    """Return the values of our own cookie.
+
+    Others, as those of other servers on this machine, may be of a form that is none.
+    """
+    pairs = (one.strip().partition("=") for one in cookies.split(";"))
+    return [value for name, _, value in pairs if name == COOKIE]
+
+
+def _is_of(origin: str, host: str) -> bool:
+    """Return whether an Origin header is of a page of this host."""
+    try:
+        return urlsplit(origin).netloc == host
+    except ValueError:
+        return False
 
 
 def _name_of(host: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 
 import numpy as np
@@ -13,6 +14,7 @@ from hashret.collection import Collection
 from hashret.collection.filters import parse_filter
 from hashret.web import Settings
 from hashret.web.folders import folders_of
+from hashret.web.pictures import SIDES, Pictures
 from hashret.web.thumbnails import kept_thumbnail
 
 
@@ -82,10 +84,41 @@ def test_pictures_are_made_of_pixels_alone(client):
         answer = client.get(f"/images/{image['id']}/{size}")
         assert answer.headers["content-type"] == "image/jpeg"
         assert answer.content.startswith(b"\xff\xd8")
-        assert "immutable" in answer.headers["cache-control"]
+        assert answer.headers["cache-control"] == "private, no-cache"
     details = client.get(f"/api/images/{image['id']}").json()
     assert (details["format"], details["width"], details["height"]) == ("PNG", 160, 128)
     assert [place["state"] for place in details["places"]] == ["present"]
+
+
+def test_a_picture_that_the_client_has_is_not_sent_again(own_folder, monkeypatch):
+    def tags(client):
+        found = client.get("/api/images").json()["images"]
+        addresses = [f"/images/{one['id']}/{size}" for one in found for size in SIDES]
+        return {address: client.get(address).headers["etag"] for address in addresses}
+
+    with served(own_folder) as client:
+        before = tags(client)
+        assert len(set(before.values())) == len(before) == 22
+        # It is not even looked for.
+        monkeypatch.setattr(Pictures, "jpeg", None)
+        for address, tag in before.items():
+            for known in (tag, f'"x", W/{tag}'):
+                answer = client.get(address, headers={"if-none-match": known})
+                assert (answer.status_code, answer.content) == (304, b"")
+                assert answer.headers["etag"] == tag
+                assert answer.headers["cache-control"] == "private, no-cache"
+        monkeypatch.undo()
+    # Other pictures at the same addresses.
+    shutil.rmtree(own_folder / ".hashret")
+    for number in range(8):
+        write(own_folder / "2024" / f"{number}.png", 30 + number)
+    with Collection.create([own_folder]) as collection:
+        collection.update(["perceptual"], workers=1)
+    with served(own_folder) as client:
+        (image,) = client.get("/api/images", params={"where": "name = '1.png'"}).json()["images"]
+        address = f"/images/{image['id']}/thumbnail"
+        answer = client.get(address, headers={"if-none-match": before[address]})
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "image/jpeg")
 
 
 def test_thumbnails_of_the_latest_are_made_ahead(own_folder):

@@ -13,6 +13,7 @@ from web_site import served
 
 from hashret.errors import ParameterError
 from hashret.web import Settings, hosts_of
+from hashret.web.guard import session_of
 
 TOKEN = "a token of some length"
 
@@ -44,6 +45,8 @@ def test_our_own_names_are_fine(client, host):
         {"origin": "http://localhost:1234"},
         {"origin": "http://localhost.evil.example"},
         {"origin": ""},
+        {"origin": "http://["},
+        {"origin": "http://[localhost"},
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site"},
     ],
@@ -109,6 +112,20 @@ def test_the_token_opens(private):
     assert TOKEN not in said
     assert private.get("/api/info").status_code == 200
     private.cookies.clear()
+
+
+@pytest.mark.parametrize(
+    "others",
+    ['prefs={"a":1}', "odd", "=", "a=b c, d", 'q="open', "é=ü", "hashret_session=old", ";;"],
+)
+def test_odd_cookies_of_other_servers_keep_nobody_out(private, others):
+    mine = f"hashret_session={session_of(TOKEN)}"
+    for given in (f"{others}; {mine}", f"{mine}; {others}", f"{others};{mine};{others}"):
+        headers = {"cookie": given.encode()}
+        assert private.get("/api/info", headers=headers).status_code == 200
+    twice = [("cookie", others.encode()), ("cookie", mine), ("cookie", b"a=b")]
+    assert private.get("/api/info", headers=twice).status_code == 200
+    assert private.get("/api/info", headers={"cookie": others.encode()}).status_code == 401
 
 
 @pytest.mark.parametrize(

@@ -80,8 +80,9 @@ _TABLES = (
         PRIMARY KEY (encoder, image)
     ) WITHOUT ROWID""",
     "CREATE INDEX codes_generation ON codes (encoder, generation)",
+    # AUTOINCREMENT: who takes back one that is gone takes back no later one.
     """CREATE TABLE decisions (
-        id INTEGER PRIMARY KEY,
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
         kind TEXT NOT NULL CHECK (kind IN ('not duplicates', 'keep', 'prefer')),
         time_ns INTEGER NOT NULL
     )""",

@@ -17,7 +17,7 @@ deleted but one of two files that were just seen to be equal.
 
 from __future__ import annotations
 
-from .journal import Batch, batches
+from .journal import Batch, batches, reserve_batch
 from .recovery import recover
 from .remover import Copy, Duplicate, Removed, remove
 from .undoing import Undone, undo
@@ -31,5 +31,6 @@ __all__ = [
     "batches",
     "recover",
     "remove",
+    "reserve_batch",
     "undo",
 ]

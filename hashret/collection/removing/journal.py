@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Iterable
@@ -9,8 +10,10 @@ from typing import NamedTuple
 
 from ..catalogue import Catalogue, roots_of
 
-__all__ = ["Batch", "Journal", "Operation", "batches", "part_beside"]
+__all__ = ["Batch", "Journal", "Operation", "batches", "part_beside", "reserve_batch"]
 
+# Kept with the settings: the last number that was given out before its batch began.
+_RESERVED = "batch"
 _COLUMNS = (
     "batch, unit, kind, state, root, path, target_root, target, content, "
     "file_state, file_reason, mode, mtime_ns, time_ns"
@@ -79,9 +82,12 @@ class Journal:
         self._store = os.path.realpath(os.fsencode(catalogue.store))
 
     def next_batch(self) -> int:
-        """Return a number that no batch has."""
-        query = "SELECT coalesce(max(batch), 0) + 1 FROM operations"
-        return int(self.catalogue.execute(query).fetchone()[0])
+        """Return a number that no batch has, nor is to have."""
+        query = (
+            "SELECT max((SELECT coalesce(max(batch), 0) FROM operations), "
+            "(SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM settings WHERE key = ?)) + 1"
+        )
+        return int(self.catalogue.execute(query, (_RESERVED,)).fetchone()[0])
 
     def last_unit(self, batch: int) -> int:
         """Return the last unit of a batch, 0 if it has none."""
@@ -130,6 +136,21 @@ class Journal:
 def part_beside(path: bytes, operation: Operation, kind: bytes = b"part") -> bytes:
     """Return a name beside a path that only this operation uses; no update sees it."""
     return os.path.join(os.path.dirname(path), b".hashret-%s-%d" % (kind, operation.id))
+
+
+def reserve_batch(catalogue: Catalogue) -> int:
+    """Return the number of a batch that no other command gets, whatever comes of it.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open for writing.
+    """
+    with catalogue.transaction():
+        batch = Journal(catalogue).next_batch()
+        row = (_RESERVED, json.dumps(batch))
+        catalogue.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", row)
+    return batch
 
 
 def batches(catalogue: Catalogue) -> list[Batch]:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, HTTPException
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
-from ..bulk import BulkKind, Task
+from ..bulk import BulkKind, Seen, Task
 from ..groups import Choice
 from ..site import Current, Site
 from .duplicates import Tier
@@ -25,11 +25,17 @@ _PAUSE = 0.25
 
 
 class BulkAsked(BaseModel):
-    """What is to be done with all open groups that `tier` and `folder` choose."""
+    """What is to be done with all open groups that `tier` and `folder` choose.
+
+    Where `generation` and `open` of the groups that were looked at are given, nothing is done if
+    there are others by now.
+    """
 
     kind: BulkKind
     tier: Tier | None = None
     folder: Annotated[str | None, Field(max_length=500)] = None
+    generation: Annotated[str | None, Field(max_length=100)] = None
+    open: Annotated[int | None, Field(ge=0, lt=2**63)] = None
 
 
 class BulkShown(BaseModel):
@@ -51,7 +57,8 @@ class BulkShown(BaseModel):
 async def start(site: Current, asked: BulkAsked) -> BulkShown:
     """Keep all of many groups, say that they are none, or move all but their keepers away."""
     choice = Choice(asked.tier, asked.folder)
-    return _shown(await asyncio.to_thread(site.bulk.start, asked.kind, choice))
+    seen = Seen(asked.generation, asked.open)
+    return _shown(await asyncio.to_thread(site.bulk.start, asked.kind, choice, seen))
 
 
 @router.get("")

@@ -136,6 +136,7 @@ def _page(
         open=opened,
         saved=saved,
         known=known,
+        generation=table.fact("generation"),
         **state._asdict(),
     )
 

@@ -7,13 +7,14 @@ import os
 from typing import Annotated, Literal
 
 import numpy as np
-from fastapi import APIRouter, HTTPException, Path, Query, Response
+from fastapi import APIRouter, Header, HTTPException, Path, Query, Response
 
 from ...collection import Collection
 from ...collection.images import Image, images_of
 from ...collection.labels import values_of
 from ...types import Ids
 from ..answers import Details, Images, Place, shown_image, shown_path
+from ..pictures import SIDES
 from ..site import Current, Site
 
 __all__ = ["router"]
@@ -21,8 +22,9 @@ __all__ = ["router"]
 router = APIRouter(tags=["images"])
 
 Id = Annotated[int, Path(ge=1, lt=2**63)]
-# What an id stands for never changes, but a picture may be gone.
-_FOR_A_WEEK = "private, max-age=604800, immutable"
+# Asked for again each time, and answered without the picture if the client has it: at the same
+# address there may be another collection, in which an id is of another image.
+_ASK_AGAIN = "private, no-cache"
 
 
 @router.get("/api/images")
@@ -46,15 +48,24 @@ async def details(site: Current, id: Id) -> Details:
 @router.get(
     "/images/{id}/{size}",
     response_class=Response,
-    responses={200: {"content": {"image/jpeg": {}}}},
+    responses={200: {"content": {"image/jpeg": {}}}, 304: {"description": "The client has it."}},
 )
-async def picture(site: Current, id: Id, size: Literal["thumbnail", "picture"]) -> Response:
+async def picture(
+    site: Current,
+    id: Id,
+    size: Literal["thumbnail", "picture"],
+    if_none_match: Annotated[str, Header()] = "",
+) -> Response:
     """Return an image as a JPEG that is made of its pixels."""
     image = await site.read(lambda collection: _one(collection, id))
+    tag = f'"{image.content.hex()}-{SIDES[size]}"'
+    headers = {"cache-control": _ASK_AGAIN, "etag": tag}
+    if tag in (one.strip().removeprefix("W/") for one in if_none_match.split(",")):
+        return Response(status_code=304, headers=headers)
     data = await site.pictures.jpeg(image, size)
     if data is None:
         raise HTTPException(404, "no file of this image can be read now")
-    return Response(data, media_type="image/jpeg", headers={"cache-control": _FOR_A_WEEK})
+    return Response(data, media_type="image/jpeg", headers=headers)
 
 
 def _one(collection: Collection, id: int) -> Image:

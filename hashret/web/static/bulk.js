@@ -24,8 +24,9 @@ function frame(title, ...parts) {
  * Ask what is to be done with all groups of a choice, do it, and call back when it has ended.
  * @param {object} found  the answer of /api/groups
  * @param {object} choice  `tier` and `folder`
+ * @param {function} changed  told where there are other groups by now, or another answer is carried out
  */
-export function ask(found, choice, ended) {
+export function ask(found, choice, ended, changed) {
   const option = (kind, at) => h("label", { class: "option" }, h("input", { type: "radio", name: "kind", value: kind, checked: at === 0 }),
     h("span", {}, h("b", {}, ACTIONS[kind][0]), h("span", {}, ACTIONS[kind][1])));
   const wrong = h("p", { class: "wrong", role: "alert" });
@@ -33,8 +34,13 @@ export function ask(found, choice, ended) {
     event.preventDefault();
     const kind = form.elements.kind.value;
     try {
-      await send("/api/bulk", { kind, tier: choice.tier || null, folder: choice.folder || null });
+      await send("/api/bulk", { kind, tier: choice.tier || null, folder: choice.folder || null, generation: found.generation, open: found.open });
     } catch (error) {
+      if (error.status === 409) {
+        dialog.close();
+        changed(error);
+        return;
+      }
       wrong.textContent = error.message;
       return;
     }
@@ -70,10 +76,11 @@ export async function watch(ended) {
   ended(last);
   const moved = last.files ? ` · ${plural(last.files, "file")} ${last.undoing ? "came back" : "moved"}` : "";
   const left = last.left ? ` · ${plural(last.left, "file")} left as they were` : "";
-  title.textContent = last.state === "done" ? DONE[last.kind] : last.state === "taken back" ? "Taken back" : "It went no further";
-  said.textContent = `${last.reason ? `${last.reason} · ` : ""}${plural(last.done, "group")}${moved}${left}`;
+  const done = last.left && !last.files ? "No copy was moved" : DONE[last.kind];
+  title.textContent = last.state === "done" ? done : last.state === "taken back" ? "Taken back" : "It went no further";
+  said.textContent = `${plural(last.done, "group")}${moved}${left}${last.reason ? `: ${last.reason}` : ""}`;
   buttons.replaceChildren(...[
-    last.state !== "taken back" && last.done > 0 && h("button", { class: "button", type: "button", on: { click: () => takeBack(ended) } }, icon("undo"), "Take back"),
+    last.state !== "taken back" && (last.done > 0 || last.files > 0) && h("button", { class: "button", type: "button", on: { click: () => takeBack(ended) } }, icon("undo"), "Take back"),
     h("button", { class: "button primary", type: "button", on: { click: () => dialog.close() } }, "Close")].filter(Boolean));
 }
 

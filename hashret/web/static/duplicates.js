@@ -114,13 +114,19 @@ class Review {
     return h("div", { class: "choosing" },
       h("select", { name: "tier", "aria-label": "Which groups", on: change("tier") }, Object.entries(CHOICES).map(option)),
       h("input", { name: "folder", type: "search", value: folder, placeholder: "any folder", "aria-label": "Folder", autocomplete: "off", on: change("folder") }),
-      h("button", { class: "button", type: "button", disabled: !this.found.open || this.found.finding, on: { click: () => bulk.ask(this.found, this.choice, (task) => this.ended(task)) } },
+      h("button", { class: "button", type: "button", disabled: !this.found.open || this.found.finding, on: { click: () => bulk.ask({ ...this.found }, this.choice, (task) => this.ended(task), (error) => this.changed(error)) } },
         `Clean up ${plural(this.found.open, "group")}…`));
+  }
+
+  /** Show the groups that there are now, and why what was asked for is not done. */
+  async changed(error) {
+    await this.load().catch(() => {});
+    toast(error.message);
   }
 
   /** Show what many decisions have left. */
   async ended(task) {
-    this.undone = task.state === "taken back" || !task.done ? [] : [{ bulk: true }];
+    this.undone = task.state === "taken back" || !(task.done || task.files) ? [] : [{ bulk: true }];
     await this.load().catch((error) => toast(error.message));
     get("/api/groups", { limit: 1 }).then((all) => count("duplicates", all.open), () => {});
   }

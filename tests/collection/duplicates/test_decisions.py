@@ -44,6 +44,15 @@ def test_they_are_listed_by_pages_and_taken_back(tmp_path):
         assert collection.catalogue.check() == []
 
 
+def test_the_number_of_one_that_is_gone_is_never_given_again(tmp_path):
+    with Collection.change(photos(tmp_path / "photos")) as collection:
+        catalogue = collection.catalogue
+        first = decide(catalogue, "keep", [1])
+        withdraw(catalogue, time_of(catalogue, first))
+        assert decide(catalogue, "keep", [2]) > first
+        assert time_of(catalogue, first) is None
+
+
 def test_those_that_are_made_together_are_one(tmp_path):
     with Collection.change(photos(tmp_path / "photos")) as collection:
         catalogue = collection.catalogue

@@ -23,7 +23,15 @@ from removing_collection import (
 
 from hashret import ParameterError
 from hashret.collection.catalogue import read_catalogue, write_catalogue
-from hashret.collection.removing import Duplicate, batches, linking, moving, remove, undo
+from hashret.collection.removing import (
+    Duplicate,
+    batches,
+    linking,
+    moving,
+    remove,
+    reserve_batch,
+    undo,
+)
 from hashret.collection.removing.linking import is_linked
 
 ONE, TWO = picture(1), picture(2)
@@ -207,6 +215,17 @@ def test_batches_are_undone_by_number(root, store):
         ]
     with pytest.raises(ParameterError, match="batch: expected one of 1, 2, 3, got 9"):
         undone(store, 9)
+
+
+def test_a_number_that_is_reserved_is_no_other_batch(root, store):
+    paths = [write(root / f"{number}.bmp", ONE) for number in range(3)]
+    fill(store, root)
+    with write_catalogue(str(store)) as catalogue:
+        assert [reserve_batch(catalogue), reserve_batch(catalogue)] == [1, 2]
+    assert apply(store, paths[0], paths[1]).batch == 3
+    with write_catalogue(str(store)) as catalogue:
+        assert reserve_batch(catalogue) == 4
+    assert apply(store, paths[0], paths[2]).batch == 5
 
 
 def test_image_keeps_its_id_in_the_quarantine_even_if_missing_ones_are_forgotten(root, store):
