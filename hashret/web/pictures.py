@@ -43,6 +43,10 @@ class Pictures:
             for size, side in SIDES.items()
         }
 
+    def name_of(self, image: Image, size: str) -> str:
+        """Return what an image in a size is called, whichever collection it is in."""
+        return f"{image.content.hex()}-{SIDES[size]}"
+
     async def jpeg(self, image: Image, size: str) -> bytes | None:
         """Return an image in a size, None if no file of it can be read now.
 

@@ -14,7 +14,6 @@ from ...collection.images import Image, images_of
 from ...collection.labels import values_of
 from ...types import Ids
 from ..answers import Details, Images, Place, shown_image, shown_path
-from ..pictures import SIDES
 from ..site import Current, Site
 
 __all__ = ["router"]
@@ -58,7 +57,7 @@ async def picture(
 ) -> Response:
     """Return an image as a JPEG that is made of its pixels."""
     image = await site.read(lambda collection: _one(collection, id))
-    tag = f'"{image.content.hex()}-{SIDES[size]}"'
+    tag = f'"{site.pictures.name_of(image, size)}"'
     headers = {"cache-control": _ASK_AGAIN, "etag": tag}
     if tag in (one.strip().removeprefix("W/") for one in if_none_match.split(",")):
         return Response(status_code=304, headers=headers)
