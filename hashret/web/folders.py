@@ -89,7 +89,8 @@ def _key_of(collection: Collection) -> list[int]:
     row = collection.catalogue.execute(
         "SELECT (SELECT coalesce(max(id), 0) FROM files), "
         "(SELECT count(*) FROM files WHERE state != 'present'), "
-        "(SELECT coalesce(max(id), 0) FROM operations)"
+        # A time rather than an id, which comes again where a copy of the catalogue was put back.
+        "coalesce((SELECT time_ns FROM operations ORDER BY id DESC LIMIT 1), 0)"
     ).fetchone()
     return [*collection.catalogue.generation, *row]
 
