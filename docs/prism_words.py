@@ -83,7 +83,7 @@ Settings (1,024 cells, gamma, w) were chosen on held-out training images of CIFA
 the same for all data; the trials were not kept, and the table of dials measures the same again.
 That there are cells at all was decided after the form before, the nested prefix, had lost class mAP
 on test queries of Grocery (27 rows, in the history of `docs/two-axis.jsonl`): Grocery is not
-untouched; no row of the CIFAR sets was measured before the form was settled. The other methods had
-the same features, head, budget and rules; the rule by probabilities is given to them by regression
-on their codes' bits, which is finer than cells. Database images that were trained on stand beside
-in [two axes](two-axis.md), with the other things that were looked at. """
+untouched; the rows of the CIFAR sets that were kept are all of later. The other methods had the
+same features, head, budget and rules; the rule by probabilities is given to them by regression on
+their codes' bits, which is finer than cells. Database images that were trained on stand beside in
+[two axes](two-axis.md), with the other things that were looked at. """
