@@ -22,6 +22,8 @@
 #define LEAST_EXCESS 0.25
 /* A way that was never taken is tried as if it took so many scans. */
 #define UNKNOWN 1.5
+/* Such a run may take as long as so many scans. */
+#define HOPED (HR_SECTION * (ENDURED + 1))
 /* Reading the clock takes 25 ns, twice a query: after the first queries one in so many is timed,
  * but each of those that take a hundred times as long, so that a mistake is soon noticed. */
 #define SOON 64
@@ -74,9 +76,20 @@ static bool is_doubtful(const hr_record *record) {
   return !is_first(record) && !HR_LOAD(&record->tries) && load(&record->left[HR_WAY_MODEL]) > 0;
 }
 
+/* Whether a scan followed each query that went this way: one more shows whether it still does. What
+ * was found while memory was busy with other things is so corrected soon. */
+static bool is_hopeless(const hr_record *record, uint32_t way) {
+  return load(&record->left[way]) >= 1;
+}
+
+static bool tries_one(const hr_record *record) {
+  return is_doubtful(record) ||
+         (HR_LOAD(&record->trying) && is_hopeless(record, HR_LOAD(&record->other)));
+}
+
 uint32_t hr_history_section(const hr_record *record, bool together, uint32_t usual, size_t left) {
   uint32_t section = usual;
-  if (!together || (record && is_doubtful(record)))
+  if (!together || (record && tries_one(record)))
     section = 1;
   else if (record && is_first(record))
     section = FIRST;
@@ -111,16 +124,26 @@ static hr_way load_costs(const hr_record *record, double scan_ns, double *cost) 
 static void save(hr_record *record, uint32_t queries, hr_way best, const double *cost) {
   uint32_t other = (best + 1 + HR_LOAD(&record->tries) % (HR_WAYS - 1)) % HR_WAYS;
   double dear = cost[other] > 0 ? cost[other] : UNKNOWN * cost[HR_WAY_SCAN];
-  double run = fmax(RUN, queries);
+  bool hopeless = is_hopeless(record, other);
+  double run = hopeless ? 1 : fmax(RUN, queries);
   double price = run * fmax(dear - cost[best], LEAST_EXCESS * cost[best]);
   double saved = load(&record->saved) + queries * cost[best] / SHARE;
   if (saved >= price) {
     saved = 0;
     HR_STORE(&record->other, other);
-    HR_STORE(&record->trying, RUN);
+    HR_STORE(&record->trying, hopeless ? 1 : RUN);
     add(&record->tries, 1);
   }
   store(&record->saved, (float)saved);
+}
+
+/* A way that seemed hopeless was not: what it took is forgotten, and a run, which is to be saved
+ * for afterwards, shows what it takes now. */
+static void hope(hr_record *record, const hr_choice *choice) {
+  HR_STORE(&record->times[choice->way], 0);
+  HR_STORE(&record->other, (uint32_t)choice->way);
+  HR_STORE(&record->trying, RUN);
+  store(&record->saved, (float)(load(&record->saved) - HOPED * choice->scan_ns));
 }
 
 hr_choice hr_history_choose(hr_record *record, uint32_t queries, double scan_ns) {
@@ -160,6 +183,7 @@ static void move(float *average, double found, uint32_t times) {
 }
 
 void hr_history_probed(hr_record *record, const hr_choice *choice, double ns, bool left) {
+  if (!left && is_hopeless(record, (uint32_t)choice->way)) hope(record, choice);
   uint32_t times = count_up(&record->times[choice->way], PROBE_MEMORY);
   move(&record->ns[choice->way], fmin(ns, LONGEST * choice->scan_ns), times);
   move(&record->left[choice->way], left, times);

@@ -19,6 +19,12 @@
 #define LENGTHEN 2
 #define MOST_LONGER 6
 
+/* By the clock heads have to save a sixteenth, or rest for up to so many times as long. Where they
+ * do, that is looked at again after so many turns. */
+#define QUICKER (15.0 / 16)
+#define DEARER 16
+#define COMPARED 32
+
 /* The sum of b random bits is beyond the limit but for one in so many standard deviations, where
  * b/2 - z sqrt(b)/2 is the limit: z for 8 rows of a block, and for four queries to 64 rows. */
 #define SURE_BLOCK 2.2
@@ -49,8 +55,8 @@ static size_t length_of(const hr_heads *h, const hr_pass *pass) {
 
 static void begin_turn(hr_heads *h, hr_arm arm) {
   h->arm = arm;
-  h->turn = arm == HR_SAME && h->pays ? MAIN : TRIAL;
-  h->spent = h->blocks = 0;
+  h->turn = arm == HR_SAME && h->fewer ? MAIN : TRIAL;
+  h->spent = h->blocks = h->ns = h->passed = 0;
 }
 
 void hr_heads_begin(hr_heads *h, hr_pass *pass, hr_form form) {
@@ -59,7 +65,7 @@ void hr_heads_begin(hr_heads *h, hr_pass *pass, hr_form form) {
   if (!allowed || !hr_active_kernels()->heads[form].look) return;
   uint32_t limit = farthest_limit(pass);
   if (h->form != form || !h->turn || (h->resting && limit < LOWER * h->limit)) {
-    *h = (hr_heads){.form = form, .from = pass->block};
+    *h = (hr_heads){.form = form, .from = pass->block, .timed = h->timed};
     begin_turn(h, HR_SAME);
   }
   if (!h->resting) h->limit = limit;
@@ -76,30 +82,50 @@ static void move(hr_heads *h) {
   h->cost[HR_SAME] = h->cost[best];
 }
 
+static double each(const hr_heads *h) { return h->passed > 0 ? h->ns / h->passed : 0; }
+
+/* By the clock. Before both are known heads are taken for dearer, so that a rest shows what none
+ * take. */
+static bool takes_longer(hr_heads *h) {
+  if (!h->timed) return false;
+  if (each(h) > 0) h->with = each(h);
+  if (h->turns++ == COMPARED) h->without = h->turns = 0;
+  return h->with >= QUICKER * h->without;
+}
+
+static void begin_rest(hr_heads *h) {
+  size_t longest = h->fewer ? DEARER * LONGEST_REST : LONGEST_REST;
+  if (!h->fewer) h->shift = h->shift < 0 || h->shift >= MOST_LONGER ? 0 : h->shift + LENGTHEN;
+  h->rest = h->rest ? 2 * h->rest : MAIN;
+  if (h->rest > longest) h->rest = longest;
+  h->resting = true;
+  h->turn = h->rest;
+  h->ns = h->passed = 0;
+}
+
 static void end_turn(hr_heads *h, double whole) {
   if (h->resting) {
+    if (each(h) > 0) h->without = each(h);
     h->resting = false;
     begin_turn(h, HR_SAME);
     return;
   }
   h->cost[h->arm] = h->blocks > 0 ? h->spent / h->blocks : whole;
   if (h->arm == HR_SAME) {
-    if (h->pays) move(h);
-    h->pays = h->cost[HR_SAME] < WORTH * whole;
+    if (h->fewer) move(h);
+    bool known = h->fewer; /* this turn was timed */
+    h->fewer = h->cost[HR_SAME] < WORTH * whole;
+    h->pays = h->fewer && !(known && takes_longer(h));
   }
   if (h->pays) {
     h->rest = 0;
     begin_turn(h, (h->arm + 1) % HR_ARMS);
-    return;
+  } else {
+    begin_rest(h);
   }
-  h->shift = h->shift < 0 || h->shift >= MOST_LONGER ? 0 : h->shift + LENGTHEN;
-  h->rest = h->rest ? 2 * h->rest : MAIN;
-  if (h->rest > LONGEST_REST) h->rest = LONGEST_REST;
-  h->resting = true;
-  h->turn = h->rest;
 }
 
-void hr_heads_end(hr_heads *h, const hr_pass *pass) {
+void hr_heads_end(hr_heads *h, const hr_pass *pass, double ns) {
   hr_head_cost cost = hr_active_kernels()->heads[h->form];
   size_t passed = pass->block - h->from;
   if (!h->turn || !passed) return;
@@ -110,6 +136,8 @@ void hr_heads_end(hr_heads *h, const hr_pass *pass) {
     h->spent += blocks * (head + cost.look) + (blocks - left) * (whole - head) +
                 fmin(left, blocks - left) * cost.miss;
   }
+  h->ns += ns;
+  if (ns > 0) h->passed += (double)passed;
   h->turn = passed < h->turn ? h->turn - passed : 0;
   if (!h->turn) end_turn(h, whole);
 }

@@ -9,6 +9,7 @@
 
 #include "base/bisect.h"
 #include "base/cancel.h"
+#include "base/clock.h"
 #include "base/memory.h"
 #include "kernels/dispatch.h"
 #include "kernels/strips.h"
@@ -152,8 +153,9 @@ static size_t scan_pass(const group *g, hr_pass *pass, hr_hit *hits) {
   for (size_t q = 0; q < HR_GROUP; q++) strips &= pass->limit[q] <= HR_STRIP_LIMIT;
   hr_form form = strips ? HR_STRIPS : pass->queries == 1 ? HR_LONE : HR_GROUPED;
   if (g->heads) hr_heads_begin(g->heads, pass, form);
+  double began = g->heads && hr_heads_need_time(g->heads) ? hr_now_ns() : 0;
   size_t found = (strips ? kernels->scan_strips : kernels->scan)(pass, hits);
-  if (g->heads) hr_heads_end(g->heads, pass);
+  if (g->heads) hr_heads_end(g->heads, pass, began > 0 ? hr_now_ns() - began : 0);
   return found;
 }
 
@@ -187,7 +189,9 @@ static uint8_t *alloc_strips(const hr_source *s, const hr_queries *queries, size
 
 static hr_heads *alloc_heads(const hr_source *s, const hr_queries *queries) {
   if (s->whole || s->words < HR_HEAD_WORDS || s->end - s->first < HEADS_BLOCKS) return NULL;
-  return hr_alloc_zero((queries->count + HR_GROUP - 1) / HR_GROUP, sizeof(hr_heads));
+  hr_heads *heads = hr_alloc_zero((queries->count + HR_GROUP - 1) / HR_GROUP, sizeof *heads);
+  if (heads) heads->timed = queries->count == 1;
+  return heads;
 }
 
 static hr_status scan_tile(const group *tile) {

@@ -41,8 +41,9 @@ typedef struct {
   double looked;   /* share of the blocks that had heads */
 } outcome;
 
-static outcome play(world is, uint32_t limit, size_t window) {
-  hr_heads heads = {0};
+/* `dear`: what a block with heads takes, of one without; 0: nobody looks at the clock. */
+static outcome play(world is, uint32_t limit, size_t window, double dear) {
+  hr_heads heads = {.timed = dear > 0};
   hr_pass pass = {.words = WORDS, .queries = 1, .limit = {limit}};
   outcome sum = {0};
   double owed = 0;
@@ -52,7 +53,8 @@ static outcome play(world is, uint32_t limit, size_t window) {
     size_t from = pass.block;
     sum.compared += pass_over(&pass, is, &owed) / BYTES / BLOCKS;
     if (pass.head) sum.looked += (double)(pass.block - from) / BLOCKS;
-    hr_heads_end(&heads, &pass);
+    double ns = (double)(pass.block - from) * (pass.head ? dear : 1);
+    hr_heads_end(&heads, &pass, hr_heads_need_time(&heads) ? ns : 0);
   }
   return sum;
 }
@@ -61,11 +63,15 @@ int main(void) {
   hr_isa_select(NULL);
   if (!hr_active_kernels()->heads[HR_LONE].look) return 0;
   for (size_t window = 3; window < 3000; window = window * 3 + 1) {
-    expect(play(soon, 110, window).compared < 0.45, "heads shrink to what is sure");
-    expect(play(late, 110, window).compared < 0.80, "heads grow to what is sure");
-    expect(play(random_bits, 200, window).looked < 0.03, "what is gained by little is left alone");
-    expect(play(never, 110, window).looked < 0.02, "trials that do not pay become rare");
-    expect(play(never, 300, window).looked == 0, "no trial where random bits cannot be beyond");
+    expect(play(soon, 110, window, 0).compared < 0.45, "heads shrink to what is sure");
+    expect(play(late, 110, window, 0).compared < 0.80, "heads grow to what is sure");
+    expect(play(random_bits, 200, window, 0).looked < 0.03,
+           "what is gained by little is left alone");
+    expect(play(never, 110, window, 0).looked < 0.02, "trials that do not pay become rare");
+    expect(play(late, 110, window, 0.9).compared < 0.85, "the clock agrees");
+    expect(play(late, 110, window, 1.3).looked < 0.05, "heads that take longer become rare");
+    expect(play(never, 110, window, 0.5).looked < 0.02, "where bytes do not pay nothing is timed");
+    expect(play(never, 300, window, 0).looked == 0, "no trial where random bits cannot be beyond");
   }
   return failures != 0;
 }

@@ -12,6 +12,8 @@ typedef struct {
   double after; /* a scan that follows a probe; 0: takes as long as any */
 } world;
 
+static bool stuck; /* whether a scan follows probes that go on, too */
+
 static int failures;
 
 static void expect(int holds, const char *what) {
@@ -26,13 +28,13 @@ static void ask(hr_record *record, const world *is, uint32_t queries, double *ow
   bool scanned = choice.way == HR_WAY_SCAN, followed = false;
   ways[choice.way] += (int)queries;
   for (uint32_t q = 0; q < queries && choice.way != HR_WAY_SCAN; q++) {
-    bool left = false;
+    bool left = stuck && choice.way == HR_WAY_PROBE;
     if (choice.way == HR_WAY_MODEL) {
       *owed += is->left;
       left = *owed >= 1;
       *owed -= left;
-      followed |= left;
     }
+    followed |= left;
     double ns = choice.way == HR_WAY_MODEL ? is->model : is->probe;
     if (choice.timed) hr_history_probed(record, &choice, ns, left);
   }
@@ -159,6 +161,40 @@ static void test_what_changes_is_noticed(void) {
   expect(ways[HR_WAY_SCAN] < LATE * 2 / 10, "probes that became cheap are taken again");
 }
 
+/* As while memory is busy with what was freed: all probes are left for a scan, for some time. */
+static void test_what_seemed_hopeless_is_tried_again_soon(void) {
+  for (int together = 0; together < 2; together++) {
+    const world busy = {100, 1, 200, 100, 0}, rested = {100, 1, 10, 100, 0};
+    hr_record record = {0};
+    int ways[HR_WAYS];
+    stuck = true;
+    play(&record, &busy, EARLY, together, ways);
+    stuck = false;
+    expect(ways[HR_WAY_SCAN] > EARLY * 9 / 10, "probes that end in scans are not begun");
+    play(&record, &rested, EARLY, together, ways);
+    play(&record, &rested, EARLY, together, ways);
+    expect(ways[HR_WAY_PROBE] > EARLY * 85 / 100, "when they end again, that is soon noticed");
+  }
+}
+
+/* One probe in `seldom` is not left, and no cheaper: a run follows each such one, at a price. */
+static void test_vain_hope_is_cheap(void) {
+  for (int together = 0; together < 2; together++) {
+    hr_record record = {0};
+    const world left = {300, 1, 200, 100, 0}, ends = {300, 0, 200, 100, 0};
+    int ways[HR_WAYS], sum[HR_WAYS] = {0};
+    for (int round = 0; round < LATE; round++) {
+      stuck = round % 16;
+      play(&record, stuck ? &left : &ends, HR_SECTION, together, ways);
+      for (int way = 0; way < HR_WAYS; way++) sum[way] += ways[way];
+    }
+    stuck = false;
+    double tried = 300.0 * sum[HR_WAY_MODEL] + 200.0 * sum[HR_WAY_PROBE];
+    expect(tried < 100.0 * HR_SECTION * LATE / 20,
+           "trying takes little of all time, whatever ends");
+  }
+}
+
 /* What scans took beside all probes, where a scan takes a thousand times as long. */
 static double tried_share(bool together) {
   hr_record record = {0};
@@ -248,6 +284,8 @@ int main(void) {
   test_classes_do_not_touch_each_other();
   test_an_interrupted_query_tells_nothing();
   test_what_changes_is_noticed();
+  test_what_seemed_hopeless_is_tried_again_soon();
+  test_vain_hope_is_cheap();
   test_trying_is_cheap();
   test_the_mean_of_costs_that_vary_decides();
   test_all_but_the_first_of_a_run_that_tries_is_timed();
