@@ -241,6 +241,8 @@ void hr_cancel(int *flag);
 /* The k nearest of each query: distances and ids of shape (count, k), filled
  * up with HR_MISSING_*. Needs the read lock. */
 hr_status hr_search(hr_index *index, const hr_request *request, int32_t *distances, int64_t *ids);
+/* Whether it takes less than letting a lock go and having it back, where others want that. */
+bool hr_search_is_short(const hr_index *index, const hr_request *request);
 
 /* All codes within a radius; lims has count + 1 entries. */
 typedef struct {

@@ -150,6 +150,7 @@ cdef extern from "hashret.h" nogil:
 
     void hr_cancel(int *flag)
 
+    bint hr_search_is_short(const hr_index *index, const hr_request *request)
     hr_status hr_search(hr_index *index, const hr_request *request, int32_t *distances,
                         int64_t *ids)
 

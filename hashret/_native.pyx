@@ -526,9 +526,13 @@ cdef class Reader:
             asked.deferred = <uint8_t *>left.view.buf + first
         memset(&work, 0, sizeof(work))
         asked.k, asked.work = k, &work
-        with nogil:
-            status = hr_search(self.index.handle, &asked, <int32_t *>d.view.buf + at,
-                               <int64_t *>i.view.buf + at)
+        cdef int32_t *nearest = <int32_t *>d.view.buf + at
+        cdef int64_t *named = <int64_t *>i.view.buf + at
+        if hr_search_is_short(self.index.handle, &asked):
+            status = hr_search(self.index.handle, &asked, nearest, named)
+        else:
+            with nogil:
+                status = hr_search(self.index.handle, &asked, nearest, named)
         _check(status, "search")
         return work.checked, work.probed, work.scanned, work.radius
 

@@ -209,6 +209,21 @@ static size_t queries_together(size_t k, uint32_t bits) {
   return fit < 1 ? 1 : fit > 256 ? 256 : fit;
 }
 
+/* A few microseconds: so many words compared, and so many rows returned. */
+#define SHORT_WORDS ((size_t)1 << 13)
+#define SHORT_ROWS ((size_t)256)
+
+bool hr_search_is_short(const hr_index *index, const hr_request *request) {
+  if (!request->count || request->count > SHORT_ROWS) return false;
+  if (request->k > SHORT_ROWS / request->count) return false;
+  size_t codes = hr_index_aside(index);
+  if (request->filter)
+    codes = hr_filter_compared(index, request->filter);
+  else if (index->postings)
+    codes += index->postings->entries;
+  return index->kind != HR_LSH && codes <= SHORT_WORDS / request->count / index->main.words;
+}
+
 hr_status hr_search(hr_index *index, const hr_request *request, int32_t *distances, int64_t *ids) {
   size_t rows = hr_index_live(index), k = request->k;
   size_t together = queries_together(k < rows ? k : rows, index->bits);
