@@ -197,15 +197,24 @@ typedef struct {
                           where there are not so many */
   size_t n;
   bool present; /* ids that are unknown are left out: else they are HR_UNKNOWN_ID */
-  size_t few;   /* if at most one code in so many is allowed, those are copied, some 15 ns each, so
-                   that no others need to be compared; 0: copy none */
 } hr_allowed;
-/* Needs the read lock; HR_NOT_READY: that of hr_read_lock_codes. */
+/* Needs the read lock, as all of these do. */
 hr_status hr_filter_open(const hr_index *index, const hr_allowed *allowed, hr_filter **out,
                          int64_t *culprit);
 void hr_filter_free(hr_filter *filter);
-/* How many codes a search that compares all has to look at. */
-size_t hr_filter_compared(const hr_index *index, const hr_filter *filter);
+/* How many ids are allowed; and these, ascending. */
+size_t hr_filter_count(const hr_filter *filter);
+void hr_filter_ids(const hr_index *index, const hr_filter *filter, int64_t *ids);
+
+/* A copy of the codes that a filter allows, where they are few, so that no others are compared. */
+typedef struct hr_few hr_few;
+/* Before so many queries: once more codes have been compared in vain than a copy costs it is made,
+ * by one of the threads that share the filter. `out` is the filter's own, or NULL. HR_NOT_READY:
+ * needs the lock of hr_read_lock_codes. */
+hr_status hr_filter_prepare(const hr_index *index, hr_filter *filter, size_t queries,
+                            const hr_few **out);
+/* How many codes a search that compares all has to look at. `few` may be NULL. */
+size_t hr_filter_compared(const hr_index *index, const hr_few *few);
 
 /* What a call did, summed over its queries. */
 typedef struct {
@@ -223,6 +232,7 @@ typedef struct {
   const uint8_t *queries; /* packed */
   size_t count;
   const hr_filter *filter; /* or NULL */
+  const hr_few *few;       /* of the filter, or NULL */
   const float *margins;    /* (count, bits) for the order of LSH probes, or NULL */
   uint32_t probes;         /* LSH: buckets looked at in each table */
   size_t part, parts;      /* this call searches part of parts of the rows */
@@ -291,6 +301,7 @@ typedef struct {
   const double *cells;
   const uint32_t *cell_rows;
   const hr_filter *filter;
+  const hr_few *few;
   size_t k;      /* hr_rank_search: how many of the nearest; else SIZE_MAX */
   double radius; /* hr_rank_within; else infinite */
   const int *cancel;

@@ -120,12 +120,19 @@ cdef extern from "hashret.h" nogil:
         const uint8_t *mask
         size_t n
         bint present
-        size_t few
 
     hr_status hr_filter_open(const hr_index *index, const hr_allowed *allowed, hr_filter **out,
                              int64_t *culprit)
-    size_t hr_filter_compared(const hr_index *index, const hr_filter *filter)
     void hr_filter_free(hr_filter *filter)
+    size_t hr_filter_count(const hr_filter *filter)
+    void hr_filter_ids(const hr_index *index, const hr_filter *filter, int64_t *ids)
+
+    ctypedef struct hr_few:
+        pass
+
+    hr_status hr_filter_prepare(const hr_index *index, hr_filter *filter, size_t queries,
+                                const hr_few **out)
+    size_t hr_filter_compared(const hr_index *index, const hr_few *few)
 
     ctypedef struct hr_work:
         uint64_t checked
@@ -137,6 +144,7 @@ cdef extern from "hashret.h" nogil:
         const uint8_t *queries
         size_t count
         const hr_filter *filter
+        const hr_few *few
         const float *margins
         uint32_t probes
         size_t part
@@ -188,6 +196,7 @@ cdef extern from "hashret.h" nogil:
         const double *cells
         const uint32_t *cell_rows
         const hr_filter *filter
+        const hr_few *few
         size_t k
         double radius
         const int *cancel

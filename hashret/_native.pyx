@@ -215,14 +215,14 @@ cdef class Request:
         """Number of queries of a part."""
         return self.first(part + 1, parts) - self.first(part, parts)
 
-    cdef hr_request of(self, size_t first, size_t end, const hr_filter *filter):
+    cdef hr_request of(self, size_t first, size_t end, Reader reader):
         cdef hr_request request
         memset(&request, 0, sizeof(request))
         request.queries = <const uint8_t *>self.packed.view.buf + first * ((self.bits + 7) // 8)
         request.count = end - first
         if self.margins is not None:
             request.margins = <const float *>self.margins.view.buf + first * self.bits
-        request.filter = filter
+        request.filter, request.few = reader.filter(), reader.few
         request.probes = self.probes
         request.parts = 1
         request.scan = self.scan
@@ -305,7 +305,7 @@ cdef class RankedRequest:
                 raise errors.ParameterError("cells: expected what each centre costs")
             ranked.cells = <const double *>self.cells.view.buf
             ranked.cell_rows = <const uint32_t *>self.rows.view.buf + first
-        ranked.filter = reader.filter()
+        ranked.filter, ranked.few = reader.filter(), reader.few
         ranked.cancel = &self.cancel.flag
         return ranked
 
@@ -360,7 +360,7 @@ cdef class Reader:
     Any thread may search through it; the thread that opened it closes it. It must not use the
     index itself meanwhile: whoever waits to change it would let neither go on.
 
-    `filter`: ids or a mask. If it allows at most one code in `few`, those are copied; 0: never.
+    `filter`: ids or a mask. Where it allows few codes, these are copied once that pays.
     With `present`, ids that the index has not are left out: else they are an error. `allowed` is
     what another reader has made of the filter, which is used if the index has not changed since.
     `queries`: how many are to be searched for, which may be worth waiting for what is being made.
@@ -368,11 +368,13 @@ cdef class Reader:
 
     cdef readonly NativeIndex index
     cdef readonly Allowed allowed
+    # The same for all parts of a search, whatever other readers make meanwhile.
+    cdef const hr_few *few
     cdef bint locked
     cdef long forks
 
-    def __cinit__(self, NativeIndex index, filter=None, bint codes=False, size_t few=0,
-                  bint present=False, Allowed allowed=None, size_t queries=1):
+    def __cinit__(self, NativeIndex index, filter=None, bint codes=False, bint present=False,
+                  Allowed allowed=None, size_t queries=1):
         cdef hr_status status
         cdef hr_index *handle = index.alive()
         self.index = index
@@ -389,13 +391,15 @@ cdef class Reader:
             if allowed is not None and allowed.state == hr_read_state(handle):
                 self.allowed = allowed
             elif filter is not None:
-                self.prepare(filter, few, present, queries)
+                self.allow(filter, present)
+            if self.allowed is not None:
+                self.prepare(filter, present, queries)
         except BaseException:
             self.close()
             raise
 
-    cdef prepare(self, filter, size_t few, bint present, size_t queries):
-        """Find the rows of a filter; where codes are to be found by row, lock them so."""
+    cdef allow(self, filter, bint present):
+        """Find the rows of a filter."""
         cdef hr_index *handle = self.index.handle
         cdef _Buffer buffer = _Buffer(filter, 0)
         cdef Allowed made = Allowed()
@@ -403,7 +407,7 @@ cdef class Reader:
         cdef int64_t culprit = 0
         cdef hr_status status
         memset(&asked, 0, sizeof(asked))
-        asked.n, asked.few, asked.present = <size_t>buffer.view.len, few, present
+        asked.n, asked.present = <size_t>buffer.view.len, present
         if filter.dtype.kind == "b":
             asked.mask = <const uint8_t *>buffer.view.buf
         else:
@@ -411,15 +415,29 @@ cdef class Reader:
             asked.n //= sizeof(int64_t)
         with nogil:
             status = hr_filter_open(handle, &asked, &made.handle, &culprit)
-            if status == HR_NOT_READY:
-                hr_read_unlock(handle)
-                status = hr_read_lock_codes(handle, queries)
-                self.locked = status == HR_OK
-                if status == HR_OK:
-                    status = hr_filter_open(handle, &asked, &made.handle, &culprit)
         _check(status, "filter", culprit)
         made.state = hr_read_state(handle)
         self.allowed = made
+
+    cdef prepare(self, filter, bint present, size_t queries):
+        """Copy the codes of a filter if that pays; where they are found by row, lock them so."""
+        cdef hr_index *handle = self.index.handle
+        cdef hr_filter *made
+        cdef hr_status status
+        while True:
+            made = self.allowed.handle
+            with nogil:
+                status = hr_filter_prepare(handle, made, queries, &self.few)
+            if status != HR_NOT_READY:
+                break
+            with nogil:
+                hr_read_unlock(handle)
+                status = hr_read_lock_codes(handle, queries)
+            self.locked = status == HR_OK
+            _check(status, "search")
+            if self.allowed.state != hr_read_state(handle):  # changed while it was not locked
+                self.allow(filter, present)
+        _check(status, "filter")
 
     cdef const hr_filter *filter(self):
         return NULL if self.allowed is None else self.allowed.handle
@@ -456,7 +474,7 @@ cdef class Reader:
         """How many codes a search that compares all has to look at."""
         if self.allowed is None:
             return hr_read_count(self.index.handle)
-        return hr_filter_compared(self.index.handle, self.allowed.handle)
+        return hr_filter_compared(self.index.handle, self.few)
 
     def tuning(self, size_t k):
         """What kind "approximate" measured for the k nearest.
@@ -480,6 +498,17 @@ cdef class Reader:
         cdef _Buffer o = _Buffer(out, len(self) * sizeof(int64_t), True)
         with nogil:
             hr_read_ids(self.index.handle, <int64_t *>o.view.buf)
+
+    @property
+    def allowed_ids(self):
+        """How many ids the filter allows."""
+        return hr_filter_count(self.allowed.handle)
+
+    def fill_allowed(self, out):
+        """Fill `out`, int64 of so many, with these, ascending."""
+        cdef _Buffer o = _Buffer(out, self.allowed_ids * sizeof(int64_t), True)
+        with nogil:
+            hr_filter_ids(self.index.handle, self.allowed.handle, <int64_t *>o.view.buf)
 
     def codes(self, ids, size_t n, codes):
         """Fill packed `codes` of `ids`, if this was opened with `codes`."""
@@ -516,7 +545,7 @@ cdef class Reader:
         cdef _Buffer d = _Buffer(distances, room * sizeof(int32_t), True)
         cdef _Buffer i = _Buffer(ids, room * sizeof(int64_t), True)
         cdef _Buffer left
-        cdef hr_request asked = request.of(first, end, self.filter())
+        cdef hr_request asked = request.of(first, end, self)
         cdef hr_work work
         cdef hr_status status
         if by_rows:
@@ -542,7 +571,7 @@ cdef class Reader:
         cdef size_t first = request.first(part, parts), end = request.first(part + 1, parts)
         cdef _Buffer limits = _Buffer(lims, (end - first + 1) * sizeof(int64_t), True)
         cdef _Buffer left
-        cdef hr_request asked = request.of(first, end, self.filter())
+        cdef hr_request asked = request.of(first, end, self)
         cdef Hits hits = Hits()
         cdef hr_work work
         cdef hr_status status

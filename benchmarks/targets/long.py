@@ -84,6 +84,7 @@ def near_copies(size: int) -> Iterator[Row]:
     codes, _, _ = data.uniform(size, BITS, queries=0)
     index = hashret.Index(BITS, radius=RADIUS)
     index.add(codes)
+    index.compact()
     rng = np.random.default_rng(1)
     rows = rng.integers(len(codes), size=ASKED)
     queries = _flipped(rng, codes[rows], RADIUS)
@@ -100,6 +101,7 @@ def near_copies(size: int) -> Iterator[Row]:
     index = hashret.Index(BITS, radius=RADIUS)
     for _ in range(COPIES):
         index.add(_flipped(rng, originals, RADIUS // 2))
+    index.compact()
     queries = _flipped(rng, originals[rng.integers(len(originals), size=ASKED)], RADIUS // 2)
     assert (index.search(queries, K)[0] <= RADIUS).all()
     case = f"{size:,} codes, {COPIES} of each original"

@@ -72,9 +72,20 @@ const hr_segment *hr_index_segment(const hr_index *index, int segment);
 
 struct hr_filter {
   uint8_t *allow[HR_SEGMENTS]; /* a bit a row; 0 for tombstones */
-  hr_subset few[HR_SEGMENTS];  /* the same rows, if they are few */
-  size_t sorted;               /* HR_APPROXIMATE: how many rows of HR_SORTED are allowed */
+  size_t allowed[HR_SEGMENTS]; /* how many rows that are */
+  hr_few *few;                 /* the same rows, once they are copied: published (compiler.h) */
+  int copying;                 /* who takes it copies them */
+  uint32_t asked;              /* queries so far, one or the other may be lost */
 };
+
+struct hr_few {
+  hr_subset of[HR_SEGMENTS];
+};
+/* NULL: the rows of this segment were not copied. */
+static inline const hr_subset *hr_few_of(const hr_few *few, int segment) {
+  return few && few->of[segment].blocks ? &few->of[segment] : NULL;
+}
+void hr_few_free(hr_few *few);
 
 /* All live rows by ascending id. */
 typedef struct {

@@ -104,9 +104,9 @@ static void sum_costs(search *s, size_t q) {
 static hr_status search_segment(search *s, int segment, const hr_ranked_query *query) {
   const hr_segment *rows = hr_index_segment(s->index, segment);
   if (!rows || !rows->count) return HR_OK;
-  const hr_subset *few = s->ranked->filter ? &s->ranked->filter->few[segment] : NULL;
+  const hr_subset *few = hr_few_of(s->ranked->few, segment);
   const hr_postings *sorted = segment == HR_SORTED ? s->index->postings : NULL;
-  bool each = few && few->blocks && (!sorted || few->count < sorted->entries / FEWEST_SHARE);
+  bool each = few && few->rows && (!sorted || few->count < sorted->entries / FEWEST_SHARE);
   if (sorted && !each) return hr_walk(&s->walker, query, &s->nearest);
   hr_ranked_rows ranked = rows_of(s, segment);
   hr_source source = each ? hr_source_of_subset(few, ((size_t)s->index->bits + 63) / 64)

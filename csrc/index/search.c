@@ -22,12 +22,6 @@ static const uint8_t *allowed(const search *s, int segment) {
   return s->request->filter ? s->request->filter->allow[segment] : s->rows[segment]->live;
 }
 
-/* The codes that a filter allows, where they were copied; else NULL. */
-static const hr_subset *few_of(const search *s, int segment) {
-  const hr_filter *filter = s->request->filter;
-  return filter && filter->few[segment].blocks ? &filter->few[segment] : NULL;
-}
-
 /* Comparing less than one code in so many costs less than looking for them in buckets. */
 #define FEWEST_SHARE 64
 
@@ -35,7 +29,8 @@ static const hr_subset *few_of(const search *s, int segment) {
 static size_t nearest_of_all(const search *s) {
   const hr_filter *filter = s->request->filter;
   const hr_segment *rows = s->rows[HR_SORTED];
-  return hr_ivf_among(s->queries.k, rows->count, filter ? filter->sorted : hr_segment_live(rows));
+  return hr_ivf_among(s->queries.k, rows->count,
+                      filter ? filter->allowed[HR_SORTED] : hr_segment_live(rows));
 }
 
 /* Looks into lists if that pays; else sets `*compare`. */
@@ -56,11 +51,12 @@ static hr_status search_postings(search *s) {
   hr_index *index = s->index;
   const hr_request *request = s->request;
   const uint8_t *allow = allowed(s, HR_SORTED);
-  const hr_subset *few = few_of(s, HR_SORTED);
+  const hr_subset *few = hr_few_of(request->few, HR_SORTED);
   bool compare =
       few && (index->kind == HR_MIH || few->count < index->postings->entries / FEWEST_SHARE);
   s->expansion.postings = index->postings;
   s->expansion.allow = allow;
+  s->expansion.few = few ? few->shared : NULL;
   if (index->ivf) {
     hr_status status = search_lists(s, allow, &compare);
     if (status || !compare) return status;
@@ -94,7 +90,7 @@ static hr_status scan(const hr_source *source, const hr_queries *queries,
 static hr_status search_rows(search *s, int segment) {
   hr_index *index = s->index;
   const hr_request *request = s->request;
-  const hr_subset *few = few_of(s, segment);
+  const hr_subset *few = hr_few_of(request->few, segment);
   hr_source source = few ? hr_source_of_subset(few, s->queries.width)
                          : hr_source_of_segment(s->rows[segment], allowed(s, segment));
   if (segment == HR_MAIN || segment == HR_FROZEN_MAIN)
@@ -218,7 +214,7 @@ bool hr_search_is_short(const hr_index *index, const hr_request *request) {
   if (request->k > SHORT_ROWS / request->count) return false;
   size_t codes = hr_index_aside(index);
   if (request->filter)
-    codes = hr_filter_compared(index, request->filter);
+    codes = hr_filter_compared(index, request->few);
   else if (index->postings)
     codes += index->postings->entries;
   return index->kind != HR_LSH && codes <= SHORT_WORDS / request->count / index->main.words;

@@ -31,7 +31,7 @@ static bool has_choice(const hr_target *t) {
 }
 
 static hr_filtering filtering(const hr_target *t) {
-  if (t->source.rows) return HR_FILTERED_FEW;
+  if (t->source.rows || t->source.unit == HR_FEW_ENTRIES) return HR_FILTERED_FEW;
   return t->allow ? HR_FILTERED : HR_UNFILTERED;
 }
 
@@ -77,7 +77,7 @@ static void leave_for_scan(searching *s, size_t q, bool probed, hr_collector *co
     s->target->deferred[q] = 1;
     return;
   }
-  hr_collector_restart(collector, hr_source_unit(&s->target->source));
+  hr_collector_restart(collector, s->target->source.unit);
   bool apart = probed && scans_apart(s);
   size_t place = apart ? s->queries->count - ++s->after : s->count++;
   memcpy(s->words + place * width, hr_query(s->queries, q), width * sizeof *s->words);

@@ -33,7 +33,9 @@ hr_source hr_source_of_subset(const hr_subset *subset, size_t words) {
                      .words = words,
                      .count = subset->count,
                      .end = hr_block_count(subset->count),
-                     .rows = subset->rows};
+                     .rows = subset->rows,
+                     .unit = subset->shared ? HR_FEW_ENTRIES : HR_ROWS,
+                     .postings = subset->shared};
 }
 
 hr_source hr_source_of_postings(const hr_postings *postings, const uint8_t *allow, hr_unit unit) {
@@ -43,6 +45,7 @@ hr_source hr_source_of_postings(const hr_postings *postings, const uint8_t *allo
                      .count = postings->entries,
                      .end = hr_block_count(postings->entries),
                      .allow = allow,
+                     .unit = by_row ? HR_ROWS : HR_ENTRIES,
                      .postings = by_row ? NULL : postings};
 }
 
@@ -254,7 +257,7 @@ static bool look_around(const hr_source *s, const hr_queries *query, hr_collecto
   size_t to = s->end - from > 2 * around ? from + 2 * around : s->end;
   if (from >= to) return true;
   if (!scan_group(&(group){s, query, &collector, from, to, NULL, NULL})) return false;
-  hr_collector_restart(collector, HR_ENTRIES);
+  hr_collector_restart(collector, s->unit);
   return true;
 }
 
@@ -277,7 +280,7 @@ static bool guess_pays(const hr_source *s, const hr_collector *one) {
 
 hr_status hr_scan(const hr_source *s, const hr_queries *queries, hr_collector *const *collectors) {
   if (!queries->count || s->first >= s->end) return HR_OK;
-  assert(collectors[0]->unit == hr_source_unit(s));
+  assert(collectors[0]->unit == s->unit);
   bool guess = guess_pays(s, collectors[0]);
   if (guess) guess_limits(s, queries, collectors);
   for (size_t q = 0; !guess && s->postings && q < queries->count; q++) {

@@ -14,7 +14,8 @@ typedef struct {
   const uint8_t *allow;        /* a bit a row, or NULL */
   size_t least;                /* of sorted codes: those before are not meant */
   const uint32_t *rows;        /* the rows of these codes, ascending; NULL: all rows in order */
-  const hr_postings *postings; /* what is found are entries of these; NULL: rows */
+  hr_unit unit;                /* what is found: */
+  const hr_postings *postings; /* entries of these; NULL: rows */
   bool whole;                  /* codes are compared whole, though heads might pay */
   hr_heads *heads;             /* of the one query, kept between scans; NULL: where it pays */
 } hr_source;
@@ -25,10 +26,6 @@ hr_source hr_source_of_subset(const hr_subset *subset, size_t words);
 hr_source hr_source_of_postings(const hr_postings *postings, const uint8_t *allow, hr_unit unit);
 /* Leaves part `part` of `parts` of the blocks. */
 void hr_source_divide(hr_source *source, size_t part, size_t parts);
-
-static inline hr_unit hr_source_unit(const hr_source *source) {
-  return source->postings ? HR_ENTRIES : HR_ROWS;
-}
 
 /* Offers what is in the source to the collector of each query, all of which hold its unit. */
 hr_status hr_scan(const hr_source *source, const hr_queries *queries,

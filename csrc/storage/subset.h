@@ -6,9 +6,10 @@
 #include "storage/postings.h"
 
 typedef struct {
-  uint32_t *rows;   /* ascending */
-  uint64_t *blocks; /* their codes, laid out as kernels.h says; NULL: none were copied */
+  uint64_t *blocks; /* codes, laid out as kernels.h says; NULL: none were copied */
   size_t count;
+  uint32_t *rows;      /* of each code, ascending; or NULL, and */
+  hr_postings *shared; /* each different code once, with the rows that have it */
 } hr_subset;
 
 void hr_subset_free(hr_subset *subset);

@@ -15,7 +15,8 @@
 #include "storage/postings.h"
 #include "topk/queries.h"
 
-typedef enum { HR_ROWS, HR_ENTRIES } hr_unit;
+/* HR_FEW_ENTRIES: of a copy of some rows (subset.h). */
+typedef enum { HR_ROWS, HR_ENTRIES, HR_FEW_ENTRIES } hr_unit;
 
 typedef struct {
   uint64_t *taken;  /* distance << 32 | row or entry */
@@ -54,7 +55,7 @@ static inline uint32_t hr_collector_reach(const hr_collector *collector) {
 }
 /* What comes next is taken if it is nearer than this. */
 static inline uint32_t hr_collector_bar(const hr_collector *collector) {
-  return collector->limit + (collector->unit == HR_ENTRIES && hr_collector_full(collector));
+  return collector->limit + (collector->unit != HR_ROWS && hr_collector_full(collector));
 }
 
 static inline uint32_t hr_taken_distance(const hr_collector *collector, size_t i) {

@@ -44,7 +44,7 @@ static bool expand_rows(const hr_collector *collector, hr_neighbors *out) {
 
 /* Adds the first rows of an entry that may pass, `room` at most, to the `n` that are there. */
 static size_t take_rows(hr_expansion *e, size_t entry, size_t room, size_t n) {
-  const hr_postings *postings = e->postings;
+  const hr_postings *postings = e->of;
   size_t from = hr_postings_start(postings, entry), end = hr_postings_start(postings, entry + 1);
   uint32_t *rows = e->rows + n;
   size_t taken = 0;
@@ -52,14 +52,14 @@ static size_t take_rows(hr_expansion *e, size_t entry, size_t room, size_t n) {
     uint32_t row = postings->order[i];
     if (row >= postings->rows.count) continue; /* a damaged file, mapped unchecked */
     rows[taken] = row;
-    taken += !e->allow || hr_bit(e->allow, row);
+    taken += !e->passing || hr_bit(e->passing, row);
   }
   return n + taken;
 }
 
 /* The rows of entries that are one row each. */
 static size_t take_single(hr_expansion *e, const uint32_t *entries, size_t count) {
-  const hr_postings *postings = e->postings;
+  const hr_postings *postings = e->of;
   uint32_t *rows = e->rows;
   size_t n = 0;
   for (size_t i = 0; i < count; i++) {
@@ -72,7 +72,7 @@ static size_t take_single(hr_expansion *e, const uint32_t *entries, size_t count
 
 /* How many rows entries have, `room` of each at most. */
 static size_t count_rows(hr_expansion *e, const uint32_t *entries, size_t count, size_t room) {
-  const hr_postings *postings = e->postings;
+  const hr_postings *postings = e->of;
   size_t sum = 0;
   for (size_t i = 0; i < count; i++) {
     if (postings->starts && i + AHEAD < count) HR_PREFETCH(&postings->starts[entries[i + AHEAD]]);
@@ -87,7 +87,7 @@ static size_t count_rows(hr_expansion *e, const uint32_t *entries, size_t count,
 /* Gathers the rows of entries at one distance, `room` of each at most; SIZE_MAX when out of
  * memory. */
 static size_t gather(hr_expansion *e, const uint32_t *entries, size_t count, size_t room) {
-  bool single = !e->postings->starts && !e->allow; /* each entry is one row that may be found */
+  bool single = !e->of->starts && !e->passing; /* each entry is one row that may be found */
   size_t most = single ? count : count_rows(e, entries, count, room), n = 0;
   /* One more, since a row that may not pass is written before it is known. */
   if (!hr_grow(&e->rows, &e->rows_room, most + 1, sizeof *e->rows)) return SIZE_MAX;
@@ -140,14 +140,14 @@ static bool are_many(const hr_postings *postings, const hr_collector *collector)
 static size_t count_words(const hr_postings *postings) { return (postings->rows.count + 63) / 64; }
 
 static bool open_marks(hr_expansion *e) {
-  if (!e->marks) e->marks = hr_alloc_zero(count_words(e->postings), sizeof *e->marks);
-  if (!e->distances) e->distances = hr_alloc(e->postings->rows.count, 1);
+  if (!e->marks) e->marks = hr_alloc_zero(count_words(e->of), sizeof *e->marks);
+  if (!e->distances) e->distances = hr_alloc(e->of->rows.count, 1);
   return e->marks && e->distances;
 }
 
 /* Marks the first rows of an entry that may pass, `room` at most, and returns how many. */
 static size_t mark_rows(hr_expansion *e, size_t entry, uint32_t distance, size_t room) {
-  const hr_postings *postings = e->postings;
+  const hr_postings *postings = e->of;
   size_t from = hr_postings_start(postings, entry), end = hr_postings_start(postings, entry + 1);
   size_t taken = 0;
   for (size_t i = from; i < end && taken < room; i++) {
@@ -155,7 +155,7 @@ static size_t mark_rows(hr_expansion *e, size_t entry, uint32_t distance, size_t
     if (row >= postings->rows.count) continue; /* a damaged file, as in take_rows, */
     uint64_t *marks = &e->marks[row / 64], mark = (uint64_t)1 << row % 64;
     if (*marks & mark) continue; /* or one with a row in two places */
-    if (e->allow && !hr_bit(e->allow, row)) continue;
+    if (e->passing && !hr_bit(e->passing, row)) continue;
     *marks |= mark;
     e->distances[row] = (uint8_t)distance;
     taken++;
@@ -166,7 +166,7 @@ static size_t mark_rows(hr_expansion *e, size_t entry, uint32_t distance, size_t
 /* Appends the rows that are marked, and wipes the marks. next[d]: where the first at distance d
  * goes. */
 static void read_marks(hr_expansion *e, size_t *next, hr_neighbor *list) {
-  for (size_t w = 0, words = count_words(e->postings); w < words; w++) {
+  for (size_t w = 0, words = count_words(e->of); w < words; w++) {
     for (uint64_t left = e->marks[w]; left; left &= left - 1) {
       uint32_t row = (uint32_t)(w * 64 + hr_lowest_bit(left)), distance = e->distances[row];
       list[next[distance]++] = (hr_neighbor){distance, row};
@@ -184,8 +184,7 @@ static bool expand_by_marks(hr_expansion *e, hr_neighbors *out) {
   for (size_t i = 0; i < collector->size; i++) {
     uint32_t distance = hr_taken_distance(collector, i);
     if (i + AHEAD < collector->size)
-      HR_PREFETCH(
-          &e->postings->order[hr_postings_start(e->postings, hr_taken_item(collector, i + AHEAD))]);
+      HR_PREFETCH(&e->of->order[hr_postings_start(e->of, hr_taken_item(collector, i + AHEAD))]);
     if (distance > reach) continue;
     size_t room = distance < collector->limit ? SIZE_MAX : last;
     next[distance + 1] += mark_rows(e, hr_taken_item(collector, i), distance, room);
@@ -200,7 +199,10 @@ static bool expand_by_marks(hr_expansion *e, hr_neighbors *out) {
 
 bool hr_expand(hr_expansion *expansion, const hr_collector *collector, hr_neighbors *out) {
   if (collector->unit == HR_ROWS) return expand_rows(collector, out);
+  bool few = collector->unit == HR_FEW_ENTRIES;
   expansion->collector = collector;
-  bool many = are_many(expansion->postings, collector);
+  expansion->of = few ? expansion->few : expansion->postings;
+  expansion->passing = few ? NULL : expansion->allow;
+  bool many = are_many(expansion->of, collector);
   return (many ? expand_by_marks : expand_entries)(expansion, out);
 }

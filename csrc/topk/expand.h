@@ -19,7 +19,10 @@ typedef struct {
 typedef struct {
   const hr_postings *postings; /* whose entries are expanded */
   const uint8_t *allow;        /* a bit a row: which of their rows may pass; NULL: all */
+  const hr_postings *few;      /* of HR_FEW_ENTRIES, whose rows all pass */
   const hr_collector *collector;
+  const hr_postings *of; /* of this collector */
+  const uint8_t *passing;
   uint32_t *items, *rows, *spare;
   size_t items_room, rows_room, spare_room;
   uint64_t *marks;    /* a bit a row, all zero in between; NULL until needed */

@@ -13,7 +13,7 @@ from ..errors import ShapeError
 from ..types import Distances, Ids
 from .arguments import SELF, IdsOrMask, check_filter
 from .cores import may_start_threads
-from .filter import Filter, few_for
+from .filter import Filter
 from .schedule import plan, run_aside, run_parts
 
 __all__ = [
@@ -41,19 +41,17 @@ def open_reader(
     filter: Filter | IdsOrMask | None = None,
     *,
     codes: bool = False,
-    few: int = 0,
     queries: int = 1,
 ) -> _native.Reader:
     """Lock an index for reading; make what searches for so many queries need if it is missing.
 
-    What takes long to make is made beside, and not waited for, by a thread of the index's own. If
-    `filter` allows at most one code in `few`, those are copied; 0: never.
+    What takes long to make is made beside, and not waited for, by a thread of the index's own.
     """
     while True:
         try:
             if isinstance(filter, Filter):
                 return filter.open_reader(queries)
-            return _native.Reader(native, filter, codes, few, queries=queries)
+            return _native.Reader(native, filter, codes, queries=queries)
         except _native.NotReady:
             if not (may_start_threads() and native.prepare_beside(queries)):
                 cancel = _native.Cancel()
@@ -70,12 +68,11 @@ def reader_of(
     native: _native.NativeIndex, filter: Filter | npt.ArrayLike | None, queries: int
 ) -> _native.Reader:
     """Lock an index for so many queries, among what callers give as `filter`."""
-    if filter is None:
-        return open_reader(native, queries=queries)
     if isinstance(filter, Filter):
         filter.check_index(native)
-        return open_reader(native, filter, queries=queries)
-    return open_reader(native, check_filter(filter), few=few_for(queries), queries=queries)
+    elif filter is not None:
+        filter = check_filter(filter)
+    return open_reader(native, filter, queries=queries)
 
 
 def find_nearest(

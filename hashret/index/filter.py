@@ -12,22 +12,18 @@ from ..errors import DTypeError, ParameterError
 from ..types import Ids
 from .arguments import IdsOrMask
 
-__all__ = ["FEW_PREPARED", "Filter", "all_ids", "few_for", "ids_of"]
-
-# Where at most one code in so many is allowed, those are copied: for a filter that is kept, for
-# one of a few queries, and for one of many. To copy one takes as long as comparing a hundred.
-FEW_PREPARED, FEW_FOR_ONE, FEW_FOR_MANY = 2, 64, 4
-MANY_QUERIES = 16
+__all__ = ["Filter", "all_ids", "allowed_ids"]
 
 
 class Filter:
     """Some ids of an index, for its searches: made by :meth:`Index.filter`.
 
-    Of few ids it holds a copy of their codes, so that a search compares those and no others. It
-    is a set of ids, which never changes: ids that are added to the index later are not in it, and
-    those that are removed are no longer found. After the index has changed, the next search
-    prepares it anew. Filters of one index are combined by ``&``, ``|``, ``-`` and, for all ids that
-    the index has just then and the filter has not, ``~``. Threads may share one.
+    Of few ids it comes to hold a copy of their codes, as soon as enough was asked to pay for that,
+    so that a search compares those and no others. It is a set of ids, which never changes: ids that
+    are added to the index later are not in it, and those that are removed are no longer found.
+    After the index has changed, the next search prepares it anew. Filters of one index are combined
+    by ``&``, ``|``, ``-`` and, for all ids that the index has just then and the filter has not,
+    ``~``. Threads may share one.
 
     Examples
     --------
@@ -94,7 +90,6 @@ class Filter:
         reader = _native.Reader(
             self._native,
             self._ids,
-            few=FEW_PREPARED,
             present=True,
             allowed=self._allowed,
             queries=queries,
@@ -118,11 +113,6 @@ def ascending(ids: Ids) -> Ids:
     return ids[first]
 
 
-def few_for(queries: int) -> int:
-    """Return where a filter of so many queries allows few: at most one code in so many."""
-    return FEW_FOR_MANY if queries >= MANY_QUERIES else FEW_FOR_ONE
-
-
 def all_ids(native: _native.NativeIndex) -> Ids:
     """Return all ids of one moment, ascending."""
     out = np.empty(len(native), np.int64)
@@ -132,10 +122,8 @@ def all_ids(native: _native.NativeIndex) -> Ids:
     return out[:count]
 
 
-def ids_of(reader: _native.Reader, filter: IdsOrMask) -> Ids:
-    """Return, ascending, the ids that a filter names, which the reader has found to fit."""
-    if filter.dtype != np.bool_:
-        return ascending(filter.astype(np.int64))
-    ids = np.empty(len(reader), np.int64)
-    reader.ids(ids)
-    return ids[filter]
+def allowed_ids(reader: _native.Reader) -> Ids:
+    """Return, ascending, the ids that the filter of a reader allows."""
+    ids = np.empty(reader.allowed_ids, np.int64)
+    reader.fill_allowed(ids)
+    return ids

@@ -30,7 +30,7 @@ from .arguments import (
 from .batch import MOST_QUERIES, compact, find_nearest, find_within, open_reader, reader_of
 from .explain import Explanation, explain
 from .file import read_bytes, read_file, to_bytes, write_file
-from .filter import FEW_PREPARED, Filter, all_ids, ids_of
+from .filter import Filter, all_ids, allowed_ids
 from .graph import find_groups, find_neighbors, find_pairs
 from .ranked import Ranked
 from .tuning import Tuning, tuning_of
@@ -311,7 +311,8 @@ class Index:
         -------
         filter : Filter
             For ``filter=`` of the searches of this index. Takes 8 bytes an id, a bit for each
-            code of the index and, where at most half of them are allowed, 4 bytes and a code an id.
+            code of the index and, where at most half of them are allowed and it was asked for often
+            enough, 4 bytes and a code an id.
 
         Raises
         ------
@@ -338,8 +339,8 @@ class Index:
             start, stop = check_range(allowed)
             allowed = ids[np.searchsorted(ids, start) : np.searchsorted(ids, stop)]
         given = check_filter(allowed)
-        with open_reader(self._native, given, few=FEW_PREPARED, queries=0) as reader:
-            return Filter(self._native, ids_of(reader, given), reader.allowed)
+        with open_reader(self._native, given, queries=0) as reader:
+            return Filter(self._native, allowed_ids(reader), reader.allowed)
 
     def ranked(self, rule: Rule) -> Ranked:
         """Return a view of the index that is searched by a ranking rule.

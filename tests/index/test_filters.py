@@ -72,6 +72,35 @@ def test_few_are_compared_and_no_others(rng, kind):
         assert told.reason == "all codes that the filter allows were compared"
 
 
+@pytest.mark.parametrize("shape", [shapes.uniform, shapes.few_values])
+def test_a_filter_that_is_asked_often_holds_copies(rng, shape):
+    codes = shapes.pack(shape(rng, COUNT, 64))
+    index = hashret.Index(64, "scan" if shape is shapes.uniform else "auto")
+    ids = index.add(codes)
+    index.compact()
+    mask = chosen(rng, COUNT, COUNT // 8)
+    values = len(np.unique(codes[mask], axis=0))
+    filter = index.filter(mask)
+    compared = [index.explain(codes[:1], 3, filter=filter).candidates for _ in range(16)]
+    assert min(compared[:7]) >= len(np.unique(codes, axis=0))
+    # At first all are compared; 64 codes are compared in the time in which one is copied.
+    assert compared[8] <= min(values, COUNT // 8) + 8
+    wanted = oracle.search(codes[:5], codes[mask], ids[mask], 500)
+    for threads in (1, 2):
+        assert_found(index.search(codes[:5], 500, filter=filter, threads=threads), wanted)
+    within = oracle.range_search(codes[:5], codes[mask], ids[mask], 20)
+    assert_found(index.range_search(codes[:5], 20, filter=filter), within)
+
+
+def test_ids_of_a_filter_come_in_order_from_all_places(rng):
+    index, ids, _ = build(rng, shapes.uniform, 64, "auto")
+    for share in (0.001, 0.3, 1):
+        kept = ids[rng.random(len(ids)) < share]
+        given = np.concatenate([rng.permutation(kept), kept[:9]])
+        np.testing.assert_array_equal(index.filter(given).ids, kept)
+        np.testing.assert_array_equal(index.filter(np.isin(ids, kept)).ids, kept)
+
+
 def test_filters_are_sets(rng):
     index, ids, codes = build(rng, shapes.clustered, 64, "auto")
     a, b = ids[rng.random(len(ids)) < 0.1], ids[rng.random(len(ids)) < 0.3]
