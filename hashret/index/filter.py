@@ -10,7 +10,6 @@ import numpy as np
 from .. import _native
 from ..errors import DTypeError, ParameterError
 from ..types import Ids
-from .arguments import IdsOrMask
 
 __all__ = ["Filter", "all_ids", "allowed_ids"]
 
