@@ -9,8 +9,8 @@
 #include "scan/scan.h"
 #include "storage/blocks.h"
 
-/* Blocks that are scanned to measure: out of the first two caches where there are so many. */
-#define TRIAL_BLOCKS ((size_t)1 << 17)
+/* What is scanned to measure: out of all caches where there is so much. */
+#define TRIAL_BYTES ((size_t)64 << 20)
 /* Queries for the nearest few around codes far apart, as a second one around the same code would
  * find its buckets in the cache; each until typical buckets would have taken so long. */
 #define TRIAL_QUERIES 16
@@ -38,12 +38,18 @@ typedef struct {
   hr_collector *opened, *collectors[TRIAL_QUERIES];
 } trial;
 
+static size_t trial_blocks(const trial *t) {
+  size_t blocks = hr_block_count(t->postings->entries);
+  size_t most = TRIAL_BYTES / hr_block_bytes(1, t->postings->words);
+  return blocks < most ? blocks : most;
+}
+
 /* What a scan for `count` queries takes of each, for what lies within `radius`, where no code is
  * left early. */
 static hr_status time_scan(const trial *t, size_t count, uint32_t radius, double *each) {
   hr_source source = hr_source_of_postings(t->postings, NULL, HR_ENTRIES);
   hr_queries queries = hr_queries_part(&t->queries, 0, count);
-  if (source.end > TRIAL_BLOCKS) source.end = TRIAL_BLOCKS;
+  source.end = trial_blocks(t);
   source.whole = true;
   *each = INFINITY;
   for (int round = 0; round < ROUNDS; round++) {
@@ -65,8 +71,7 @@ static hr_status time_scans(const trial *t, hr_costs *costs) {
   if (status) return status;
   costs->block = fmax(one, LEAST_NS);
   costs->grouped = fmax(grouped, LEAST_NS);
-  double blocks = fmin((double)hr_block_count(t->postings->entries), (double)TRIAL_BLOCKS);
-  costs->narrow = fmax(nearest - one, 0) * blocks;
+  costs->narrow = fmax(nearest - one, 0) * (double)trial_blocks(t);
   return HR_OK;
 }
 

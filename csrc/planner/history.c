@@ -22,6 +22,10 @@
 #define LEAST_EXCESS 0.25
 /* A way that was never taken is tried as if it took so many scans. */
 #define UNKNOWN 1.5
+/* Probes that seem dearer than a scan were perhaps the first to touch memory: until so many were
+ * timed, trying one may take a sixteenth. */
+#define SURE 8
+#define UNSURE_SHARE 16
 /* Such a run may take as long as so many scans. */
 #define HOPED (HR_SECTION * (ENDURED + 1))
 /* Reading the clock takes 25 ns, twice a query: after the first queries one in so many is timed,
@@ -83,8 +87,7 @@ static bool is_hopeless(const hr_record *record, uint32_t way) {
 }
 
 static bool tries_one(const hr_record *record) {
-  return is_doubtful(record) ||
-         (HR_LOAD(&record->trying) && is_hopeless(record, HR_LOAD(&record->other)));
+  return is_doubtful(record) || HR_LOAD(&record->trying) == 1;
 }
 
 uint32_t hr_history_section(const hr_record *record, bool together, uint32_t usual, size_t left) {
@@ -124,14 +127,15 @@ static hr_way load_costs(const hr_record *record, double scan_ns, double *cost) 
 static void save(hr_record *record, uint32_t queries, hr_way best, const double *cost) {
   uint32_t other = (best + 1 + HR_LOAD(&record->tries) % (HR_WAYS - 1)) % HR_WAYS;
   double dear = cost[other] > 0 ? cost[other] : UNKNOWN * cost[HR_WAY_SCAN];
-  bool hopeless = is_hopeless(record, other);
-  double run = hopeless ? 1 : fmax(RUN, queries);
+  bool unsure = best == HR_WAY_SCAN && HR_LOAD(&record->times[other]) < SURE;
+  bool one = unsure || is_hopeless(record, other);
+  double run = one ? 1 : fmax(RUN, queries);
   double price = run * fmax(dear - cost[best], LEAST_EXCESS * cost[best]);
-  double saved = load(&record->saved) + queries * cost[best] / SHARE;
+  double saved = load(&record->saved) + queries * cost[best] / (unsure ? UNSURE_SHARE : SHARE);
   if (saved >= price) {
     saved = 0;
     HR_STORE(&record->other, other);
-    HR_STORE(&record->trying, hopeless ? 1 : RUN);
+    HR_STORE(&record->trying, one ? 1 : RUN);
     add(&record->tries, 1);
   }
   store(&record->saved, (float)saved);

@@ -177,6 +177,17 @@ static void test_what_seemed_hopeless_is_tried_again_soon(void) {
   }
 }
 
+/* As the first to touch memory, or a file that is mapped. */
+static void test_a_cold_start_is_overcome(void) {
+  hr_record record = {0};
+  const world cold = {400, 0, 400, 100, 0}, warm = {10, 0, 10, 100, 0};
+  int ways[HR_WAYS];
+  play(&record, &cold, 3, false, ways);
+  play(&record, &warm, 128, false, ways);
+  play(&record, &warm, 64, false, ways);
+  expect(ways[HR_WAY_SCAN] < 16, "probes that were dear at first are soon taken again");
+}
+
 /* One probe in `seldom` is not left, and no cheaper: a run follows each such one, at a price. */
 static void test_vain_hope_is_cheap(void) {
   for (int together = 0; together < 2; together++) {
@@ -285,6 +296,7 @@ int main(void) {
   test_an_interrupted_query_tells_nothing();
   test_what_changes_is_noticed();
   test_what_seemed_hopeless_is_tried_again_soon();
+  test_a_cold_start_is_overcome();
   test_vain_hope_is_cheap();
   test_trying_is_cheap();
   test_the_mean_of_costs_that_vary_decides();
