@@ -15,7 +15,7 @@ Points = list[dict[str, Any]]
 HEAD = ("target", "case", "measured", "best", "goal", "")
 
 INTRODUCTION = """\
-# Benchmarks, {isa}
+# Benchmarks, {isa}, {processor}
 
 This page is written by
 
@@ -106,6 +106,7 @@ def page(reports: list[Found], path: Path) -> str:
         commands="\n".join(f"    {found['command']}" for found in reports),
         machine=_table(("", ""), reports[0]["machine"].items()),
         isa=reports[0]["machine"]["instruction set"],
+        processor=reports[0]["machine"]["processor"],
     )
     for found in reports:
         if found["targets"]:

@@ -213,6 +213,8 @@ typedef struct hr_few hr_few;
  * needs the lock of hr_read_lock_codes. */
 hr_status hr_filter_prepare(const hr_index *index, hr_filter *filter, size_t queries,
                             const hr_few **out);
+/* The same if it is there already. */
+const hr_few *hr_filter_few(const hr_filter *filter);
 /* How many codes a search that compares all has to look at. `few` may be NULL. */
 size_t hr_filter_compared(const hr_index *index, const hr_few *few);
 

@@ -117,6 +117,7 @@ def planner(rows: Rows) -> list[Table]:
         policies("now", "AVX2", kept, new, True),
         policies("later", "AVX2", kept, new, False),
         policies("doubted", "AVX2", kept, new, False),
+        policies("hoped", "AVX-512", kept, new, False),
     ]
 
 

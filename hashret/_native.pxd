@@ -132,6 +132,7 @@ cdef extern from "hashret.h" nogil:
 
     hr_status hr_filter_prepare(const hr_index *index, hr_filter *filter, size_t queries,
                                 const hr_few **out)
+    const hr_few *hr_filter_few(const hr_filter *filter)
     size_t hr_filter_compared(const hr_index *index, const hr_few *few)
 
     ctypedef struct hr_work:

@@ -422,8 +422,11 @@ cdef class Reader:
     cdef prepare(self, filter, bint present, size_t queries):
         """Copy the codes of a filter if that pays; where they are found by row, lock them so."""
         cdef hr_index *handle = self.index.handle
-        cdef hr_filter *made
+        cdef hr_filter *made = self.allowed.handle
         cdef hr_status status
+        self.few = hr_filter_few(made)
+        if self.few != NULL:
+            return
         while True:
             made = self.allowed.handle
             with nogil:

@@ -53,10 +53,12 @@ static hr_few *copy(const hr_index *index, const hr_filter *filter) {
   return NULL;
 }
 
+const hr_few *hr_filter_few(const hr_filter *filter) { return HR_SEE(&filter->few); }
+
 /* Without memory for a copy all codes are compared, as before. */
 hr_status hr_filter_prepare(const hr_index *index, hr_filter *filter, size_t queries,
                             const hr_few **out) {
-  *out = HR_SEE(&filter->few);
+  *out = hr_filter_few(filter);
   if (*out || HR_LOAD(&filter->copying) || !is_due(index, filter, queries)) return HR_OK;
   if (index->postings && !hr_postings_listed(index->postings)) return HR_NOT_READY;
   if (!HR_TAKE(&filter->copying)) return HR_OK;

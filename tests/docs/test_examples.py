@@ -17,7 +17,14 @@ PAGES = sorted(DOCS.rglob("*.md"))
 _SHELL = re.compile(r"(<!-- not run: [^\n]+ -->\n)?^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _PYTHON = re.compile(r"^```pycon\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # Pages whose commands take hours, made by scripts: their rows are tested by themselves.
-_MEASURED = {"results.md", "fashion-mnist.md", "benchmarks.md", "benchmarks-avx2.md", "planner.md"}
+_MEASURED = {
+    "results.md",
+    "fashion-mnist.md",
+    "benchmarks.md",
+    "benchmarks-zen4.md",
+    "benchmarks-avx2.md",
+    "planner.md",
+}
 # What the examples of a page need beside the package.
 _NEEDS = {
     "how-to/onnx.md": ("onnxruntime", "torch", "onnxscript"),

@@ -22,6 +22,8 @@ __all__ = ["Asker"]
 _QUANTILE = 0.95
 _LEAST, _MOST, _UNKNOWN = 0.02, 2.0, 0.5
 _KNOWN, _KEPT = 20, 500
+# To find out how long that is takes a tenth of a millisecond: it is done after so many calls.
+_RENEWED = 20
 # What takes seconds is not done twice.
 _HEDGED = frozenset({"search", "range_search", "has", "get"})
 _POLL = 0.05
@@ -37,9 +39,7 @@ class Asker:
 
     def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
-        self._took: defaultdict[tuple[str, int], deque[float]] = defaultdict(
-            lambda: deque(maxlen=_KEPT)
-        )
+        self._took: defaultdict[tuple[str, int], _Times] = defaultdict(_Times)
         self.hedged = 0
 
     async def ask(self, call: Call, timeout: float) -> Any:
@@ -54,14 +54,27 @@ class Asker:
         """Return after how many seconds another replica is asked, too."""
         if call.method not in _HEDGED:
             return float("inf")
-        took = self._took[_kind(call)]
-        if len(took) < _KNOWN:
-            return _UNKNOWN
-        return float(np.clip(np.quantile(took, _QUANTILE), _LEAST, _MOST))
+        return self._took[_kind(call)].patience
 
     def note(self, call: Call, seconds: float) -> None:
         """Note how long a call took."""
-        self._took[_kind(call)].append(seconds)
+        self._took[_kind(call)].note(seconds)
+
+
+class _Times:
+    """How long calls of a kind took, and after how many seconds another replica is asked."""
+
+    def __init__(self) -> None:
+        self.patience = _UNKNOWN
+        self._last: deque[float] = deque(maxlen=_KEPT)
+        self._new = 0
+
+    def note(self, seconds: float) -> None:
+        self._last.append(seconds)
+        self._new += 1
+        if self._new == _RENEWED and len(self._last) >= _KNOWN:
+            self._new = 0
+            self.patience = float(np.clip(np.quantile(self._last, _QUANTILE), _LEAST, _MOST))
 
 
 class _Question:
