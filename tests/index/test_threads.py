@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 
@@ -174,3 +175,41 @@ def test_saving_while_others_add(rng, tmp_path):
         assert len(saved) % 100 == 0
         np.testing.assert_array_equal(saved.get(np.arange(100)), codes)
     writer.join()
+
+
+@pytest.fixture
+def no_switching():
+    """Threads change only where one lets the interpreter's lock go."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(3600)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.skipif(not getattr(sys, "_is_gil_enabled", lambda: True)(), reason="has no such lock")
+def test_long_searches_let_other_threads_run_and_short_ones_do_not(no_switching, rng):
+    long = hashret.Index(64, "scan")
+    codes = rng.integers(0, 256, (300_000, 8), np.uint8)
+    long.add(codes)
+    short = hashret.Index(64)
+    short.add(codes[:1000])
+    turns, over = [], []
+
+    def count():
+        while not over:
+            turns.append(1)
+            time.sleep(0)
+
+    for index, waits in ((short, False), (long, True)):
+        index.search(codes[:1], 3, threads=1)
+        turns.clear()
+        over.clear()
+        thread = threading.Thread(target=count)
+        thread.start()  # waits until it runs
+        before = len(turns)
+        for query in codes[:20]:
+            index.search(query[None], 3, threads=1)
+        after = len(turns)
+        over.append(1)
+        thread.join()
+        assert (after > before) == waits
