@@ -208,9 +208,9 @@ void hr_filter_ids(const hr_index *index, const hr_filter *filter, int64_t *ids)
 
 /* A copy of the codes that a filter allows, where they are few, so that no others are compared. */
 typedef struct hr_few hr_few;
-/* Before so many queries: once more codes have been compared in vain than a copy costs it is made,
- * by one of the threads that share the filter. `out` is the filter's own, or NULL. HR_NOT_READY:
- * needs the lock of hr_read_lock_codes. */
+/* Before so many queries: a copy is made where it pays at once, or once searches by the filter have
+ * taken as long as making it, by one of the threads that share the filter. `out` is the filter's
+ * own, or NULL. HR_NOT_READY: needs the lock of hr_read_lock_codes. */
 hr_status hr_filter_prepare(const hr_index *index, hr_filter *filter, size_t queries,
                             const hr_few **out);
 /* The same if it is there already. */
@@ -233,7 +233,7 @@ typedef struct {
 typedef struct {
   const uint8_t *queries; /* packed */
   size_t count;
-  const hr_filter *filter; /* or NULL */
+  hr_filter *filter;       /* or NULL */
   const hr_few *few;       /* of the filter, or NULL */
   const float *margins;    /* (count, bits) for the order of LSH probes, or NULL */
   uint32_t probes;         /* LSH: buckets looked at in each table */
@@ -302,7 +302,7 @@ typedef struct {
   /* NULL; or rows of what codes at each centre cost, not negative, and the row of each query. */
   const double *cells;
   const uint32_t *cell_rows;
-  const hr_filter *filter;
+  hr_filter *filter;
   const hr_few *few;
   size_t k;      /* hr_rank_search: how many of the nearest; else SIZE_MAX */
   double radius; /* hr_rank_within; else infinite */

@@ -144,7 +144,7 @@ cdef extern from "hashret.h" nogil:
     ctypedef struct hr_request:
         const uint8_t *queries
         size_t count
-        const hr_filter *filter
+        hr_filter *filter
         const hr_few *few
         const float *margins
         uint32_t probes
@@ -196,7 +196,7 @@ cdef extern from "hashret.h" nogil:
         const double *costs
         const double *cells
         const uint32_t *cell_rows
-        const hr_filter *filter
+        hr_filter *filter
         const hr_few *few
         size_t k
         double radius

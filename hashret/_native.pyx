@@ -442,7 +442,7 @@ cdef class Reader:
                 self.allow(filter, present)
         _check(status, "filter")
 
-    cdef const hr_filter *filter(self):
+    cdef hr_filter *filter(self):
         return NULL if self.allowed is None else self.allowed.handle
 
     def __enter__(self):

@@ -5,22 +5,31 @@
 
 /* At most one code in so many is allowed. */
 #define FEW 2
-/* To copy a code takes as long as comparing so many. */
-#define COPY 64
+/* It pays at once where one code in so many is allowed, for a query and for some together. */
+#define FEW_FOR_ONE 64
+#define FEW_TOGETHER 4
+#define TOGETHER 16
+/* What copying a code takes, and each of its words; and the unit that time is counted in. */
+#define COPY_NS 4
+#define WORD_NS 4
+#define SPENT_NS 64.0
 
 void hr_few_free(hr_few *few) {
   for (int segment = 0; few && segment < HR_SEGMENTS; segment++) hr_subset_free(&few->of[segment]);
   free(few);
 }
 
-/* Whether `queries` more bring the codes that were compared, each time, to what a copy costs. */
-static bool is_due(const hr_index *index, hr_filter *filter, size_t queries) {
-  size_t rows = hr_index_live(index), allowed = hr_filter_count(filter);
-  if (index->kind == HR_LSH || !queries || allowed > rows / FEW) return false;
-  uint32_t asked = HR_LOAD(&filter->asked);
-  asked = queries < UINT32_MAX - asked ? asked + (uint32_t)queries : UINT32_MAX;
-  HR_STORE(&filter->asked, asked);
-  return (double)asked * (double)rows >= (double)allowed * COPY;
+static bool is_due(const hr_index *index, const hr_filter *filter, size_t queries) {
+  size_t allowed = hr_filter_count(filter), rows = hr_index_live(index);
+  if (index->kind == HR_LSH || !queries || !allowed || allowed > rows / FEW) return false;
+  if (allowed <= rows / (queries < TOGETHER ? FEW_FOR_ONE : FEW_TOGETHER)) return true;
+  double price = (double)(allowed * (COPY_NS + WORD_NS * index->main.words));
+  return HR_LOAD(&filter->spent) * SPENT_NS >= price;
+}
+
+void hr_filter_spend(hr_filter *filter, const hr_few *few, double ns) {
+  if (!filter || few || HR_LOAD(&filter->copying)) return;
+  (void)HR_ADD(&filter->spent, (uint32_t)(ns < 1e9 ? ns / SPENT_NS : 1e9 / SPENT_NS));
 }
 
 static bool list_rows(const uint8_t *bits, const hr_segment *rows, size_t count, uint32_t **out) {

@@ -75,7 +75,7 @@ struct hr_filter {
   size_t allowed[HR_SEGMENTS]; /* how many rows that are */
   hr_few *few;                 /* the same rows, once they are copied: published (compiler.h) */
   int copying;                 /* who takes it copies them */
-  uint32_t asked;              /* queries so far, one or the other may be lost */
+  uint32_t spent;              /* by searches without the copy, see few.c */
 };
 
 struct hr_few {
@@ -86,6 +86,8 @@ static inline const hr_subset *hr_few_of(const hr_few *few, int segment) {
   return few && few->of[segment].blocks ? &few->of[segment] : NULL;
 }
 void hr_few_free(hr_few *few);
+/* A search by a filter, or by none, took so long: that counts towards a copy. */
+void hr_filter_spend(hr_filter *filter, const hr_few *few, double ns);
 
 /* All live rows by ascending id. */
 typedef struct {

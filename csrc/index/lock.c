@@ -8,10 +8,15 @@
  * keeps new ones out: others would wait with it for one that reads for long. */
 #define GENTLE_TRIES 100
 
-void hr_index_lock(hr_index *index) {
+/* For what no reader's preparations go by. */
+static void lock_quietly(hr_index *index) {
   HR_ADD(&index->wanting, 1);
   hr_lock_exclusive(&index->lock);
   HR_ADD(&index->wanting, -1);
+}
+
+void hr_index_lock(hr_index *index) {
+  lock_quietly(index);
   index->state++;
 }
 
@@ -57,7 +62,7 @@ static hr_status list_codes(hr_index *index) {
   hr_status status = listed(index) || entries ? HR_OK : HR_NO_MEMORY;
   hr_unlock_shared(&index->lock);
   if (!entries) return status;
-  hr_index_lock(index);
+  lock_quietly(index);
   if (index->replaced == replaced && !listed(index)) {
     index->postings->entry_of = entries;
     entries = NULL;

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "base/cancel.h"
+#include "base/clock.h"
 #include "base/memory.h"
 #include "index/internal.h"
 #include "rank/walk.h"
@@ -128,6 +129,7 @@ static hr_status search_query(search *s, size_t q) {
 
 hr_status hr_rank_search(const hr_index *index, const hr_ranked *ranked, double *distances,
                          int64_t *ids) {
+  double began = ranked->filter ? hr_now_ns() : 0;
   search s;
   size_t k = ranked->k;
   hr_status status = open_search(&s, index, ranked) ? HR_OK : HR_NO_MEMORY;
@@ -140,6 +142,7 @@ hr_status hr_rank_search(const hr_index *index, const hr_ranked *ranked, double 
     }
   }
   close_search(&s);
+  if (ranked->filter) hr_filter_spend(ranked->filter, ranked->few, hr_now_ns() - began);
   return status;
 }
 
@@ -163,6 +166,7 @@ static bool add_hits(const hr_nearest *nearest, hr_ranked_hits *hits) {
 
 hr_status hr_rank_within(const hr_index *index, const hr_ranked *ranked, int64_t *lims,
                          hr_ranked_hits *hits) {
+  double began = ranked->filter ? hr_now_ns() : 0;
   search s;
   *hits = (hr_ranked_hits){0};
   lims[0] = 0;
@@ -173,6 +177,7 @@ hr_status hr_rank_within(const hr_index *index, const hr_ranked *ranked, int64_t
     lims[q + 1] = (int64_t)hits->size;
   }
   close_search(&s);
+  if (ranked->filter) hr_filter_spend(ranked->filter, ranked->few, hr_now_ns() - began);
   if (status) hr_ranked_hits_free(hits);
   return status;
 }

@@ -1,6 +1,7 @@
 /* Searching: in each segment, by the way of its kind; then from what was found to rows; then the
  * segments' rows merged. */
 #include "base/cancel.h"
+#include "base/clock.h"
 #include "base/memory.h"
 #include "index/internal.h"
 #include "storage/blocks.h"
@@ -45,15 +46,14 @@ static hr_status search_lists(search *s, const uint8_t *allow, bool *compare) {
                        s->collectors[HR_SORTED]);
 }
 
-/* Where few are allowed, comparing those is a scan that HR_MIH does too, and that no query is put
- * off for. */
+/* Where very few are allowed, comparing those is a scan that HR_MIH does too, and that no query is
+ * put off for. */
 static hr_status search_postings(search *s) {
   hr_index *index = s->index;
   const hr_request *request = s->request;
   const uint8_t *allow = allowed(s, HR_SORTED);
   const hr_subset *few = hr_few_of(request->few, HR_SORTED);
-  bool compare =
-      few && (index->kind == HR_MIH || few->count < index->postings->entries / FEWEST_SHARE);
+  bool compare = few && few->count < index->postings->entries / FEWEST_SHARE;
   s->expansion.postings = index->postings;
   s->expansion.allow = allow;
   s->expansion.few = few ? few->shared : NULL;
@@ -205,18 +205,24 @@ static size_t queries_together(size_t k, uint32_t bits) {
   return fit < 1 ? 1 : fit > 256 ? 256 : fit;
 }
 
-/* A few microseconds: so many words compared, and so many rows returned. */
+/* A few microseconds: so many words compared, rows returned, and rows that entries may have to be
+ * gone through for, be they equally near or removed. */
 #define SHORT_WORDS ((size_t)1 << 13)
 #define SHORT_ROWS ((size_t)256)
+#define SHORT_GATHERED ((size_t)1 << 16)
 
 bool hr_search_is_short(const hr_index *index, const hr_request *request) {
   if (!request->count || request->count > SHORT_ROWS) return false;
   if (request->k > SHORT_ROWS / request->count) return false;
+  const hr_postings *sorted = index->postings;
   size_t codes = hr_index_aside(index);
+  bool shared = sorted && sorted->starts;
+  if (shared && request->k && sorted->entries > SHORT_GATHERED / request->k) return false;
+  if (shared && sorted->rows.tombstones > SHORT_GATHERED) return false;
   if (request->filter)
     codes = hr_filter_compared(index, request->few);
-  else if (index->postings)
-    codes += index->postings->entries;
+  else if (sorted)
+    codes += sorted->entries;
   return index->kind != HR_LSH && codes <= SHORT_WORDS / request->count / index->main.words;
 }
 
@@ -225,6 +231,7 @@ hr_status hr_search(hr_index *index, const hr_request *request, int32_t *distanc
   size_t together = queries_together(k < rows ? k : rows, index->bits);
   hr_request nearest = *request;
   nearest.radius = UINT32_MAX;
+  double began = request->filter ? hr_now_ns() : 0;
   hr_status status = HR_OK;
   request->work->radius = index->bits;
   for (size_t from = 0; !status && from < request->count; from += together) {
@@ -241,6 +248,7 @@ hr_status hr_search(hr_index *index, const hr_request *request, int32_t *distanc
     }
     close_search(&s);
   }
+  if (request->filter) hr_filter_spend(request->filter, request->few, hr_now_ns() - began);
   return status;
 }
 
@@ -270,6 +278,7 @@ static bool add_hits(search *s, size_t q, hr_hits *hits) {
 
 hr_status hr_range_search(hr_index *index, const hr_request *request, int64_t *lims,
                           hr_hits *hits) {
+  double began = request->filter ? hr_now_ns() : 0;
   hr_request all = *request;
   if (all.radius > index->bits) all.radius = index->bits;
   all.k = SIZE_MAX;
@@ -286,6 +295,7 @@ hr_status hr_range_search(hr_index *index, const hr_request *request, int64_t *l
     }
     close_search(&s);
   }
+  if (request->filter) hr_filter_spend(request->filter, request->few, hr_now_ns() - began);
   if (status) hr_hits_free(hits);
   return status;
 }

@@ -85,7 +85,8 @@ static hr_pass open_pass(const group *g) {
 /* Codes that hold as many rows as are asked for, if they have as many as most. */
 static size_t codes_of(const hr_source *s, size_t k) {
   if (!s->postings) return k;
-  size_t rows = s->postings->rows.count, entries = s->postings->entries;
+  size_t entries = s->postings->entries;
+  size_t rows = s->unit == HR_FEW_ENTRIES ? s->postings->starts[entries] : s->postings->rows.count;
   return k >= rows ? entries : (size_t)((double)k * (double)entries / (double)rows);
 }
 

@@ -14,7 +14,7 @@
 #define AHEAD_CODE 16
 
 /* Of sorted codes that rows share: rows are put together by code if they are at least one for so
- * many codes. Where they are fewer, hardly any share one. */
+ * many codes, as all of these are passed over. */
 #define GROUPED 8
 
 /* The words of a row's code, HR_LANES apart. */
@@ -93,6 +93,11 @@ static bool open_shared(const hr_postings *postings, hr_subset *subset) {
   return shared->starts && shared->order;
 }
 
+static void shrink(uint32_t **list, size_t count) {
+  uint32_t *smaller = realloc(*list, count * sizeof **list);
+  if (smaller) *list = smaller;
+}
+
 /* Leaves a subset as it is where hardly any rows share codes. */
 static hr_status share_codes(const hr_postings *postings, hr_subset *subset) {
   uint32_t *number = hr_alloc_zero(postings->entries, sizeof *number);
@@ -100,6 +105,7 @@ static hr_status share_codes(const hr_postings *postings, hr_subset *subset) {
   hr_postings *shared = subset->shared;
   if (room) {
     shared->entries = number_entries(postings, subset, number, shared->starts);
+    shrink(&shared->starts, shared->entries + 1);
     pays = shared->entries <= subset->count / HR_SHARED;
   }
   if (pays) {

@@ -12,7 +12,8 @@ import pytest
 import shapes
 
 import hashret
-from hashret import DTypeError, IdError, ParameterError, ShapeError
+from hashret import DTypeError, IdError, ParameterError, ShapeError, _native
+from hashret.index.batch import open_reader
 
 COUNT = 20_000  # so many codes are sorted and have tables in every kind that has them
 EXACT = ["scan", "mih", "auto"]
@@ -81,15 +82,44 @@ def test_a_filter_that_is_asked_often_holds_copies(rng, shape):
     mask = chosen(rng, COUNT, COUNT // 8)
     values = len(np.unique(codes[mask], axis=0))
     filter = index.filter(mask)
-    compared = [index.explain(codes[:1], 3, filter=filter).candidates for _ in range(16)]
-    assert min(compared[:7]) >= len(np.unique(codes, axis=0))
-    # At first all are compared; 64 codes are compared in the time in which one is copied.
-    assert compared[8] <= min(values, COUNT // 8) + 8
+    compared = [index.explain(codes[:1], 3, filter=filter).candidates for _ in range(2000)]
+    assert compared[0] >= len(np.unique(codes, axis=0))
+    assert compared[-1] <= min(values, COUNT // 8) + 8
     wanted = oracle.search(codes[:5], codes[mask], ids[mask], 500)
     for threads in (1, 2):
         assert_found(index.search(codes[:5], 500, filter=filter, threads=threads), wanted)
     within = oracle.range_search(codes[:5], codes[mask], ids[mask], 20)
     assert_found(index.range_search(codes[:5], 20, filter=filter), within)
+
+
+def test_a_mask_given_to_one_search_is_copied_only_where_that_pays_at_once(rng):
+    index = hashret.Index(64)
+    index.add(rng.integers(0, 256, (COUNT, 8), np.uint8))
+    index.compact()
+
+    def compared(allowed, queries):
+        mask = chosen(rng, COUNT, allowed)
+        with _native.Reader(index._native, mask, queries=queries) as reader:
+            return reader.compared
+
+    for queries in (1, 15, 30, 10_000):
+        assert compared(COUNT * 2 // 5, queries) == COUNT
+    assert compared(COUNT // 5, 15) == COUNT
+    assert compared(COUNT // 5, 16) == COUNT // 5
+    assert compared(COUNT // 100, 1) == COUNT // 100
+    assert compared(0, 1) == COUNT
+
+
+def test_a_filter_keeps_its_copy_while_codes_are_listed(rng):
+    index = hashret.Index(200)
+    ids = index.add(rng.integers(0, 256, (COUNT, 25), np.uint8))
+    index.compact()
+    first, other = index.filter(ids[:50]), index.filter(ids[50:90])
+    state = [index.search(index.get([0]), 2, filter=one)[1].tolist() for one in (first, other)]
+    again = [index.search(index.get([0]), 2, filter=one)[1].tolist() for one in (first, other)]
+    assert state == again
+    with open_reader(index._native, first, queries=1) as reader:
+        assert reader.compared == 50
 
 
 def test_ids_of_a_filter_come_in_order_from_all_places(rng):

@@ -72,7 +72,7 @@ class _Times:
     def note(self, seconds: float) -> None:
         self._last.append(seconds)
         self._new += 1
-        if self._new == _RENEWED and len(self._last) >= _KNOWN:
+        if self._new >= _RENEWED and len(self._last) >= _KNOWN:
             self._new = 0
             self.patience = float(np.clip(np.quantile(self._last, _QUANTILE), _LEAST, _MOST))
 
