@@ -233,18 +233,18 @@ typedef struct {
 typedef struct {
   const uint8_t *queries; /* packed */
   size_t count;
-  hr_filter *filter;       /* or NULL */
-  const hr_few *few;       /* of the filter, or NULL */
-  const float *margins;    /* (count, bits) for the order of LSH probes, or NULL */
-  uint32_t probes;         /* LSH: buckets looked at in each table */
-  size_t part, parts;      /* this call searches part of parts of the rows */
-  size_t k;                /* hr_search: how many of the nearest */
-  uint32_t radius;         /* hr_range_search */
-  const int *cancel;       /* polled: a non-zero value ends the search; or NULL */
-  hr_work *work;           /* what is done is added to this */
-  bool scan;               /* HR_AUTO: compare all codes, whatever it costs */
-  uint8_t *deferred;       /* (count,) or NULL. HR_AUTO, HR_MIH: set to 1 for queries that ask
-                              for a scan or take long, which then have no results yet */
+  hr_filter *filter;    /* or NULL */
+  const hr_few *few;    /* of the filter, or NULL */
+  const float *margins; /* (count, bits) for the order of LSH probes, or NULL */
+  uint32_t probes;      /* LSH: buckets looked at in each table */
+  size_t part, parts;   /* this call searches part of parts of the rows */
+  size_t k;             /* hr_search: how many of the nearest */
+  uint32_t radius;      /* hr_range_search */
+  const int *cancel;    /* polled: a non-zero value ends the search; or NULL */
+  hr_work *work;        /* what is done is added to this */
+  bool scan;            /* HR_AUTO: compare all codes, whatever it costs */
+  uint8_t *deferred;    /* (count,) or NULL. HR_AUTO, HR_MIH: set to 1 for queries that ask
+                           for a scan or take long, which then have no results yet */
 } hr_request;
 
 /* Ends, soon, the searches that poll this flag. Any thread may call it. */
