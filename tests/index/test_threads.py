@@ -191,6 +191,8 @@ def test_long_searches_let_other_threads_run_and_short_ones_do_not(no_switching,
     long = hashret.Index(64, "scan")
     codes = rng.integers(0, 256, (300_000, 8), np.uint8)
     long.add(codes)
+    # Some milliseconds each, so that a busy machine has time to wake the other thread.
+    asked = {False: [code[None] for code in codes[:20]], True: [codes[:1000]] * 50}
     short = hashret.Index(64)
     short.add(codes[:1000])
     turns, over = [], []
@@ -207,8 +209,10 @@ def test_long_searches_let_other_threads_run_and_short_ones_do_not(no_switching,
         thread = threading.Thread(target=count)
         thread.start()  # waits until it runs
         before = len(turns)
-        for query in codes[:20]:
-            index.search(query[None], 3, threads=1)
+        for queries in asked[waits]:
+            index.search(queries, 3, threads=1)
+            if len(turns) > before:
+                break
         after = len(turns)
         over.append(1)
         thread.join()
