@@ -44,7 +44,7 @@ static void allow_row(hr_filter *filter, int segment, size_t row) {
   hr_set_bit(filter->allow[segment], row);
 }
 
-/* The usual case, a third of the time: ids that follow each other are row numbers. Returns how many
+/* The usual case: ids that follow each other are row numbers. Returns how many
  * of the ids were found so before one that was not. */
 static size_t allow_numbers(const hr_index *index, const hr_allowed *allowed, hr_filter *filter) {
   int only = only_segment(index);

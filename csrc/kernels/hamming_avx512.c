@@ -8,7 +8,7 @@
  *
  * A word of a block takes three operations, 1.5 cycles, a look at the sums of heads as much as
  * two words, and a branch that was not foreseen as much as twelve. One query waits for memory
- * meanwhile, and spares what it does not read.
+ * meanwhile, and whether it is spared what it does not read the clock tells (heads.h).
  */
 #include "kernels/kernels.h"
 

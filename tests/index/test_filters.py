@@ -13,7 +13,6 @@ import shapes
 
 import hashret
 from hashret import DTypeError, IdError, ParameterError, ShapeError, _native
-from hashret.index.batch import open_reader
 
 COUNT = 20_000  # so many codes are sorted and have tables in every kind that has them
 EXACT = ["scan", "mih", "auto"]
@@ -110,16 +109,17 @@ def test_a_mask_given_to_one_search_is_copied_only_where_that_pays_at_once(rng):
     assert compared(0, 1) == COUNT
 
 
-def test_a_filter_keeps_its_copy_while_codes_are_listed(rng):
-    index = hashret.Index(200)
-    ids = index.add(rng.integers(0, 256, (COUNT, 25), np.uint8))
+def test_a_prepared_filter_is_kept_while_codes_are_listed(rng):
+    codes = shapes.pack(shapes.few_values(rng, COUNT, 64))  # such are not kept by row as well
+    index = hashret.Index(64)
+    ids = index.add(codes)
     index.compact()
-    first, other = index.filter(ids[:50]), index.filter(ids[50:90])
-    state = [index.search(index.get([0]), 2, filter=one)[1].tolist() for one in (first, other)]
-    again = [index.search(index.get([0]), 2, filter=one)[1].tolist() for one in (first, other)]
-    assert state == again
-    with open_reader(index._native, first, queries=1) as reader:
-        assert reader.compared == 50
+    filter = index.filter(ids[:50])
+    made, before = filter._allowed, index.stats()["bytes"]
+    index.search(codes[:1], 2, filter=ids[50:90])
+    assert index.stats()["bytes"] == before + 4 * COUNT  # the list
+    index.search(codes[:1], 2, filter=filter)
+    assert filter._allowed is made
 
 
 def test_ids_of_a_filter_come_in_order_from_all_places(rng):

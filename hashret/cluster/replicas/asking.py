@@ -22,7 +22,7 @@ __all__ = ["Asker"]
 _QUANTILE = 0.95
 _LEAST, _MOST, _UNKNOWN = 0.02, 2.0, 0.5
 _KNOWN, _KEPT = 20, 500
-# To find out how long that is takes a tenth of a millisecond: it is done after so many calls.
+# How long that is is found out after so many calls, not for each.
 _RENEWED = 20
 # What takes seconds is not done twice.
 _HEDGED = frozenset({"search", "range_search", "has", "get"})
