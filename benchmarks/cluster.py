@@ -3,7 +3,8 @@
 A local cluster on this machine. Figures, each of contenders that take turns in this process:
 
 - fan-out and merge of a query over two shards: a search of all codes beside one whose filter leaves
-  a code a shard, which travels and is merged as the other is, and compares next to nothing;
+  a code a shard, which travels and is merged as the other is, and compares next to nothing; and
+  what Ray takes to call two actors that do nothing;
 - opening a shard that is in the cache, by a new process;
 - encoding pictures by tasks of the cluster beside one process with as many workers;
 - `--ray-data`: the same tasks beside a pipeline of Ray Data, which writes codes alone.
@@ -63,7 +64,9 @@ def fan_out(folder: Path, count: int, rounds: int) -> None:
         ShardedIndex(folder / "codes", cache=folder / "cache") as here,
     ):
         two = index.filter([0, count - 1])
-        times: dict[str, list[float]] = {"all": [], "two": []}
+        times: dict[str, list[float]] = {"all": [], "two": [], "bare": []}
+        ray = import_extra("ray", "ray")
+        bare = [ray.remote(_Bare).options(num_cpus=0).remote() for _ in range(2)]
         for query in queries:
             for name, filter in (("all", None), ("two", two)):
                 start = time.perf_counter()
@@ -73,11 +76,14 @@ def fan_out(folder: Path, count: int, rounds: int) -> None:
                     expected = here.search(query, 10)
                     assert np.array_equal(distances, expected[0])
                     assert np.array_equal(ids, expected[1])
+            start = time.perf_counter()
+            ray.get([each.call.remote() for each in bare])
+            times["bare"].append(time.perf_counter() - start)
         size = max(shard.index.size for shard in index.shards)
-    whole, empty = (np.median(times[name]) for name in ("all", "two"))
+    whole, empty, alone = (np.median(times[name]) for name in ("all", "two", "bare"))
     print(
         f"two shards, {count:,} codes of 256 bits: a query {1e3 * whole:.1f} ms, of which fan-out "
-        f"and merge {1e3 * empty:.1f} ms ({empty / whole:.0%})"
+        f"and merge {1e3 * empty:.1f} ms ({empty / whole:.0%}), a bare call {1e3 * alone:.1f} ms"
     )
     command = [sys.executable, "-c", _OPEN, str(folder / "codes"), str(folder / "cache")]
     opened = [
@@ -127,6 +133,13 @@ def _encoded(place: Path, folder: Path, size: int, workers: int, ray: bool) -> l
     encode(place, [folder / "pictures"], ray=ray, **given)  # type: ignore[arg-type]
     with ShardedIndex(place, cache=cache) as index:
         return [bytes(code) for code in index.get(index.ids)]
+
+
+class _Bare:
+    """An actor that does nothing."""
+
+    def call(self) -> None:
+        """Do nothing."""
 
 
 class _Encoder:

@@ -10,12 +10,15 @@ from pathlib import PurePosixPath
 
 from ..errors import ParameterError
 
-__all__ = ["available_cores", "may_start_threads"]
+__all__ = ["available_cores", "leave_cores", "may_start_threads"]
 
 VARIABLE = "HASHRET_THREADS"
 # Where systemd and Docker put them, for a mount table that cannot be read.
 USUAL_V2 = ("/sys/fs/cgroup", "/sys/fs/cgroup/unified")
 USUAL_V1 = ("/sys/fs/cgroup/cpu", "/sys/fs/cgroup/cpu,cpuacct")
+
+# What this process was told to leave to others of its kind.
+_left: list[int] = []
 
 
 def available_cores() -> int:
@@ -30,7 +33,12 @@ def available_cores() -> int:
     ParameterError
         If ``HASHRET_THREADS`` is set, and is no whole number of at least 1.
     """
-    return min([_cores(), *_quotas(int(time.monotonic())), *_asked()])
+    return min([_cores(), *_quotas(int(time.monotonic())), *_asked(), *_left])
+
+
+def leave_cores(threads: int) -> None:
+    """Have a call use at most so many threads from now on: other processes search beside it."""
+    _left[:] = [threads]
 
 
 def may_start_threads() -> bool:

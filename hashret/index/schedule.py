@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Literal, TypeVar
@@ -75,8 +76,11 @@ def run_parts(task: Callable[[int], T], parts: int, cancel: _native.Cancel) -> l
     The calling thread only waits, so that Ctrl-C reaches it; then, and if a
     part fails, `cancel` stops the others, and all are over on return. A thread that cannot
     be started is a MemoryError: there is no room for its stack. Threads that outlive the main
-    one cannot start others in Python; they do all of it themselves.
+    one cannot start others in Python; they do all of it themselves, and any that Ctrl-C never
+    reaches does a single part itself.
     """
+    if parts == 1 and threading.current_thread() is not threading.main_thread():
+        return [task(0)]
     pool = ThreadPoolExecutor(parts, thread_name_prefix="hashret")
     try:
         futures = _start(pool, task, parts)

@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -20,6 +21,8 @@ from hypothesis import strategies as st
 import hashret
 from hashret.cluster import Cache, ShardedIndex, open_location
 from hashret.cluster.replicas import keeping
+from hashret.cluster.replicas.messages import packed, unpacked
+from hashret.index import cores
 
 pytest.importorskip("ray", reason="needs the extra 'ray'")
 
@@ -328,7 +331,7 @@ class Here:
             return SimpleNamespace(remote=getattr(self.made, name))
 
     def nodes(self):
-        return [{"NodeID": "one", "Alive": True}]
+        return [{"NodeID": "one", "Alive": True, "Resources": {"CPU": 5.0}}]
 
     def remote(self, kind):
         return SimpleNamespace(
@@ -345,9 +348,27 @@ class Here:
         pass
 
 
+def test_actors_of_one_node_share_its_cores(tmp_path, monkeypatch):
+    monkeypatch.setattr(keeping, "_PERIOD", 0.01)
+    monkeypatch.setattr(cores, "_left", [])
+    with ShardedIndex.create(tmp_path / "index", 64, cache=tmp_path / "cache") as index:
+        for start in (0, 9):
+            index.add(np.zeros((9, 8), np.uint8), np.arange(start, start + 9))
+        manifest = index.manifest
+    cache = Cache(tmp_path / "cache")
+    keeper = keeping.Keeper(Here(), open_location(tmp_path / "index"), cache, manifest, 1)
+    wait_until(lambda: len(keeper.all()) == 2 and cores._left == [2], 20)
+    keeper.follow(replace(manifest, shards=manifest.shards[:1]))
+    monkeypatch.setattr(keeping, "_PING_PERIOD", 0.01)
+    wait_until(lambda: cores._left == [5], 20)
+    keeper.close()
+
+
 def test_a_replica_that_cannot_open_its_shard_answers_and_is_not_ready(tmp_path, monkeypatch):
     monkeypatch.setattr(keeping, "_PERIOD", 0.01)
     monkeypatch.setattr(keeping, "_PING_PERIOD", 0.01)
+    # What an actor leaves to others holds for its process, here that of the tests.
+    monkeypatch.setattr(cores, "_left", [])
     with ShardedIndex.create(tmp_path / "index", 64, cache=tmp_path / "cache") as index:
         index.add(np.zeros((9, 8), np.uint8))
         manifest = index.manifest
@@ -360,7 +381,8 @@ def test_a_replica_that_cannot_open_its_shard_answers_and_is_not_ready(tmp_path,
     assert not replica.ready
     assert replica.tried == tried
     assert "larger budget" in replica.handle.made.status()["reason"]
-    good, error = replica.handle.made.call("search", manifest.shards[0], ())
+    message = packed(("search", manifest.shards[0], ()))
+    good, error = unpacked(replica.handle.made.call(message))
     assert not good
     assert isinstance(error, hashret.UnavailableError)
     # As soon as there is room it is.

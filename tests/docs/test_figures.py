@@ -190,7 +190,8 @@ def said_of_folders(told):
         "docs/cluster",
         f"a query that compares all took {told.of('cluster', 'query, ms'):.1f} ms, and one in "
         "turns with it that is sent and merged as well and compares next to nothing "
-        f"{told.of('cluster', 'fan-out, ms'):.1f} ms; a new process opened a cached shard of "
+        f"{told.of('cluster', 'fan-out, ms'):.1f} ms, of which a bare call of two actors by Ray is "
+        f"{told.of('cluster', 'bare call, ms'):.1f} ms; a new process opened a cached shard of "
         f"{told.of('cluster', 'cached shard, GB'):.2f} GB in "
         f"{told.of('cluster', 'opening, ms'):.1f} ms.",
     )

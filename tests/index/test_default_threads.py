@@ -6,6 +6,7 @@ import itertools
 import os
 import subprocess
 import sys
+import threading
 import types
 
 import numpy as np
@@ -172,6 +173,21 @@ def test_every_call_keeps_to_it(rng, machine, monkeypatch, call, kind):
     started.clear()
     CALLS[call](index, codes, threads=3)
     assert max(started) == 3
+
+
+def test_one_part_is_done_by_a_thread_that_ctrl_c_never_reaches(rng):
+    """Another would only wait for it."""
+    done = []
+
+    def task(part):
+        done.append(threading.current_thread())
+
+    thread = threading.Thread(target=schedule.run_parts, args=[task, 1, None])
+    thread.start()
+    thread.join()
+    schedule.run_parts(task, 1, None)
+    assert done[0] is thread
+    assert done[1] is not threading.main_thread()
 
 
 @pytest.mark.parametrize("threads", [1000, 10**6, 2**70])

@@ -6,6 +6,7 @@
 ``replica.py``     an actor as its client sees it
 ``keeping.py``     as many replicas as are wanted, on different nodes; lost ones rebuilt
 ``backing_off.py`` where they do not start, why, and when it is tried again
+``messages.py``    what goes to an actor and comes back
 ``asking.py``      a call to whichever answers first: time-outs, failover, hedging
 ``fleet.py``       all of it as a :class:`.Fleet`
 ================== =====================================================================

@@ -8,10 +8,12 @@ import time
 from collections import deque
 from typing import Any
 
+from ...index.cores import leave_cores
 from ..cache import Cache
 from ..location import open_location
 from ..manifest import Manifest, Shard
 from ..shard import OpenShard
+from .messages import packed, unpacked
 
 __all__ = ["ShardActor"]
 
@@ -43,29 +45,43 @@ class ShardActor:
         # Why it could not be opened, the last time.
         self._reason: str | None = None
         self._recent: deque[float] = deque(maxlen=100_000)
-        self._calls = 0
+        self._calls, self._seconds = 0, 0.0
 
-    def call(self, method: str, shard: Shard, arguments: tuple[Any, ...]) -> tuple[bool, Any]:
-        """Return whether a method of :class:`.OpenShard` succeeds, and its answer or error."""
+    def call(self, message: Any) -> Any:
+        """Call a method of :class:`.OpenShard`.
+
+        Parameters
+        ----------
+        message : object
+            Of :func:`.packed`: the method's name, the shard, the other arguments.
+
+        Returns
+        -------
+        message : object
+            Whether it succeeds, and its answer or error.
+        """
+        method, shard, arguments = unpacked(message)
         try:
-            answer = getattr(self._opened(), method)(shard, *arguments)
+            opened, start = self._opened(), time.monotonic()
+            answer = getattr(opened, method)(shard, *arguments)
         except Exception as error:
-            return False, error
+            return packed((False, error))
         if method in _SEARCHES:
-            self._calls += 1
-            self._recent.append(time.monotonic())
-        return True, answer
+            self._note(start, time.monotonic())
+        return packed((True, answer))
 
-    def ready(self) -> bool:
-        """Open the shard; whether it can be."""
+    def ready(self, threads: int) -> bool:
+        """Open the shard; whether it can be. As for :meth:`ping`."""
+        self.ping(threads)
         try:
             self._opened()
         except Exception:
             return False
         return True
 
-    def ping(self) -> int:
-        """Return the process id."""
+    def ping(self, threads: int) -> int:
+        """Use at most so many threads a call from now on; return the process id."""
+        leave_cores(threads)
         return os.getpid()
 
     def status(self) -> dict[str, Any]:
@@ -80,8 +96,15 @@ class ShardActor:
             "reason": self._reason,
             "pid": os.getpid(),
             "calls": self._calls,
+            "seconds": self._seconds,
             "calls_per_second": sum(when > since for when in self._recent) / _RECENT,
         }
+
+    def _note(self, start: float, end: float) -> None:
+        with self._lock:
+            self._calls += 1
+            self._seconds += end - start
+            self._recent.append(end)
 
     def _opened(self) -> OpenShard:
         with self._lock:

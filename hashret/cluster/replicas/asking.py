@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import threading
 import time
 from collections import defaultdict, deque
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...errors import FormatError, UnavailableError
 from ..fleet import Call
 from .keeping import Keeper
+from .messages import packed, unpacked
 from .replica import Replica
 
-__all__ = ["Asker"]
+__all__ = ["Asker", "Question"]
 
 # A second replica is asked when the first takes longer than 95 % of such calls did: a twentieth
 # more work, for a tail that is that of two slow ones at once ("The Tail at Scale", 2013).
@@ -30,35 +34,62 @@ _POLL = 0.05
 
 
 class Asker:
-    """Asks replicas; its coroutines run on one event loop.
+    """Asks replicas, for any number of threads.
 
     Parameters
     ----------
+    ray : module
     keeper : Keeper
     """
 
-    def __init__(self, keeper: Keeper) -> None:
-        self._keeper = keeper
+    def __init__(self, ray: Any, keeper: Keeper) -> None:
+        self._ray, self._keeper = ray, keeper
         self._took: defaultdict[tuple[str, int], _Times] = defaultdict(_Times)
+        self._lock = threading.Lock()
         self.hedged = 0
 
-    async def ask(self, call: Call, timeout: float) -> Any:
-        """Return the answer of a replica, or an exception: what all say, or that none does."""
-        question = _Question(self, self._keeper, call, timeout)
+    def questions(self, calls: Sequence[Call], timeout: float) -> list[Question]:
+        """Return a question for each call; nobody has been asked yet."""
+        return [Question(self, self._keeper, call, timeout) for call in calls]
+
+    def answered(self, questions: Sequence[Question]) -> bool:
+        """Ask a replica each, and wait in this thread; whether all answer.
+
+        If one fails or is late, :meth:`Question.answer` goes on with those that were asked. The
+        usual question so wakes no other thread of this process.
+        """
+        # How long a call takes is only seen of the one that is waited for first: any of them.
+        turn = random.randrange(len(questions)) if len(questions) > 1 else 0
+        turned = [*questions[turn:], *questions[:turn]]
+        due = time.monotonic() + min((each.patience for each in questions), default=0.0)
         try:
-            return await question.answer()
-        finally:
-            question.forget()
+            references = [each.begin() for each in turned]
+            if None in references:
+                return False
+            for some, part in ((turned[:1], references[:1]), (turned[1:], references[1:])):
+                found = self._ray.get(part, timeout=max(due - time.monotonic(), 0))
+                for each, message in zip(some, found, strict=True):
+                    each.take(message, is_first=each is turned[0])
+        except Exception:
+            # Ray's: whose it is, the waiting for each of them tells.
+            return False
+        except BaseException:
+            for each in questions:
+                each.forget()
+            raise
+        return all(each.is_answered for each in questions)
 
     def patience(self, call: Call) -> float:
         """Return after how many seconds another replica is asked, too."""
         if call.method not in _HEDGED:
             return float("inf")
-        return self._took[_kind(call)].patience
+        with self._lock:
+            return self._took[_kind(call)].patience
 
     def note(self, call: Call, seconds: float) -> None:
         """Note how long a call took."""
-        self._took[_kind(call)].note(seconds)
+        with self._lock:
+            self._took[_kind(call)].note(seconds)
 
 
 class _Times:
@@ -77,29 +108,83 @@ class _Times:
             self.patience = float(np.clip(np.quantile(self._last, _QUANTILE), _LEAST, _MOST))
 
 
-class _Question:
-    """One call, and the replicas that it waits for."""
+class _Asked(NamedTuple):
+    replica: Replica
+    reference: Any
+    since: float
+
+
+class Question:
+    """One call, and the replicas that it waits for.
+
+    Attributes
+    ----------
+    patience : float
+        Seconds after which another replica is asked, too.
+    found : object
+        The answer, or an exception: what all say, or that none does.
+    is_answered : bool
+        Whether `found` is what a replica said of an open shard.
+    """
 
     def __init__(self, asker: Asker, keeper: Keeper, call: Call, timeout: float) -> None:
         self._asker, self._keeper, self._call = asker, keeper, call
-        self._timeout = timeout
+        self.patience = min(asker.patience(call), timeout)
+        self.found: Any = UnavailableError(f"no answer within {timeout:g} s", (call.shard.name,))
+        self.is_answered = self._is_refused = False
         self._deadline = time.monotonic() + timeout
         self._asked: set[Replica] = set()
-        self._waiting: dict[asyncio.Future[Any], tuple[Replica, float]] = {}
-        self._error: Exception | None = None
+        # Those that have not answered: awaited by nobody, and by the event loop.
+        self._begun: list[_Asked] = []
+        self._waiting: dict[asyncio.Future[Any], _Asked] = {}
+
+    def begin(self) -> Any:
+        """Ask the replica that is next; return the reference of its answer, None without one."""
+        replicas = self._keeper.replicas(self._call.shard.index.name)
+        replica = next((each for each in replicas if each not in self._asked), None)
+        if replica is None:
+            return None
+        self._asked.add(replica)
+        call, now = self._call, time.monotonic()
+        message = packed((call.method, call.shard, call.arguments))
+        reference = replica.handle.call.remote(message)
+        replica.begin()
+        self._begun.append(_Asked(replica, reference, now))
+        return reference
+
+    def take(self, message: Any, is_first: bool) -> None:
+        """Note what the replica says that was asked; if it `is_first`, also how long it took."""
+        asked = self._begun.pop()
+        if is_first:
+            self._asker.note(self._call, time.monotonic() - asked.since)
+        self._take(asked, *unpacked(message))
 
     async def answer(self) -> Any:
-        patience = self._asker.patience(self._call)
-        due = 0.0
-        while (now := time.monotonic()) < self._deadline:
-            if (not self._waiting or now >= due) and (replica := self._next()) is not None:
-                self._asker.hedged += bool(self._waiting)
-                self._start(replica, now)
-                due = now + patience
-            elif not self._waiting and self._error is not None:
-                return self._error
-            elif self._waiting and now >= due:
+        """Wait for a replica that answers; return what is found."""
+        try:
+            await self._wait()
+        finally:
+            self.forget()
+        return self.found
+
+    def forget(self) -> None:
+        """Leave those that have not answered to themselves."""
+        for asked in self._begun:
+            asked.reference.future().add_done_callback(partial(_ended, asked.replica))
+        for future, asked in self._waiting.items():
+            future.add_done_callback(partial(_ended, asked.replica))
+
+    async def _wait(self) -> None:
+        due = self._taken_over()
+        while not self.is_answered and (now := time.monotonic()) < self._deadline:
+            is_more = bool(self._waiting)
+            if (not is_more or now >= due) and self.begin() is not None:
+                self._asker.hedged += is_more
+                due = self._taken_over()
+            elif is_more and now >= due:
                 due = now + _POLL
+            elif not is_more and self._is_refused:
+                return
             if not self._waiting:
                 # Until the keeper has started one.
                 await asyncio.sleep(_POLL)
@@ -108,50 +193,39 @@ class _Question:
             done, _ = await asyncio.wait(
                 self._waiting, timeout=max(least, 0), return_when=asyncio.FIRST_COMPLETED
             )
-            for each in done:
-                found, answer = self._taken(each)
-                if found:
-                    return answer
-        return self._error or UnavailableError(
-            f"no answer within {self._timeout:g} s", (self._call.shard.name,)
-        )
+            for future in done:
+                self._told(future)
 
-    def forget(self) -> None:
-        """Leave those that still wait to themselves."""
-        for future, (replica, _) in self._waiting.items():
-            future.add_done_callback(partial(_ended, replica))
+    def _taken_over(self) -> float:
+        """Have the event loop wait for those that were asked; return when it is time for more."""
+        due = 0.0
+        while self._begun:
+            asked = self._begun.pop()
+            self._waiting[asyncio.wrap_future(asked.reference.future())] = asked
+            due = asked.since + self.patience
+        return due
 
-    def _next(self) -> Replica | None:
-        replicas = self._keeper.replicas(self._call.shard.index.name)
-        return next((each for each in replicas if each not in self._asked), None)
-
-    def _start(self, replica: Replica, now: float) -> None:
-        self._asked.add(replica)
-        call = self._call
-        reference = replica.handle.call.remote(call.method, call.shard, call.arguments)
-        replica.waiting += 1
-        self._waiting[asyncio.wrap_future(reference.future())] = replica, now
-
-    def _taken(self, future: asyncio.Future[Any]) -> tuple[bool, Any]:
-        """Return whether a replica has answered, and what; else note why not."""
-        replica, since = self._waiting.pop(future)
-        replica.waiting -= 1
+    def _told(self, future: asyncio.Future[Any]) -> None:
+        asked = self._waiting.pop(future)
         try:
-            good, answer = future.result()
+            message = future.result()
         except Exception as error:
             # Ray's: the actor, its node or the way to it is gone.
+            asked.replica.end()
             if _is_death(error):
-                self._keeper.lose(replica)
-            return False, None
+                self._keeper.lose(asked.replica)
+            return
+        self._asker.note(self._call, time.monotonic() - asked.since)
+        self._take(asked, *unpacked(message))
+
+    def _take(self, asked: _Asked, good: bool, answer: Any) -> None:
+        asked.replica.end()
         if good:
-            replica.answers = replica.ready = True
-            self._asker.note(self._call, time.monotonic() - since)
-            return True, answer
-        if isinstance(answer, (FormatError, OSError)):
-            # The shard cannot be opened there; it may be elsewhere.
-            self._error = answer
-            return False, None
-        return True, answer
+            asked.replica.answers = asked.replica.ready = True
+        if not self.is_answered:
+            # A shard that cannot be opened there may be elsewhere.
+            self._is_refused = not good and isinstance(answer, (FormatError, OSError))
+            self.is_answered, self.found = not self._is_refused, answer
 
 
 def _is_death(error: Exception) -> bool:
@@ -159,7 +233,7 @@ def _is_death(error: Exception) -> bool:
 
 
 def _ended(replica: Replica, future: asyncio.Future[Any]) -> None:
-    replica.waiting -= 1
+    replica.end()
     if not future.cancelled():
         # Seen, so that asyncio does not tell of it.
         future.exception()

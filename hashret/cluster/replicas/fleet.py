@@ -15,7 +15,7 @@ from ..cache import Cache
 from ..fleet import Call, Fleet
 from ..location import Location
 from ..manifest import Manifest, short_name
-from .asking import Asker
+from .asking import Asker, Question
 from .keeping import CPUS, Keeper
 from .starting import NAMESPACE, connect
 
@@ -37,7 +37,7 @@ class RayFleet(Fleet):
     def __init__(self, location: Location, cache: Cache, manifest: Manifest, replicas: int) -> None:
         self._ray = connect()
         self._keeper = Keeper(self._ray, location, cache, manifest, replicas)
-        self._asker = Asker(self._keeper)
+        self._asker = Asker(self._ray, self._keeper)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="hashret-fleet", daemon=True
@@ -53,10 +53,14 @@ class RayFleet(Fleet):
         self._keeper.follow(manifest)
 
     def ask(self, calls: Sequence[Call], timeout: float) -> list[Any]:
-        return self._submit(self._all(calls, timeout)).result()
+        questions = self._asker.questions(calls, timeout)
+        if self._asker.answered(questions):
+            return [each.found for each in questions]
+        return self._submit(_all(questions)).result()
 
     async def ask_async(self, calls: Sequence[Call], timeout: float) -> list[Any]:
-        return await asyncio.wrap_future(self._submit(self._all(calls, timeout)))
+        questions = self._asker.questions(calls, timeout)
+        return await asyncio.wrap_future(self._submit(_all(questions)))
 
     def status(self) -> list[dict[str, Any]]:
         replicas, blind = self._keeper.all(), self._keeper.blind
@@ -93,9 +97,6 @@ class RayFleet(Fleet):
         self._thread.join()
         self._loop.close()
 
-    async def _all(self, calls: Sequence[Call], timeout: float) -> list[Any]:
-        return await asyncio.gather(*(self._asker.ask(call, timeout) for call in calls))
-
     def _submit(self, work: Coroutine[Any, Any, list[Any]]) -> Future[list[Any]]:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
@@ -114,6 +115,10 @@ class RayFleet(Fleet):
         """Return a reason why replicas do not start."""
         told = [self._keeper.blind, *(one.reason for one in self._keeper.troubles())]
         return next(filter(None, told), f"is there room on the cluster, {CPUS:g} CPUs for each?")
+
+
+async def _all(questions: Sequence[Question]) -> list[Any]:
+    return await asyncio.gather(*(each.answer() for each in questions))
 
 
 def served(address: str | None = None) -> list[dict[str, Any]]:

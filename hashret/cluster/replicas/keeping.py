@@ -62,7 +62,8 @@ class Keeper:
         self._lock = threading.Lock()
         self._shards: dict[str, Shard] = {}
         self._replicas: dict[str, list[Replica]] = {}
-        self._nodes: set[str] = set()
+        # The cores of each node that lives.
+        self._nodes: dict[str, int] = {}
         self._places = BackOff()
         self._blind: str | None = None
         self._woken, self._closed = threading.Event(), False
@@ -162,7 +163,11 @@ class Keeper:
         self._blind = reason
 
     def _look(self) -> None:
-        self._nodes = {node["NodeID"] for node in self._ray.nodes() if node["Alive"]}
+        self._nodes = {
+            node["NodeID"]: int(node["Resources"].get("CPU", 0))
+            for node in self._ray.nodes()
+            if node["Alive"]
+        }
         for replica in self.all():
             self._watch(replica)
         with self._lock:
@@ -200,9 +205,15 @@ class Keeper:
     def _called(self, replica: Replica, now: float) -> Any:
         """Have a replica open its shard, until it is open; otherwise ask whether it lives."""
         if replica.ready or (replica.answers and now < replica.tried + _AGAIN):
-            return replica.handle.ping.remote()
+            return replica.handle.ping.remote(self._threads(replica.node))
         replica.tried = now
-        return replica.handle.ready.remote()
+        return replica.handle.ready.remote(self._threads(replica.node))
+
+    def _threads(self, node: str) -> int:
+        """Return of how many threads a call may be: actors of one node answer at once."""
+        with self._lock:
+            beside = sum(each.node == node for some in self._replicas.values() for each in some)
+        return max(1, self._nodes[node] // max(1, beside))
 
     def _room(self) -> str:
         free, all = (
@@ -230,7 +241,7 @@ class Keeper:
         with self._lock:
             used = {each.node for each in self._replicas.get(name, ())}
             load = Counter(each.node for some in self._replicas.values() for each in some)
-        for node in sorted(self._nodes - used, key=lambda node: (load[node], node)):
+        for node in sorted(self._nodes.keys() - used, key=lambda node: (load[node], node)):
             if len(used) >= self._wanted or self._closed:
                 return
             if not self._places.is_open((name, node)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,11 +39,22 @@ class Replica:
     ready: bool = False
     lost: bool = False
     waiting: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     since: float = field(default_factory=time.monotonic)
     # The call that tells whether it lives, and when one last asked it to open its shard.
     ping: Any = None
     tried: float = 0.0
     pinged: float = 0.0
+
+    def begin(self) -> None:
+        """Note a call that it has to answer."""
+        with self._lock:
+            self.waiting += 1
+
+    def end(self) -> None:
+        """Note that it has answered one, or never will."""
+        with self._lock:
+            self.waiting -= 1
 
     @property
     def rank(self) -> tuple[bool, int]:
