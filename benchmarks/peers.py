@@ -17,12 +17,24 @@ from hashret.extras import import_extra
 
 from .data import Codes, Real
 
-with warnings.catch_warnings():
-    # SWIG's types have no __module__, of which Python complains at import.
-    warnings.simplefilter("ignore", DeprecationWarning)
-    faiss: Any = import_extra("faiss", "bench")
-faiss.omp_set_num_threads(1)
 
+class _Faiss:
+    """The module, imported when it is first asked for: what asks no peer runs where there is none.
+
+    There are no wheels of it for free-threaded Python, say.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        with warnings.catch_warnings():
+            # SWIG's types have no __module__, of which Python complains at import.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            module = import_extra("faiss", "bench")
+        module.omp_set_num_threads(1)
+        globals()["faiss"] = module
+        return getattr(module, name)
+
+
+faiss: Any = _Faiss()
 Answer = tuple[npt.NDArray[Any], npt.NDArray[Any]]
 Search = Callable[[Codes, int], Answer]
 RangeSearch = Callable[[Codes, int], tuple[Any, ...]]

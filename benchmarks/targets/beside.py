@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 import time
@@ -23,8 +24,9 @@ ADDED, K = 100_000, 10
 LONGEST_MS = 50.0
 # What a merge may take beside what the index holds.
 MEMORY = 1.3
-# Queries of one turn of each thread, and how much more two threads are to do.
-TURN, ROUNDS, THREADS, SPEEDUP = 400, 15, 2, 1.8
+# Seconds of one turn of each thread, that to start one counts for little; how much more two threads
+# are to do.
+TURN, ROUNDS, THREADS, SPEEDUP = 0.2, 15, 2, 1.8
 
 
 @target(25, "Adds with a search after each, while all is sorted and merged beside")
@@ -55,7 +57,8 @@ def threads(size: int) -> Iterator[Row]:
     for kind, draw in data.SYNTHETIC.items():
         codes, queries, bits = draw(size, 64)
         index = peers.ready(codes, queries, bits)
-        one = partial(_ask, index, queries)
+        asked = math.ceil(100 * TURN / _seconds(partial(_ask, index, queries, 100)))
+        one = partial(_ask, index, queries, asked)
         calls = {OURS: partial(_in_threads, one, THREADS), "one thread": one}
         duel = Duel(calls, rival_seconds=60).play(ROUNDS)
         more = THREADS * duel.ratio("one thread")
@@ -83,8 +86,8 @@ def _seconds(call: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def _ask(index: hashret.Index, queries: Codes) -> None:
-    for turn in range(TURN):
+def _ask(index: hashret.Index, queries: Codes, count: int) -> None:
+    for turn in range(count):
         query = turn % len(queries)
         index.search(queries[query : query + 1], K, threads=1)
 

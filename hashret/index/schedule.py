@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Literal, TypeVar
 
 from .. import _native
@@ -18,6 +20,9 @@ PARALLEL_WORDS = 1 << 23
 WORDS_PER_PROBE = 256
 # From so many queries on, threads share the queries and not the codes.
 FEW_QUERIES = 32
+# Seconds after which a thread that waits looks for Ctrl-C, which does not always wake it where
+# Python has no global lock (3.13.5: 16 of 60 times).
+WAIT = 0.1 if not getattr(sys, "_is_gil_enabled", lambda: True)() else None
 # Fewer codes are sorted and have tables within some tenths of a second.
 SOON_READY = 1 << 20
 
@@ -84,7 +89,7 @@ def run_parts(task: Callable[[int], T], parts: int, cancel: _native.Cancel) -> l
     pool = ThreadPoolExecutor(parts, thread_name_prefix="hashret")
     try:
         futures = _start(pool, task, parts)
-        return [future.result() for future in futures]
+        return [_result(future) for future in futures]
     except _EndingError:
         return [task(part) for part in range(parts)]
     except BaseException:
@@ -109,6 +114,13 @@ def _start(pool: ThreadPoolExecutor, task: Callable[[int], T], parts: int) -> li
             raise MemoryError(f"search: {error}") from None
         pool.shutdown(cancel_futures=True)
         raise _EndingError from None
+
+
+def _result(future: Future[T]) -> T:
+    while WAIT is not None and not future.done():
+        with suppress(TimeoutError):
+            future.exception(WAIT)
+    return future.result()
 
 
 class _EndingError(Exception):

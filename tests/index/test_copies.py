@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hashret
-from hashret.encoders import PCAHashing
 
 KINDS = ["scan", "mih", "auto", "approximate", "lsh"]
 MADE = {
@@ -93,6 +92,9 @@ def test_subclasses_stay_what_they_are(way):
 
 
 def test_searchers(rng):
+    pytest.importorskip("sklearn", reason="needs the extra 'images'")
+    from hashret.encoders import PCAHashing
+
     vectors = rng.normal(size=(50, 16))
     searcher = hashret.Searcher(PCAHashing(8).fit(vectors))
     searcher.add(vectors)

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hashret
-from hashret.encoders import PCAHashing
 
 
 def make(kind, codes, ids, bits):
@@ -96,6 +95,9 @@ def test_on_many_codes_and_threads(rng, kind, threads):
 
 
 def test_searcher_passes_it_on(rng):
+    pytest.importorskip("sklearn", reason="needs the extra 'images'")
+    from hashret.encoders import PCAHashing
+
     vectors = rng.normal(size=(50, 16))
     for options in ({}, {"kind": "lsh", "tables": 2}):
         searcher = hashret.Searcher(PCAHashing(8).fit(vectors), **options)
