@@ -118,6 +118,8 @@ def planner(rows: Rows) -> list[Table]:
         policies("later", "AVX2", kept, new, False),
         policies("doubted", "AVX2", kept, new, False),
         policies("hoped", "AVX-512", kept, new, False),
+        policies("warmed", "AVX-512", kept, new, False),
+        policies("warmed", "AVX2", kept, new, False),
     ]
 
 

@@ -84,19 +84,43 @@ double hr_costs_of(const hr_costs *costs, const hr_work *work) {
          (double)work->streamed * costs->block / HR_LANES;
 }
 
+/* An estimate that is off by more than this is none: what is far below is not timed. */
+#define MISTAKEN 8
+
+/* Whether buckets that cost `next_ns` would be over in time, as far as what went before tells. */
+static bool in_time(hr_budget *budget, double spent, double next_ns) {
+  double most_ns = budget->endured * budget->scan_ns;
+  if (MISTAKEN * (spent + next_ns) < most_ns && !budget->began) return true;
+  double now = hr_now_ns();
+  if (!budget->began) budget->began = now - spent;
+  double took = now - budget->began, off = spent > 0 ? took / spent : 1;
+  return took + off * next_ns < most_ns;
+}
+
+/* A code that lies in the bucket, of table 0, is compared for a part of what it costs to fetch one.
+ */
+#define IN_PLACE 4
+
+/* What the codes of the own bucket cost beside its price: the nearest are not known yet, so they
+ * are offered until there are enough. */
+static double offering_cost(const hr_probing *p, const hr_costs *costs, uint32_t number) {
+  const hr_postings *postings = p->mih->postings;
+  if (p->collector->k == SIZE_MAX) return 0;
+  double rows = (double)postings->rows.count / (double)postings->entries;
+  double enough = VERIFIED * (double)p->collector->k / rows;
+  return fmin(p->length[number], enough) * costs->verify / (number ? 1 : IN_PLACE);
+}
+
 /* The present limit bounds what is left to do: the k-th distance only falls. So what was once
  * estimated to pay does, until it has cost more than that. */
-bool hr_probing_pays(hr_probing *p, const hr_budget *budget, const hr_costs *costs,
-                     double next_ns) {
+bool hr_probing_pays(hr_probing *p, hr_budget *budget, const hr_costs *costs, uint32_t number) {
   double scan_ns = budget->scan_ns, spent = hr_costs_of(costs, p->work);
-  if (budget->endured > 0) {
-    /* By the clock: what is estimated may be what is mistaken. */
-    double took = hr_now_ns() - p->began, off = spent > 0 ? took / spent : 1;
-    return took + off * next_ns < budget->endured * scan_ns;
-  }
+  double next_ns = p->price[number];
+  if (budget->endured > 0 && !in_time(budget, spent, next_ns)) return false;
+  if (!budget->estimated) return true;
   if (spent + next_ns <= p->estimate) return true;
-  /* The query's own code costs one bucket, and is what collapsed codes are full of. */
-  if (!p->work->probed && next_ns < scan_ns) return true;
+  /* The query's own bucket costs little if few codes are in it, as of collapsed ones. */
+  if (!p->work->probed && next_ns + offering_cost(p, costs, number) < scan_ns) return true;
   double k = p->collector->k == SIZE_MAX ? 0 : (double)p->collector->k;
   double worth = WORTHWHILE * scan_ns;
   if (VERIFIED * k * costs->verify > worth) return false;

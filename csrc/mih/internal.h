@@ -107,7 +107,6 @@ typedef struct {
   size_t pendings, enough;    /* that many are verified at once */
   uint32_t referred[HR_REFERRED]; /* entries to be compared, */
   size_t referreds;               /* and how many they are */
-  double began;                   /* by the clock, where that counts */
   double estimate;                /* going on pays until so many nanoseconds were spent */
 } hr_probing;
 
@@ -149,7 +148,7 @@ double hr_probing_price(const hr_probing *p, const hr_costs *costs, uint32_t num
 uint32_t hr_probing_cheapest(const hr_probing *p, const double *price);
 /* Whether all codes within `reach` were seen: a table that was probed to the end shows all. */
 bool hr_probing_complete(const hr_probing *p, const uint32_t *next, uint32_t reach);
-/* Whether going on, with buckets that cost `next_ns`, is worth it beside a scan. */
-bool hr_probing_pays(hr_probing *p, const hr_budget *budget, const hr_costs *costs, double next_ns);
+/* Whether going on, with buckets of a table, is worth it beside a scan. */
+bool hr_probing_pays(hr_probing *p, hr_budget *budget, const hr_costs *costs, uint32_t number);
 
 #endif

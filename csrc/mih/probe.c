@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/cancel.h"
-#include "base/clock.h"
 #include "kernels/dispatch.h"
 #include "mih/internal.h"
 
@@ -175,19 +174,29 @@ static uint32_t radius_seen(const hr_probing *p) {
   return sum - 1;
 }
 
+/* Within a budget at first the own bucket of table 0, unless that is a long one: its codes are
+ * compared where they lie. Those of another are fetched one by one, which may cost more than the
+ * scan to which it is compared. */
+#define LONG_BUCKET 2
+
+static uint32_t next_table(const hr_probing *p, const hr_budget *budget) {
+  uint32_t cheapest = hr_probing_cheapest(p, p->price);
+  bool first = budget && !p->work->probed;
+  return first && p->price[0] < LONG_BUCKET * p->price[cheapest] ? 0 : cheapest;
+}
+
 hr_status hr_probe(const hr_mih *mih, const hr_queries *query, const uint8_t *allow,
                    hr_budget *budget, hr_collector *collector) {
   uint32_t sketches[QUERY_SKETCHES];
   hr_probing p;
   begin(&p, mih, query, sketches, collector);
   p.allow = allow;
-  if (budget && budget->endured > 0) p.began = hr_now_ns();
   hr_costs costs = hr_mih_costs(mih, budget ? budget->costs : &hr_typical_costs);
   hr_status status = HR_OK;
   for (uint32_t i = 0; i < mih->tables; i++) p.price[i] = hr_probing_price(&p, &costs, i, 0);
   while (!status && !hr_probing_complete(&p, p.next, hr_collector_reach(collector))) {
-    uint32_t number = hr_probing_cheapest(&p, p.price);
-    if (budget && !hr_probing_pays(&p, budget, &costs, p.price[number])) {
+    uint32_t number = next_table(&p, budget);
+    if (budget && !hr_probing_pays(&p, budget, &costs, number)) {
       budget->abandoned = true;
       break;
     }

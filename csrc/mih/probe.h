@@ -10,8 +10,9 @@
 typedef struct {
   const hr_costs *costs;
   double scan_ns; /* what a scan costs */
-  double endured; /* by the clock, once so many times as much was spent; 0: as soon as going on is
-                     estimated to cost more */
+  double endured; /* so many times as much may be spent by the clock; 0: it is not looked at */
+  double began;   /* when, by the clock; 0: not known yet */
+  bool estimated; /* going on has to be worth it by what it is estimated to cost */
   bool abandoned; /* set if that happened: the result is not complete */
 } hr_budget;
 

@@ -16,6 +16,10 @@
 /* So many queries on end, or a section, try another way: the first of them finds in the cache what
  * the usual one left there, and is not timed. */
 #define RUN 4
+/* A way that was timed at less than so many times the best costs little to try, and may be the
+ * better one once its tables are in the cache: many queries on end show what it takes then. */
+#define CLOSE 2
+#define WARM 64
 /* Trying takes about a fiftieth of all time; a way that seems as good as the best is tried as if
  * it took a quarter more. */
 #define SHARE 50
@@ -28,8 +32,8 @@
 #define UNSURE_SHARE 16
 /* Such a run may take as long as so many scans. */
 #define HOPED (HR_SECTION * (ENDURED + 1))
-/* Reading the clock takes 25 ns, twice a query: after the first queries one in so many is timed,
- * but each of those that take a hundred times as long, so that a mistake is soon noticed. */
+/* Reading the clock takes 25 ns, twice a query: after the first queries those of one section in so
+ * many are timed, but all that take a hundred times as long, so that a mistake is soon noticed. */
 #define SOON 64
 #define TIMED 8
 #define LONG_NS 5000
@@ -123,19 +127,34 @@ static hr_way load_costs(const hr_record *record, double scan_ns, double *cost) 
   return best;
 }
 
+static double seeming_cost(const double *cost, uint32_t way) {
+  return cost[way] > 0 ? cost[way] : UNKNOWN * cost[HR_WAY_SCAN];
+}
+
+/* Which of the two other ways to try: the one that seems cheaper, and one time in so many the other
+ * one, which takes longer to save for. */
+#define DEARER 3
+
+static uint32_t other_way(const hr_record *record, hr_way best, const double *cost) {
+  uint32_t one = (best + 1) % HR_WAYS, two = (best + 2) % HR_WAYS;
+  bool dearer = HR_LOAD(&record->tries) % DEARER == DEARER - 1;
+  return (seeming_cost(cost, one) <= seeming_cost(cost, two)) != dearer ? one : two;
+}
+
 /* Begins a run that tries another way once what was saved pays for it. */
 static void save(hr_record *record, uint32_t queries, hr_way best, const double *cost) {
-  uint32_t other = (best + 1 + HR_LOAD(&record->tries) % (HR_WAYS - 1)) % HR_WAYS;
-  double dear = cost[other] > 0 ? cost[other] : UNKNOWN * cost[HR_WAY_SCAN];
+  uint32_t other = other_way(record, best, cost);
+  double dear = seeming_cost(cost, other);
   bool unsure = best == HR_WAY_SCAN && HR_LOAD(&record->times[other]) < SURE;
-  bool one = unsure || is_hopeless(record, other);
-  double run = one ? 1 : fmax(RUN, queries);
+  bool close = queries > 1 && cost[other] > 0 && cost[other] < CLOSE * cost[best];
+  bool one = is_hopeless(record, other) || (unsure && !close);
+  double run = one ? 1 : close && !unsure ? WARM : fmax(RUN, queries);
   double price = run * fmax(dear - cost[best], LEAST_EXCESS * cost[best]);
   double saved = load(&record->saved) + queries * cost[best] / (unsure ? UNSURE_SHARE : SHARE);
   if (saved >= price) {
     saved = 0;
     HR_STORE(&record->other, other);
-    HR_STORE(&record->trying, one ? 1 : RUN);
+    HR_STORE(&record->trying, (uint32_t)run);
     add(&record->tries, 1);
   }
   store(&record->saved, (float)saved);
@@ -168,8 +187,9 @@ hr_choice hr_history_choose(hr_record *record, uint32_t queries, double scan_ns)
     choice.timed = queries > 1 || trying < RUN;
   } else {
     save(record, queries, best, cost);
-    choice.timed = asked < SOON || cost[best] >= LONG_NS || asked % TIMED < queries;
+    choice.timed = asked < SOON || cost[best] >= LONG_NS || asked / queries % TIMED == 0;
   }
+  if (choice.way == HR_WAY_MODEL) choice.endured = 0;
   return choice;
 }
 

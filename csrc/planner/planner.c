@@ -100,9 +100,9 @@ static hr_status probe(const searching *s, size_t q, const hr_choice *choice,
   hr_work work = {0};
   hr_queries query = hr_queries_part(s->queries, q, 1);
   query.work = &work;
-  double endured = choice->way == HR_WAY_MODEL ? 0 : choice->endured;
-  hr_budget budget = {s->costs, choice->scan_ns, endured, false};
+  bool estimated = choice->way == HR_WAY_MODEL;
   double began = choice->timed ? hr_now_ns() : 0;
+  hr_budget budget = {s->costs, choice->scan_ns, choice->endured, began, estimated, false};
   hr_status status = hr_probe(t->mih, &query, t->allow, s->costs ? &budget : NULL, collector);
   *abandoned = budget.abandoned;
   if (status) return status;

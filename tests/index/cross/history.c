@@ -247,6 +247,29 @@ static void test_the_mean_of_costs_that_vary_decides(void) {
   expect(probes_of(4, 80, 20) < 20, "that most are cheap does not make up for the dear ones");
 }
 
+/* Probes take 35 until 16 went on end, for then their tables are in the cache, and 10 from then on;
+ * a scan takes 30. Returns the share of probes in percent. */
+static int probes_that_warm(void) {
+  hr_record record = {0};
+  int probes = 0, on_end = 0;
+  for (int q = 0; q < 5 * LATE; q += HR_SECTION) {
+    hr_choice choice = hr_history_choose(&record, HR_SECTION, 30);
+    if (choice.way == HR_WAY_SCAN) {
+      on_end = 0;
+      if (choice.timed) hr_history_scanned(&record, 30, 30);
+      continue;
+    }
+    for (int i = 0; i < HR_SECTION; i++, on_end++)
+      if (choice.timed) hr_history_probed(&record, &choice, on_end < 16 ? 35 : 10, false);
+    probes += HR_SECTION;
+  }
+  return probes * 20 / LATE;
+}
+
+static void test_a_way_that_has_to_warm_up_is_found(void) {
+  expect(probes_that_warm() > 75, "some more queries show what it takes in the cache");
+}
+
 static void test_all_but_the_first_of_a_run_that_tries_is_timed(void) {
   hr_record record = {0};
   const world is = {20, 0, 20, 30, 0};
@@ -300,6 +323,7 @@ int main(void) {
   test_vain_hope_is_cheap();
   test_trying_is_cheap();
   test_the_mean_of_costs_that_vary_decides();
+  test_a_way_that_has_to_warm_up_is_found();
   test_all_but_the_first_of_a_run_that_tries_is_timed();
   test_reading_the_clock_is_cheap();
   test_no_count_ever_begins_anew();
