@@ -97,8 +97,7 @@ static bool in_time(hr_budget *budget, double spent, double next_ns) {
   return took + off * next_ns < most_ns;
 }
 
-/* A code that lies in the bucket, of table 0, is compared for a part of what it costs to fetch one.
- */
+/* Codes lie in the buckets of table 0, and cost so much less than those that are fetched. */
 #define IN_PLACE 4
 
 /* What the codes of the own bucket cost beside its price: the nearest are not known yet, so they

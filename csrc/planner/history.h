@@ -61,7 +61,7 @@ typedef struct {
   hr_way way;
   bool timed;     /* whether its time is worth taking */
   double scan_ns; /* what a scan takes of a query */
-  double endured; /* a probe may take as long as so many, whatever is predicted; 0: by that */
+  double endured; /* a probe may take as long as so many, by the clock; 0: as is predicted */
 } hr_choice;
 
 /* How many of the `left` queries of a call go the next way together, where `usual` do. */
