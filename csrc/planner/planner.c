@@ -61,7 +61,10 @@ static hr_choice choose(const searching *s, uint32_t queries) {
     return (hr_choice){scan ? HR_WAY_SCAN : HR_WAY_PROBE, false, s->scan_ns, DEFERRED};
   if (policy == HR_POLICY_MODEL) return (hr_choice){HR_WAY_MODEL, false, s->scan_ns, 0};
   hr_choice choice = hr_history_choose(s->record, queries, s->scan_ns);
-  if (policy == HR_POLICY_TWO_WAYS && choice.way == HR_WAY_PROBE) choice.way = HR_WAY_MODEL;
+  if (policy == HR_POLICY_TWO_WAYS && choice.way == HR_WAY_PROBE) {
+    choice.way = HR_WAY_MODEL;
+    choice.endured = 0;
+  }
   return choice;
 }
 
@@ -101,7 +104,8 @@ static hr_status probe(const searching *s, size_t q, const hr_choice *choice,
   hr_queries query = hr_queries_part(s->queries, q, 1);
   query.work = &work;
   bool estimated = choice->way == HR_WAY_MODEL;
-  double began = choice->timed ? hr_now_ns() : 0;
+  /* Without a record the limit by the clock is a promise: such queries are put off in time. */
+  double began = choice->timed || (s->costs && !s->record) ? hr_now_ns() : 0;
   hr_budget budget = {s->costs, choice->scan_ns, choice->endured, began, estimated, false};
   hr_status status = hr_probe(t->mih, &query, t->allow, s->costs ? &budget : NULL, collector);
   *abandoned = budget.abandoned;

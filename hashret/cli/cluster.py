@@ -62,7 +62,7 @@ def _tell(location: str, rows: list[dict[str, Any]]) -> None:
         f"{rate:,.1f} searches of shards a second"
     )
     for row in rows:
-        mean = f" of {1e3 * row['seconds'] / row['calls']:,.1f} ms" if row["calls"] else ""
+        mean = f" of {1e3 * row['seconds'] / row['calls']:,.1f} ms" if row.get("seconds") else ""
         print_line(
             f"  {row['shard']}  node {row['node'][:8]}  process {row['pid']}  "
             f"{row['bytes'] / 1e6:,.1f} MB  {row['calls']:,} calls{mean}"

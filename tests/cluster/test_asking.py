@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import random
 from types import SimpleNamespace
 
 import numpy as np
@@ -28,54 +29,124 @@ def test_messages_keep_arrays_of_any_size(rng, codes):
     np.testing.assert_array_equal(half, array[::2])
 
 
-class Late:
+class Reference:
+    """The answer of an actor: a value, an error of Ray's, or nothing yet."""
+
+    def __init__(self, value):
+        self._future = concurrent.futures.Future()
+        if isinstance(value, Exception):
+            self._future.set_exception(value)
+        elif value is not None:
+            self._future.set_result(value)
+
+    def future(self):
+        return self._future
+
+
+class Waiting:
     """What waits for answers as Ray does."""
 
     def get(self, references, timeout):
-        return [each.result(timeout) for each in references]
+        if isinstance(references, Reference):
+            return references.future().result(timeout)
+        return [each.future().result(timeout) for each in references]
+
+    def wait(self, references, num_returns, timeout):
+        done = [each for each in references if each.future().done()]
+        return done, [each for each in references if each not in done]
 
 
-def answer(value):
-    future = concurrent.futures.Future()
-    if value is not None:
-        future.set_result(value)
-    return SimpleNamespace(future=lambda: future, result=future.result)
+def good(value):
+    return packed((True, value))
 
 
-@pytest.mark.parametrize("trouble", ["late", "refused", "none"])
-def test_who_fails_to_answer_is_gone_on_with(trouble):
-    """All are waited for at once; then each on its own, and nobody is asked twice."""
-    told = {
-        "late": None,
-        "refused": packed((False, hashret.FormatError("damaged"))),
-        "none": packed((True, 7)),
-    }
-    asked = []
+class Shards:
+    """Shards of two replicas each, by what these say; notes who is asked."""
 
-    def replica(value):
+    def __init__(self, **said):
+        self.asked = []
+        self.replicas = {
+            name: [self._replica(f"{name}{turn}", value) for turn, value in enumerate(each)]
+            for name, each in said.items()
+        }
+        self.asker = Asker(
+            Waiting(), SimpleNamespace(replicas=self.replicas.get, lose=lambda replica: None)
+        )
+
+    def _replica(self, name, value):
         def call(message):
-            asked.append(value)
-            return answer(value)
+            self.asked.append(name)
+            return Reference(value)
 
-        return Replica("x", "node", SimpleNamespace(call=SimpleNamespace(remote=call)))
+        handle = SimpleNamespace(call=SimpleNamespace(remote=call))
+        return Replica(name, "node", handle)
 
-    good = packed((True, 7))
-    replicas = {"a": [replica(good)], "b": [replica(told[trouble]), replica(packed((True, 8)))]}
-    keeper = SimpleNamespace(replicas=lambda shard: replicas[shard])
-    asker = Asker(Late(), keeper)
-    shards = [SimpleNamespace(name=name, index=SimpleNamespace(name=name)) for name in "ab"]
-    questions = asker.questions([Call(shard, "search", ()) for shard in shards], 10)
-    for question in questions:
-        question.patience = 0.05
-    at_once = asker.answered(questions)
-    assert at_once == (trouble == "none")
-    found = (
-        [each.found for each in questions]
-        if at_once
-        else [asyncio.run(each.answer()) for each in questions]
-    )
-    assert found == [7, 7 if trouble == "none" else 8]
-    assert len(asked) == 2 + (trouble != "none")
+    def ask(self, method="search", patience=0.05, timeout=10):
+        """Return whether all answered at once, and what is found in the end."""
+        shards = [SimpleNamespace(name=n, index=SimpleNamespace(name=n)) for n in self.replicas]
+        calls = [Call(shard, method, ()) for shard in shards]
+        questions = self.asker.questions(calls, timeout)
+        for question in questions:
+            question.patience = min(patience, timeout)
+        if self.asker.answered(questions):
+            return True, [each.found for each in questions]
+
+        async def all_of():
+            return await asyncio.gather(*(each.answer() for each in questions))
+
+        return False, asyncio.run(all_of())
+
+    @property
+    def waiting(self):
+        return {each.shard: each.waiting for some in self.replicas.values() for each in some}
+
+
+REFUSED = packed((False, hashret.FormatError("damaged")))
+TROUBLES = {
+    "late": None,
+    "refused": REFUSED,
+    "ended": RuntimeError("its actor ended"),
+    "not to be read": b"no pickle",
+}
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_one_that_fails_is_gone_on_with_and_no_other_is_asked_twice(trouble, seed):
+    random.seed(seed)
+    shards = Shards(a=[good(1), good(9)], b=[TROUBLES[trouble], good(2)], c=[good(3), good(9)])
+    assert shards.ask() == (False, [1, 2, 3])
+    assert sorted(shards.asked) == ["a0", "b0", "b1", "c0"]
     # One that is late has its call still.
-    assert [each.waiting for each in replicas["b"]] == [int(trouble == "late"), 0]
-    assert replicas["a"][0].waiting == 0
+    late = {"b0"} if trouble == "late" else set()
+    assert {name for name, count in shards.waiting.items() if count} == late
+
+
+def test_all_that_answer_in_time_are_found_at_once():
+    shards = Shards(a=[good(1), None], b=[good(2), None])
+    assert shards.ask() == (True, [1, 2])
+    assert shards.asker.questions([], 1) == []
+    assert shards.asker.answered([])
+    assert set(shards.waiting.values()) == {0}
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("method", ["search", "groups"])
+def test_answers_that_came_are_kept_when_time_is_up(method, seed):
+    random.seed(seed)
+    shards = Shards(a=[good(1)], b=[None], c=[good(3)])
+    at_once, (a, b, c) = shards.ask(method, patience=0.1, timeout=0.1)
+    assert not at_once
+    assert (a, c) == (1, 3)
+    assert isinstance(b, hashret.UnavailableError)
+
+
+def test_what_cannot_be_sent_is_an_error_and_nobody_waits():
+    shards = Shards(a=[good(1)], b=[good(2)])
+
+    def fails(message):
+        raise RuntimeError("no cluster")
+
+    shards.replicas["b"][0].handle.call.remote = fails
+    with pytest.raises(RuntimeError, match="no cluster"):
+        shards.ask()

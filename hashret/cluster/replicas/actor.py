@@ -40,7 +40,7 @@ class ShardActor:
     ) -> None:
         self._location, self._cache = open_location(location), Cache(folder, budget)
         self._shard, self._head, self._node = shard, head, node
-        self._lock = threading.Lock()
+        self._lock, self._counting = threading.Lock(), threading.Lock()
         self._open: OpenShard | None = None
         # Why it could not be opened, the last time.
         self._reason: str | None = None
@@ -87,6 +87,8 @@ class ShardActor:
     def status(self) -> dict[str, Any]:
         """Return what it serves, and how much."""
         since = time.monotonic() - _RECENT
+        with self._counting:
+            recent = sum(when > since for when in self._recent)
         return {
             "location": self._location.name,
             "shard": self._shard.name,
@@ -97,11 +99,11 @@ class ShardActor:
             "pid": os.getpid(),
             "calls": self._calls,
             "seconds": self._seconds,
-            "calls_per_second": sum(when > since for when in self._recent) / _RECENT,
+            "calls_per_second": recent / _RECENT,
         }
 
     def _note(self, start: float, end: float) -> None:
-        with self._lock:
+        with self._counting:
             self._calls += 1
             self._seconds += end - start
             self._recent.append(end)

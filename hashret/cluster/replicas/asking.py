@@ -7,7 +7,8 @@ import random
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -55,29 +56,47 @@ class Asker:
     def answered(self, questions: Sequence[Question]) -> bool:
         """Ask a replica each, and wait in this thread; whether all answer.
 
-        If one fails or is late, :meth:`Question.answer` goes on with those that were asked. The
-        usual question so wakes no other thread of this process.
+        :meth:`Question.answer` goes on with those that fail or are late. The usual question so
+        wakes no other thread of this process. What may take long is left to that altogether: there
+        each is waited for on its own.
         """
+        if not all(each.is_short for each in questions):
+            return False
         # How long a call takes is only seen of the one that is waited for first: any of them.
         turn = random.randrange(len(questions)) if len(questions) > 1 else 0
         turned = [*questions[turn:], *questions[:turn]]
-        due = time.monotonic() + min((each.patience for each in questions), default=0.0)
         try:
-            references = [each.begin() for each in turned]
-            if None in references:
-                return False
-            for some, part in ((turned[:1], references[:1]), (turned[1:], references[1:])):
-                found = self._ray.get(part, timeout=max(due - time.monotonic(), 0))
-                for each, message in zip(some, found, strict=True):
-                    each.take(message, is_first=each is turned[0])
-        except Exception:
-            # Ray's: whose it is, the waiting for each of them tells.
-            return False
+            for each in turned:
+                each.is_noted = each is turned[0]
+                each.begin()
+            self._take_soon(turned)
         except BaseException:
             for each in questions:
                 each.forget()
             raise
         return all(each.is_answered for each in questions)
+
+    def _take_soon(self, questions: Sequence[Question]) -> None:
+        """Take the answers that come before another replica would be asked."""
+        due = time.monotonic() + min((each.patience for each in questions), default=0.0)
+        waiting = {each.reference: each for each in questions if each.reference is not None}
+        while waiting:
+            some = list(waiting)[: 1 if len(waiting) == len(questions) else None]
+            try:
+                found = self._ray.get(some, timeout=max(due - time.monotonic(), 0))
+            except Exception:
+                # One of them is late, or an error of Ray's.
+                self._take_done(waiting)
+                return
+            for reference, message in zip(some, found, strict=True):
+                waiting.pop(reference).take(message)
+
+    def _take_done(self, waiting: Mapping[Any, Question]) -> None:
+        done, _ = self._ray.wait(list(waiting), num_returns=len(waiting), timeout=0)
+        for reference in done:
+            # What an error means is found out where each is waited for.
+            with suppress(Exception):
+                waiting[reference].take(self._ray.get(reference, timeout=0))
 
     def patience(self, call: Call) -> float:
         """Return after how many seconds another replica is asked, too."""
@@ -125,6 +144,10 @@ class Question:
         The answer, or an exception: what all say, or that none does.
     is_answered : bool
         Whether `found` is what a replica said of an open shard.
+    is_short : bool
+        Whether another replica may be asked meanwhile.
+    is_noted : bool
+        Whether it is seen how long a call takes.
     """
 
     def __init__(self, asker: Asker, keeper: Keeper, call: Call, timeout: float) -> None:
@@ -132,32 +155,35 @@ class Question:
         self.patience = min(asker.patience(call), timeout)
         self.found: Any = UnavailableError(f"no answer within {timeout:g} s", (call.shard.name,))
         self.is_answered = self._is_refused = False
+        self.is_short, self.is_noted = call.method in _HEDGED, True
         self._deadline = time.monotonic() + timeout
         self._asked: set[Replica] = set()
         # Those that have not answered: awaited by nobody, and by the event loop.
         self._begun: list[_Asked] = []
         self._waiting: dict[asyncio.Future[Any], _Asked] = {}
 
-    def begin(self) -> Any:
-        """Ask the replica that is next; return the reference of its answer, None without one."""
+    def begin(self) -> bool:
+        """Ask the replica that is next; whether there is one."""
         replicas = self._keeper.replicas(self._call.shard.index.name)
         replica = next((each for each in replicas if each not in self._asked), None)
         if replica is None:
-            return None
-        self._asked.add(replica)
+            return False
         call, now = self._call, time.monotonic()
         message = packed((call.method, call.shard, call.arguments))
-        reference = replica.handle.call.remote(message)
+        asked = _Asked(replica, replica.handle.call.remote(message), now)
+        self._asked.add(replica)
+        self._begun.append(asked)
         replica.begin()
-        self._begun.append(_Asked(replica, reference, now))
-        return reference
+        return True
 
-    def take(self, message: Any, is_first: bool) -> None:
-        """Note what the replica says that was asked; if it `is_first`, also how long it took."""
-        asked = self._begun.pop()
-        if is_first:
-            self._asker.note(self._call, time.monotonic() - asked.since)
-        self._take(asked, *unpacked(message))
+    @property
+    def reference(self) -> Any:
+        """Of the answer of the replica that was asked, if nobody awaits it; or None."""
+        return self._begun[-1].reference if self._begun else None
+
+    def take(self, message: Any) -> None:
+        """Note what the replica says that was asked, and that nobody awaits any more."""
+        self._take(self._begun.pop(), message)
 
     async def answer(self) -> Any:
         """Wait for a replica that answers; return what is found."""
@@ -178,7 +204,7 @@ class Question:
         due = self._taken_over()
         while not self.is_answered and (now := time.monotonic()) < self._deadline:
             is_more = bool(self._waiting)
-            if (not is_more or now >= due) and self.begin() is not None:
+            if (not is_more or now >= due) and self.begin():
                 self._asker.hedged += is_more
                 due = self._taken_over()
             elif is_more and now >= due:
@@ -215,13 +241,18 @@ class Question:
             if _is_death(error):
                 self._keeper.lose(asked.replica)
             return
-        self._asker.note(self._call, time.monotonic() - asked.since)
-        self._take(asked, *unpacked(message))
+        self._take(asked, message)
 
-    def _take(self, asked: _Asked, good: bool, answer: Any) -> None:
+    def _take(self, asked: _Asked, message: Any) -> None:
         asked.replica.end()
+        try:
+            good, answer = unpacked(message)
+        except Exception as error:
+            good, answer = False, UnavailableError(f"an answer cannot be read: {error}", ())
         if good:
             asked.replica.answers = asked.replica.ready = True
+        if good and self.is_noted:
+            self._asker.note(self._call, time.monotonic() - asked.since)
         if not self.is_answered:
             # A shard that cannot be opened there may be elsewhere.
             self._is_refused = not good and isinstance(answer, (FormatError, OSError))
