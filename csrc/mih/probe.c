@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/cancel.h"
-#include "base/clock.h"
 #include "kernels/dispatch.h"
 #include "mih/internal.h"
 
@@ -192,7 +191,6 @@ hr_status hr_probe(const hr_mih *mih, const hr_queries *query, const uint8_t *al
   hr_probing p;
   begin(&p, mih, query, sketches, collector);
   p.allow = allow;
-  if (budget && budget->began) budget->began = hr_now_ns();
   hr_costs costs = hr_mih_costs(mih, budget ? budget->costs : &hr_typical_costs);
   hr_status status = HR_OK;
   for (uint32_t i = 0; i < mih->tables; i++) p.price[i] = hr_probing_price(&p, &costs, i, 0);
