@@ -21,7 +21,7 @@ WORDS_PER_PROBE = 256
 # From so many queries on, threads share the queries and not the codes.
 FEW_QUERIES = 32
 # Seconds after which a thread that waits looks for Ctrl-C, which does not always wake it where
-# Python has no global lock (3.13.5: 16 of 60 times).
+# Python has no global lock (3.13.5).
 WAIT = 0.1 if not getattr(sys, "_is_gil_enabled", lambda: True)() else None
 # Fewer codes are sorted and have tables within some tenths of a second.
 SOON_READY = 1 << 20

@@ -141,6 +141,16 @@ def test_answers_that_came_are_kept_when_time_is_up(method, seed):
     assert isinstance(b, hashret.UnavailableError)
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_how_long_calls_take_is_seen_of_one_a_query(monkeypatch, late):
+    """Late ones would else count more than those in time, and nobody be asked for them."""
+    shards = Shards(a=[good(1)], b=[None if late else good(2), good(2)], c=[good(3)])
+    noted = []
+    monkeypatch.setattr(shards.asker, "note", lambda call, seconds: noted.append(call))
+    shards.ask()
+    assert len(noted) == 1
+
+
 def test_what_cannot_be_sent_is_an_error_and_nobody_waits():
     shards = Shards(a=[good(1)], b=[good(2)])
 

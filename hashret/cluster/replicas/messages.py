@@ -1,7 +1,7 @@
 """What goes to an actor and comes back: bytes if it is short, which costs Ray least.
 
-Of anything else Ray makes two parts by Python code, some tenths of a millisecond a message on a
-machine that has just searched; but large arrays it hands over without copying them.
+Of anything else Ray makes two parts by Python code; but large arrays it hands over without copying
+them.
 """
 
 from __future__ import annotations
