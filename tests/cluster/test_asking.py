@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import random
+import threading
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from cluster_nodes import wait_until
 
 import hashret
 from hashret.cluster.fleet import Call
 from hashret.cluster.replicas.asking import Asker
-from hashret.cluster.replicas.messages import packed, unpacked
+from hashret.cluster.replicas.door import Door
+from hashret.cluster.replicas.messages import as_bytes, packed, unpacked
 from hashret.cluster.replicas.replica import Replica
+
+KEY = b"a key"
+# What a replica says whose process ends while it is asked.
+ENDS = object()
 
 
 @pytest.mark.parametrize("codes", [10, 100_000])
@@ -23,10 +29,11 @@ def test_messages_keep_arrays_of_any_size(rng, codes):
     message = packed(("near", array, array[::2], None))
     # Large ones are left to Ray, which does not copy them.
     assert isinstance(message, bytes) == (codes == 10)
-    name, whole, half, nothing = unpacked(message)
-    assert (name, nothing) == ("near", None)
-    np.testing.assert_array_equal(whole, array)
-    np.testing.assert_array_equal(half, array[::2])
+    for each in (message, as_bytes(message)):
+        name, whole, half, nothing = unpacked(each)
+        assert (name, nothing) == ("near", None)
+        np.testing.assert_array_equal(whole, array)
+        np.testing.assert_array_equal(half, array[::2])
 
 
 class Reference:
@@ -34,8 +41,8 @@ class Reference:
 
     def __init__(self, value):
         self._future = concurrent.futures.Future()
-        if isinstance(value, Exception):
-            self._future.set_exception(value)
+        if value is ENDS:
+            self._future.set_exception(RuntimeError("its process ended"))
         elif value is not None:
             self._future.set_result(value)
 
@@ -43,48 +50,57 @@ class Reference:
         return self._future
 
 
-class Waiting:
-    """What waits for answers as Ray does."""
-
-    def get(self, references, timeout):
-        if isinstance(references, Reference):
-            return references.future().result(timeout)
-        return [each.future().result(timeout) for each in references]
-
-    def wait(self, references, num_returns, timeout):
-        done = [each for each in references if each.future().done()]
-        return done, [each for each in references if each not in done]
-
-
 def good(value):
     return packed((True, value))
 
 
 class Shards:
-    """Shards of two replicas each, by what these say; notes who is asked."""
+    """Shards of some replicas each, by what these say; notes who is asked."""
 
-    def __init__(self, **said):
-        self.asked = []
+    def __init__(self, has_doors, said):
+        self.asked, self.doors, self.over = [], [], threading.Event()
         self.replicas = {
-            name: [self._replica(f"{name}{turn}", value) for turn, value in enumerate(each)]
+            name: [
+                self._replica(f"{name}{turn}", value, has_doors) for turn, value in enumerate(each)
+            ]
             for name, each in said.items()
         }
-        self.asker = Asker(
-            Waiting(), SimpleNamespace(replicas=self.replicas.get, lose=lambda replica: None)
-        )
+        self.lost = []
+        # It goes on, as that of a fleet does, for answers that come late.
+        self.loop = asyncio.SelectorEventLoop()
+        self.thread = threading.Thread(target=self.loop.run_forever)
+        self.thread.start()
+        self.asker = Asker(SimpleNamespace(replicas=self._ranked, lose=self.lost.append))
 
-    def _replica(self, name, value):
-        def call(message):
+    def _replica(self, name, value, has_door):
+        def by_ray(message):
             self.asked.append(name)
             return Reference(value)
 
-        handle = SimpleNamespace(call=SimpleNamespace(remote=call))
-        return Replica(name, "node", handle)
+        def by_door(message):
+            self.asked.append(name)
+            if value is None:
+                self.over.wait()
+            if value is ENDS:
+                raise ConnectionResetError
+            return value or b""
 
-    def ask(self, method="search", patience=0.05, timeout=10):
+        replica = Replica(name, "node", SimpleNamespace(call=SimpleNamespace(remote=by_ray)))
+        replica.answers = replica.ready = True
+        if has_door:
+            self.doors.append(Door("127.0.0.1", KEY, by_door, at_once=9))
+            replica.believe(self.doors[-1].address, KEY)
+            wait_until(lambda: replica.is_near, 20)
+        return replica
+
+    def _ranked(self, name):
+        return sorted(self.replicas[name], key=lambda each: each.rank)
+
+    def ask(self, method="search", patience=0.1, timeout=10):
         """Return whether all answered at once, and what is found in the end."""
         shards = [SimpleNamespace(name=n, index=SimpleNamespace(name=n)) for n in self.replicas]
         calls = [Call(shard, method, ()) for shard in shards]
+        # Shards are plain names here, whose messages are not looked at.
         questions = self.asker.questions(calls, timeout)
         for question in questions:
             question.patience = min(patience, timeout)
@@ -94,69 +110,110 @@ class Shards:
         async def all_of():
             return await asyncio.gather(*(each.answer() for each in questions))
 
-        return False, asyncio.run(all_of())
+        return False, asyncio.run_coroutine_threadsafe(all_of(), self.loop).result(30)
 
     @property
     def waiting(self):
         return {each.shard: each.waiting for some in self.replicas.values() for each in some}
 
+    def close(self):
+        self.over.set()
+        for door in self.doors:
+            door.close()
+        for some in self.replicas.values():
+            for each in some:
+                each.lost = True
+                each.disconnect()
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join()
+        self.loop.close()
+
+
+@pytest.fixture(params=[False, True], ids=["by Ray", "by doors"])
+def shards_of(request):
+    made = []
+
+    def make(**said):
+        made.append(Shards(request.param, said))
+        return made[-1]
+
+    make.by_doors = request.param
+    yield make
+    for each in made:
+        each.close()
+
 
 REFUSED = packed((False, hashret.FormatError("damaged")))
-TROUBLES = {
-    "late": None,
-    "refused": REFUSED,
-    "ended": RuntimeError("its actor ended"),
-    "not to be read": b"no pickle",
-}
+TROUBLES = {"late": None, "refused": REFUSED, "ended": ENDS, "not to be read": b"no pickle"}
 
 
-@pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("trouble", TROUBLES)
-def test_one_that_fails_is_gone_on_with_and_no_other_is_asked_twice(trouble, seed):
-    random.seed(seed)
-    shards = Shards(a=[good(1), good(9)], b=[TROUBLES[trouble], good(2)], c=[good(3), good(9)])
-    assert shards.ask() == (False, [1, 2, 3])
-    assert sorted(shards.asked) == ["a0", "b0", "b1", "c0"]
+@pytest.mark.parametrize("where", "abc")
+def test_one_that_fails_is_gone_on_with_and_no_other_is_asked_twice(shards_of, trouble, where):
+    said = {name: [good(number), good(9)] for number, name in enumerate("abc")}
+    said[where] = [TROUBLES[trouble], good(2)]
+    shards = shards_of(**said)
+    assert shards.ask(patience=1 if trouble != "late" else 0.1) == (
+        False,
+        [2 if name == where else number for number, name in enumerate("abc")],
+    )
+    assert sorted(shards.asked) == sorted(["a0", "b0", "c0", f"{where}1"])
     # One that is late has its call still.
-    late = {"b0"} if trouble == "late" else set()
+    late = {f"{where}0"} if trouble == "late" else set()
     assert {name for name, count in shards.waiting.items() if count} == late
+    shards.over.set()
+    if shards_of.by_doors:
+        wait_until(lambda: not any(shards.waiting.values()), 20)
 
 
-def test_all_that_answer_in_time_are_found_at_once():
-    shards = Shards(a=[good(1), None], b=[good(2), None])
-    assert shards.ask() == (True, [1, 2])
+def test_all_that_answer_in_time_are_found(shards_of):
+    shards = shards_of(a=[good(1), None], b=[good(2), None])
+    # What goes by Ray is waited for by the event loop.
+    assert shards.ask() == (shards_of.by_doors, [1, 2])
     assert shards.asker.questions([], 1) == []
     assert shards.asker.answered([])
     assert set(shards.waiting.values()) == {0}
 
 
-@pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("method", ["search", "groups"])
-def test_answers_that_came_are_kept_when_time_is_up(method, seed):
-    random.seed(seed)
-    shards = Shards(a=[good(1)], b=[None], c=[good(3)])
-    at_once, (a, b, c) = shards.ask(method, patience=0.1, timeout=0.1)
+def test_answers_that_came_are_kept_when_time_is_up(shards_of, method):
+    shards = shards_of(a=[good(1)], b=[None], c=[good(3)])
+    at_once, (a, b, c) = shards.ask(method, patience=0.3, timeout=0.3)
     assert not at_once
     assert (a, c) == (1, 3)
     assert isinstance(b, hashret.UnavailableError)
 
 
-@pytest.mark.parametrize("late", [False, True])
-def test_how_long_calls_take_is_seen_of_one_a_query(monkeypatch, late):
-    """Late ones would else count more than those in time, and nobody be asked for them."""
-    shards = Shards(a=[good(1)], b=[None if late else good(2), good(2)], c=[good(3)])
+def test_a_replica_whose_connection_ends_is_asked_by_ray_if_it_is_the_last(shards_of):
+    shards = shards_of(a=[ENDS])
+    [replica] = shards.replicas["a"]
+    replica.handle.call.remote = lambda message: Reference(good(1))
+    assert shards.ask() == (False, [1])
+    assert replica.waiting == 0
+    assert replica.rank == (False, shards_of.by_doors, 0)
+    # Until it is known again that it lives.
+    replica.believe(None, KEY)
+    assert replica.rank == (False, False, 0)
+
+
+def test_how_long_calls_take_is_seen_of_each(shards_of, monkeypatch):
+    shards = shards_of(a=[good(1)], b=[None, good(2)], c=[good(3)])
     noted = []
-    monkeypatch.setattr(shards.asker, "note", lambda call, seconds: noted.append(call))
-    shards.ask()
-    assert len(noted) == 1
+    monkeypatch.setattr(shards.asker, "note", lambda call, seconds: noted.append(seconds))
+    shards.ask(patience=0.5)
+    assert len(noted) == 3
+    # Those in time are not as late as the one that was waited for.
+    assert max(noted) < 0.5
 
 
-def test_what_cannot_be_sent_is_an_error_and_nobody_waits():
-    shards = Shards(a=[good(1)], b=[good(2)])
+def test_what_cannot_be_sent_is_an_error_and_nobody_waits(shards_of):
+    shards = shards_of(a=[good(1)], b=[good(2)])
 
     def fails(message):
         raise RuntimeError("no cluster")
 
+    shards.replicas["b"][0].disconnect()
     shards.replicas["b"][0].handle.call.remote = fails
     with pytest.raises(RuntimeError, match="no cluster"):
         shards.ask()
+    assert set(shards.waiting.values()) == {0}

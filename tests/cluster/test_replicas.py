@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 import hashret
 from hashret.cluster import Cache, ShardedIndex, open_location
-from hashret.cluster.replicas import keeping
+from hashret.cluster.replicas import keeping, replica
 from hashret.cluster.replicas.messages import packed, unpacked
 from hashret.index import cores
 
@@ -331,7 +331,14 @@ class Here:
             return SimpleNamespace(remote=getattr(self.made, name))
 
     def nodes(self):
-        return [{"NodeID": "one", "Alive": True, "Resources": {"CPU": 5.0}}]
+        return [
+            {
+                "NodeID": "one",
+                "Alive": True,
+                "Resources": {"CPU": 5.0},
+                "NodeManagerAddress": "127.0.0.1",
+            }
+        ]
 
     def remote(self, kind):
         return SimpleNamespace(
@@ -403,3 +410,28 @@ def test_a_shard_damaged_on_a_node_is_fetched_again(cluster, tmp_path, rng):
     path.write_bytes(data)
     with ShardedIndex(tmp_path / "index", cache=tmp_path / "cache", replicas=1) as many:
         same(many.search(codes[:3], 9), expected)
+
+
+@pytest.mark.parametrize("way", ["by Ray", "by doors"])
+def test_a_cluster_answers_by_ray_where_no_connection_can_be_made(
+    cluster, tmp_path, rng, way, monkeypatch
+):
+    codes = oracle.random_codes(rng, 300, 64)
+    if way == "by Ray":
+        monkeypatch.setattr(replica.Replica, "believe", lambda *given: None)
+    with ShardedIndex.create(tmp_path / "index", 64, cache=tmp_path / "cache") as index:
+        index.add(codes, shard_codes=100)
+        expected = index.search(codes[:3], 9)
+    with ShardedIndex(tmp_path / "index", cache=tmp_path / "cache", replicas=1) as many:
+        replicas = many._fleet._keeper.all
+        if way == "by doors":
+            wait_until(lambda: all(each.is_near for each in replicas()), 20)
+        same(many.search(codes[:3], 9), expected)
+        same(asyncio.run(many.search_async(codes[:3], 9)), expected)
+        assert not any(each.waiting for each in replicas())
+        assert all(each.is_near == (way == "by doors") for each in replicas())
+        # Long questions go by Ray in any case.
+        queries = oracle.random_codes(rng, 20_000, 64)
+        found = many.search(queries, 1)
+        assert (found[0] <= 64).all()
+        assert not any(each.waiting for each in replicas())

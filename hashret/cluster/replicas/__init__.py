@@ -3,6 +3,9 @@
 ================== =====================================================================
 ``starting.py``    a cluster: one that runs, or a local one
 ``actor.py``       what runs in the cluster: one shard, opened
+``door.py``        where an actor answers by connections of its own, which cost less than Ray's
+``line.py``        such connections, as a client has them
+``wire.py``        messages over one, after both sides have shown that they know the key
 ``replica.py``     an actor as its client sees it
 ``keeping.py``     as many replicas as are wanted, on different nodes; lost ones rebuilt
 ``backing_off.py`` where they do not start, why, and when it is tried again

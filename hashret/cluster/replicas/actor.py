@@ -6,20 +6,42 @@ import os
 import threading
 import time
 from collections import deque
-from typing import Any
+from contextlib import suppress
+from typing import Any, NamedTuple
 
+from ...errors import UnavailableError
 from ...index.cores import leave_cores
 from ..cache import Cache
 from ..location import open_location
 from ..manifest import Manifest, Shard
 from ..shard import OpenShard
-from .messages import packed, unpacked
+from .door import Door
+from .messages import as_bytes, packed, unpacked
 
-__all__ = ["ShardActor"]
+__all__ = ["Pong", "ShardActor"]
 
 # Seconds over which calls are counted.
 _RECENT = 60.0
 _SEARCHES = frozenset({"search", "range_search"})
+# Searches at a time by connections of its own; each uses the cores that it finds idle.
+CONCURRENCY = 16
+
+
+class Pong(NamedTuple):
+    """What an actor says that is asked whether it lives.
+
+    Attributes
+    ----------
+    pid : int
+    opened : bool
+        Whether its shard is open, as far as was asked for.
+    address : (str, int), optional
+        Of its door, if it has one.
+    """
+
+    pid: int
+    opened: bool
+    address: tuple[str, int] | None
 
 
 class ShardActor:
@@ -37,6 +59,8 @@ class ShardActor:
         shard: Shard,
         head: Manifest,
         node: str,
+        host: str,
+        key: bytes,
     ) -> None:
         self._location, self._cache = open_location(location), Cache(folder, budget)
         self._shard, self._head, self._node = shard, head, node
@@ -46,6 +70,10 @@ class ShardActor:
         self._reason: str | None = None
         self._recent: deque[float] = deque(maxlen=100_000)
         self._calls, self._seconds = 0, 0.0
+        self._door: Door | None = None
+        # Without one it is called by Ray.
+        with suppress(OSError):
+            self._door = Door(host, key, lambda message: as_bytes(self.call(message)), CONCURRENCY)
 
     def call(self, message: Any) -> Any:
         """Call a method of :class:`.OpenShard`.
@@ -65,24 +93,19 @@ class ShardActor:
             opened, start = self._opened(), time.monotonic()
             answer = getattr(opened, method)(shard, *arguments)
         except Exception as error:
-            return packed((False, error))
+            return _failed(error)
         if method in _SEARCHES:
             self._note(start, time.monotonic())
         return packed((True, answer))
 
-    def ready(self, threads: int) -> bool:
-        """Open the shard; whether it can be. As for :meth:`ping`."""
-        self.ping(threads)
-        try:
-            self._opened()
-        except Exception:
-            return False
-        return True
-
-    def ping(self, threads: int) -> int:
-        """Use at most so many threads a call from now on; return the process id."""
+    def ping(self, threads: int, opens: bool) -> Pong:
+        """Use at most so many threads a call from now on; open the shard if that is wanted."""
         leave_cores(threads)
-        return os.getpid()
+        opened = False
+        # Who searches is told why it is not.
+        with suppress(Exception):
+            opened = opens and self._opened() is not None
+        return Pong(os.getpid(), opened, self._door.address if self._door else None)
 
     def status(self) -> dict[str, Any]:
         """Return what it serves, and how much."""
@@ -126,3 +149,11 @@ class ShardActor:
         if not opened.is_whole(self._shard):
             with self._lock:
                 self._open = None
+
+
+def _failed(error: Exception) -> Any:
+    """Return the message of an error, which may have parts that cannot be sent."""
+    try:
+        return packed((False, error))
+    except Exception:
+        return packed((False, UnavailableError(f"{type(error).__name__}: {error}", ())))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import random
+import selectors
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -17,8 +16,9 @@ import numpy as np
 from ...errors import FormatError, UnavailableError
 from ..fleet import Call
 from .keeping import Keeper
+from .line import Exchange, LineError
 from .messages import packed, unpacked
-from .replica import Replica
+from .replica import RayReply, Replica
 
 __all__ = ["Asker", "Question"]
 
@@ -39,12 +39,11 @@ class Asker:
 
     Parameters
     ----------
-    ray : module
     keeper : Keeper
     """
 
-    def __init__(self, ray: Any, keeper: Keeper) -> None:
-        self._ray, self._keeper = ray, keeper
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
         self._took: defaultdict[tuple[str, int], _Times] = defaultdict(_Times)
         self._lock = threading.Lock()
         self.hedged = 0
@@ -57,19 +56,16 @@ class Asker:
         """Ask a replica each, and wait in this thread; whether all answer.
 
         :meth:`Question.answer` goes on with those that fail or are late. The usual question so
-        wakes no other thread of this process. What may take long is left to that altogether: there
-        each is waited for on its own.
+        wakes no other thread of this process. What may take long, or goes by Ray, is left to that
+        altogether.
         """
         if not all(each.is_short for each in questions):
             return False
-        # How long a call takes is only seen of the one that is waited for first: any of them.
-        turn = random.randrange(len(questions)) if len(questions) > 1 else 0
-        turned = [*questions[turn:], *questions[:turn]]
         try:
-            for each in turned:
-                each.is_noted = each is turned[0]
+            for each in questions:
                 each.begin()
-            self._take_soon(turned)
+            if all(each.exchange is not None for each in questions):
+                self._take_soon(questions)
         except BaseException:
             for each in questions:
                 each.forget()
@@ -79,24 +75,17 @@ class Asker:
     def _take_soon(self, questions: Sequence[Question]) -> None:
         """Take the answers that come before another replica would be asked."""
         due = time.monotonic() + min((each.patience for each in questions), default=0.0)
-        waiting = {each.reference: each for each in questions if each.reference is not None}
-        while waiting:
-            some = list(waiting)[: 1 if len(waiting) == len(questions) else None]
-            try:
-                found = self._ray.get(some, timeout=max(due - time.monotonic(), 0))
-            except Exception:
-                # One of them is late, or an error of Ray's.
-                self._take_done(waiting)
-                return
-            for reference, message in zip(some, found, strict=True):
-                waiting.pop(reference).take(message)
-
-    def _take_done(self, waiting: Mapping[Any, Question]) -> None:
-        done, _ = self._ray.wait(list(waiting), num_returns=len(waiting), timeout=0)
-        for reference in done:
-            # What an error means is found out where each is waited for.
-            with suppress(Exception):
-                waiting[reference].take(self._ray.get(reference, timeout=0))
+        with selectors.DefaultSelector() as selector:
+            for each in questions:
+                if each.exchange is not None:
+                    selector.register(each.exchange.fileno(), selectors.EVENT_READ, each)
+            while selector.get_map():
+                come = selector.select(max(due - time.monotonic(), 0))
+                if not come:
+                    return
+                for key, _ in come:
+                    if key.data.take_soon():
+                        selector.unregister(key.fd)
 
     def patience(self, call: Call) -> float:
         """Return after how many seconds another replica is asked, too."""
@@ -129,7 +118,7 @@ class _Times:
 
 class _Asked(NamedTuple):
     replica: Replica
-    reference: Any
+    reply: Exchange | RayReply
     since: float
 
 
@@ -146,8 +135,6 @@ class Question:
         Whether `found` is what a replica said of an open shard.
     is_short : bool
         Whether another replica may be asked meanwhile.
-    is_noted : bool
-        Whether it is seen how long a call takes.
     """
 
     def __init__(self, asker: Asker, keeper: Keeper, call: Call, timeout: float) -> None:
@@ -155,7 +142,7 @@ class Question:
         self.patience = min(asker.patience(call), timeout)
         self.found: Any = UnavailableError(f"no answer within {timeout:g} s", (call.shard.name,))
         self.is_answered = self._is_refused = False
-        self.is_short, self.is_noted = call.method in _HEDGED, True
+        self.is_short = call.method in _HEDGED
         self._deadline = time.monotonic() + timeout
         self._asked: set[Replica] = set()
         # Those that have not answered: awaited by nobody, and by the event loop.
@@ -169,21 +156,33 @@ class Question:
         if replica is None:
             return False
         call, now = self._call, time.monotonic()
-        message = packed((call.method, call.shard, call.arguments))
-        asked = _Asked(replica, replica.handle.call.remote(message), now)
+        reply = replica.ask(packed((call.method, call.shard, call.arguments)))
+        asked = _Asked(replica, reply, now)
         self._asked.add(replica)
         self._begun.append(asked)
         replica.begin()
         return True
 
     @property
-    def reference(self) -> Any:
-        """Of the answer of the replica that was asked, if nobody awaits it; or None."""
-        return self._begun[-1].reference if self._begun else None
+    def exchange(self) -> Exchange | None:
+        """With the replica that was asked, if it goes by a connection of our own."""
+        reply = self._begun[-1].reply if self._begun else None
+        return reply if isinstance(reply, Exchange) else None
 
-    def take(self, message: Any) -> None:
-        """Note what the replica says that was asked, and that nobody awaits any more."""
-        self._take(self._begun.pop(), message)
+    def take_soon(self) -> bool:
+        """Read what has come of the :attr:`exchange`; whether that is all that will."""
+        asked, exchange = self._begun[-1], self.exchange
+        assert exchange is not None
+        try:
+            message = exchange.read()
+        except LineError as error:
+            self._begun.pop()
+            self._fail(asked, error)
+            return True
+        if message is not None:
+            self._begun.pop()
+            self._take(asked, message)
+        return message is not None
 
     async def answer(self) -> Any:
         """Wait for a replica that answers; return what is found."""
@@ -196,7 +195,8 @@ class Question:
     def forget(self) -> None:
         """Leave those that have not answered to themselves."""
         for asked in self._begun:
-            asked.reference.future().add_done_callback(partial(_ended, asked.replica))
+            asked.reply.forget(asked.replica.end)
+        self._begun.clear()
         for future, asked in self._waiting.items():
             future.add_done_callback(partial(_ended, asked.replica))
 
@@ -227,7 +227,7 @@ class Question:
         due = 0.0
         while self._begun:
             asked = self._begun.pop()
-            self._waiting[asyncio.wrap_future(asked.reference.future())] = asked
+            self._waiting[asked.reply.future()] = asked
             due = asked.since + self.patience
         return due
 
@@ -236,12 +236,19 @@ class Question:
         try:
             message = future.result()
         except Exception as error:
-            # Ray's: the actor, its node or the way to it is gone.
-            asked.replica.end()
-            if _is_death(error):
-                self._keeper.lose(asked.replica)
+            self._fail(asked, error)
             return
         self._take(asked, message)
+
+    def _fail(self, asked: _Asked, error: Exception) -> None:
+        """Note that the actor, its node or the way to it is gone."""
+        asked.replica.end()
+        if isinstance(error, LineError):
+            # Ray knows whether it lives, and is asked where no other replica is left.
+            asked.replica.doubt()
+            self._asked.discard(asked.replica)
+        elif _is_death(error):
+            self._keeper.lose(asked.replica)
 
     def _take(self, asked: _Asked, message: Any) -> None:
         asked.replica.end()
@@ -251,7 +258,6 @@ class Question:
             good, answer = False, UnavailableError(f"an answer cannot be read: {error}", ())
         if good:
             asked.replica.answers = asked.replica.ready = True
-        if good and self.is_noted:
             self._asker.note(self._call, time.monotonic() - asked.since)
         if not self.is_answered:
             # A shard that cannot be opened there may be elsewhere.

@@ -37,8 +37,9 @@ class RayFleet(Fleet):
     def __init__(self, location: Location, cache: Cache, manifest: Manifest, replicas: int) -> None:
         self._ray = connect()
         self._keeper = Keeper(self._ray, location, cache, manifest, replicas)
-        self._asker = Asker(self._ray, self._keeper)
-        self._loop = asyncio.new_event_loop()
+        self._asker = Asker(self._keeper)
+        # Of all kinds the one that waits for sockets of ours on every system.
+        self._loop = asyncio.SelectorEventLoop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="hashret-fleet", daemon=True
         )

@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..cache import Cache
 from ..location import Location
 from ..manifest import Manifest, Shard, short_name
-from .actor import ShardActor
+from .actor import CONCURRENCY, ShardActor
 from .backing_off import BackOff, Trouble, delay
 from .replica import Replica
 from .starting import NAMESPACE
@@ -32,8 +32,6 @@ _AGAIN = 60.0
 # One that has served so long was none that cannot be started.
 _STEADY = 60.0
 CPUS = 0.5
-# Searches of one actor at a time; each uses the cores that it finds idle.
-_CONCURRENCY = 16
 
 
 class Keeper:
@@ -58,12 +56,13 @@ class Keeper:
         head = replace(manifest, shards=())
         self._given = (location.name, cache.folder, cache.budget)
         self._head = head
+        # Whoever knows it may call its actors without Ray.
+        self._key = secrets.token_bytes(32)
         self._actor = ray.remote(ShardActor)
         self._lock = threading.Lock()
         self._shards: dict[str, Shard] = {}
         self._replicas: dict[str, list[Replica]] = {}
-        # The cores of each node that lives.
-        self._nodes: dict[str, int] = {}
+        self._nodes: dict[str, _Node] = {}
         self._places = BackOff()
         self._blind: str | None = None
         self._woken, self._closed = threading.Event(), False
@@ -164,7 +163,7 @@ class Keeper:
 
     def _look(self) -> None:
         self._nodes = {
-            node["NodeID"]: int(node["Resources"].get("CPU", 0))
+            node["NodeID"]: _Node(int(node["Resources"].get("CPU", 0)), node["NodeManagerAddress"])
             for node in self._ray.nodes()
             if node["Alive"]
         }
@@ -195,25 +194,25 @@ class Keeper:
                 self.lose(replica, f"not started within {_START_TIMEOUT:g} s; {self._room()}")
             return
         try:
-            # Of a ping it is a number.
-            opened = self._ray.get(replica.ping, timeout=1) is True
-            replica.answers, replica.ready = True, replica.ready or opened
+            told = self._ray.get(replica.ping, timeout=1)
+            replica.answers, replica.ready = True, replica.ready or told.opened
+            replica.believe(told.address, self._key)
         except self._ray.exceptions.RayError as error:
             self.lose(replica, (str(error).strip().splitlines() or [type(error).__name__])[0])
         replica.ping = None
 
     def _called(self, replica: Replica, now: float) -> Any:
         """Have a replica open its shard, until it is open; otherwise ask whether it lives."""
-        if replica.ready or (replica.answers and now < replica.tried + _AGAIN):
-            return replica.handle.ping.remote(self._threads(replica.node))
-        replica.tried = now
-        return replica.handle.ready.remote(self._threads(replica.node))
+        opens = not (replica.ready or (replica.answers and now < replica.tried + _AGAIN))
+        if opens:
+            replica.tried = now
+        return replica.handle.ping.remote(self._threads(replica.node), opens)
 
     def _threads(self, node: str) -> int:
         """Return of how many threads a call may be: actors of one node answer at once."""
         with self._lock:
             beside = sum(each.node == node for some in self._replicas.values() for each in some)
-        return max(1, self._nodes[node] // max(1, beside))
+        return max(1, self._nodes[node].cores // max(1, beside))
 
     def _room(self) -> str:
         free, all = (
@@ -257,16 +256,25 @@ class Keeper:
             name=f"{shard.name}-{secrets.token_hex(4)}",
             namespace=NAMESPACE,
             num_cpus=CPUS,
-            max_concurrency=_CONCURRENCY,
+            max_concurrency=CONCURRENCY,
             max_restarts=0,
             scheduling_strategy=affinity(node, soft=False),
-        ).remote(*self._given, shard, self._head, node)
+        ).remote(*self._given, shard, self._head, node, self._nodes[node].address, self._key)
         return Replica(name, node, handle)
 
     def _end(self, replicas: Iterable[Replica]) -> None:
         for replica in replicas:
+            replica.lost = True
+            replica.disconnect()
             with suppress(Exception):
                 self._ray.kill(replica.handle)
+
+
+class _Node(NamedTuple):
+    """A node that lives: how many cores it has, and where other machines find it."""
+
+    cores: int
+    address: str
 
 
 def _shown(replica: Replica) -> tuple[str, str]:

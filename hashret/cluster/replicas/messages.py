@@ -1,7 +1,7 @@
-"""What goes to an actor and comes back: bytes if it is short, which costs Ray least.
+"""What goes to an actor and comes back: bytes if it is short, which costs least.
 
-Of anything else Ray makes two parts by Python code; but large arrays it hands over without copying
-them.
+Only bytes go by a connection of our own. Of anything else Ray makes two parts by Python code; but
+large arrays it hands over without copying them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import pickle
 from typing import Any
 
-__all__ = ["packed", "unpacked"]
+__all__ = ["as_bytes", "packed", "unpacked"]
 
 # Bytes of an array from which a copy costs more than Ray's way.
 _LARGE = 2**16
@@ -27,6 +27,11 @@ def packed(value: tuple[Any, ...]) -> Any:
         return pickle.dumps(value, pickle.HIGHEST_PROTOCOL, buffer_callback=_is_short)
     except _LargeError:
         return value
+
+
+def as_bytes(message: Any) -> bytes:
+    """Return the bytes of a message, whatever it has."""
+    return message if isinstance(message, bytes) else pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
 
 
 def unpacked(message: Any) -> Any:

@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from multiprocessing import AuthenticationError
 from typing import Any
 
-__all__ = ["Replica"]
+from .line import Exchange, Line
+
+__all__ = ["RayReply", "Replica"]
+
+# Seconds until it is tried again to connect, where that did not succeed.
+_AGAIN = 60.0
+
+
+class RayReply:
+    """The answer to a message that went by Ray."""
+
+    def __init__(self, reference: Any) -> None:
+        self._reference = reference
+
+    def future(self) -> asyncio.Future[Any]:
+        """Return the answer as a future of the running event loop."""
+        return asyncio.wrap_future(self._reference.future())
+
+    def forget(self, then: Callable[[], None]) -> None:
+        """Wait for the answer no more; do something when it has come."""
+        self._reference.future().add_done_callback(lambda _: then())
 
 
 @dataclass(eq=False)
@@ -28,6 +51,8 @@ class Replica:
         Whether its shard is open; one that cannot open it tells those who ask why.
     lost : bool
         Whether it is known to have ended.
+    doubted : bool
+        Whether a connection to it has ended, and nothing was heard of it since.
     waiting : int
         Calls that it has not answered.
     """
@@ -38,6 +63,7 @@ class Replica:
     answers: bool = False
     ready: bool = False
     lost: bool = False
+    doubted: bool = False
     waiting: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     since: float = field(default_factory=time.monotonic)
@@ -45,6 +71,59 @@ class Replica:
     ping: Any = None
     tried: float = 0.0
     pinged: float = 0.0
+    _line: Line | None = field(default=None, repr=False)
+    _connected: float = float("-inf")
+
+    def ask(self, message: Any) -> Exchange | RayReply:
+        """Have it answer a message: by a connection of our own if there is one, or by Ray."""
+        line = self._line
+        if line is not None and isinstance(message, bytes):
+            try:
+                exchange = line.ask(message)
+            except (OSError, AuthenticationError):
+                self.doubt()
+            else:
+                if exchange is not None:
+                    return exchange
+        return RayReply(self.handle.call.remote(message))
+
+    def _connect(self, address: tuple[str, int] | None, key: bytes) -> None:
+        """Connect to its door, in a thread of its own, unless that has been tried just now."""
+        now = time.monotonic()
+        if address is None or self._line is not None or now < self._connected + _AGAIN:
+            return
+        self._connected = now
+        threading.Thread(target=self._join, args=[address, key], daemon=True).start()
+
+    def doubt(self) -> None:
+        """Note that a connection has ended: ask others first, until Ray says that it lives."""
+        self.doubted, self._connected = True, float("-inf")
+        self.disconnect()
+
+    def believe(self, address: tuple[str, int] | None, key: bytes) -> None:
+        """Note that it lives, as Ray says, and where its door is."""
+        self.doubted = False
+        if self.ready:
+            self._connect(address, key)
+
+    def disconnect(self) -> None:
+        """End all connections of our own; who waits for answers sees an error."""
+        with self._lock:
+            line, self._line = self._line, None
+        if line is not None:
+            line.close()
+
+    def _join(self, address: tuple[str, int], key: bytes) -> None:
+        try:
+            line = Line(address, key)
+        except (OSError, AuthenticationError):
+            # A wall between the machines, say: Ray has its ways, and is used.
+            return
+        with self._lock:
+            if not self.lost:
+                self._line = line
+                return
+        line.close()
 
     def begin(self) -> None:
         """Note a call that it has to answer."""
@@ -57,6 +136,11 @@ class Replica:
             self.waiting -= 1
 
     @property
-    def rank(self) -> tuple[bool, int]:
+    def is_near(self) -> bool:
+        """Whether it is asked by connections of our own."""
+        return self._line is not None
+
+    @property
+    def rank(self) -> tuple[bool, bool, int]:
         """The less, the sooner it will answer: one that hangs has ever more that wait."""
-        return not self.ready, self.waiting
+        return not self.ready, self.doubted, self.waiting
