@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import socket
 import threading
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +15,7 @@ from cluster_nodes import wait_until
 
 import hashret
 from hashret.cluster.fleet import Call
+from hashret.cluster.replicas import wire
 from hashret.cluster.replicas.asking import Asker
 from hashret.cluster.replicas.door import Door
 from hashret.cluster.replicas.messages import as_bytes, packed, unpacked
@@ -85,11 +88,12 @@ class Shards:
                 raise ConnectionResetError
             return value or b""
 
-        replica = Replica(name, "node", SimpleNamespace(call=SimpleNamespace(remote=by_ray)))
+        handle = SimpleNamespace(call=SimpleNamespace(remote=by_ray))
+        replica = Replica(name, "node", handle, KEY)
         replica.answers = replica.ready = True
         if has_door:
             self.doors.append(Door("127.0.0.1", KEY, by_door, at_once=9))
-            replica.believe(self.doors[-1].address, KEY)
+            replica.believe(self.doors[-1].address)
             wait_until(lambda: replica.is_near, 20)
         return replica
 
@@ -184,15 +188,52 @@ def test_answers_that_came_are_kept_when_time_is_up(shards_of, method):
     assert isinstance(b, hashret.UnavailableError)
 
 
+@pytest.mark.parametrize("patience", [0.1, 1.0])
+def test_one_that_says_nothing_is_asked_by_ray_the_next_time(shards_of, patience):
+    """What lies between may drop what is sent without a word; Ray has its own connections."""
+    shards = shards_of(a=[None])
+    [replica] = shards.replicas["a"]
+    replica.handle.call.remote = lambda message: Reference(good(1))
+    at_once, [found] = shards.ask(patience=patience, timeout=0.3)
+    if shards_of.by_doors:
+        assert isinstance(found, hashret.UnavailableError)
+        assert not replica.is_near
+        at_once, [found] = shards.ask()
+    assert (at_once, found) == (False, 1)
+    shards.over.set()
+    wait_until(lambda: replica.waiting == 0, 20)
+
+
+def test_nobody_waits_for_a_connection_to_be_made(shards_of, monkeypatch):
+    """A process that is frozen is connected to by the system, and never shows the key."""
+    if not shards_of.by_doors:
+        return
+    shards = shards_of(a=[None, good(2)])
+    first, _ = shards.replicas["a"]
+    line = first._line
+    monkeypatch.setattr(wire, "_GREETING", 3.0)
+    with socket.create_server(("127.0.0.1", 0)) as frozen:
+        line._address = frozen.getsockname()
+        # Somebody else waits by the one connection that there is.
+        exchange = line.ask(b"")
+        start = time.monotonic()
+        assert shards.ask(patience=0.1) == (False, [2])
+        assert time.monotonic() < start + 2.5
+        assert line._is_growing
+        exchange.forget(lambda: None)
+        wait_until(lambda: not line._is_growing, 20)
+
+
 def test_a_replica_whose_connection_ends_is_asked_by_ray_if_it_is_the_last(shards_of):
     shards = shards_of(a=[ENDS])
     [replica] = shards.replicas["a"]
     replica.handle.call.remote = lambda message: Reference(good(1))
+    ranks = []
+    ask = replica.ask
+    replica.ask = lambda message: ranks.append(replica.rank) or ask(message)
     assert shards.ask() == (False, [1])
-    assert replica.waiting == 0
-    assert replica.rank == (False, shards_of.by_doors, 0)
-    # Until it is known again that it lives.
-    replica.believe(None, KEY)
+    # Others would be asked before it, until it is known again that it lives.
+    assert ranks == [(False, False, 1), (False, True, 1)][: 1 + shards_of.by_doors]
     assert replica.rank == (False, False, 0)
 
 

@@ -435,3 +435,66 @@ def test_a_cluster_answers_by_ray_where_no_connection_can_be_made(
         found = many.search(queries, 1)
         assert (found[0] <= 64).all()
         assert not any(each.waiting for each in replicas())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_closing_while_questions_run_keeps_nobody(cluster, tmp_path, rng, seed):
+    codes = oracle.random_codes(rng, 300, 64)
+    with ShardedIndex.create(tmp_path / "index", 64, cache=tmp_path / "cache") as index:
+        index.add(codes, shard_codes=100)
+    many = ShardedIndex(tmp_path / "index", cache=tmp_path / "cache", replicas=1)
+    ends = []
+
+    def ask(is_async):
+        try:
+            while True:
+                if is_async:
+                    asyncio.run(many.search_async(codes[:3], 9))
+                else:
+                    many.search(codes[:3], 9)
+        except Exception as error:
+            ends.append(error)
+
+    threads = [threading.Thread(target=ask, args=[n % 2], daemon=True) for n in range(6)]
+    for each in threads:
+        each.start()
+    time.sleep(0.3 + seed / 10)
+    many.close()
+    for each in threads:
+        each.join(20)
+    assert [type(each) for each in ends] == [hashret.UnavailableError] * 6
+    many.close()
+
+
+def test_actors_that_are_frozen_cost_no_answer(cluster, tmp_path, rng):
+    """The system accepts connections for a process that is stopped; nobody waits for such."""
+    codes = oracle.random_codes(rng, 300, 64)
+    with ShardedIndex.create(tmp_path / "index", 64, cache=tmp_path / "cache") as index:
+        index.add(codes, shard_codes=100)
+        expected = index.search(codes[:3], 9)
+    with ShardedIndex(tmp_path / "index", cache=tmp_path / "cache", replicas=2, timeout=5) as many:
+        wait_until(lambda: sum(each["ready"] for each in many.status()) == 6, 60)
+        told = many.status()
+        pids = [each["pid"] for each in told if each["node"] == told[0]["node"]]
+        times, wrong = [], []
+
+        def ask():
+            for _ in range(5):
+                start = time.monotonic()
+                wrong.append(not all(map(np.array_equal, many.search(codes[:3], 9), expected)))
+                times.append(time.monotonic() - start)
+
+        try:
+            for each in pids:
+                os.kill(each, signal.SIGSTOP)
+            threads = [threading.Thread(target=ask) for _ in range(4)]
+            for each in threads:
+                each.start()
+            for each in threads:
+                each.join()
+        finally:
+            for each in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(each, signal.SIGCONT)
+        assert (len(times), sum(wrong)) == (20, 0)
+        assert max(times) < 4

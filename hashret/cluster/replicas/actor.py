@@ -88,8 +88,8 @@ class ShardActor:
         message : object
             Whether it succeeds, and its answer or error.
         """
-        method, shard, arguments = unpacked(message)
         try:
+            method, shard, arguments = unpacked(message)
             opened, start = self._opened(), time.monotonic()
             answer = getattr(opened, method)(shard, *arguments)
         except Exception as error:

@@ -32,6 +32,8 @@ _RENEWED = 20
 # What takes seconds is not done twice.
 _HEDGED = frozenset({"search", "range_search", "has", "get"})
 _POLL = 0.05
+# Where there is a choice, of the kinds that need no descriptor.
+_Selector = getattr(selectors, "PollSelector", selectors.DefaultSelector)
 
 
 class Asker:
@@ -75,7 +77,7 @@ class Asker:
     def _take_soon(self, questions: Sequence[Question]) -> None:
         """Take the answers that come before another replica would be asked."""
         due = time.monotonic() + min((each.patience for each in questions), default=0.0)
-        with selectors.DefaultSelector() as selector:
+        with _Selector() as selector:
             for each in questions:
                 if each.exchange is not None:
                     selector.register(each.exchange.fileno(), selectors.EVENT_READ, each)
@@ -156,11 +158,14 @@ class Question:
         if replica is None:
             return False
         call, now = self._call, time.monotonic()
-        reply = replica.ask(packed((call.method, call.shard, call.arguments)))
-        asked = _Asked(replica, reply, now)
         self._asked.add(replica)
-        self._begun.append(asked)
         replica.begin()
+        try:
+            reply = replica.ask(packed((call.method, call.shard, call.arguments)))
+        except BaseException:
+            replica.end()
+            raise
+        self._begun.append(_Asked(replica, reply, now))
         return True
 
     @property
@@ -199,6 +204,10 @@ class Question:
         self._begun.clear()
         for future, asked in self._waiting.items():
             future.add_done_callback(partial(_ended, asked.replica))
+            if not self.is_answered and time.monotonic() >= self._deadline:
+                # What says nothing may be the connection, and not the actor.
+                _doubt(asked)
+        self._waiting.clear()
 
     async def _wait(self) -> None:
         due = self._taken_over()
@@ -221,6 +230,9 @@ class Question:
             )
             for future in done:
                 self._told(future)
+        for future in [each for each in self._waiting if each.done()]:
+            # The loop was held up until it was too late.
+            self._told(future)
 
     def _taken_over(self) -> float:
         """Have the event loop wait for those that were asked; return when it is time for more."""
@@ -245,7 +257,7 @@ class Question:
         asked.replica.end()
         if isinstance(error, LineError):
             # Ray knows whether it lives, and is asked where no other replica is left.
-            asked.replica.doubt()
+            _doubt(asked)
             self._asked.discard(asked.replica)
         elif _is_death(error):
             self._keeper.lose(asked.replica)
@@ -258,11 +270,17 @@ class Question:
             good, answer = False, UnavailableError(f"an answer cannot be read: {error}", ())
         if good:
             asked.replica.answers = asked.replica.ready = True
+            asked.replica.doubted = False
             self._asker.note(self._call, time.monotonic() - asked.since)
         if not self.is_answered:
             # A shard that cannot be opened there may be elsewhere.
             self._is_refused = not good and isinstance(answer, (FormatError, OSError))
             self.is_answered, self.found = not self._is_refused, answer
+
+
+def _doubt(asked: _Asked) -> None:
+    if isinstance(asked.reply, Exchange):
+        asked.replica.doubt(asked.reply.line)
 
 
 def _is_death(error: Exception) -> bool:

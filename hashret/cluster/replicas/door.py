@@ -11,14 +11,16 @@ from contextlib import suppress
 
 from .wire import Wire, welcome
 
-__all__ = ["CONNECTIONS", "Door"]
+__all__ = ["Door"]
 
 _LOG = logging.getLogger(__name__)
-# Of one door, and as many as may come unasked beside them.
-CONNECTIONS = 64
-_VISITORS = 2 * CONNECTIONS
-# Seconds until it is tried again to take a connection: this process has no descriptor left.
+# Connections of one door, whoever makes them.
+_VISITORS = 128
+# Seconds until it is tried again to take a connection: this process has no descriptor left, or
+# may start no thread.
 _PAUSE = 0.1
+# And until it is told again that somebody was refused.
+_QUIET = 60.0
 
 
 class Door:
@@ -55,19 +57,19 @@ class Door:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._listening = socket.create_server((host, 0), family=family)
         self.address: tuple[str, int] = self._listening.getsockname()[:2]
-        self._closed = False
+        self._is_closed, self._told = False, float("-inf")
         threading.Thread(target=self._run, name="hashret-door", daemon=True).start()
 
     def close(self) -> None:
         """Take no more connections; those that there are go on."""
-        self._closed = True
+        self._is_closed = True
         # Wakes the thread that waits, which closing alone does not.
         with suppress(OSError):
             self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
 
     def _run(self) -> None:
-        while not self._closed:
+        while not self._is_closed:
             try:
                 joined, _ = self._listening.accept()
             except OSError:
@@ -76,7 +78,12 @@ class Door:
             if not self._room.acquire(blocking=False):
                 joined.close()
                 continue
-            threading.Thread(target=self._serve, args=[joined], daemon=True).start()
+            try:
+                threading.Thread(target=self._serve, args=[joined], daemon=True).start()
+            except RuntimeError:
+                joined.close()
+                self._room.release()
+                time.sleep(_PAUSE)
 
     def _serve(self, joined: socket.socket) -> None:
         try:
@@ -93,10 +100,8 @@ class Door:
     def _welcomed(self, joined: socket.socket) -> Wire | None:
         try:
             return welcome(joined, self._key)
-        except OSError:
-            # It is gone, or has said nothing.
-            return None
-        except Exception as error:
-            # Whoever finds the port may try anything; Python's own check asserts some of it.
-            _LOG.warning("refused a connection that does not know the key: %s", error)
+        except PermissionError as error:
+            if time.monotonic() > self._told + _QUIET:
+                self._told = time.monotonic()
+                _LOG.warning("refused a connection: %s", error)
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any
@@ -23,6 +23,7 @@ __all__ = ["RayFleet", "served"]
 
 # Seconds to start the first actors, and to tell what they do.
 _START, _TELL = 120.0, 5.0
+_CLOSED = "the index was closed"
 
 
 class RayFleet(Fleet):
@@ -38,6 +39,7 @@ class RayFleet(Fleet):
         self._ray = connect()
         self._keeper = Keeper(self._ray, location, cache, manifest, replicas)
         self._asker = Asker(self._keeper)
+        self._lock, self._is_closed = threading.Lock(), False
         # Of all kinds the one that waits for sockets of ours on every system.
         self._loop = asyncio.SelectorEventLoop()
         self._thread = threading.Thread(
@@ -57,11 +59,11 @@ class RayFleet(Fleet):
         questions = self._asker.questions(calls, timeout)
         if self._asker.answered(questions):
             return [each.found for each in questions]
-        return self._submit(_all(questions)).result()
+        return self._submit(questions).result()
 
     async def ask_async(self, calls: Sequence[Call], timeout: float) -> list[Any]:
         questions = self._asker.questions(calls, timeout)
-        return await asyncio.wrap_future(self._submit(_all(questions)))
+        return await asyncio.wrap_future(self._submit(questions))
 
     def status(self) -> list[dict[str, Any]]:
         replicas, blind = self._keeper.all(), self._keeper.blind
@@ -91,15 +93,23 @@ class RayFleet(Fleet):
         return [row | {"reason": blind} if blind else row for row in rows]
 
     def close(self) -> None:
-        if self._loop.is_closed():
-            return
+        with self._lock:
+            if self._is_closed:
+                return
+            self._is_closed = True
+        asyncio.run_coroutine_threadsafe(_end_others(), self._loop).result()
         self._keeper.close()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
-    def _submit(self, work: Coroutine[Any, Any, list[Any]]) -> Future[list[Any]]:
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
+    def _submit(self, questions: Sequence[Question]) -> Future[list[Any]]:
+        with self._lock:
+            if not self._is_closed:
+                return asyncio.run_coroutine_threadsafe(_all(questions), self._loop)
+        for each in questions:
+            each.forget()
+        raise UnavailableError(_CLOSED, ())
 
     def _wait(self) -> None:
         end = time.monotonic() + _START
@@ -119,7 +129,21 @@ class RayFleet(Fleet):
 
 
 async def _all(questions: Sequence[Question]) -> list[Any]:
-    return await asyncio.gather(*(each.answer() for each in questions))
+    try:
+        return await asyncio.gather(*(each.answer() for each in questions))
+    except asyncio.CancelledError:
+        # Whoever cancelled a search of its own does not look at this.
+        return [UnavailableError(_CLOSED, ()) for _ in questions]
+
+
+async def _end_others() -> None:
+    """Cancel all that the event loop still does, and wait for its end."""
+    # What was begun just now has its first turn, so that it notes what it was told to.
+    await asyncio.sleep(0)
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for each in others:
+        each.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 def served(address: str | None = None) -> list[dict[str, Any]]:

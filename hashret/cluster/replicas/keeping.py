@@ -56,8 +56,6 @@ class Keeper:
         head = replace(manifest, shards=())
         self._given = (location.name, cache.folder, cache.budget)
         self._head = head
-        # Whoever knows it may call its actors without Ray.
-        self._key = secrets.token_bytes(32)
         self._actor = ray.remote(ShardActor)
         self._lock = threading.Lock()
         self._shards: dict[str, Shard] = {}
@@ -196,7 +194,7 @@ class Keeper:
         try:
             told = self._ray.get(replica.ping, timeout=1)
             replica.answers, replica.ready = True, replica.ready or told.opened
-            replica.believe(told.address, self._key)
+            replica.believe(told.address)
         except self._ray.exceptions.RayError as error:
             self.lose(replica, (str(error).strip().splitlines() or [type(error).__name__])[0])
         replica.ping = None
@@ -251,6 +249,8 @@ class Keeper:
                 self._replicas.setdefault(name, []).append(replica)
 
     def _started(self, name: str, shard: Shard, node: str) -> Replica:
+        # Whoever knows it may call this actor without Ray.
+        key = secrets.token_bytes(32)
         affinity = self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
         handle = self._actor.options(
             name=f"{shard.name}-{secrets.token_hex(4)}",
@@ -259,8 +259,8 @@ class Keeper:
             max_concurrency=CONCURRENCY,
             max_restarts=0,
             scheduling_strategy=affinity(node, soft=False),
-        ).remote(*self._given, shard, self._head, node, self._nodes[node].address, self._key)
-        return Replica(name, node, handle)
+        ).remote(*self._given, shard, self._head, node, self._nodes[node].address, key)
+        return Replica(name, node, handle, key)
 
     def _end(self, replicas: Iterable[Replica]) -> None:
         for replica in replicas:

@@ -7,10 +7,9 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from multiprocessing import AuthenticationError
 from typing import Any
 
-from .line import Exchange, Line
+from .line import Exchange, Line, LineError
 
 __all__ = ["RayReply", "Replica"]
 
@@ -45,6 +44,8 @@ class Replica:
         Ray's id of its node.
     handle : object
         The actor.
+    key : bytes
+        That its door knows.
     answers : bool
         Whether its process has answered yet.
     ready : bool
@@ -60,6 +61,7 @@ class Replica:
     shard: str
     node: str
     handle: Any
+    key: bytes = field(repr=False)
     answers: bool = False
     ready: bool = False
     lost: bool = False
@@ -72,7 +74,10 @@ class Replica:
     tried: float = 0.0
     pinged: float = 0.0
     _line: Line | None = field(default=None, repr=False)
-    _connected: float = float("-inf")
+    # Those of which some answers may still come.
+    _retired: list[Line] = field(default_factory=list, repr=False)
+    _is_joining: bool = False
+    _tried: float = float("-inf")
 
     def ask(self, message: Any) -> Exchange | RayReply:
         """Have it answer a message: by a connection of our own if there is one, or by Ray."""
@@ -80,50 +85,56 @@ class Replica:
         if line is not None and isinstance(message, bytes):
             try:
                 exchange = line.ask(message)
-            except (OSError, AuthenticationError):
-                self.doubt()
+            except LineError:
+                self.doubt(line)
             else:
                 if exchange is not None:
                     return exchange
         return RayReply(self.handle.call.remote(message))
 
-    def _connect(self, address: tuple[str, int] | None, key: bytes) -> None:
-        """Connect to its door, in a thread of its own, unless that has been tried just now."""
-        now = time.monotonic()
-        if address is None or self._line is not None or now < self._connected + _AGAIN:
+    def doubt(self, line: Line) -> None:
+        """Note that a connection has ended, or says nothing: ask others first, or Ray.
+
+        Until Ray says that it lives, or it answers; then there are new connections.
+        """
+        line.retire()
+        with self._lock:
+            if self._line is line:
+                self._line, self.doubted, self._tried = None, True, float("-inf")
+                self._retired = [line, *(each for each in self._retired if each.is_used)]
+
+    def believe(self, address: tuple[str, int] | None) -> None:
+        """Note that it lives, as Ray says, and where its door is; connect if it is ready."""
+        self.doubted, now = False, time.monotonic()
+        if address is None or not self.ready:
             return
-        self._connected = now
-        threading.Thread(target=self._join, args=[address, key], daemon=True).start()
-
-    def doubt(self) -> None:
-        """Note that a connection has ended: ask others first, until Ray says that it lives."""
-        self.doubted, self._connected = True, float("-inf")
-        self.disconnect()
-
-    def believe(self, address: tuple[str, int] | None, key: bytes) -> None:
-        """Note that it lives, as Ray says, and where its door is."""
-        self.doubted = False
-        if self.ready:
-            self._connect(address, key)
+        with self._lock:
+            if self._line is not None or self._is_joining or now < self._tried + _AGAIN:
+                return
+            self._is_joining, self._tried = True, now
+        threading.Thread(target=self._join, args=[address], daemon=True).start()
 
     def disconnect(self) -> None:
         """End all connections of our own; who waits for answers sees an error."""
         with self._lock:
-            line, self._line = self._line, None
-        if line is not None:
-            line.close()
+            lines = [each for each in (self._line, *self._retired) if each is not None]
+            self._line, self._retired = None, []
+        for each in lines:
+            each.close()
 
-    def _join(self, address: tuple[str, int], key: bytes) -> None:
+    def _join(self, address: tuple[str, int]) -> None:
         try:
-            line = Line(address, key)
-        except (OSError, AuthenticationError):
+            line = Line(address, self.key)
+        except OSError:
             # A wall between the machines, say: Ray has its ways, and is used.
-            return
+            line = None
         with self._lock:
+            self._is_joining = False
             if not self.lost:
                 self._line = line
                 return
-        line.close()
+        if line is not None:
+            line.close()
 
     def begin(self) -> None:
         """Note a call that it has to answer."""
