@@ -22,8 +22,9 @@ typedef struct {
 } hr_ivf_level;
 
 typedef struct {
-  uint32_t lists, queries; /* queries: that the recall was measured with */
-  uint32_t reserved[14];
+  uint32_t lists;
+  uint32_t queries[HR_IVF_LEVELS]; /* that the recall was measured with */
+  uint32_t reserved[11];
   hr_ivf_level level[HR_IVF_LEVELS];
 } hr_ivf_head;
 
@@ -83,7 +84,8 @@ static inline uint32_t hr_ivf_count_within(const hr_collector *found, uint32_t d
   return (uint32_t)(rows < found->k ? rows : found->k);
 }
 
-/* Sets the dials for a recall, by codes of the index that ask for their neighbours. */
+/* Sets the dials for a recall, by codes of the index that ask for their neighbours: the first ones,
+ * as many as each level takes. */
 hr_status hr_ivf_tune(hr_ivf *ivf, const hr_postings *postings, const hr_codes *asking,
                       uint32_t recall, const int *cancel);
 

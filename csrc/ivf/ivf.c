@@ -10,9 +10,14 @@
 /* A query compares the centroids and some of the lists: with many lists these are few. */
 #define LISTS_SHARE 2 /* times the square root of the entries */
 #define MAX_LISTS ((size_t)1 << 16)
-/* Codes of each list that centroids are made of, and codes that ask to measure the recall. */
+/* Codes of each list that centroids are made of. */
 #define TRAINED 32
-#define QUERIES 2000
+/* Codes that may ask to measure the recall, of so many times as many. */
+#define ASKING ((size_t)6000)
+#define ASKING_SHARE 4
+/* 2^32 by the golden ratio: multiples of it, modulo 2^32, are evenly spread however many are taken.
+ */
+#define GOLDEN 0x9E3779B9u
 
 static size_t list_count(size_t entries) {
   size_t root = 1;
@@ -25,7 +30,6 @@ static hr_status open_ivf(const hr_postings *postings, hr_ivf **out) {
   if (!ivf) return HR_NO_MEMORY;
   size_t lists = list_count(postings->entries);
   ivf->head.lists = (uint32_t)lists;
-  ivf->head.queries = QUERIES;
   ivf->entries = postings->entries;
   ivf->words = postings->words;
   ivf->centroids = hr_blocks_alloc(lists, ivf->words);
@@ -54,40 +58,43 @@ static size_t entry_at(const hr_postings *postings, size_t position) {
   return entry;
 }
 
-/* Marks the entries of the rows that ask, evenly spaced in the order of the codes, and copies
- * their codes. */
-static void take_asking(const hr_postings *postings, uint8_t *marks, hr_codes *asking) {
-  size_t rows = postings->rows.count;
-  for (; asking->count < QUERIES; asking->count++) {
-    size_t entry = entry_at(postings, (2 * asking->count + 1) * rows / (2 * QUERIES));
+/* Marks the entries of the rows that ask, spread over the order of the codes as the first of them
+ * are, and copies their codes. */
+static void take_asking(const hr_postings *postings, size_t most, uint8_t *marks,
+                        hr_codes *asking) {
+  for (; asking->count < most; asking->count++) {
+    uint64_t share = (uint32_t)(asking->count * GOLDEN);
+    size_t entry = entry_at(postings, (size_t)(share * postings->rows.count >> 32));
     hr_set_bit(marks, entry);
     hr_blocks_put(asking->blocks, asking->words, asking->count, hr_postings_entry(postings, entry));
   }
 }
 
-/* Codes to make centroids of, at most `most`, evenly spaced too, but those that ask. */
+/* Codes to make centroids of, at most `most`, evenly spaced in their order, but those that ask. */
 static void take_sample(const hr_postings *postings, size_t most, const uint8_t *marks,
                         hr_codes *sample) {
-  for (size_t i = 0; i < most; i++) {
-    size_t entry = i * postings->entries / most;
-    if (!hr_bit(marks, entry))
-      hr_blocks_put(sample->blocks, sample->words, sample->count++,
-                    hr_postings_entry(postings, entry));
+  size_t others = 0, seen = 0;
+  for (size_t e = 0; e < postings->entries; e++) others += !hr_bit(marks, e);
+  if (most > others) most = others;
+  for (size_t e = 0; sample->count < most; e++) {
+    if (hr_bit(marks, e) || seen++ < sample->count * others / most) continue;
+    hr_blocks_put(sample->blocks, sample->words, sample->count++, hr_postings_entry(postings, e));
   }
 }
 
 /* Makes the centroids, and sets aside codes that are not in them to measure the recall with. */
 static hr_status train(hr_ivf *ivf, const hr_postings *postings, hr_codes *asking,
                        const int *cancel) {
-  size_t most = ivf->head.lists * (size_t)TRAINED;
+  size_t most = ivf->head.lists * (size_t)TRAINED, ask = postings->rows.count / ASKING_SHARE;
   if (most > postings->entries) most = postings->entries;
+  if (ask > ASKING) ask = ASKING;
   uint8_t *marks = hr_alloc_zero(hr_block_count(postings->entries), 1);
   hr_codes centroids = {ivf->centroids, ivf->words, ivf->head.lists};
   hr_codes sample = {hr_blocks_alloc(most, ivf->words), ivf->words, 0};
-  *asking = (hr_codes){hr_blocks_alloc(QUERIES, ivf->words), ivf->words, 0};
+  *asking = (hr_codes){hr_blocks_alloc(ask, ivf->words), ivf->words, 0};
   hr_status status = marks && sample.blocks && asking->blocks ? HR_OK : HR_NO_MEMORY;
   if (!status) {
-    take_asking(postings, marks, asking);
+    take_asking(postings, ask, marks, asking);
     take_sample(postings, most, marks, &sample);
     status = hr_ivf_train(&sample, &centroids, cancel);
   }

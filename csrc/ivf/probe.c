@@ -220,7 +220,7 @@ hr_tuning hr_ivf_tuning(const hr_ivf *ivf, size_t k) {
   if (!level) return (hr_tuning){.scan = true};
   return (hr_tuning){.k = level->k,
                      .lists = ivf->head.lists,
-                     .queries = ivf->head.queries,
+                     .queries = ivf->head.queries[level - ivf->head.level],
                      .compared = level->compared,
                      .recall = level->recall,
                      .low = level->low,

@@ -4,9 +4,14 @@
  * and the recall is the share of the k results that lie within it, so that it does not matter
  * which of equally far codes are found. In which order a query looks into lists does not depend on
  * the dial: following it once shows what each list adds, and from which dial on. The least dial is
- * taken whose recall is the wanted one and a standard error more. Then it is measured, with the
+ * taken whose recall is the wanted one and some standard errors more. Then it is measured, with the
  * 95% percentile bootstrap over the queries (Efron 1979) as interval.
+ *
+ * Recalls of single queries differ most where few neighbours and a low recall are wanted. So a few
+ * ask first: they tell how many have to ask, and whether lists pay at all.
  */
+#include <math.h>
+
 #include "base/memory.h"
 #include "ivf/internal.h"
 #include "storage/blocks.h"
@@ -14,15 +19,23 @@
 static const uint32_t levels[HR_IVF_LEVELS] = {1, 10, 100, 1000};
 /* A level needs so many times its k in rows. */
 #define LEAST_SHARE 16
-/* Codes that ask together. */
+/* Codes that ask together, and first of all. */
 #define TOGETHER ((size_t)256)
+/* So many ask that the standard error of the recall is this, within these bounds. */
+#define STANDARD_ERROR 0.0025
+#define LEAST 2000.0
+/* Standard errors that the recall lies above the wanted one: 95% of indexes reach it. */
+#define SURE 1.645
 #define RESAMPLED 1000
 
 typedef struct {
   const hr_source *source;
   const int *cancel;
+  double wanted;
   uint64_t *words; /* of all that ask */
-  size_t count, width;
+  size_t width, all;
+  size_t asking[HR_IVF_LEVELS]; /* so many of them at each level */
+  size_t count;                 /* so many now */
   uint16_t *kth[HR_IVF_LEVELS]; /* exact distances */
   float *recalls;               /* of one dial, of each query */
   hr_work work;                 /* of that dial */
@@ -39,13 +52,13 @@ static bool open_tuning(const hr_source *source, const hr_codes *asking, const i
   *t = (tuning){.source = source,
                 .cancel = cancel,
                 .words = hr_alloc(asking->count * asking->words, sizeof *t->words),
-                .count = asking->count,
                 .width = asking->words,
+                .all = asking->count,
                 .recalls = hr_alloc(asking->count, sizeof *t->recalls)};
   bool ok = t->words && t->recalls;
   for (int i = 0; i < HR_IVF_LEVELS; i++)
     ok = (t->kth[i] = hr_alloc(asking->count, sizeof **t->kth)) && ok;
-  for (size_t q = 0; ok && q < t->count; q++)
+  for (size_t q = 0; ok && q < t->all; q++)
     hr_words_gather(hr_code_at(asking->blocks, t->width, q), t->width, t->words + q * t->width);
   return ok;
 }
@@ -70,10 +83,18 @@ static uint32_t distance_of(const hr_collector *found, uint64_t k) {
   return distance;
 }
 
-/* The exact distances of the first `used` levels, at which a query's own code counts too. */
-static hr_status find_exact(tuning *t, int used) {
+/* The levels up to the last one at which a query asks. */
+static int levels_of(const tuning *t, size_t query) {
+  int used = HR_IVF_LEVELS;
+  while (used && t->asking[used - 1] <= query) used--;
+  return used;
+}
+
+/* The exact distances of all that ask, from one on: a query's own code counts too. */
+static hr_status find_exact(tuning *t, size_t from) {
   hr_status status = HR_OK;
-  for (size_t from = 0; !status && from < t->count; from += TOGETHER) {
+  t->count = t->all;
+  for (int used; !status && (used = levels_of(t, from)) > 0; from += TOGETHER) {
     hr_queries queries = some(t, from, levels[used - 1] + 1);
     hr_collector *found = hr_collectors_open(HR_ENTRIES, &queries), *each[TOGETHER];
     for (size_t q = 0; found && q < queries.count; q++) each[q] = &found[q];
@@ -134,9 +155,10 @@ static double mean_recall(const tuning *t, double *variance) {
   return sum / n;
 }
 
-static bool reaches(const tuning *t, double wanted) {
-  double variance, above = mean_recall(t, &variance) - wanted;
-  return above >= 0 && above * above >= variance;
+/* Whether the recall is the wanted one and so many standard errors more. */
+static bool reaches(const tuning *t, double sure) {
+  double variance, above = mean_recall(t, &variance) - t->wanted;
+  return above >= 0 && above * above >= sure * sure * variance;
 }
 
 static int by_value(const void *left, const void *right) {
@@ -166,12 +188,12 @@ static void set_interval(const tuning *t, hr_ivf_level *level) {
 }
 
 /* The least dial that reaches; more than HR_IVF_MAX_DIAL: none does. */
-static uint32_t least_dial(tuning *t, const hr_ivf_events *events, uint32_t k, double wanted) {
+static uint32_t least_dial(tuning *t, const hr_ivf_events *events, uint32_t k, double sure) {
   uint32_t small = 0, end = HR_IVF_MAX_DIAL + 1;
   while (small < end) {
     uint32_t dial = small + (end - small) / 2;
     set_recalls(t, events, dial, k);
-    if (reaches(t, wanted))
+    if (reaches(t, sure))
       end = dial;
     else
       small = dial + 1;
@@ -185,22 +207,45 @@ static uint32_t mean_reach(const tuning *t, int number) {
   return (uint32_t)(sum / t->count);
 }
 
-static hr_status tune_level(tuning *t, hr_ivf *ivf, int number, double wanted) {
+/* Sets the least dial that reaches, and measures it; HR_IVF_SCAN: comparing all costs less. */
+static hr_status find_dial(tuning *t, hr_ivf_target *target, int number, double sure) {
+  hr_ivf_events events = {0};
+  hr_status status = trace(t, target, number, &events);
+  if (!status) target->dial = least_dial(t, &events, levels[number], sure);
+  free(events.list);
+  if (!status && target->dial <= HR_IVF_MAX_DIAL) status = measure(t, target, number);
+  bool dear = t->work.checked / t->count >= target->ivf->entries / HR_IVF_SHARE;
+  if (dear || target->dial > HR_IVF_MAX_DIAL) target->dial = HR_IVF_SCAN;
+  return status;
+}
+
+/* How many have to ask at a level: none if lists do not pay. */
+static hr_status plan_level(tuning *t, const hr_ivf *ivf, int number) {
+  hr_ivf_target target = {ivf, t->source, 0};
+  double variance;
+  t->count = t->asking[number];
+  hr_status status = find_dial(t, &target, number, 0);
+  mean_recall(t, &variance);
+  double enough = fmax(variance * (double)t->count / (STANDARD_ERROR * STANDARD_ERROR), LEAST);
+  if (target.dial == HR_IVF_SCAN) enough = 0;
+  t->asking[number] = (size_t)fmin(enough, (double)t->all);
+  return status;
+}
+
+static hr_status tune_level(tuning *t, hr_ivf *ivf, int number) {
   hr_ivf_level *level = &ivf->head.level[number];
   hr_ivf_target target = {ivf, t->source, 0};
-  hr_ivf_events events = {0};
-  hr_status status = trace(t, &target, number, &events);
   *level = (hr_ivf_level){.k = levels[number], .dial = HR_IVF_SCAN};
-  if (!status) target.dial = least_dial(t, &events, level->k, wanted);
-  free(events.list);
-  if (status || target.dial > HR_IVF_MAX_DIAL) return status;
-  status = measure(t, &target, number);
+  t->count = t->asking[number];
+  if (!t->count) return HR_OK;
+  hr_status status = find_dial(t, &target, number, SURE);
   double variance;
-  if (status || t->work.checked / t->count >= ivf->entries / HR_IVF_SHARE) return status;
+  if (status || target.dial == HR_IVF_SCAN) return status;
   level->dial = target.dial;
   level->recall = millionths(mean_recall(t, &variance));
   level->reach = mean_reach(t, number);
   level->compared = t->work.checked / t->count;
+  ivf->head.queries[number] = (uint32_t)t->count;
   set_interval(t, level);
   return HR_OK;
 }
@@ -208,13 +253,16 @@ static hr_status tune_level(tuning *t, hr_ivf *ivf, int number, double wanted) {
 hr_status hr_ivf_tune(hr_ivf *ivf, const hr_postings *postings, const hr_codes *asking,
                       uint32_t recall, const int *cancel) {
   hr_source source = hr_source_of_postings(postings, NULL, HR_ENTRIES);
-  double wanted = (double)recall / HR_MAX_RECALL;
   tuning t;
   int used = 0;
-  while (used < HR_IVF_LEVELS && levels[used] * (size_t)LEAST_SHARE <= postings->rows.count) used++;
   hr_status status = open_tuning(&source, asking, cancel, &t) ? HR_OK : HR_NO_MEMORY;
-  if (!status) status = find_exact(&t, used);
-  for (int i = 0; !status && i < used; i++) status = tune_level(&t, ivf, i, wanted);
+  t.wanted = (double)recall / HR_MAX_RECALL;
+  while (used < HR_IVF_LEVELS && levels[used] * (size_t)LEAST_SHARE <= postings->rows.count)
+    t.asking[used++] = TOGETHER;
+  if (!status) status = find_exact(&t, 0);
+  for (int i = 0; !status && i < used; i++) status = plan_level(&t, ivf, i);
+  if (!status) status = find_exact(&t, TOGETHER);
+  for (int i = 0; !status && i < used; i++) status = tune_level(&t, ivf, i);
   close_tuning(&t);
   return status;
 }

@@ -45,7 +45,8 @@ def with_lists(data: bytes) -> bytes:
     entries = sections[1][4]
     levels = [(1, 40, 950_000, 940_000, 960_000, 0, 4), (10, 80, 951_000, 941_000, 961_000, 0, 9)]
     words = (int.from_bytes(header[16:20], "little") + 63) // 64
-    lists = struct.pack("<II56x", 3, 2000) + b"".join(struct.pack("<6IQ", *one) for one in levels)
+    lists = struct.pack("<IIIII44x", 3, 5000, 2000, 0, 0)
+    lists += b"".join(struct.pack("<6IQ", *one) for one in levels)
     lists = lists.ljust(192, b"\0") + b"\0" * (64 * words)
     lists += struct.pack("<4I", 0, entries // 3, entries // 3, entries).ljust(64, b"\0")
     body, table = b"", b""

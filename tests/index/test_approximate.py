@@ -78,7 +78,8 @@ def test_new_queries_find_what_is_wanted_and_no_more(spread, wanted):
     index.add(codes)
     for k in (1, 10, 100):
         told = index.tuning(k)
-        assert (told.k, told.wanted, told.queries) == (k, wanted, 2000)
+        assert (told.k, told.wanted) == (k, wanted)
+        assert 2000 <= told.queries <= 5000
         assert not told.exact
         assert told.low < told.measured < told.high
         assert told.high - told.low < 0.05
