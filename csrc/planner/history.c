@@ -41,6 +41,9 @@
  * counts for at most twice or half of what is known. */
 #define SCAN_MEMORY 4
 #define SURPRISE 2
+/* But what was predicted may be off by so much, where finding results takes longer than comparing:
+ * a scan of many queries tells at once. That of one is mostly longer because it is the first. */
+#define MISTAKEN 8
 /* What probes take differs much from query to query, and their mean may lie in few that take fifty
  * times as long as others. None takes longer than so many scans but by interruption. */
 #define PROBE_MEMORY 32
@@ -95,11 +98,8 @@ static bool tries_one(const hr_record *record) {
 }
 
 uint32_t hr_history_section(const hr_record *record, bool together, uint32_t usual, size_t left) {
-  uint32_t section = usual;
-  if (!together || (record && tries_one(record)))
-    section = 1;
-  else if (record && is_first(record))
-    section = FIRST;
+  bool one = !together || (record && (tries_one(record) || is_first(record)));
+  uint32_t section = one ? 1 : usual;
   return left < section ? (uint32_t)left : section;
 }
 
@@ -113,15 +113,21 @@ static double after_cost(const hr_record *record, double predicted) {
   return known > 0 ? known : scan_cost(record, predicted);
 }
 
+/* What a scan takes of a query that went another way: few that are left share none. */
+static double left_cost(const hr_record *record, int way, const hr_scanning *scanning) {
+  double left = load(&record->left[way]) * (double)scanning->queries;
+  double ns = after_cost(record, scanning->ns);
+  return HR_LOAD(&record->times[way]) ? fmax(ns, scanning->alone_ns / fmax(left, 1)) : ns;
+}
+
 /* What each way takes in all; 0: not known. Returns the cheapest. */
-static hr_way load_costs(const hr_record *record, double scan_ns, double *cost) {
+static hr_way load_costs(const hr_record *record, const hr_scanning *scanning, double *cost) {
   hr_way best = HR_WAY_SCAN;
-  double after = after_cost(record, scan_ns);
-  cost[HR_WAY_SCAN] = scan_cost(record, scan_ns);
+  cost[HR_WAY_SCAN] = scan_cost(record, scanning->ns);
   for (int way = 0; way < HR_WAYS; way++) {
     if (way == HR_WAY_SCAN) continue;
     double ns = load(&record->ns[way]);
-    cost[way] = ns > 0 ? ns + load(&record->left[way]) * after : 0;
+    cost[way] = ns > 0 ? ns + load(&record->left[way]) * left_cost(record, way, scanning) : 0;
     if (cost[way] > 0 && cost[way] < cost[best]) best = (hr_way)way;
   }
   return best;
@@ -169,13 +175,26 @@ static void hope(hr_record *record, const hr_choice *choice) {
   store(&record->saved, (float)(load(&record->saved) - HOPED * choice->scan_ns));
 }
 
-hr_choice hr_history_choose(hr_record *record, uint32_t queries, double scan_ns) {
+bool hr_history_asks_scan(const hr_record *record, double scan_ns) {
+  if (HR_LOAD(&record->times[HR_WAY_SCAN])) return false;
+  for (int way = 0; way < HR_WAYS; way++) {
+    float ns = load(&record->ns[way]);
+    if (ns > 0 && ns < MISTAKEN * scan_ns && load(&record->left[way]) < 1) return true;
+  }
+  return false;
+}
+
+hr_choice hr_history_choose(hr_record *record, uint32_t queries, const hr_scanning *scanning,
+                            bool tries) {
   double cost[HR_WAYS];
   bool first = is_first(record), doubtful = is_doubtful(record);
-  uint32_t asked = add(&record->asked, queries), trying = HR_LOAD(&record->trying);
-  hr_way best = load_costs(record, scan_ns, cost);
-  hr_choice choice = {best, true, cost[HR_WAY_SCAN], ENDURED};
-  if (first) {
+  hr_way best = load_costs(record, scanning, cost);
+  hr_choice choice = {best, true, false, cost[HR_WAY_SCAN], ENDURED};
+  uint32_t trying = HR_LOAD(&record->trying), asked = tries ? add(&record->asked, queries) : 0;
+  choice.tried = tries && (first || doubtful || trying);
+  if (!tries) {
+    /* The cheapest, then. */
+  } else if (first) {
     choice.way = HR_WAY_MODEL;
   } else if (doubtful) {
     add(&record->tries, 1);
@@ -190,6 +209,7 @@ hr_choice hr_history_choose(hr_record *record, uint32_t queries, double scan_ns)
     choice.timed = asked < SOON || cost[best] >= LONG_NS || asked / queries % TIMED == 0;
   }
   if (choice.way == HR_WAY_MODEL) choice.endured = 0;
+  if (choice.way != HR_WAY_SCAN) choice.scan_ns = left_cost(record, choice.way, scanning);
   return choice;
 }
 
@@ -215,16 +235,17 @@ void hr_history_probed(hr_record *record, const hr_choice *choice, double ns, bo
 
 /* Moves what a scan takes, which is known to be `known`, towards what was found. What was known at
  * first counts as one time. */
-static void move_scan(float *average, uint32_t *times, double known, double ns) {
+static void move_scan(float *average, uint32_t *times, double known, const hr_scanned *found) {
+  double surprise = found->together && !HR_LOAD(times) ? MISTAKEN : SURPRISE;
   store(average, (float)known);
   uint32_t count = count_up(times, SCAN_MEMORY - 1) + 1;
-  move(average, fmax(fmin(ns, known * SURPRISE), known / SURPRISE), count);
+  move(average, fmax(fmin(found->ns, known * surprise), known / surprise), count);
 }
 
-void hr_history_scanned(hr_record *record, double scan_ns, double ns) {
-  move_scan(&record->ns[HR_WAY_SCAN], &record->times[HR_WAY_SCAN], scan_cost(record, scan_ns), ns);
-}
-
-void hr_history_scanned_after(hr_record *record, double scan_ns, double ns) {
-  move_scan(&record->after, &record->afters, after_cost(record, scan_ns), ns);
+void hr_history_scanned(hr_record *record, double scan_ns, const hr_scanned *found) {
+  if (found->after)
+    move_scan(&record->after, &record->afters, after_cost(record, scan_ns), found);
+  else
+    move_scan(&record->ns[HR_WAY_SCAN], &record->times[HR_WAY_SCAN], scan_cost(record, scan_ns),
+              found);
 }

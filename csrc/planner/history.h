@@ -60,18 +60,34 @@ hr_record *hr_history_of(hr_history *history, const hr_asked *asked);
 typedef struct {
   hr_way way;
   bool timed;     /* whether its time is worth taking */
+  bool tried;     /* whether it is taken to learn what it costs */
   double scan_ns; /* what a scan takes of a query */
   double endured; /* a probe may take as long as so many, by the clock; 0: as is predicted */
 } hr_choice;
 
 /* How many of the `left` queries of a call go the next way together, where `usual` do. */
 uint32_t hr_history_section(const hr_record *record, bool together, uint32_t usual, size_t left);
-/* The way for so many queries. A scan is predicted to take scan_ns of each. */
-hr_choice hr_history_choose(hr_record *record, uint32_t queries, double scan_ns);
+/* What scans of a call are predicted to take. */
+typedef struct {
+  double ns;       /* of a query, all of them scanned together */
+  double alone_ns; /* of one that is scanned by itself */
+  size_t queries;  /* how many there are */
+} hr_scanning;
+
+/* The way for so many queries. Unless `tries`, it is the one that seems cheapest. */
+hr_choice hr_history_choose(hr_record *record, uint32_t queries, const hr_scanning *scanning,
+                            bool tries);
+/* Whether it is not known what scans take, and it matters: probing may cost less. */
+bool hr_history_asks_scan(const hr_record *record, double scan_ns);
 /* A query took `ns`, and is left for a scan or not. */
 void hr_history_probed(hr_record *record, const hr_choice *choice, double ns, bool left);
-/* A scan took `ns` of a query, where scan_ns was predicted, or of one that had been probed. */
-void hr_history_scanned(hr_record *record, double scan_ns, double ns);
-void hr_history_scanned_after(hr_record *record, double scan_ns, double ns);
+typedef struct {
+  double ns;     /* of a query */
+  bool together; /* whether it was of many queries */
+  bool after;    /* whether these had been probed */
+} hr_scanned;
+
+/* What a scan took, where scan_ns was predicted. */
+void hr_history_scanned(hr_record *record, double scan_ns, const hr_scanned *found);
 
 #endif

@@ -1,6 +1,8 @@
 /* Deciding which way each query goes, and going it. */
 #include "planner/planner.h"
 
+#include <math.h>
+
 #include "base/clock.h"
 #include "base/memory.h"
 #include "mih/probe.h"
@@ -9,6 +11,8 @@
  * has taken about twice as long, if it may be put off. */
 #define HERE_NS 2e6
 #define DEFERRED 2
+/* Of what scanning for a batch takes such a part may be lost by trying ways. */
+#define SPARED 16
 
 /* A search under way. */
 typedef struct {
@@ -16,13 +20,14 @@ typedef struct {
   const hr_queries *queries;
   hr_record *record;      /* of such queries; NULL: nothing to choose */
   const hr_costs *costs;  /* by which tables are abandoned; NULL: they never are */
-  double scan_ns;         /* of a query, as the model predicts */
+  hr_scanning scanning;   /* as the model predicts */
   uint64_t *words;        /* the queries that are left for a scan, side by side */
   hr_collector **scanned; /* and their collectors */
   size_t count;           /* how many they are */
   size_t after; /* how many more there are, from the end on, that are scanned apart: of long
                    codes, when the tables have shown a limit */
   bool timed;   /* whether what a scan takes is worth knowing */
+  double spare; /* what may still be spent on learning what ways cost, in nanoseconds */
 } searching;
 
 static bool has_choice(const hr_target *t) {
@@ -40,7 +45,7 @@ static bool begin(searching *s, const hr_target *t, const hr_queries *queries) {
   bool known = t->planner->costs.block > 0;
   const hr_costs *costs = known ? &t->planner->costs : &hr_typical_costs;
   bool together = queries->count >= HR_GROUP;
-  *s = (searching){.target = t, .queries = queries, .scan_ns = HERE_NS};
+  *s = (searching){.target = t, .queries = queries, .scanning = {.ns = HERE_NS}};
   s->words = hr_alloc(queries->count * queries->width, sizeof *s->words);
   s->scanned = hr_alloc(queries->count, sizeof *s->scanned);
   if (t->probe && t->deferred) s->costs = &hr_typical_costs;
@@ -48,8 +53,12 @@ static bool begin(searching *s, const hr_target *t, const hr_queries *queries) {
   hr_asked asked = {queries->k, queries->radius, t->postings->rows.bits, together, filtering(t)};
   s->costs = costs;
   s->record = hr_history_of(&t->planner->history, &asked);
-  s->scan_ns = (double)hr_block_count(t->source.count) * (together ? costs->grouped : costs->block);
-  if (queries->k != SIZE_MAX) s->scan_ns += costs->narrow;
+  double blocks = (double)hr_block_count(t->source.count);
+  double narrow = queries->k == SIZE_MAX ? 0 : costs->narrow;
+  s->scanning = (hr_scanning){blocks * (together ? costs->grouped : costs->block) + narrow,
+                              together ? blocks * costs->block + narrow : 0, queries->count};
+  /* Of a single query that is known too late. */
+  s->spare = together ? s->scanning.ns * (double)queries->count / SPARED : INFINITY;
   return s->words && s->scanned;
 }
 
@@ -58,9 +67,9 @@ static hr_choice choose(const searching *s, uint32_t queries) {
   hr_policy policy = t->planner->policy;
   bool scan = !t->mih || t->scan || (policy == HR_POLICY_SCAN && !t->probe);
   if (!s->record)
-    return (hr_choice){scan ? HR_WAY_SCAN : HR_WAY_PROBE, false, s->scan_ns, DEFERRED};
-  if (policy == HR_POLICY_MODEL) return (hr_choice){HR_WAY_MODEL, false, s->scan_ns, 0};
-  hr_choice choice = hr_history_choose(s->record, queries, s->scan_ns);
+    return (hr_choice){scan ? HR_WAY_SCAN : HR_WAY_PROBE, false, false, s->scanning.ns, DEFERRED};
+  if (policy == HR_POLICY_MODEL) return (hr_choice){HR_WAY_MODEL, false, false, s->scanning.ns, 0};
+  hr_choice choice = hr_history_choose(s->record, queries, &s->scanning, s->spare > 0);
   if (policy == HR_POLICY_TWO_WAYS && choice.way == HR_WAY_PROBE) {
     choice.way = HR_WAY_MODEL;
     choice.endured = 0;
@@ -97,8 +106,8 @@ static void add_work(hr_work *work, const hr_work *one, bool answered) {
 }
 
 /* Whether the tables were abandoned. */
-static hr_status probe(const searching *s, size_t q, const hr_choice *choice,
-                       hr_collector *collector, bool *abandoned) {
+static hr_status probe(searching *s, size_t q, const hr_choice *choice, hr_collector *collector,
+                       bool *abandoned) {
   const hr_target *t = s->target;
   hr_work work = {0};
   hr_queries query = hr_queries_part(s->queries, q, 1);
@@ -111,7 +120,10 @@ static hr_status probe(const searching *s, size_t q, const hr_choice *choice,
   *abandoned = budget.abandoned;
   if (status) return status;
   add_work(s->queries->work, &work, !budget.abandoned);
-  if (choice->timed) hr_history_probed(s->record, choice, hr_now_ns() - began, budget.abandoned);
+  if (!choice->timed) return HR_OK;
+  double ns = hr_now_ns() - began;
+  hr_history_probed(s->record, choice, ns, budget.abandoned);
+  if (choice->tried) s->spare -= ns - (budget.abandoned ? 0 : choice->scan_ns);
   return HR_OK;
 }
 
@@ -151,7 +163,7 @@ static hr_status scan_those_left(const searching *s, size_t first, size_t count,
   bool shared = count == s->queries->count || count >= HR_GROUP;
   if (status || !s->record || !s->timed || !shared) return status;
   double ns = (hr_now_ns() - began) / (double)count;
-  (after ? hr_history_scanned_after : hr_history_scanned)(s->record, s->scan_ns, ns);
+  hr_history_scanned(s->record, s->scanning.ns, &(hr_scanned){ns, count >= HR_GROUP, after});
   return HR_OK;
 }
 
@@ -160,7 +172,19 @@ static hr_status scan_those_left(const searching *s, size_t first, size_t count,
 
 static uint32_t section_of(const searching *s, bool together, size_t left) {
   uint32_t usual = scans_apart(s) ? LONG_SECTION : HR_SECTION;
-  return hr_history_section(s->record, together, usual, left);
+  return hr_history_section(s->spare > 0 ? s->record : NULL, together, usual, left);
+}
+
+/* Whether to scan for the queries that are left so far before others choose: only so is it known
+ * what a scan takes. */
+static bool asks_scan(const searching *s) {
+  return s->record && s->count >= HR_GROUP && hr_history_asks_scan(s->record, s->scanning.ns);
+}
+
+static hr_status scan_some(searching *s) {
+  hr_status status = scan_those_left(s, 0, s->count, false);
+  s->count = 0;
+  return status;
 }
 
 hr_status hr_planner_search(const hr_target *target, const hr_queries *queries,
@@ -174,6 +198,7 @@ hr_status hr_planner_search(const hr_target *target, const hr_queries *queries,
     s.timed |= choice.timed;
     for (size_t end = q + section; !status && q < end; q++)
       status = answer(&s, q, &choice, &collectors[q]);
+    if (!status && asks_scan(&s)) status = scan_some(&s);
   }
   if (!status && s.count) status = scan_those_left(&s, 0, s.count, false);
   if (!status && s.after) {
