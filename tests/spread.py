@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import gc
 import os
-from pathlib import Path
 
 import pytest
 
 # Begun first, the longest at the top, or they would go on alone in the end. One process takes all
-# of a line: they share a cluster of Ray's, or the manual.
+# of a line, whose files share a cluster of Ray's.
 FIRST = """
 cluster/test_replicas cluster/test_encoding_on_ray cli/test_cluster cluster/test_served
 docs/test_examples
@@ -36,7 +35,8 @@ index/test_threads
 """
 LINES = [line.split() for line in FIRST.strip().splitlines()]
 PLACES = {f"tests/{file}.py": place for place, line in enumerate(LINES) for file in line}
-# Where a library starts a thread a processor, processes wait for one another's threads.
+# Of libraries that start a thread a processor in each process, and wait for these in turns: one is
+# quicker. Tests of several threads ask for them.
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -82,7 +82,6 @@ def pytest_collection():
         gc.enable()
 
 
-def pytest_collection_modifyitems(config, items):
+def pytest_collection_modifyitems(items):
     if "PYTEST_XDIST_WORKER" in os.environ:
-        root = Path(config.rootpath)
-        items.sort(key=lambda item: PLACES.get(item.path.relative_to(root).as_posix(), len(LINES)))
+        items.sort(key=lambda item: PLACES.get(item.nodeid.partition("::")[0], len(LINES)))
