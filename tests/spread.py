@@ -82,6 +82,11 @@ def pytest_collection():
         gc.enable()
 
 
+def pytest_unconfigure():
+    """Let what was collected go before the interpreter's end, as without these hooks."""
+    gc.unfreeze()
+
+
 def pytest_collection_modifyitems(items):
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=lambda item: PLACES.get(item.nodeid.partition("::")[0], len(LINES)))
