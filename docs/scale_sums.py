@@ -64,14 +64,13 @@ class Rows:
 
     def __init__(self, rows: Iterable[Row]) -> None:
         self.rows = list(rows)
+        self._named: dict[str, list[Row]] = {}
+        for row in self.rows:
+            self._named.setdefault(row["name"], []).append(row)
 
     def all(self, name: str, **about: Any) -> list[Row]:
         """Return the rows of a name."""
-        return [
-            row
-            for row in self.rows
-            if row["name"] == name and all(row.get(key) == value for key, value in about.items())
-        ]
+        return [row for row in self._named.get(name, []) if about.items() <= row.items()]
 
     def one(self, name: str, **about: Any) -> Row:
         """Return the row of a name with the most codes."""

@@ -47,7 +47,9 @@ def cluster():
         import ray
         from ray.cluster_utils import Cluster
 
-        made = Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
+        # What processes print is read from their files by nobody.
+        without = {"include_dashboard": False, "include_log_monitor": False}
+        made = Cluster(initialize_head=True, head_node_args=NODE | without)
         for _ in range(2):
             made.add_node(**NODE)
         ray.init(

@@ -13,6 +13,8 @@ from guard import no_network as guard_module
 
 from hashret import _native
 
+pytest_plugins = ["spread"]
+
 ALL = _native.supported_isas()
 
 # Of this process from now on, and of the Python processes that it starts; a worker of pytest-xdist
