@@ -61,6 +61,14 @@ hr_status hr_distances(const hr_pairs *pairs, uint16_t *out);
 /* out[q * (bits + 1) + d]: how many codes lie at distance d of query q. */
 hr_status hr_histogram(const hr_pairs *pairs, int64_t *out);
 
+/* --- codes of pictures ---------------------------------------------------- */
+
+/* PDQ of pixels of three bytes, red, green and blue; its quality is from 0 to 100. A picture with
+ * a side of less than five pixels has the code 0, of quality 0. */
+#define HR_PDQ_BYTES 32
+hr_status hr_pdq(const uint8_t *rgb, size_t rows, size_t columns, uint8_t code[HR_PDQ_BYTES],
+                 int *quality);
+
 /* --- the index ------------------------------------------------------------ */
 
 typedef enum {

@@ -149,6 +149,19 @@ def histogram(queries, size_t query_count, codes, size_t n, uint32_t bits, out):
     _check(status, "histogram")
 
 
+def pdq(picture, size_t rows, size_t columns, code):
+    """Fill `code`, uint8 (32,), with that of a picture, uint8 (rows, columns, 3); its quality."""
+    cdef _Buffer p = _Buffer(picture, rows * columns * 3)
+    cdef _Buffer c = _Buffer(code, HR_PDQ_BYTES, True)
+    cdef int quality
+    cdef hr_status status
+    with nogil:
+        status = hr_pdq(<const uint8_t *>p.view.buf, rows, columns, <uint8_t *>c.view.buf,
+                        &quality)
+    _check(status, "pdq")
+    return quality
+
+
 def merge(distances, ids, size_t parts, size_t count, size_t k):
     """Merge results of shape (parts, count, k) into those of part 0."""
     cdef _Buffer d = _Buffer(distances, parts * count * k * sizeof(int32_t), True)
