@@ -69,6 +69,13 @@ hr_status hr_histogram(const hr_pairs *pairs, int64_t *out);
 hr_status hr_pdq(const uint8_t *rgb, size_t rows, size_t columns, uint8_t code[HR_PDQ_BYTES],
                  int *quality);
 
+/* A picture and a smaller one, of which no side is longer. */
+typedef struct {
+  size_t rows, columns, out_rows, out_columns;
+} hr_sizes;
+/* Makes a picture of three bytes a pixel smaller. */
+hr_status hr_shrink(const uint8_t *rgb, const hr_sizes *sizes, uint8_t *out);
+
 /* --- the index ------------------------------------------------------------ */
 
 typedef enum {

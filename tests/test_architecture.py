@@ -48,7 +48,7 @@ DOORS: dict[str, set[str]] = {
     },
     "searcher": {"codes", "errors", "index", "pipelines", "ranking", "types"},
     "__init__": {"_native", "errors", "codes", "index", "ranking", "rerank", "searcher"},
-    "images": {"checks", "errors", "extras", "types"},
+    "images": {"_native", "checks", "errors", "extras", "types"},
     "datasets": {"checks", "errors", "extras", "files", "images", "types"},
     "features": {"_native", "checks", "codes", "errors", "extras"},
     "encoders": {

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/compiler.h"
 #include "base/memory.h"
 #include "hashret.h"
 
@@ -55,15 +56,15 @@ static void turn_grey(const uint8_t *restrict rgb, size_t rows, size_t columns,
   }
 }
 
-static void add(float *restrict sums, const float *restrict line, size_t lanes) {
+HR_INLINE void add(float *restrict sums, const float *restrict line, size_t lanes) {
   for (size_t lane = 0; lane < lanes; lane++) sums[lane] += line[lane];
 }
 
-static void subtract(float *restrict sums, const float *restrict line, size_t lanes) {
+HR_INLINE void subtract(float *restrict sums, const float *restrict line, size_t lanes) {
   for (size_t lane = 0; lane < lanes; lane++) sums[lane] -= line[lane];
 }
 
-static void divide(const float *restrict sums, float by, size_t lanes, float *restrict out) {
+HR_INLINE void divide(const float *restrict sums, float by, size_t lanes, float *restrict out) {
   for (size_t lane = 0; lane < lanes; lane++) out[lane] = sums[lane] / by;
 }
 
@@ -73,7 +74,7 @@ static size_t sampled(size_t i, size_t lines, size_t count) {
 }
 
 /* The means of each line and those around it, of `count` lines spread evenly. */
-static void blur(const float *in, shape of, size_t count, float *sums, float *out) {
+HR_CLONED static void blur(const float *in, shape of, size_t count, float *sums, float *out) {
   size_t window = (of.lines + 2 * SIDE - 1) / (2 * SIDE), ahead = window / 2, done = 0;
   memset(sums, 0, of.lanes * sizeof *sums);
   for (size_t last = 0; done < count; last++) {
