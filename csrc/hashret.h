@@ -61,6 +61,21 @@ hr_status hr_distances(const hr_pairs *pairs, uint16_t *out);
 /* out[q * (bits + 1) + d]: how many codes lie at distance d of query q. */
 hr_status hr_histogram(const hr_pairs *pairs, int64_t *out);
 
+/* --- codes of pictures ---------------------------------------------------- */
+
+/* PDQ of pixels of three bytes, red, green and blue; its quality is from 0 to 100. A picture with
+ * a side of less than five pixels has the code 0, of quality 0. */
+#define HR_PDQ_BYTES 32
+hr_status hr_pdq(const uint8_t *rgb, size_t rows, size_t columns, uint8_t code[HR_PDQ_BYTES],
+                 int *quality);
+
+/* A picture and a smaller one, of which no side is longer. */
+typedef struct {
+  size_t rows, columns, out_rows, out_columns;
+} hr_sizes;
+/* Makes a picture of three bytes a pixel smaller. */
+hr_status hr_shrink(const uint8_t *rgb, const hr_sizes *sizes, uint8_t *out);
+
 /* --- the index ------------------------------------------------------------ */
 
 typedef enum {

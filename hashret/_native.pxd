@@ -36,6 +36,17 @@ cdef extern from "hashret.h" nogil:
     hr_status hr_distances(const hr_pairs *pairs, uint16_t *out)
     hr_status hr_histogram(const hr_pairs *pairs, int64_t *out)
 
+    enum: HR_PDQ_BYTES
+    hr_status hr_pdq(const uint8_t *rgb, size_t rows, size_t columns, uint8_t *code, int *quality)
+
+    ctypedef struct hr_sizes:
+        size_t rows
+        size_t columns
+        size_t out_rows
+        size_t out_columns
+
+    hr_status hr_shrink(const uint8_t *rgb, const hr_sizes *sizes, uint8_t *out)
+
     ctypedef enum hr_kind:
         HR_SCAN
         HR_LSH

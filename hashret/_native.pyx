@@ -149,6 +149,32 @@ def histogram(queries, size_t query_count, codes, size_t n, uint32_t bits, out):
     _check(status, "histogram")
 
 
+def pdq(picture, size_t rows, size_t columns, code):
+    """Fill `code`, uint8 (32,), with that of a picture, uint8 (rows, columns, 3); its quality."""
+    cdef _Buffer p = _Buffer(picture, rows * columns * 3)
+    cdef _Buffer c = _Buffer(code, HR_PDQ_BYTES, True)
+    cdef int quality
+    cdef hr_status status
+    with nogil:
+        status = hr_pdq(<const uint8_t *>p.view.buf, rows, columns, <uint8_t *>c.view.buf,
+                        &quality)
+    _check(status, "pdq")
+    return quality
+
+
+def shrink(picture, size_t rows, size_t columns, out, size_t out_rows, size_t out_columns):
+    """Fill `out`, uint8 (out_rows, out_columns, 3), with a picture, uint8 (rows, columns, 3)."""
+    if not (0 < out_rows <= rows and 0 < out_columns <= columns):
+        raise errors.ShapeError(f"shrink: {rows}x{columns} is not larger than the result")
+    cdef hr_sizes sizes = hr_sizes(rows, columns, out_rows, out_columns)
+    cdef _Buffer p = _Buffer(picture, rows * columns * 3)
+    cdef _Buffer o = _Buffer(out, out_rows * out_columns * 3, True)
+    cdef hr_status status
+    with nogil:
+        status = hr_shrink(<const uint8_t *>p.view.buf, &sizes, <uint8_t *>o.view.buf)
+    _check(status, "shrink")
+
+
 def merge(distances, ids, size_t parts, size_t count, size_t k):
     """Merge results of shape (parts, count, k) into those of part 0."""
     cdef _Buffer d = _Buffer(distances, parts * count * k * sizeof(int32_t), True)

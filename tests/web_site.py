@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-for _package in ("fastapi", "jinja2", "uvicorn", "prometheus_client", "httpx", "PIL", "pdqhash"):
+for _package in ("fastapi", "jinja2", "uvicorn", "prometheus_client", "httpx", "PIL", "pathspec"):
     pytest.importorskip(_package)
 
 from fastapi.testclient import TestClient  # noqa: E402

@@ -4,6 +4,8 @@
 #ifndef HR_COMPILER_H
 #define HR_COMPILER_H
 
+#include <stdint.h>
+
 #if defined(_MSC_VER) && !defined(__clang__)
 #include <intrin.h>
 #define HR_TARGET(features)
@@ -28,6 +30,14 @@
 #define HR_TAKE(address) (!__atomic_exchange_n(address, 1, __ATOMIC_RELAXED))
 #define HR_PUBLISH(address, value) __atomic_store_n(address, value, __ATOMIC_RELEASE)
 #define HR_SEE(address) __atomic_load_n(address, __ATOMIC_ACQUIRE)
+#endif
+
+/* For loops that the compiler makes wider by itself: a second copy for AVX2, chosen at the start
+ * by a linker that can. */
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
+#define HR_CLONED __attribute__((target_clones("avx2", "default")))
+#else
+#define HR_CLONED
 #endif
 
 #endif

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
-from ..extras import import_extra
+from .. import _native
 from .borders import trimmed
 
 __all__ = ["pdq", "pdq_within_borders"]
@@ -34,9 +32,10 @@ def pdq(picture: Picture) -> tuple[npt.NDArray[np.uint8], float]:
     ----------
     Facebook: The TMK+PDQF video-hashing algorithm and the PDQ image-hashing algorithm, 2019.
     """
-    package: Any = import_extra("pdqhash", "collection")
-    bits, score = package.compute(np.ascontiguousarray(picture))
-    return np.packbits(bits), score / 100
+    code = np.empty(32, np.uint8)
+    rows, columns = picture.shape[:2]
+    score = _native.pdq(np.ascontiguousarray(picture), rows, columns, code)
+    return code, score / 100
 
 
 def pdq_within_borders(picture: Picture) -> tuple[npt.NDArray[np.uint8], float]:

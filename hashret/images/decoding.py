@@ -83,6 +83,8 @@ def decode(
     try:
         with open_picture(data if bare.raw else bare.data, suffix=suffix, raw=bare.raw) as image:
             size = image.size
+            # All at once, as it is in memory: pillow would copy it block by block.
+            image.decodermaxblock = len(data)
             if least is not None:
                 # JPEG can decode at 1/2, 1/4 or 1/8.
                 image.draft(None, least(*size))

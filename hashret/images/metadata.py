@@ -135,7 +135,8 @@ def _bare_jpeg(data: bytes) -> Bare:
         if not beside or len(body) >= _JPEG_KEPT.get(marker, 2**16):
             kept.append(data[at:end])
         at = end
-    bare = data if len(kept) == 1 else b"".join((*kept, memoryview(data)[at:]))
+    all_kept = sum(map(len, kept)) == at
+    bare = data if all_kept else b"".join((*kept, memoryview(data)[at:]))
     return Bare(bare, orientation_of(exif, xmp), exif, whole)
 
 

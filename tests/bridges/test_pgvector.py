@@ -109,7 +109,7 @@ def test_other_rows_are_refused(database, select, said, tmp_path):
 
 
 def test_what_a_collection_exports_is_loaded(database, tmp_path):
-    pytest.importorskip("pdqhash")
+    pytest.importorskip("pathspec")
     from hashret.collection import Collection
     from hashret.collection.exporting import export
     from hashret.collection.labels import set_labels

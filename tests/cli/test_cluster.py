@@ -14,7 +14,7 @@ import pytest
 from commands import assert_one_line, run, run_here
 
 pytest.importorskip("ray", reason="needs the extra 'ray'")
-pytest.importorskip("pdqhash", reason="needs the extra 'collection'")
+pytest.importorskip("pathspec", reason="needs the extra 'collection'")
 Image = pytest.importorskip("PIL.Image")
 
 

@@ -11,7 +11,7 @@ from collection_photos import photos, write
 from commands import run_here
 
 pytest.importorskip("typer")
-pytest.importorskip("pdqhash")
+pytest.importorskip("pathspec")
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from hashret.images.reading import Limits
 
 arrow = pytest.importorskip("pyarrow", reason="needs the extra 'ray'")
 parquet = pytest.importorskip("pyarrow.parquet")
-pytest.importorskip("pdqhash", reason="needs the extra 'collection'")
+pytest.importorskip("pathspec", reason="needs the extra 'collection'")
 Image = pytest.importorskip("PIL.Image")
 
 

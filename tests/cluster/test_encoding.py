@@ -16,7 +16,7 @@ from hashret.collection.encoders import new_encoder
 from hashret.images.reading import Limits
 
 pytest.importorskip("pyarrow", reason="needs the extra 'ray'")
-pytest.importorskip("pdqhash", reason="needs the extra 'collection'")
+pytest.importorskip("pathspec", reason="needs the extra 'collection'")
 Image = pytest.importorskip("PIL.Image")
 
 

@@ -19,7 +19,7 @@ from hashret.cluster.encoding import Bounds, encode
 from hashret.images.reading import Limits
 
 pytest.importorskip("ray", reason="needs the extra 'ray'")
-pytest.importorskip("pdqhash", reason="needs the extra 'collection'")
+pytest.importorskip("pathspec", reason="needs the extra 'collection'")
 Image = pytest.importorskip("PIL.Image")
 
 FILES = 160

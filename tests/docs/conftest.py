@@ -51,7 +51,7 @@ def manual(docs, tmp_path_factory):
 def photographs(docs, tmp_path_factory):
     """A folder with `photos`, which are indexed; to be copied."""
     pytest.importorskip("skimage")
-    pytest.importorskip("pdqhash")
+    pytest.importorskip("pathspec")
     from commands import run
     from manual_photographs import make
 

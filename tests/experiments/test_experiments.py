@@ -317,7 +317,7 @@ def test_demo_makes_table_sheet_and_page(tmp_path, monkeypatch):
 
 
 def test_tour_of_a_folder_finds_the_copies_and_the_query(tmp_path, monkeypatch):
-    pytest.importorskip("pdqhash")
+    pytest.importorskip("pathspec")
     some = ("camera", "chelsea", "coins")  # all are for the command, not for a test
     names = {source: demo.photographs._PHOTOGRAPHS[source] for source in some}
     monkeypatch.setattr(demo.photographs, "_PHOTOGRAPHS", names)

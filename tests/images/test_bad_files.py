@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("PIL")
-pytest.importorskip("pdqhash")
+pytest.importorskip("pathspec")
 if sys.platform != "linux":
     pytest.skip("the memory of a process is limited on Linux", allow_module_level=True)
 

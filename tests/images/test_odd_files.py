@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("PIL")
-pytest.importorskip("pdqhash")
+pytest.importorskip("pathspec")
 if os.name != "posix":
     pytest.skip("worker processes need POSIX", allow_module_level=True)
 

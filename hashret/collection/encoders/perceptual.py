@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ...extras import import_extra
 from ...features.perceptual import pdq, pdq_within_borders
 from ...types import Codes, Floats, Images
 from .features import SIDE
@@ -29,9 +28,6 @@ class Perceptual:
     side = SIDE
     settings: dict[str, Any] = {"kind": "perceptual"}  # noqa: RUF012  (never changed)
     code_of = staticmethod(pdq)
-
-    def __init__(self) -> None:
-        import_extra("pdqhash", "collection")
 
     def encode(self, pictures: Sequence[Images], /) -> tuple[Codes, Floats]:
         """Return codes (n, 32) and qualities (n,)."""

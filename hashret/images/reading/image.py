@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ... import _native
 from ...extras import import_extra
 from ...types import Images
-from ..decoding import decode, upright
+from ..decoding import decode
 from ..exif import taken_of
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 _ENOUGH = 0.75
 # Resized as they are; turned into RGB when they are small.
 _RESIZED = frozenset({"L", "RGB", "CMYK"})
+# Pictures of which a side is so many times too long are first reduced by a whole number.
+_LARGE = 6
 
 
 @dataclass(frozen=True)
@@ -61,11 +64,9 @@ def read_picture(data: bytes, side: int, max_pixels: int, suffix: str = "") -> P
         least=lambda width, height: fitted(width, height, round(_ENOUGH * side)),
         stretch=True,
     )
-    image = upright(_small(decoded.image, side), decoded.orientation)
-    if image.mode != "RGB":
-        image = image.convert("RGB")
+    pixels = _upright(_small(decoded.image, side), decoded.orientation)
     width, height = decoded.size if decoded.orientation < 5 else decoded.size[::-1]
-    return Picture(decoded.format, width, height, taken_of(decoded.exif), np.asarray(image))
+    return Picture(decoded.format, width, height, taken_of(decoded.exif), pixels)
 
 
 def fitted(width: int, height: int, side: int) -> tuple[int, int]:
@@ -80,12 +81,31 @@ def fitted(width: int, height: int, side: int) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def _small(image: Image.Image, side: int) -> Image.Image:
-    size = fitted(*image.size, side)
+def _upright(pixels: Images, orientation: int) -> Images:
+    """Turn pixels as EXIF's number of their orientation says."""
+    if orientation >= 5:
+        pixels = pixels.swapaxes(0, 1)
+    down = -1 if orientation in (3, 4, 7, 8) else 1
+    across = -1 if orientation in (2, 3, 6, 7) else 1
+    return np.ascontiguousarray(pixels[::down, ::across])
+
+
+def _small(image: Image.Image, side: int) -> Images:
+    width, height = fitted(*image.size, side)
     if image.mode not in _RESIZED:
         image = image.convert("RGB")
-    if image.size == size:
-        return image
+    if image.size == (width, height):
+        return _rgb(image)
+    if image.mode == "RGB" and image.width < _LARGE * width and image.height < _LARGE * height:
+        # What pillow would make of it, in a third of the time.
+        small = np.empty((height, width, 3), np.uint8)
+        _native.shrink(np.asarray(image), image.height, image.width, small, height, width)
+        return small
     # As quick as bilinear, nearly as sharp as bicubic, which takes 1.7 times as long.
     hamming: Any = import_extra("PIL.Image", "images").Resampling.HAMMING
-    return image.resize(size, hamming, reducing_gap=3.0)
+    image = image.resize((width, height), hamming, reducing_gap=_LARGE / 2)
+    return _rgb(image)
+
+
+def _rgb(image: Image.Image) -> Images:
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))

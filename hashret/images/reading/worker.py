@@ -143,8 +143,9 @@ def _bytes_of(path: bytes, max_pixels: int, suffix: str) -> tuple[bytes, int]:
         raise
     with file:
         status = os.fstat(file.fileno())
-        is_named = suffix.lower() in _suffixes()
-        if not is_named and not begins_like_picture(file.read(SIGNATURE_BYTES)):
+        head = file.read(SIGNATURE_BYTES)
+        # Second, for the list of suffixes takes the import of all of pillow's formats.
+        if not begins_like_picture(head) and suffix.lower() not in _suffixes():
             raise _NoPictureError
         file.seek(0)
         if status.st_size > most:

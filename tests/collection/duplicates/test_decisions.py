@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-pytest.importorskip("pdqhash")
+pytest.importorskip("pathspec")
 
 from collection_photos import photos
 

@@ -13,7 +13,8 @@ pytest.importorskip("PIL")
 from picture_files import encoded, exif, jpeg_with, tiff
 from PIL import Image, features
 
-from hashret.errors import ImageError
+from hashret import _native
+from hashret.errors import ImageError, ShapeError
 from hashret.images.reading.image import Picture, read_picture
 
 MANY = 10**8
@@ -212,3 +213,37 @@ def test_a_header_alone_allocates_nothing():
     bomb = data[:18] + struct.pack("<ii", 50_000, 50_000) + data[26:]
     with pytest.raises(ImageError, match="too many pixels"):
         read(bomb)
+
+
+SIZES = [
+    (500, 750),
+    (750, 500),
+    (520, 513),
+    (1500, 40),
+    (40, 1500),
+    (600, 3),
+    (3, 600),
+    (1200, 500),
+]
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_pixels_are_those_that_pillow_makes_fewer(size):
+    rng = np.random.default_rng(size[0])
+    image = Image.fromarray(rng.integers(0, 256, (*size, 3), dtype=np.uint8))
+    small = read(encoded(image, "PNG"), 500).pixels
+    if int(features.version("pil").split(".")[0]) < 13 and size[0] > 2 * size[1]:
+        pytest.skip("it shrank the width of tall pictures first, which is rounded otherwise")
+    expected = image.resize(small.shape[1::-1], Image.Resampling.HAMMING)
+    assert np.array_equal(small, np.asarray(expected))
+
+
+def test_white_stays_white_and_shrinking_only_shrinks():
+    white = np.full((700, 900, 3), 255, np.uint8)
+    assert (read(encoded(Image.fromarray(white), "PNG"), 399).pixels == 255).all()
+    with pytest.raises(ShapeError):
+        _native.shrink(white, 700, 900, white.copy(), 701, 900)
+    with pytest.raises(ShapeError):
+        _native.shrink(white, 700, 900, white.copy(), 0, 900)
+    with pytest.raises(ShapeError):
+        _native.shrink(white[:699], 700, 900, white.copy(), 10, 10)

@@ -232,7 +232,6 @@ def test_no_more_is_under_way_than_there_are_slots(folder):
 
 @pytest.mark.parametrize("shows", [True, False])
 def test_workers_call_functions_with_the_pixels(folder, shows):
-    pytest.importorskip("pdqhash")
     functions = {"whole": pdq, "inner": pdq_within_borders}
     for path in sorted(folder.iterdir())[5:]:
         path.unlink()
