@@ -73,8 +73,10 @@ hr_status hr_pdq(const uint8_t *rgb, size_t rows, size_t columns, uint8_t code[H
 typedef struct {
   size_t rows, columns, out_rows, out_columns;
 } hr_sizes;
+/* What counts of the pixels about a place, by how far off they are. */
+typedef enum { HR_HAMMING, HR_BILINEAR } hr_window;
 /* Makes a picture of three bytes a pixel smaller. */
-hr_status hr_shrink(const uint8_t *rgb, const hr_sizes *sizes, uint8_t *out);
+hr_status hr_shrink(const uint8_t *rgb, const hr_sizes *sizes, hr_window window, uint8_t *out);
 
 /* --- the index ------------------------------------------------------------ */
 

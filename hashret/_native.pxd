@@ -45,7 +45,10 @@ cdef extern from "hashret.h" nogil:
         size_t out_rows
         size_t out_columns
 
-    hr_status hr_shrink(const uint8_t *rgb, const hr_sizes *sizes, uint8_t *out)
+    ctypedef enum hr_window:
+        HR_HAMMING
+        HR_BILINEAR
+    hr_status hr_shrink(const uint8_t *rgb, const hr_sizes *sizes, hr_window window, uint8_t *out)
 
     ctypedef enum hr_kind:
         HR_SCAN

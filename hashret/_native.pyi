@@ -28,7 +28,13 @@ def histogram(
 ) -> None: ...
 def pdq(picture: Array, rows: int, columns: int, code: Array) -> int: ...
 def shrink(
-    picture: Array, rows: int, columns: int, out: Array, out_rows: int, out_columns: int
+    picture: Array,
+    rows: int,
+    columns: int,
+    out: Array,
+    out_rows: int,
+    out_columns: int,
+    bilinear: bool,
 ) -> None: ...
 def merge(distances: Array, ids: Array, parts: int, count: int, k: int) -> None: ...
 

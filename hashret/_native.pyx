@@ -162,7 +162,8 @@ def pdq(picture, size_t rows, size_t columns, code):
     return quality
 
 
-def shrink(picture, size_t rows, size_t columns, out, size_t out_rows, size_t out_columns):
+def shrink(picture, size_t rows, size_t columns, out, size_t out_rows, size_t out_columns,
+           bint bilinear):
     """Fill `out`, uint8 (out_rows, out_columns, 3), with a picture, uint8 (rows, columns, 3)."""
     if not (0 < out_rows <= rows and 0 < out_columns <= columns):
         raise errors.ShapeError(f"shrink: {rows}x{columns} is not larger than the result")
@@ -171,7 +172,8 @@ def shrink(picture, size_t rows, size_t columns, out, size_t out_rows, size_t ou
     cdef _Buffer o = _Buffer(out, out_rows * out_columns * 3, True)
     cdef hr_status status
     with nogil:
-        status = hr_shrink(<const uint8_t *>p.view.buf, &sizes, <uint8_t *>o.view.buf)
+        status = hr_shrink(<const uint8_t *>p.view.buf, &sizes,
+                           HR_BILINEAR if bilinear else HR_HAMMING, <uint8_t *>o.view.buf)
     _check(status, "shrink")
 
 

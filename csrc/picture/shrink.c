@@ -1,7 +1,7 @@
-/* A picture made smaller: each pixel is a mean of those that lie about its place, by Hamming's
- * window: along rows and then along columns, or, if it loses more of its height, the other way
- * round. Weights, order and rounding are those of Pillow's Image.resize from version 13 on, which
- * takes pixel after pixel; here a line is weighed at a time. */
+/* A picture made smaller: each pixel is a mean of those that lie about its place, by a window:
+ * along rows and then along columns, or, if it loses more of its height, the other way round.
+ * Weights, order and rounding are those of Pillow's Image.resize from version 13 on, which takes
+ * pixel after pixel; here a line is weighed at a time. */
 #include <math.h>
 #include <string.h>
 
@@ -29,12 +29,15 @@ static double hamming(double x) {
   return sin(x) / x * (0.54f + 0.46f * cos(x));
 }
 
-static void weigh(recipe *r, size_t line, size_t from, double scale) {
+static double bilinear(double x) { return fmax(1 - fabs(x), 0); }
+
+static void weigh(recipe *r, size_t line, size_t from, double scale, hr_window window) {
   double centre = ((double)line + 0.5) * scale, sum = 0;
   double low = centre - scale + 0.5, high = centre + scale + 0.5;
   size_t first = low > 0 ? (size_t)low : 0, end = high < (double)from ? (size_t)high : from;
   for (size_t i = first; i < end; i++)
-    sum += r->exact[i - first] = hamming(((double)i - centre + 0.5) * (1 / scale));
+    sum += r->exact[i - first] =
+        (window == HR_HAMMING ? hamming : bilinear)(((double)i - centre + 0.5) * (1 / scale));
   for (size_t i = 0; i < end - first; i++)
     r->weights[line * r->most + i] = (uint32_t)(0.5 + r->exact[i] / sum * (1 << PRECISION));
   r->first[line] = first;
@@ -48,7 +51,7 @@ static void forget(recipe *r) {
   free(r->weights);
 }
 
-static bool plan(recipe *r, size_t from, size_t to) {
+static bool plan(recipe *r, size_t from, size_t to, hr_window window) {
   double scale = (double)from / (double)to;
   *r = (recipe){.most = (size_t)ceil(scale) * 2 + 1};
   r->first = hr_alloc(to, sizeof *r->first);
@@ -56,7 +59,7 @@ static bool plan(recipe *r, size_t from, size_t to) {
   r->exact = hr_alloc(r->most, sizeof *r->exact);
   r->weights = hr_alloc(to * r->most, sizeof *r->weights);
   if (!r->first || !r->count || !r->exact || !r->weights) return false;
-  for (size_t line = 0; line < to; line++) weigh(r, line, from, scale);
+  for (size_t line = 0; line < to; line++) weigh(r, line, from, scale, window);
   return true;
 }
 
@@ -111,11 +114,11 @@ static void down_first(const uint8_t *rgb, const hr_sizes *s, workshop *w, uint8
   turn(w->one, s->out_columns, s->out_rows, out);
 }
 
-hr_status hr_shrink(const uint8_t *rgb, const hr_sizes *s, uint8_t *out) {
+hr_status hr_shrink(const uint8_t *rgb, const hr_sizes *s, hr_window window, uint8_t *out) {
   size_t most = s->rows * s->columns;
   workshop w = {hr_alloc(most, COLOURS), hr_alloc(most, COLOURS), {0}, {0}};
-  bool fits = w.one && w.other && plan(&w.across, s->columns, s->out_columns) &&
-              plan(&w.down, s->rows, s->out_rows);
+  bool fits = w.one && w.other && plan(&w.across, s->columns, s->out_columns, window) &&
+              plan(&w.down, s->rows, s->out_rows, window);
   bool tall = s->rows - s->out_rows > 2 * (s->columns - s->out_columns);
   if (fits) (tall ? down_first : across_first)(rgb, s, &w, out);
   forget(&w.across);

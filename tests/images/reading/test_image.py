@@ -242,8 +242,8 @@ def test_white_stays_white_and_shrinking_only_shrinks():
     white = np.full((700, 900, 3), 255, np.uint8)
     assert (read(encoded(Image.fromarray(white), "PNG"), 399).pixels == 255).all()
     with pytest.raises(ShapeError):
-        _native.shrink(white, 700, 900, white.copy(), 701, 900)
+        _native.shrink(white, 700, 900, white.copy(), 701, 900, False)
     with pytest.raises(ShapeError):
-        _native.shrink(white, 700, 900, white.copy(), 0, 900)
+        _native.shrink(white, 700, 900, white.copy(), 0, 900, False)
     with pytest.raises(ShapeError):
-        _native.shrink(white[:699], 700, 900, white.copy(), 10, 10)
+        _native.shrink(white[:699], 700, 900, white.copy(), 10, 10, False)
