@@ -2,12 +2,15 @@
 
     python -m benchmarks.collection_speed FOLDER --encoders hog
     python -m benchmarks.collection_speed FOLDER --encoders perceptual --bare
+    python -m benchmarks.collection_speed FOLDER --encoders photo --network
 
 Each encoder indexes the folder into a new store, and once more with nothing new, in a process of
 its own; memory is the sum of PSS of that process and its workers, looked at five times a second
 (Linux). `--bare` decodes the same JPEG files in as many processes as there are cores, at the
-reduced scale that leaves 512 pixels, and does nothing else with them. Milliseconds of processor
-an image are of all processes together, and hardly depend on what else the machine does.
+reduced scale that leaves 512 pixels, and does nothing else with them. `--network` describes
+pictures that lie in memory, the first two thousand of the folder, by the encoder's network, and
+does nothing else. Milliseconds of processor an image are of all processes together, and hardly
+depend on what else the machine does.
 """
 
 from __future__ import annotations
@@ -27,6 +30,8 @@ from hashret import cpu
 from hashret.collection import Collection
 
 _SIDE = 512
+# Pictures that are held in memory, and that go to a network at a time.
+_DESCRIBED, _AT_ONCE = 2000, 64
 
 
 def indexed(folder: str, store: str, encoders: list[str]) -> None:
@@ -115,11 +120,34 @@ def bare(folder: str) -> str:
     )
 
 
+def described(folder: str, encoder: str) -> str:
+    """Describe pictures that are read already, and do nothing else."""
+    from hashret.collection.encoders.naming import _FEATURES
+    from hashret.collection.encoders.photo import PhotoFeatures
+    from hashret.images.reading import Read, read_files
+
+    files = sorted(os.fsencode(path) for path in Path(folder).rglob("*.jpg"))[:_DESCRIBED]
+    found = read_files(list(enumerate(files)), side=_SIDE)
+    pictures = [each.pixels for each in found if isinstance(each, Read)]
+    settings = _FEATURES[encoder]
+    features = PhotoFeatures(settings["network"], settings["size"])
+    features.describe(pictures[:_AT_ONCE])
+    start, busy = time.perf_counter(), processor()
+    for first in range(0, len(pictures), _AT_ONCE):
+        features.describe(pictures[first : first + _AT_ONCE])
+    seconds, busy = time.perf_counter() - start, processor() - busy
+    return (
+        f"{'network alone':<20} {len(pictures):,} images in {seconds:.1f} s: "
+        f"{len(pictures) / seconds:,.0f}/s, {1000 * busy / len(pictures):.2f} ms of processor"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder")
     parser.add_argument("--encoders", default="hog", help="names with commas between")
     parser.add_argument("--bare", action="store_true")
+    parser.add_argument("--network", action="store_true")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--into", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -131,6 +159,8 @@ def main() -> None:
     for _ in range(given.rounds):
         if given.bare:
             print(bare(given.folder), flush=True)
+        if given.network:
+            print(described(given.folder, encoders[0]), flush=True)
         print(measured(given.folder, encoders), flush=True)
 
 

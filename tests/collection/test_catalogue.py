@@ -14,7 +14,7 @@ from contextlib import suppress
 
 import pytest
 
-from hashret import EncoderMismatchError, FormatError, LockedError
+from hashret import EncoderMismatchError, FormatError, HashretError, LockedError
 from hashret.collection.catalogue import NAME, enter_encoder, read_catalogue, write_catalogue
 from hashret.collection.catalogue import catalogue as module
 from hashret.collection.catalogue.mounts import has_lasting_inodes, is_network
@@ -92,7 +92,7 @@ def test_readers_see_what_is_acknowledged_and_nothing_else(store):
         with read_catalogue(store) as reader, catalogue.transaction():
             enter_encoder(catalogue, "b", "b", 256, {})
             assert names(store) == ["a"]
-            with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            with pytest.raises(HashretError, match="opened for reading"):
                 reader.execute("DELETE FROM encoders")
         assert names(store) == ["a", "b"]
 

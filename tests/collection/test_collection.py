@@ -174,6 +174,16 @@ def test_a_new_collection_without_encoders_has_files_and_no_codes(tmp_path):
         assert collection.update(workers=1).read == 0
 
 
+def test_what_was_opened_for_reading_says_so_when_it_is_to_be_changed(folder):
+    update(folder)
+    with Collection.open(folder) as collection:
+        before = collection.catalogue.generation
+        (folder / "new.png").write_bytes(next(folder.glob("*.png")).read_bytes())
+        with pytest.raises(HashretError, match=r"opened for reading; Collection\.change opens it"):
+            collection.update()
+        assert collection.catalogue.generation == before
+
+
 def test_bad_input(folder):
     with pytest.raises(NotADirectoryError):
         Collection.create([folder / "0.png"])

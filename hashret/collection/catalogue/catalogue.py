@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
-from ...errors import FormatError, LockedError
+from ...errors import FormatError, HashretError, LockedError
 from ...files import remove_unfinished, write_bytes
 from . import schema
 from .derived import drop_derived
@@ -50,11 +50,26 @@ class Catalogue:
 
     def execute(self, statement: str, values: Any = ()) -> sqlite3.Cursor:
         """Execute one SQL statement."""
-        return self._connection.execute(statement, values)
+        try:
+            return self._connection.execute(statement, values)
+        except sqlite3.OperationalError as error:
+            self._explain(error)
+            raise
 
     def executemany(self, statement: str, rows: Any) -> sqlite3.Cursor:
         """Execute one SQL statement for each of several rows."""
-        return self._connection.executemany(statement, rows)
+        try:
+            return self._connection.executemany(statement, rows)
+        except sqlite3.OperationalError as error:
+            self._explain(error)
+            raise
+
+    def _explain(self, error: sqlite3.OperationalError) -> None:
+        """Say so if what was to be changed was opened for reading."""
+        if self._lock is None and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY:
+            raise HashretError(
+                f"{self.store}: opened for reading; Collection.change opens it to be changed"
+            ) from error
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
