@@ -24,7 +24,7 @@ static const uint32_t levels[HR_IVF_LEVELS] = {1, 10, 100, 1000};
 /* So many ask that the standard error of the recall is this, within these bounds. */
 #define STANDARD_ERROR 0.0025
 #define LEAST 2000.0
-/* Standard errors that the recall lies above the wanted one: 95% of indexes reach it. */
+/* Standard errors that the recall lies above the wanted one: some 90 to 95% of indexes reach it. */
 #define SURE 1.645
 #define RESAMPLED 1000
 
@@ -225,11 +225,12 @@ static hr_status plan_level(tuning *t, const hr_ivf *ivf, int number) {
   double variance;
   t->count = t->asking[number];
   hr_status status = find_dial(t, &target, number, 0);
+  if (status) return status;
   mean_recall(t, &variance);
   double enough = fmax(variance * (double)t->count / (STANDARD_ERROR * STANDARD_ERROR), LEAST);
   if (target.dial == HR_IVF_SCAN) enough = 0;
   t->asking[number] = (size_t)fmin(enough, (double)t->all);
-  return status;
+  return HR_OK;
 }
 
 static hr_status tune_level(tuning *t, hr_ivf *ivf, int number) {

@@ -79,7 +79,8 @@ HR_CLONED static void mix(const uint8_t *in, size_t lanes, const recipe *r, size
       for (size_t i = 0; i < r->count[line]; i++)
         add(sums, in + (r->first[line] + i) * lanes + at, r->weights[line * r->most + i], width);
       for (size_t lane = 0; lane < width; lane++)
-        out[at + lane] = (uint8_t)(sums[lane] >> PRECISION);
+        /* Weights of very many pixels, each rounded, may come to more than one. */
+        out[at + lane] = (uint8_t)(sums[lane] >> PRECISION < 255 ? sums[lane] >> PRECISION : 255);
     }
 }
 

@@ -113,11 +113,13 @@ static double after_cost(const hr_record *record, double predicted) {
   return known > 0 ? known : scan_cost(record, predicted);
 }
 
-/* What a scan takes of a query that went another way: few that are left share none. */
+/* What a scan takes of a query that went another way: few that are left share none. That is only
+ * predicted, and as much too high as what was predicted of scans that many share. */
 static double left_cost(const hr_record *record, int way, const hr_scanning *scanning) {
   double left = load(&record->left[way]) * (double)scanning->queries;
+  double right = fmin(scan_cost(record, scanning->ns) / scanning->ns, 1);
   double ns = after_cost(record, scanning->ns);
-  return HR_LOAD(&record->times[way]) ? fmax(ns, scanning->alone_ns / fmax(left, 1)) : ns;
+  return HR_LOAD(&record->times[way]) ? fmax(ns, right * scanning->alone_ns / fmax(left, 1)) : ns;
 }
 
 /* What each way takes in all; 0: not known. Returns the cheapest. */

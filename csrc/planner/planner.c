@@ -123,7 +123,7 @@ static hr_status probe(searching *s, size_t q, const hr_choice *choice, hr_colle
   if (!choice->timed) return HR_OK;
   double ns = hr_now_ns() - began;
   hr_history_probed(s->record, choice, ns, budget.abandoned);
-  if (choice->tried) s->spare -= ns - (budget.abandoned ? 0 : choice->scan_ns);
+  if (choice->tried) s->spare -= ns - (budget.abandoned ? 0 : s->scanning.ns);
   return HR_OK;
 }
 

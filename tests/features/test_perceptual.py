@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hashret.errors import ShapeError
+from hashret.errors import DTypeError, ShapeError
 from hashret.features.perceptual import pdq
 
 SIDES = (5, 6, 63, 64, 65, 127, 128, 129, 300, 512)
@@ -54,6 +54,13 @@ def test_rows_may_lie_apart():
     assert np.array_equal(pdq(picture[::2, 7:])[0], pdq(picture[::2, 7:].copy())[0])
 
 
-def test_pixels_of_another_size_are_refused():
-    with pytest.raises(ShapeError):
-        pdq(np.zeros((100, 100), np.uint8))
+@pytest.mark.parametrize("shape", [(100, 100), (100, 100, 1), (100, 100, 4), (1, 100, 100, 3)])
+def test_pixels_of_another_shape_are_refused(shape):
+    with pytest.raises(ShapeError, match=r"picture: expected \(height, width, 3\), got"):
+        pdq(np.zeros(shape, np.uint8))
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i8", ">u2", "bool"])
+def test_pixels_of_another_type_are_refused(dtype):
+    with pytest.raises(DTypeError, match="picture: expected uint8, got"):
+        pdq(np.zeros((100, 100, 3), dtype))

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ... import _native
 from ...extras import import_extra
+from ...images.scaling import shrunk
 from ...types import Images
 
 __all__ = ["SIDE", "Features", "Vectors", "squared"]
@@ -44,10 +44,7 @@ def squared(picture: Images, size: int) -> Images:
     if (height, width) == (size, size):
         return picture
     if min(height, width) >= size:
-        # What pillow would make of it, in a third of the time.
-        small = np.empty((size, size, 3), np.uint8)
-        _native.shrink(np.ascontiguousarray(picture), height, width, small, size, size, True)
-        return small
+        return shrunk(picture, size, size, bilinear=True)
     pil: Any = import_extra("PIL.Image", "images")
     image = pil.fromarray(np.ascontiguousarray(picture))
     return np.asarray(image.resize((size, size), pil.Resampling.BILINEAR))

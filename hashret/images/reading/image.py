@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ... import _native
 from ...extras import import_extra
 from ...types import Images
 from ..decoding import decode
 from ..exif import taken_of
+from ..scaling import shrunk
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -97,10 +97,7 @@ def _small(image: Image.Image, side: int) -> Images:
     if image.size == (width, height):
         return _rgb(image)
     if image.mode == "RGB" and image.width < _LARGE * width and image.height < _LARGE * height:
-        # What pillow would make of it, in a third of the time.
-        small = np.empty((height, width, 3), np.uint8)
-        _native.shrink(np.asarray(image), image.height, image.width, small, height, width, False)
-        return small
+        return shrunk(np.asarray(image), height, width)
     # As quick as bilinear, nearly as sharp as bicubic, which takes 1.7 times as long.
     hamming: Any = import_extra("PIL.Image", "images").Resampling.HAMMING
     image = image.resize((width, height), hamming, reducing_gap=_LARGE / 2)

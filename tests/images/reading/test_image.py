@@ -16,6 +16,7 @@ from PIL import Image, features
 from hashret import _native
 from hashret.errors import ImageError, ShapeError
 from hashret.images.reading.image import Picture, read_picture
+from hashret.images.scaling import shrunk
 
 MANY = 10**8
 # Four quarters, so that each turn of it differs: red and green above blue and white.
@@ -247,3 +248,9 @@ def test_white_stays_white_and_shrinking_only_shrinks():
         _native.shrink(white, 700, 900, white.copy(), 0, 900, False)
     with pytest.raises(ShapeError):
         _native.shrink(white[:699], 700, 900, white.copy(), 10, 10, False)
+
+
+@pytest.mark.parametrize("count", [300_000, 1_000_000])
+def test_white_stays_white_however_many_pixels_become_one(count):
+    for shape in ((count, 1, 3), (1, count, 3)):
+        assert (shrunk(np.full(shape, 255, np.uint8), 1, 1) == 255).all()

@@ -22,10 +22,19 @@ static void expect(int holds, const char *what) {
   failures++;
 }
 
+/* Where few that are left for a scan cost no more than many. */
+static hr_choice choose(hr_record *record, uint32_t queries, double scan_ns) {
+  return hr_history_choose(record, queries, &(hr_scanning){scan_ns, 0, queries}, true);
+}
+
+static void scanned(hr_record *record, double scan_ns, double ns) {
+  hr_history_scanned(record, scan_ns, &(hr_scanned){ns, false, false});
+}
+
 /* Answers so many queries together, as the planner does; counts the ways they go. */
 static void ask(hr_record *record, const world *is, uint32_t queries, double *owed, int *ways) {
-  hr_choice choice = hr_history_choose(record, queries, is->scan);
-  bool scanned = choice.way == HR_WAY_SCAN, followed = false;
+  hr_choice choice = choose(record, queries, is->scan);
+  bool scans = choice.way == HR_WAY_SCAN, followed = false;
   ways[choice.way] += (int)queries;
   for (uint32_t q = 0; q < queries && choice.way != HR_WAY_SCAN; q++) {
     bool left = stuck && choice.way == HR_WAY_PROBE;
@@ -38,9 +47,10 @@ static void ask(hr_record *record, const world *is, uint32_t queries, double *ow
     double ns = choice.way == HR_WAY_MODEL ? is->model : is->probe;
     if (choice.timed) hr_history_probed(record, &choice, ns, left);
   }
-  if (followed && !is->after) scanned = true;
-  if (scanned && choice.timed) hr_history_scanned(record, is->scan, is->scan);
-  if (followed && is->after && choice.timed) hr_history_scanned_after(record, is->scan, is->after);
+  if (followed && !is->after) scans = true;
+  if (scans && choice.timed) scanned(record, is->scan, is->scan);
+  if (followed && is->after && choice.timed)
+    hr_history_scanned(record, is->scan, &(hr_scanned){is->after, queries > 1, true});
 }
 
 /* Answers `queries` queries in this world; counts the ways they go. */
@@ -111,7 +121,7 @@ static void test_a_doubt_costs_no_more_than_a_scan(void) {
   const world is = {60, 1, 300, 100, 0};
   int ways[HR_WAYS];
   play(&record, &is, 3, false, ways);
-  hr_choice choice = hr_history_choose(&record, 1, is.scan);
+  hr_choice choice = choose(&record, 1, is.scan);
   expect(choice.way == HR_WAY_PROBE && choice.endured == 1, "it ends after one scan's time");
   hr_record sure = {0};
   play(&sure, &(world){10, 0, 300, 100, 0}, 32, false, ways);
@@ -140,11 +150,11 @@ static void test_an_interrupted_query_tells_nothing(void) {
   const world is = {40, 0, 200, 100, 0};
   int ways[HR_WAYS];
   play(&record, &is, EARLY, false, ways);
-  hr_history_probed(&record, &(hr_choice){HR_WAY_MODEL, true, is.scan, 0}, 1e9, false);
+  hr_history_probed(&record, &(hr_choice){HR_WAY_MODEL, true, false, is.scan, 0}, 1e9, false);
   play(&record, &is, EARLY, false, ways);
   expect(ways[HR_WAY_MODEL] > EARLY * 85 / 100, "one slow probe changes little");
-  hr_history_scanned(&record, is.scan, 1e9);
-  hr_history_scanned(&record, is.scan, 1);
+  scanned(&record, is.scan, 1e9);
+  scanned(&record, is.scan, 1);
   play(&record, &is, EARLY, false, ways);
   expect(ways[HR_WAY_MODEL] > EARLY * 85 / 100, "nor does one scan");
 }
@@ -232,9 +242,9 @@ static int probes_of(uint32_t seldom, double dear, double cheap) {
   int probes = 0;
   for (int q = 0; q < 5 * LATE; q++) {
     state = (uint32_t)((uint64_t)state * 48271 % 2147483647);
-    hr_choice choice = hr_history_choose(&record, 1, 30);
+    hr_choice choice = choose(&record, 1, 30);
     double ns = state / 1024 % seldom ? cheap : dear;
-    if (choice.timed && choice.way == HR_WAY_SCAN) hr_history_scanned(&record, 30, 30);
+    if (choice.timed && choice.way == HR_WAY_SCAN) scanned(&record, 30, 30);
     if (choice.timed && choice.way != HR_WAY_SCAN) hr_history_probed(&record, &choice, ns, false);
     probes += choice.way != HR_WAY_SCAN;
   }
@@ -253,10 +263,10 @@ static int probes_that_warm(void) {
   hr_record record = {0};
   int probes = 0, on_end = 0;
   for (int q = 0; q < 5 * LATE; q += HR_SECTION) {
-    hr_choice choice = hr_history_choose(&record, HR_SECTION, 30);
+    hr_choice choice = choose(&record, HR_SECTION, 30);
     if (choice.way == HR_WAY_SCAN) {
       on_end = 0;
-      if (choice.timed) hr_history_scanned(&record, 30, 30);
+      if (choice.timed) scanned(&record, 30, 30);
       continue;
     }
     for (int i = 0; i < HR_SECTION; i++, on_end++)
@@ -276,7 +286,7 @@ static void test_all_but_the_first_of_a_run_that_tries_is_timed(void) {
   int ways[HR_WAYS], tries = 0, runs = 0;
   play(&record, &is, EARLY, false, ways);
   for (int q = 0; q < LATE; q++) {
-    hr_choice choice = hr_history_choose(&record, 1, 30);
+    hr_choice choice = choose(&record, 1, 30);
     tries = choice.way == HR_WAY_SCAN ? tries + 1 : 0;
     if (tries == 1) expect(!choice.timed, "the first of a run is not timed");
     if (tries > 1) expect(choice.timed, "all others are");
@@ -291,7 +301,7 @@ static int timed_of(double ns) {
   const world is = {ns, 0, 2 * ns, 2 * ns, 0};
   int ways[HR_WAYS], timed = 0;
   play(&record, &is, EARLY, false, ways);
-  for (int q = 0; q < LATE; q++) timed += hr_history_choose(&record, 1, is.scan).timed;
+  for (int q = 0; q < LATE; q++) timed += choose(&record, 1, is.scan).timed;
   return timed;
 }
 
@@ -310,7 +320,57 @@ static void test_no_count_ever_begins_anew(void) {
     expect(record.ns[way] >= 0 && record.ns[way] < 1e4, "averages are numbers");
 }
 
+/* Where what was predicted of scans is off, as where finding results takes longer than comparing.
+ */
+static void test_the_first_scan_of_many_tells_at_once(void) {
+  hr_record record = {0};
+  expect(!hr_history_asks_scan(&record, 1), "where no probe was timed a scan tells nothing");
+  hr_choice choice = {HR_WAY_MODEL, true, true, 1, 0};
+  hr_history_probed(&record, &choice, 3, false);
+  expect(hr_history_asks_scan(&record, 1), "a scan that is predicted to be cheaper is timed first");
+  expect(!hr_history_asks_scan(&record, 0.1), "but not one that is far cheaper");
+  hr_history_scanned(&record, 1, &(hr_scanned){8, true, false});
+  expect(!hr_history_asks_scan(&record, 1), "it is timed once");
+  hr_scanning scanning = {1, 0, HR_SECTION};
+  choice = hr_history_choose(&record, HR_SECTION, &scanning, false);
+  expect(choice.way == HR_WAY_MODEL, "then probes are known to be cheaper");
+  hr_record single = {0};
+  hr_history_probed(&single, &choice, 3, false);
+  scanned(&single, 1, 8);
+  choice = hr_history_choose(&single, 1, &scanning, false);
+  expect(choice.way == HR_WAY_SCAN, "the scan of one query is no more than slow at first");
+}
+
+static void test_nothing_is_tried_where_nothing_may_be_lost(void) {
+  hr_record record = {0};
+  hr_scanning scanning = {100, 0, HR_SECTION};
+  for (int q = 0; q < LATE; q++) {
+    hr_choice choice = hr_history_choose(&record, HR_SECTION, &scanning, false);
+    expect(choice.way == HR_WAY_SCAN && !choice.tried, "what is predicted goes");
+    scanned(&record, 100, 100);
+  }
+  hr_choice choice = hr_history_choose(&record, 1, &scanning, true);
+  expect(choice.way == HR_WAY_MODEL && choice.tried, "and the first that may be goes by the model");
+}
+
+/* Of 64 queries one in 16 is left: four share a scan that takes 40 times as long alone. */
+static void test_few_that_are_left_share_none(void) {
+  hr_record record = {0};
+  hr_choice choice = {HR_WAY_MODEL, true, true, 10, 0};
+  for (int q = 0; q < 16; q++) hr_history_probed(&record, &choice, 9, q == 8);
+  hr_history_scanned(&record, 10, &(hr_scanned){10, true, false});
+  choice = hr_history_choose(&record, HR_SECTION, &(hr_scanning){10, 0, 64}, false);
+  expect(choice.way == HR_WAY_MODEL, "where they cost as much as among many, probes are cheaper");
+  choice = hr_history_choose(&record, HR_SECTION, &(hr_scanning){10, 400, 64}, false);
+  expect(choice.way == HR_WAY_SCAN, "where they cost more, scanning all is");
+  choice = hr_history_choose(&record, HR_SECTION, &(hr_scanning){10, 400, 64000}, false);
+  expect(choice.way == HR_WAY_MODEL && choice.scan_ns == 10, "of very many queries many are left");
+}
+
 int main(void) {
+  test_the_first_scan_of_many_tells_at_once();
+  test_nothing_is_tried_where_nothing_may_be_lost();
+  test_few_that_are_left_share_none();
   test_the_cheapest_way_is_taken();
   test_the_first_queries_cost_little_more_than_the_best();
   test_a_model_that_gives_up_is_doubted_once();
