@@ -120,6 +120,8 @@ def planner(rows: Rows) -> list[Table]:
         policies("hoped", "AVX-512", kept, new, False),
         policies("warmed", "AVX-512", kept, new, False),
         policies("warmed", "AVX2", kept, new, False),
+        policies("spared", "AVX-512", f"{kept} | again", (*new, "again"), False),
+        policies("spared", "AVX2", f"{kept} | again", (*new, "again"), False),
     ]
 
 

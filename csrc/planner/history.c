@@ -113,23 +113,15 @@ static double after_cost(const hr_record *record, double predicted) {
   return known > 0 ? known : scan_cost(record, predicted);
 }
 
-/* What a scan takes of a query that went another way: few that are left share none. That is only
- * predicted, and as much too high as what was predicted of scans that many share. */
-static double left_cost(const hr_record *record, int way, const hr_scanning *scanning) {
-  double left = load(&record->left[way]) * (double)scanning->queries;
-  double right = fmin(scan_cost(record, scanning->ns) / scanning->ns, 1);
-  double ns = after_cost(record, scanning->ns);
-  return HR_LOAD(&record->times[way]) ? fmax(ns, right * scanning->alone_ns / fmax(left, 1)) : ns;
-}
-
 /* What each way takes in all; 0: not known. Returns the cheapest. */
-static hr_way load_costs(const hr_record *record, const hr_scanning *scanning, double *cost) {
+static hr_way load_costs(const hr_record *record, double scan_ns, double *cost) {
   hr_way best = HR_WAY_SCAN;
-  cost[HR_WAY_SCAN] = scan_cost(record, scanning->ns);
+  double after = after_cost(record, scan_ns);
+  cost[HR_WAY_SCAN] = scan_cost(record, scan_ns);
   for (int way = 0; way < HR_WAYS; way++) {
     if (way == HR_WAY_SCAN) continue;
     double ns = load(&record->ns[way]);
-    cost[way] = ns > 0 ? ns + load(&record->left[way]) * left_cost(record, way, scanning) : 0;
+    cost[way] = ns > 0 ? ns + load(&record->left[way]) * after : 0;
     if (cost[way] > 0 && cost[way] < cost[best]) best = (hr_way)way;
   }
   return best;
@@ -186,11 +178,10 @@ bool hr_history_asks_scan(const hr_record *record, double scan_ns) {
   return false;
 }
 
-hr_choice hr_history_choose(hr_record *record, uint32_t queries, const hr_scanning *scanning,
-                            bool tries) {
+hr_choice hr_history_choose(hr_record *record, uint32_t queries, double scan_ns, bool tries) {
   double cost[HR_WAYS];
   bool first = is_first(record), doubtful = is_doubtful(record);
-  hr_way best = load_costs(record, scanning, cost);
+  hr_way best = load_costs(record, scan_ns, cost);
   hr_choice choice = {best, true, false, cost[HR_WAY_SCAN], ENDURED};
   uint32_t trying = HR_LOAD(&record->trying), asked = tries ? add(&record->asked, queries) : 0;
   choice.tried = tries && (first || doubtful || trying);
@@ -211,7 +202,6 @@ hr_choice hr_history_choose(hr_record *record, uint32_t queries, const hr_scanni
     choice.timed = asked < SOON || cost[best] >= LONG_NS || asked / queries % TIMED == 0;
   }
   if (choice.way == HR_WAY_MODEL) choice.endured = 0;
-  if (choice.way != HR_WAY_SCAN) choice.scan_ns = left_cost(record, choice.way, scanning);
   return choice;
 }
 

@@ -67,16 +67,9 @@ typedef struct {
 
 /* How many of the `left` queries of a call go the next way together, where `usual` do. */
 uint32_t hr_history_section(const hr_record *record, bool together, uint32_t usual, size_t left);
-/* What scans of a call are predicted to take. */
-typedef struct {
-  double ns;       /* of a query, all of them scanned together */
-  double alone_ns; /* of one that is scanned by itself */
-  size_t queries;  /* how many there are */
-} hr_scanning;
-
-/* The way for so many queries. Unless `tries`, it is the one that seems cheapest. */
-hr_choice hr_history_choose(hr_record *record, uint32_t queries, const hr_scanning *scanning,
-                            bool tries);
+/* The way for so many queries. A scan is predicted to take scan_ns of each. Unless `tries`, it is
+ * the one that seems cheapest. */
+hr_choice hr_history_choose(hr_record *record, uint32_t queries, double scan_ns, bool tries);
 /* Whether it is not known what scans take, and it matters: probing may cost less. */
 bool hr_history_asks_scan(const hr_record *record, double scan_ns);
 /* A query took `ns`, and is left for a scan or not. */

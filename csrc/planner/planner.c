@@ -20,7 +20,7 @@ typedef struct {
   const hr_queries *queries;
   hr_record *record;      /* of such queries; NULL: nothing to choose */
   const hr_costs *costs;  /* by which tables are abandoned; NULL: they never are */
-  hr_scanning scanning;   /* as the model predicts */
+  double scan_ns;         /* of a query, as the model predicts */
   uint64_t *words;        /* the queries that are left for a scan, side by side */
   hr_collector **scanned; /* and their collectors */
   size_t count;           /* how many they are */
@@ -45,7 +45,7 @@ static bool begin(searching *s, const hr_target *t, const hr_queries *queries) {
   bool known = t->planner->costs.block > 0;
   const hr_costs *costs = known ? &t->planner->costs : &hr_typical_costs;
   bool together = queries->count >= HR_GROUP;
-  *s = (searching){.target = t, .queries = queries, .scanning = {.ns = HERE_NS}};
+  *s = (searching){.target = t, .queries = queries, .scan_ns = HERE_NS};
   s->words = hr_alloc(queries->count * queries->width, sizeof *s->words);
   s->scanned = hr_alloc(queries->count, sizeof *s->scanned);
   if (t->probe && t->deferred) s->costs = &hr_typical_costs;
@@ -53,12 +53,10 @@ static bool begin(searching *s, const hr_target *t, const hr_queries *queries) {
   hr_asked asked = {queries->k, queries->radius, t->postings->rows.bits, together, filtering(t)};
   s->costs = costs;
   s->record = hr_history_of(&t->planner->history, &asked);
-  double blocks = (double)hr_block_count(t->source.count);
-  double narrow = queries->k == SIZE_MAX ? 0 : costs->narrow;
-  s->scanning = (hr_scanning){blocks * (together ? costs->grouped : costs->block) + narrow,
-                              together ? blocks * costs->block + narrow : 0, queries->count};
+  s->scan_ns = (double)hr_block_count(t->source.count) * (together ? costs->grouped : costs->block);
+  if (queries->k != SIZE_MAX) s->scan_ns += costs->narrow;
   /* Of a single query that is known too late. */
-  s->spare = together ? s->scanning.ns * (double)queries->count / SPARED : INFINITY;
+  s->spare = together ? s->scan_ns * (double)queries->count / SPARED : INFINITY;
   return s->words && s->scanned;
 }
 
@@ -67,9 +65,9 @@ static hr_choice choose(const searching *s, uint32_t queries) {
   hr_policy policy = t->planner->policy;
   bool scan = !t->mih || t->scan || (policy == HR_POLICY_SCAN && !t->probe);
   if (!s->record)
-    return (hr_choice){scan ? HR_WAY_SCAN : HR_WAY_PROBE, false, false, s->scanning.ns, DEFERRED};
-  if (policy == HR_POLICY_MODEL) return (hr_choice){HR_WAY_MODEL, false, false, s->scanning.ns, 0};
-  hr_choice choice = hr_history_choose(s->record, queries, &s->scanning, s->spare > 0);
+    return (hr_choice){scan ? HR_WAY_SCAN : HR_WAY_PROBE, false, false, s->scan_ns, DEFERRED};
+  if (policy == HR_POLICY_MODEL) return (hr_choice){HR_WAY_MODEL, false, false, s->scan_ns, 0};
+  hr_choice choice = hr_history_choose(s->record, queries, s->scan_ns, s->spare > 0);
   if (policy == HR_POLICY_TWO_WAYS && choice.way == HR_WAY_PROBE) {
     choice.way = HR_WAY_MODEL;
     choice.endured = 0;
@@ -123,7 +121,7 @@ static hr_status probe(searching *s, size_t q, const hr_choice *choice, hr_colle
   if (!choice->timed) return HR_OK;
   double ns = hr_now_ns() - began;
   hr_history_probed(s->record, choice, ns, budget.abandoned);
-  if (choice->tried) s->spare -= ns - (budget.abandoned ? 0 : s->scanning.ns);
+  if (choice->tried) s->spare -= ns - (budget.abandoned ? 0 : s->scan_ns);
   return HR_OK;
 }
 
@@ -163,7 +161,7 @@ static hr_status scan_those_left(const searching *s, size_t first, size_t count,
   bool shared = count == s->queries->count || count >= HR_GROUP;
   if (status || !s->record || !s->timed || !shared) return status;
   double ns = (hr_now_ns() - began) / (double)count;
-  hr_history_scanned(s->record, s->scanning.ns, &(hr_scanned){ns, count >= HR_GROUP, after});
+  hr_history_scanned(s->record, s->scan_ns, &(hr_scanned){ns, count >= HR_GROUP, after});
   return HR_OK;
 }
 
@@ -178,7 +176,7 @@ static uint32_t section_of(const searching *s, bool together, size_t left) {
 /* Whether to scan for the queries that are left so far before others choose: only so is it known
  * what a scan takes. */
 static bool asks_scan(const searching *s) {
-  return s->record && s->count >= HR_GROUP && hr_history_asks_scan(s->record, s->scanning.ns);
+  return s->record && s->count >= HR_GROUP && hr_history_asks_scan(s->record, s->scan_ns);
 }
 
 static hr_status scan_some(searching *s) {

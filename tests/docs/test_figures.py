@@ -191,7 +191,7 @@ def said_of_folders(told):
         "docs/cluster",
         f"a query that compares all took {told.of('cluster', 'query, ms'):.1f} ms, and one in "
         "turns with it that is sent and merged as well and compares next to nothing "
-        f"{told.of('cluster', 'fan-out, ms'):.1f} ms, of which a bare call of two actors by Ray is "
+        f"{told.of('cluster', 'fan-out, ms'):.1f} ms, where a bare call of two actors by Ray is "
         f"{told.of('cluster', 'bare call, ms'):.1f} ms; a new process opened a cached shard of "
         f"{told.of('cluster', 'cached shard, GB'):.2f} GB in "
         f"{told.of('cluster', 'opening, ms'):.1f} ms.",
@@ -208,6 +208,21 @@ def said_of_warmth(told):
         "docs/planner",
         "Of the planner before, an hour earlier, {} of 356 cells missed on AVX-512 and {} on "
         "AVX2, of this one {} and {}:".format(*missed),
+    )
+    before, now, avx2, again, again2 = [
+        sum(told.every("planner", "missed", when=when, isa=isa, policy=policy))
+        for when, isa, policy in (
+            ("unspared", "AVX-512", "three ways"),
+            ("spared", "AVX-512", "three ways"),
+            ("spared", "AVX2", "three ways"),
+            ("spared", "AVX-512", "again"),
+            ("spared", "AVX2", "again"),
+        )
+    ]
+    yield (
+        "docs/planner",
+        f"earlier, {before} of 356 cells missed on AVX-512, of this one {now} on AVX-512 and "
+        f"{avx2} on AVX2; of *again* {again} and {again2}:",
     )
 
 

@@ -164,7 +164,8 @@ def test_a_crash_costs_one_file(folder, started, kind):
 
 
 def test_a_worker_that_hangs_costs_one_file(folder, started):
-    given = files(folder)
+    # More than are read before it is stopped.
+    given = [(number, path) for number, (_, path) in enumerate(files(folder) * 20)]
     results = read_files(given, side=16, workers=1, limits=Limits(seconds=0.5))
     first = next(results)
     started[0].send_signal(signal.SIGSTOP)

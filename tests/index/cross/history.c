@@ -22,9 +22,8 @@ static void expect(int holds, const char *what) {
   failures++;
 }
 
-/* Where few that are left for a scan cost no more than many. */
 static hr_choice choose(hr_record *record, uint32_t queries, double scan_ns) {
-  return hr_history_choose(record, queries, &(hr_scanning){scan_ns, 0, queries}, true);
+  return hr_history_choose(record, queries, scan_ns, true);
 }
 
 static void scanned(hr_record *record, double scan_ns, double ns) {
@@ -331,46 +330,29 @@ static void test_the_first_scan_of_many_tells_at_once(void) {
   expect(!hr_history_asks_scan(&record, 0.1), "but not one that is far cheaper");
   hr_history_scanned(&record, 1, &(hr_scanned){8, true, false});
   expect(!hr_history_asks_scan(&record, 1), "it is timed once");
-  hr_scanning scanning = {1, 0, HR_SECTION};
-  choice = hr_history_choose(&record, HR_SECTION, &scanning, false);
+  choice = hr_history_choose(&record, HR_SECTION, 1, false);
   expect(choice.way == HR_WAY_MODEL, "then probes are known to be cheaper");
   hr_record single = {0};
   hr_history_probed(&single, &choice, 3, false);
   scanned(&single, 1, 8);
-  choice = hr_history_choose(&single, 1, &scanning, false);
+  choice = hr_history_choose(&single, 1, 1, false);
   expect(choice.way == HR_WAY_SCAN, "the scan of one query is no more than slow at first");
 }
 
 static void test_nothing_is_tried_where_nothing_may_be_lost(void) {
   hr_record record = {0};
-  hr_scanning scanning = {100, 0, HR_SECTION};
   for (int q = 0; q < LATE; q++) {
-    hr_choice choice = hr_history_choose(&record, HR_SECTION, &scanning, false);
+    hr_choice choice = hr_history_choose(&record, HR_SECTION, 100, false);
     expect(choice.way == HR_WAY_SCAN && !choice.tried, "what is predicted goes");
     scanned(&record, 100, 100);
   }
-  hr_choice choice = hr_history_choose(&record, 1, &scanning, true);
+  hr_choice choice = hr_history_choose(&record, 1, 100, true);
   expect(choice.way == HR_WAY_MODEL && choice.tried, "and the first that may be goes by the model");
-}
-
-/* Of 64 queries one in 16 is left: four share a scan that takes 40 times as long alone. */
-static void test_few_that_are_left_share_none(void) {
-  hr_record record = {0};
-  hr_choice choice = {HR_WAY_MODEL, true, true, 10, 0};
-  for (int q = 0; q < 16; q++) hr_history_probed(&record, &choice, 9, q == 8);
-  hr_history_scanned(&record, 10, &(hr_scanned){10, true, false});
-  choice = hr_history_choose(&record, HR_SECTION, &(hr_scanning){10, 0, 64}, false);
-  expect(choice.way == HR_WAY_MODEL, "where they cost as much as among many, probes are cheaper");
-  choice = hr_history_choose(&record, HR_SECTION, &(hr_scanning){10, 400, 64}, false);
-  expect(choice.way == HR_WAY_SCAN, "where they cost more, scanning all is");
-  choice = hr_history_choose(&record, HR_SECTION, &(hr_scanning){10, 400, 64000}, false);
-  expect(choice.way == HR_WAY_MODEL && choice.scan_ns == 10, "of very many queries many are left");
 }
 
 int main(void) {
   test_the_first_scan_of_many_tells_at_once();
   test_nothing_is_tried_where_nothing_may_be_lost();
-  test_few_that_are_left_share_none();
   test_the_cheapest_way_is_taken();
   test_the_first_queries_cost_little_more_than_the_best();
   test_a_model_that_gives_up_is_doubted_once();
