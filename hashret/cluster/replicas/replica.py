@@ -77,7 +77,7 @@ class Replica:
     # Those of which some answers may still come.
     _retired: list[Line] = field(default_factory=list, repr=False)
     _is_joining: bool = False
-    _tried: float = float("-inf")
+    _connected: float = float("-inf")
 
     def ask(self, message: Any) -> Exchange | RayReply:
         """Have it answer a message: by a connection of our own if there is one, or by Ray."""
@@ -100,7 +100,7 @@ class Replica:
         line.retire()
         with self._lock:
             if self._line is line:
-                self._line, self.doubted, self._tried = None, True, float("-inf")
+                self._line, self.doubted, self._connected = None, True, float("-inf")
                 self._retired = [line, *(each for each in self._retired if each.is_used)]
 
     def believe(self, address: tuple[str, int] | None) -> None:
@@ -109,9 +109,9 @@ class Replica:
         if address is None or not self.ready:
             return
         with self._lock:
-            if self._line is not None or self._is_joining or now < self._tried + _AGAIN:
+            if self._line is not None or self._is_joining or now < self._connected + _AGAIN:
                 return
-            self._is_joining, self._tried = True, now
+            self._is_joining, self._connected = True, now
         threading.Thread(target=self._join, args=[address], daemon=True).start()
 
     def disconnect(self) -> None:
