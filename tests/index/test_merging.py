@@ -253,7 +253,11 @@ def test_the_thread_ends_with_its_work():
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.parametrize("patience", ["50", "0"])
 def test_a_fork_during_a_merge(patience):
-    """Both go on with whole indexes; whether or not the thread stops in time."""
+    """Both go on with whole indexes; whether or not the thread stops in time.
+
+    Where it is not waited for, it may be putting what it made into the index just then: that is
+    lost in the child, which says so.
+    """
     done = run(
         "_native._FORK_MILLISECONDS = int(sys.argv[1])\n"
         "seen = []\n"
@@ -261,17 +265,20 @@ def test_a_fork_during_a_merge(patience):
         "    assert answers() == [500, 501, 502]\n"
         "    process = os.fork()\n"
         "    if not process:\n"
-        "        index.remove([turn])\n"
+        "        try: index.remove([turn])\n"
+        "        except hashret.errors.ForkError: os._exit(2)\n"
         "        right = answers() == [500, 501, 502]\n"
         "        index.compact()\n"
         "        right &= answers() == [500, 501, 502] and len(index) == 599_999\n"
         "        os._exit(0 if right else 1)\n"
         "    seen.append(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))\n"
         "index._native.make_ready(_native.Cancel())\n"
-        "print(set(seen), answers(), index.explain(codes[:1], 1).way)",
+        "print(answers(), index.explain(codes[:1], 1).way, *seen)",
         patience,
     )
-    assert done.stdout == "{0} [500, 501, 502] mih\n", done.stderr
+    way, _, seen = done.stdout.partition(" mih ")
+    assert way == "[500, 501, 502]", done.stderr
+    assert set(seen.split()) <= ({"0"} if patience == "50" else {"0", "2"}), done.stderr
 
 
 @pytest.mark.skipif(os.name == "nt", reason="sends signals to a process")
