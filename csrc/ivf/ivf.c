@@ -224,11 +224,6 @@ static bool attach(hr_ivf *ivf, const hr_postings *postings, const void *data, s
   size_t lists = ivf->head.lists, blocks = hr_block_bytes(lists, postings->words);
   if (!lists || lists > MAX_LISTS || size != sizeof ivf->head + blocks + starts_bytes(lists))
     return false;
-  /* Of files of a time when as many codes asked at all levels. */
-  for (int i = 1; i < HR_IVF_LEVELS; i++) {
-    uint32_t dial = ivf->head.level[i].dial, *asked = &ivf->head.queries[i];
-    if (dial && dial != HR_IVF_SCAN && !*asked) *asked = ivf->head.queries[0];
-  }
   ivf->borrowed = true;
   ivf->entries = postings->entries;
   ivf->words = postings->words;

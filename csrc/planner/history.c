@@ -178,29 +178,33 @@ bool hr_history_asks_scan(const hr_record *record, double scan_ns) {
   return false;
 }
 
-hr_choice hr_history_choose(hr_record *record, uint32_t queries, double scan_ns, bool tries) {
-  double cost[HR_WAYS];
+/* Chooses another way than the cheapest where that is due. */
+static void try_ways(hr_record *record, uint32_t queries, const double *cost, hr_choice *choice) {
   bool first = is_first(record), doubtful = is_doubtful(record);
-  hr_way best = load_costs(record, scan_ns, cost);
-  hr_choice choice = {best, true, false, cost[HR_WAY_SCAN], ENDURED};
-  uint32_t trying = HR_LOAD(&record->trying), asked = tries ? add(&record->asked, queries) : 0;
-  choice.tried = tries && (first || doubtful || trying);
-  if (!tries) {
-    /* The cheapest, then. */
-  } else if (first) {
-    choice.way = HR_WAY_MODEL;
+  uint32_t asked = add(&record->asked, queries), trying = HR_LOAD(&record->trying);
+  hr_way best = choice->way;
+  choice->tried = first || doubtful || trying;
+  if (first) {
+    choice->way = HR_WAY_MODEL;
   } else if (doubtful) {
     add(&record->tries, 1);
-    choice.way = HR_WAY_PROBE;
-    choice.endured = DOUBTED;
+    choice->way = HR_WAY_PROBE;
+    choice->endured = DOUBTED;
   } else if (trying) {
     HR_STORE(&record->trying, trying > queries ? trying - queries : 0);
-    choice.way = (hr_way)HR_LOAD(&record->other);
-    choice.timed = queries > 1 || trying < RUN;
+    choice->way = (hr_way)HR_LOAD(&record->other);
+    choice->timed = queries > 1 || trying < RUN;
   } else {
     save(record, queries, best, cost);
-    choice.timed = asked < SOON || cost[best] >= LONG_NS || asked / queries % TIMED == 0;
+    choice->timed = asked < SOON || cost[best] >= LONG_NS || asked / queries % TIMED == 0;
   }
+}
+
+hr_choice hr_history_choose(hr_record *record, uint32_t queries, double scan_ns, bool tries) {
+  double cost[HR_WAYS];
+  hr_way best = load_costs(record, scan_ns, cost);
+  hr_choice choice = {best, true, false, cost[HR_WAY_SCAN], ENDURED};
+  if (tries) try_ways(record, queries, cost, &choice);
   if (choice.way == HR_WAY_MODEL) choice.endured = 0;
   return choice;
 }

@@ -19,7 +19,7 @@ from hashret import FormatError
 @pytest.fixture
 def seconds(request):
     """How long to go on: to see that all of it works, or to look for what is wrong."""
-    return 20 if request.config.getoption("--slow") else 1
+    return 20 if request.config.getoption("--slow") else 3
 
 
 def test_the_corpus_is_of_every_kind_and_width():

@@ -32,14 +32,12 @@ class Pong(NamedTuple):
 
     Attributes
     ----------
-    pid : int
     opened : bool
         Whether its shard is open, as far as was asked for.
     address : (str, int), optional
         Of its door, if it has one.
     """
 
-    pid: int
     opened: bool
     address: tuple[str, int] | None
 
@@ -105,7 +103,7 @@ class ShardActor:
         # Who searches is told why it is not.
         with suppress(Exception):
             opened = opens and self._opened() is not None
-        return Pong(os.getpid(), opened, self._door.address if self._door else None)
+        return Pong(opened, self._door.address if self._door else None)
 
     def status(self) -> dict[str, Any]:
         """Return what it serves, and how much."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...extras import import_extra
 from ...types import Images
-from ..decoding import decode
+from ..decoding import decode, upright
 from ..exif import taken_of
 from ..scaling import shrunk
 
@@ -64,7 +64,10 @@ def read_picture(data: bytes, side: int, max_pixels: int, suffix: str = "") -> P
         least=lambda width, height: fitted(width, height, round(_ENOUGH * side)),
         stretch=True,
     )
-    pixels = _upright(_small(decoded.image, side), decoded.orientation)
+    pixels = _small(decoded.image, side)
+    if decoded.orientation > 1:
+        turned = upright(import_extra("PIL.Image", "images").fromarray(pixels), decoded.orientation)
+        pixels = np.asarray(turned)
     width, height = decoded.size if decoded.orientation < 5 else decoded.size[::-1]
     return Picture(decoded.format, width, height, taken_of(decoded.exif), pixels)
 
@@ -79,15 +82,6 @@ def fitted(width: int, height: int, side: int) -> tuple[int, int]:
     """
     scale = min(1.0, side / max(width, height))
     return max(1, round(width * scale)), max(1, round(height * scale))
-
-
-def _upright(pixels: Images, orientation: int) -> Images:
-    """Turn pixels as EXIF's number of their orientation says."""
-    if orientation >= 5:
-        pixels = pixels.swapaxes(0, 1)
-    down = -1 if orientation in (3, 4, 7, 8) else 1
-    across = -1 if orientation in (2, 3, 6, 7) else 1
-    return np.ascontiguousarray(pixels[::down, ::across])
 
 
 def _small(image: Image.Image, side: int) -> Images:
